@@ -1,0 +1,1 @@
+"""Models: `fit(table, settings, seed) -> model`; a model scores columns, explains itself and is plain files."""

@@ -1,0 +1,55 @@
+"""What every model can do, whatever its kind: the one interface that strategy and operations use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Floats = npt.NDArray[np.float64]
+ModelKind = Literal["scorecard", "lightgbm", "xgboost"]
+Direction = Literal["up", "down", "none", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFeature:
+    """A column that a model reads. `direction` says how risk moves when the value rises: up = riskier."""
+
+    name: str
+    kind: Literal["numeric", "category"]
+    direction: Direction = "none"
+    unit: str = ""
+
+
+class Model(Protocol):
+    """A fitted model: values in, values out; the same call for one row and for a million."""
+
+    @property
+    def kind(self) -> ModelKind: ...
+
+    @property
+    def features(self) -> tuple[ModelFeature, ...]: ...
+
+    def log_odds(self, columns: pa.Table) -> Floats:
+        """Log odds of bad per row, shape (rows,). Columns beyond the model's own are ignored.
+
+        Raises `ColumnFault` naming the column when one is absent or of the wrong type.
+        """
+        ...
+
+    def contributions(self, columns: pa.Table) -> Floats:
+        """Shapley attribution of the log odds, shape (rows, features + 1): one column per feature, then the base.
+
+        Each row sums to `log_odds`; a positive entry made the row riskier than the average training row.
+        """
+        ...
+
+    def weights(self) -> Mapping[str, bytes]:
+        """The model's weight files by name, text or JSON; with the manifest they rebuild it exactly."""
+        ...
+
+
+class ColumnFault(ValueError):
+    """A table lacks a column that a model needs, or has it in another type."""
