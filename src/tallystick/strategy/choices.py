@@ -1,0 +1,70 @@
+"""Which limits a line may be given: the grid up to the cap plus its present limit, within every guard."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tallystick.strategy.lines import Flags, Integers, Lines
+from tallystick.units.rates import PPM
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRules:
+    """The guards of a strategy; amounts in minor units, ratios in ppm."""
+
+    step_minor: int
+    lowest_minor: int
+    largest_increase_ratio_ppm: int
+    largest_increase_minor: int
+    income_multiple_ppm: int
+    person_cap_minor: int  # the legal one
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Column 0 is the present limit, the rest the grid. `allowed` says which a line may be given."""
+
+    limit_minor: Integers  # (lines, choices)
+    allowed: Flags  # (lines, choices)
+
+
+def limit_grid(*, cap_minor: int, rules: LimitRules) -> Integers:
+    """Whole steps from the lowest limit up to the cap, which the law's cap per person bounds.
+
+    >>> rules = LimitRules(100_000, 100_000, 1_000_000, 2_000_000, 3_000_000, 20_000_000)
+    >>> limit_grid(cap_minor=350_000, rules=rules).tolist()
+    [100000, 200000, 300000]
+    """
+    highest = min(cap_minor, rules.person_cap_minor)
+    first = -(-rules.lowest_minor // rules.step_minor) * rules.step_minor
+    return np.arange(first, highest + 1, rules.step_minor, dtype=np.int64)
+
+
+def choices_of(lines: Lines, *, grid_minor: Integers, rules: LimitRules) -> Choices:
+    """Every line's choices: to stay is always allowed, and the cap bounds only increases.
+
+    An increase needs eligibility and stays within the largest step, the ratio to the present limit and, where income
+    is known, a multiple of it; a decrease needs a risk reason and never goes below what is drawn.
+    """
+    present = lines.limit_minor[:, None]
+    grid = np.broadcast_to(grid_minor, (len(lines), grid_minor.size))
+    upward = grid > present
+    downward = grid < present
+    increase = upward & lines.may_increase[:, None] & (grid <= highest_increase(lines, rules=rules)[:, None])
+    decrease = downward & lines.may_decrease[:, None] & (grid >= lines.drawn_minor[:, None])
+    return Choices(
+        limit_minor=np.concatenate([present, grid], axis=1),
+        allowed=np.concatenate([np.ones((len(lines), 1), dtype=np.bool_), increase | decrease], axis=1),
+    )
+
+
+def highest_increase(lines: Lines, *, rules: LimitRules) -> npt.NDArray[np.float64]:
+    """The highest limit that the guards let each line be raised to, whatever the cap, in minor units."""
+    present = lines.limit_minor.astype(np.float64)
+    by_ratio = present * (1.0 + rules.largest_increase_ratio_ppm / PPM)
+    by_step = present + rules.largest_increase_minor
+    by_income = np.where(
+        np.isnan(lines.income_month_minor), np.inf, lines.income_month_minor * (rules.income_multiple_ppm / PPM)
+    )
+    return np.minimum(np.minimum(by_ratio, by_step), by_income)

@@ -1,0 +1,136 @@
+"""What credit earns and costs: `economics.toml`, checked whole, every parameter with its source."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tallystick.units.rates import PPM
+
+STRESS_NAMES: Final = ("base", "adverse", "severe")
+_FIGURES: Final = (
+    "funds_rate_ppm",
+    "operations_cost_ppm",
+    "margin_ppm",
+    "capital_cost_ppm",
+    "merchant_yield_ppm",
+    "lgd_ppm",
+    "ccf_ppm",
+    "pd_rise_per_doubling_ppm",
+    "stress_correlation_ppm",
+)
+_GRADE_FIGURES: Final = ("pd_ppm", "propensity_ppm", "revolving_share_ppm")
+_GRADE_SOURCES: Final = ("source_pd", "source_propensity", "source_revolving_share")
+
+
+class StrategyFaults(ValueError):
+    """A strategy folder is wrong: every fault at once, each with its file, its field and the way out."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class GradeEconomics:
+    """How lines of one grade behave; shares in ppm."""
+
+    grade: str
+    pd_ppm: int
+    propensity_ppm: int
+    revolving_share_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Economics:
+    """All parameters of earning and loss. Rates are ppm a year of drawn balance unless the name says otherwise."""
+
+    funds_rate_ppm: int
+    operations_cost_ppm: int
+    margin_ppm: int
+    capital_cost_ppm: int  # a year, of capital
+    merchant_yield_ppm: int  # a year, of the drawn balance that is paid in full
+    lgd_ppm: int  # of exposure at default
+    ccf_ppm: int  # of the undrawn part
+    pd_rise_per_doubling_ppm: int  # of the odds of default
+    stress_correlation_ppm: int
+    stress_quantile_ppm: Mapping[str, int]
+    grades: tuple[GradeEconomics, ...]
+    sources: Mapping[str, str]
+
+    def grade_names(self) -> tuple[str, ...]:
+        """Grades from the safest to the weakest, as the file lists them."""
+        return tuple(grade.grade for grade in self.grades)
+
+
+def read_economics(text: str, *, file: str = "economics.toml") -> Economics:
+    """Parse and check the whole text; raises `StrategyFaults` with everything that is wrong."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StrategyFaults([f"{file}: not TOML: {error}"]) from error
+    faults: list[str] = []
+    known = {*_FIGURES, "stress_quantile_ppm", "grade"}
+    faults += [f"{file}: {name}: not a parameter; remove it or correct its name" for name in content if name not in known]
+    figures = {name: _figure(content, name=name, file=file, faults=faults) for name in _FIGURES}
+    quantiles = _quantiles(content.get("stress_quantile_ppm"), file=file, faults=faults)
+    grades = _grades(content.get("grade"), file=file, faults=faults)
+    if faults:
+        raise StrategyFaults(faults)
+    sources = {name: str(content[name]["source"]) for name in (*_FIGURES, "stress_quantile_ppm")}
+    sources |= {name: str(content["grade"][name]) for name in _GRADE_SOURCES}
+    return Economics(**figures, stress_quantile_ppm=quantiles, grades=grades, sources=sources)
+
+
+def _figure(content: Mapping[str, Any], *, name: str, file: str, faults: list[str]) -> int:
+    block = content.get(name)
+    if not isinstance(block, dict) or "value" not in block:
+        faults.append(f"{file}: {name}: missing; write [{name}] with value = <whole ppm> and source = \"...\"")
+        return 0
+    if not str(block.get("source", "")).strip():
+        faults.append(f"{file}: {name}: has no source; say where the figure is from, or 'assumption: ...'")
+    return _whole_ppm(block["value"], name=name, file=file, faults=faults)
+
+
+def _whole_ppm(value: object, *, name: str, file: str, faults: list[str]) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= PPM:
+        faults.append(f"{file}: {name}: must be whole ppm between 0 and {PPM} (1 % = 10_000), not {value!r}")
+        return 0
+    return value
+
+
+def _quantiles(block: object, *, file: str, faults: list[str]) -> Mapping[str, int]:
+    name = "stress_quantile_ppm"
+    if not isinstance(block, dict) or not str(block.get("source", "")).strip():
+        faults.append(f"{file}: {name}: missing, or without source; give {', '.join(STRESS_NAMES)} and source")
+        return {}
+    values = {key: _whole_ppm(block.get(key), name=f"{name}.{key}", file=file, faults=faults) for key in STRESS_NAMES}
+    ordered = list(values.values())
+    if any(not 0 < value < PPM for value in ordered) or ordered != sorted(ordered):
+        faults.append(f"{file}: {name}: quantiles must rise from base to severe, above 0 and below {PPM}")
+    return values
+
+
+def _grades(block: object, *, file: str, faults: list[str]) -> tuple[GradeEconomics, ...]:
+    if not isinstance(block, dict):
+        faults.append(f"{file}: grade: missing; write one [grade.NAME] block per grade, safest first")
+        return ()
+    for source in _GRADE_SOURCES:
+        if not str(block.get(source, "")).strip():
+            faults.append(f"{file}: grade.{source}: missing; say where the figures are from")
+    grades = []
+    for grade, figures in block.items():
+        if grade in _GRADE_SOURCES:
+            continue
+        if not isinstance(figures, dict):
+            faults.append(f"{file}: grade.{grade}: must be a block [grade.{grade}]")
+            continue
+        values = {
+            name: _whole_ppm(figures.get(name), name=f"grade.{grade}.{name}", file=file, faults=faults)
+            for name in _GRADE_FIGURES
+        }
+        grades.append(GradeEconomics(grade=grade, **values))
+    pds = [grade.pd_ppm for grade in grades]
+    if not grades or pds != sorted(set(pds)) or pds[0] < 1:
+        faults.append(f"{file}: grade: list at least one, safest first, with rising pd_ppm above zero")
+    return tuple(grades)
