@@ -16,15 +16,13 @@ def machine() -> dict[str, float]:
 
 
 def emit(name: str, ours: Figures, peer: Figures, ratio: Figures, *, as_json: bool) -> None:
-    """Print the figures of one benchmark: a table, or one line `{"name", "ours", "peer", "ratio", "machine"}`.
+    """Print the figures of one benchmark as a table, or as one JSON line of DESIGN.md section 10.
 
     Each key carries its unit (`fit_seconds`). Raises `ValueError` naming every figure that is not a finite
     number: a benchmark that could not measure must fail, not report.
     """
     groups = {"ours": ours, "peer": peer, "ratio": ratio, "machine": machine()}
-    plain = {
-        group: {key: float(figure) for key, figure in figures.items()} for group, figures in groups.items()
-    }
+    plain = {group: {key: float(figure) for key, figure in figures.items()} for group, figures in groups.items()}
     faults = [
         f"{group}.{key} = {figure}"
         for group, figures in plain.items()
