@@ -35,12 +35,12 @@ class BinningSettings:
     `smoothing_rows` is explained at `weight_of_evidence`. Raises `ValueError` naming every setting out of range.
     """
 
-    prebins_max: int = 64
+    prebins_max: int = 32
     bins_max: int = 10
     bin_share_min: float = 0.05
     bin_bads_min: int = 10
     bin_goods_min: int = 10
-    penalty_nats: float = 2.0
+    penalty_nats: float = 0.5
     smoothing_rows: float = 10.0
     objective: Objective = "likelihood"
     special_values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

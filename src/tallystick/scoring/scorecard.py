@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,8 @@ __all__ = [
     "scorecard_from_weights",
 ]
 
+SignRule = Literal["every", "declared"]
+
 
 @dataclass(frozen=True, slots=True)
 class ScorecardSettings:
@@ -38,6 +41,10 @@ class ScorecardSettings:
     `l2_penalty` is half the weight of the squared coefficients against the summed log loss. A feature whose IV is
     below `information_value_min` is left out; of two whose evidence correlates above `correlation_max`, the one
     with the lower IV.
+
+    By `sign_rule` "every", no coefficient turns a feature's evidence round: in the score too, a bin that is safer
+    on its own is safer. "declared" asks that only of features whose direction is declared "up" or "down"; the
+    others may then correct what correlated features say twice, which tells bads from goods better and reads worse.
     """
 
     binning: BinningSettings = field(default_factory=BinningSettings)
@@ -45,6 +52,7 @@ class ScorecardSettings:
     l2_penalty: float = 1.0
     information_value_min: float = 0.0
     correlation_max: float = 1.0
+    sign_rule: SignRule = "declared"
 
     def __post_init__(self) -> None:
         faults = [
@@ -54,6 +62,8 @@ class ScorecardSettings:
         ]
         if not 0 < self.correlation_max <= 1:
             faults.append(f"correlation_max is {self.correlation_max}: must be above 0 and at most 1 (1 keeps all)")
+        if self.sign_rule not in get_args(SignRule):
+            faults.append(f"sign_rule is {self.sign_rule}: must be one of {', '.join(get_args(SignRule))}")
         if faults:
             raise ValueError(f"scorecard settings: {'; '.join(faults)}")
 
@@ -67,8 +77,8 @@ def fit_scorecard(
 ) -> Scorecard:
     """Fit on every row of `table`; `target` is its column, or an array of shape (rows,), of 0 good and 1 bad.
 
-    A coefficient may not turn a feature's evidence round: one that would is held at 0, and its feature is dropped,
-    as `dropped` of the scorecard tells. `seed` is there because every model's fit takes one: this fit draws nothing.
+    A coefficient that would break the sign rule is held at 0 and its feature dropped, as the scorecard's `dropped`
+    tells. `seed` is there because every model's fit takes one: this fit draws nothing.
     Raises `ColumnFault` naming every column at fault: absent, of a wrong type, an outcome that is neither 0 nor 1 or
     is the same everywhere, a feature named twice.
     """
@@ -77,7 +87,12 @@ def fit_scorecard(
     evidence = np.column_stack([np.array(part.woe)[part.indices(table)] for part in bins])
     reasons = _left_out(bins, evidence, settings)
     kept = [place for place, part in enumerate(bins) if part.feature.name not in reasons]
-    line = fit_log_odds(evidence[:, kept], is_bad.astype(np.float64), settings.l2_penalty)
+    line = fit_log_odds(
+        evidence=evidence[:, kept],
+        is_bad=is_bad.astype(np.float64),
+        bounded=_bounded([bins[place].feature for place in kept], settings.sign_rule),
+        l2_penalty=settings.l2_penalty,
+    )
     scored = []
     for place, coefficient in zip(kept, line.coefficients.tolist(), strict=True):
         if coefficient == 0.0:
@@ -95,6 +110,11 @@ def fit_scorecard(
             if feature.name in reasons
         ),
     )
+
+
+def _bounded(features: Sequence[ModelFeature], sign_rule: SignRule) -> Flags:
+    declared = [feature.kind == "numeric" and feature.direction in {"up", "down"} for feature in features]
+    return np.array(declared, dtype=np.bool_) | (sign_rule == "every")
 
 
 def _exact_mean(bins: FeatureBins) -> float:

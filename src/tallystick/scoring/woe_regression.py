@@ -8,10 +8,12 @@ from scipy.special import expit
 
 from tallystick.scoring.model import Floats
 
+Flags = npt.NDArray[np.bool_]
 STEPS_MAX = 100
 HALVINGS_MAX = 40
 GRADIENT_LIMIT_PER_ROW = 1e-12
 LOSS_SLACK = 1e-12  # near the answer, rounding in the sum hides how much a step gains
+RIDGE_PER_ROW = 1e-12  # keeps the step finite where two features carry the same evidence
 DECIMALS = 9  # far coarser than what is left of rounding, so the number of threads does not show
 
 
@@ -23,10 +25,10 @@ class LogOddsLine:
     coefficients: Floats
 
 
-def fit_log_odds(evidence: Floats, is_bad: Floats, l2_penalty: float) -> LogOddsLine:
-    """Maximum likelihood under coefficients <= 0, less l2_penalty/2 x their squares (the intercept goes free).
+def fit_log_odds(*, evidence: Floats, is_bad: Floats, bounded: Flags, l2_penalty: float) -> LogOddsLine:
+    """Maximum likelihood with the bounded coefficients <= 0, less l2_penalty/2 x the squares of all but the intercept.
 
-    `evidence` has shape (rows, features), `is_bad` is 0.0 or 1.0 per row. Projected Newton: coefficients at their
+    `evidence` has shape (rows, features), `is_bad` is 0.0 or 1.0 per row, `bounded` has shape (features,). Projected Newton: coefficients at their
     bound whose gradient pushes outward are held, the others take a Newton step, halved until the loss falls. The
     problem is convex, so the answer does not depend on the start. Source: Bertsekas, SIAM J. Control Optim. 20(2),
     1982.
@@ -34,57 +36,61 @@ def fit_log_odds(evidence: Floats, is_bad: Floats, l2_penalty: float) -> LogOdds
     The second column rises with the risk although it should not, so it stays at its bound:
 
     >>> rows = np.array([[1.0, -1.0], [1.0, -0.5], [-1.0, 1.0], [-1.0, 0.2], [1.0, 0.0], [-1.0, 0.0]])
-    >>> line = fit_log_odds(rows, np.array([0.0, 0.0, 1.0, 1.0, 1.0, 0.0]), l2_penalty=1.0)
+    >>> is_bad = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 0.0])
+    >>> line = fit_log_odds(evidence=rows, is_bad=is_bad, bounded=np.array([True, True]), l2_penalty=1.0)
     >>> line.coefficients.round(3)
     array([-0.403,  0.   ])
     """
     rows, width = evidence.shape
-    design = np.column_stack([np.ones(rows), evidence])
-    penalty = np.concatenate([[0.0], np.full(width, l2_penalty)])
-    bounded = np.arange(width + 1) > 0
+    objective = _Objective(
+        design=np.column_stack([np.ones(rows), evidence]),
+        is_bad=is_bad,
+        penalty=np.concatenate([[0.0], np.full(width, l2_penalty)]),
+    )
+    highest = np.concatenate([[np.inf], np.where(bounded, 0.0, np.inf)])
     point = np.zeros(width + 1)
-    share = is_bad.mean()
-    point[0] = np.log(share / (1 - share))
-    loss = _loss(design, is_bad, penalty, point)
+    point[0] = np.log(is_bad.mean() / (1 - is_bad.mean()))
     for _ in range(STEPS_MAX):
-        risk = expit(design @ point)
-        gradient = design.T @ (risk - is_bad) + penalty * point
-        free = ~(bounded & (point >= 0.0) & (gradient <= 0.0))
+        risk = expit(objective.design @ point)
+        gradient = objective.gradient(point, risk)
+        free = (point < highest) | (gradient > 0.0)
         if np.abs(gradient[free]).max() <= GRADIENT_LIMIT_PER_ROW * rows:
             return LogOddsLine(intercept=round(float(point[0]), DECIMALS), coefficients=point[1:].round(DECIMALS) + 0.0)
-        step = _newton_step(design[:, free], risk, penalty[free], gradient[free])
-        point, loss = _descend(design, is_bad, penalty, point, free, step, loss)
+        step = np.zeros(width + 1)
+        step[free] = objective.newton_step(risk, gradient, free)
+        point = _descend(objective, point, step, highest)
     raise RuntimeError(f"the regression did not settle in {STEPS_MAX} steps: raise l2_penalty")
 
 
-def _newton_step(design: Floats, risk: Floats, penalty: Floats, gradient: Floats) -> Floats:
-    curvature = (design.T * (risk * (1 - risk))) @ design
-    curvature[np.diag_indices_from(curvature)] += penalty + 1e-9 * len(risk)
-    return np.asarray(np.linalg.solve(curvature, gradient), dtype=np.float64)
+@dataclass(frozen=True, slots=True)
+class _Objective:
+    """The penalized log loss, summed over the rows; the design's first column is the intercept's."""
+
+    design: Floats
+    is_bad: Floats
+    penalty: Floats
+
+    def loss(self, point: Floats) -> float:
+        log_odds = self.design @ point
+        fit = np.logaddexp(0.0, log_odds).sum() - self.is_bad @ log_odds
+        return float(fit + 0.5 * (self.penalty * point) @ point)
+
+    def gradient(self, point: Floats, risk: Floats) -> Floats:
+        return np.asarray(self.design.T @ (risk - self.is_bad) + self.penalty * point, dtype=np.float64)
+
+    def newton_step(self, risk: Floats, gradient: Floats, free: Flags) -> Floats:
+        design = self.design if free.all() else self.design[:, free]
+        curvature = (design.T * (risk * (1 - risk))) @ design
+        curvature[np.diag_indices_from(curvature)] += self.penalty[free] + RIDGE_PER_ROW * len(risk)
+        return np.asarray(np.linalg.solve(curvature, gradient[free]), dtype=np.float64)
 
 
-def _descend(
-    design: Floats,
-    is_bad: Floats,
-    penalty: Floats,
-    point: Floats,
-    free: npt.NDArray[np.bool_],
-    step: Floats,
-    loss: float,
-) -> tuple[Floats, float]:
+def _descend(objective: _Objective, point: Floats, step: Floats, highest: Floats) -> Floats:
     """The first of the halved steps, cut at the bounds, at which the loss does not rise."""
-    scale = 1.0
-    for _ in range(HALVINGS_MAX):
-        trial = point.copy()
-        trial[free] -= scale * step
-        trial[1:] = np.minimum(trial[1:], 0.0)
-        trial_loss = _loss(design, is_bad, penalty, trial)
-        if trial_loss <= loss + LOSS_SLACK * abs(loss):
-            return trial, trial_loss
-        scale /= 2
-    return point, loss
-
-
-def _loss(design: Floats, is_bad: Floats, penalty: Floats, point: Floats) -> float:
-    log_odds = design @ point
-    return float(np.logaddexp(0.0, log_odds).sum() - is_bad @ log_odds + 0.5 * (penalty * point) @ point)
+    limit = objective.loss(point)
+    limit += LOSS_SLACK * abs(limit)
+    for halvings in range(HALVINGS_MAX):
+        trial = np.minimum(point - step / 2**halvings, highest)
+        if objective.loss(trial) <= limit:
+            return np.asarray(trial, dtype=np.float64)
+    return point
