@@ -98,9 +98,9 @@ def test_the_portfolio_is_as_risky_as_it_says(portfolio: SimulatedPortfolio) -> 
     standard_error = np.sqrt((pd * (1.0 - pd)).sum()) / len(pd)
     assert 0.06 < outcome.mean() < 0.09
     assert abs(outcome.mean() - pd.mean()) < 4.0 * standard_error
-    assert np.quantile(pd, 0.25) < 0.01
+    assert np.quantile(pd, 0.15) < 0.01
     assert np.quantile(pd, 0.95) > 0.25
-    assert 0.86 < roc_auc_score(outcome, pd) < 0.90  # no model can be better than this, and none need be perfect
+    assert 0.84 < roc_auc_score(outcome, pd) < 0.88  # no model can be better than this, and none need be perfect
 
 
 def test_the_truth_is_calibrated_by_decile(portfolio: SimulatedPortfolio) -> None:
