@@ -129,10 +129,15 @@ def _parse(text: str) -> Any:
     return nodes[0]
 
 
-def _spelling_hint(text: str) -> str:
+def _wide_signs(text: str) -> str:
+    """Signs that an input method or a word processor puts for the plain ones."""
     wide = [sign for sign in text if unicodedata.east_asian_width(sign) == "F" or sign in "‘’“”"]
-    if wide:
-        return f"type {' '.join(dict.fromkeys(wide))} as plain (half-width) signs"
+    return f"type {' '.join(dict.fromkeys(wide))} as plain (half-width) signs" if wide else ""
+
+
+def _spelling_hint(text: str) -> str:
+    if hint := _wide_signs(text):
+        return hint
     return "write one condition, such as months_past_due >= 1 AND segment = 'student'"
 
 
@@ -191,11 +196,10 @@ class _Reader:
         name = node.name
         column_type = self.columns.get(name)
         if column_type is None:
-            quoted = node.this.args.get("quoted")
-            advice = f"; a text value takes single quotes: '{name}'" if quoted else ""
-            near = nearest(name=name, among=self.columns)
-            self._fault(f"unknown column `{name}`{near}", f"use a column of the catalog or add it there{advice}")
-            return None
+            way_out = _wide_signs(name) or "use a column of the catalog or add it there"
+            if node.this.args.get("quoted"):
+                way_out += f"; a text value takes single quotes: '{name}'"
+            return self._fault(f"unknown column `{name}`{nearest(name=name, among=self.columns)}", way_out)
         if column_type.kind == "text":
             return TextColumn(name)
         return TruthColumn(name) if column_type.kind == "boolean" else NumberColumn(name)

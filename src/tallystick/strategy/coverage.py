@@ -9,6 +9,7 @@ sampled case reaches it.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 from tallystick.strategy.cells import (
@@ -35,6 +36,7 @@ Case = Mapping[str, float | str | bool | None]
 
 _LARGEST_STEPS = 20_000  # of one search; real tables need some hundreds
 _LARGEST_UNCOVERED = 12
+_LARGEST_UNREAL = 64  # boxes that an expression leaves in doubt, before samples are asked instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class _Search:
         doubtful = False
         for demands in self._ways_to(row):
             try:
-                for box in self._boxes(demands, self._everything, walk):
+                for box in islice(self._boxes(demands, self._everything, walk), _LARGEST_UNREAL):
                     if self._is_real(box):
                         return RowReach(row, "reached", example=self._example(box))
                     doubtful = True

@@ -6,17 +6,22 @@ Faults are collected, never raised one by one: a credit officer corrects them al
 import csv
 import io
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, get_args
+from dataclasses import dataclass
+from math import isfinite
 
-from tallystick.strategy.columns import ColumnKind, ColumnType, nearest
+from tallystick.strategy.columns import ColumnType, nearest
 from tallystick.strategy.conditions import ConditionFaults, parse_condition
+from tallystick.strategy.declarations import (
+    FIXED_FIELDS,
+    NEXT_ROW,
+    FaultNotes,
+    TableDeclaration,
+    TableFaults,
+    check_declaration,
+)
 from tallystick.strategy.expressions import AllOf, Constant, TruthExpression
 
-NEXT_ROW = "next"
-_FIXED_FIELDS = ("id", "when", "reason", "zh", "en")
 _NEEDED_FIELDS = ("id", "reason", "zh", "en")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # How a cell under a column's own name begins if it is more than a plain value.
@@ -25,43 +30,6 @@ _ANYTHING = ("", "-")
 _TRUTHS = {"true": True, "false": False}
 
 OutputValue = str | int | float | bool
-
-
-@dataclass(frozen=True, slots=True)
-class TableDeclaration:
-    """What a table must give: its outputs with their types, and what happens when a condition is unknown.
-
-    `on_missing` is `next` (go on to the next row) or the id of the row that then decides.
-    """
-
-    name: str
-    outputs: Mapping[str, ColumnType]
-    on_missing: str = NEXT_ROW
-
-
-@dataclass(frozen=True, slots=True)
-class TableFault:
-    """What is wrong in a table, where, and the way out. Rows count as in a spreadsheet: the header is row 1."""
-
-    file: str
-    row: int | None
-    field: str
-    problem: str
-    way_out: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}, row {self.row}" if self.row else self.file
-        where = f"{place}, {self.field}" if self.field else place
-        return f"{where}: {self.problem}; {self.way_out}."
-
-
-class TableFaults(ValueError):
-    """A decision table is refused; `faults` holds everything that is wrong with it."""
-
-    def __init__(self, faults: Sequence[TableFault]) -> None:
-        self.faults = tuple(faults)
-        count = f"{len(self.faults)} fault{'s' if len(self.faults) > 1 else ''}"
-        super().__init__(f"the table is refused, {count}:\n" + "\n".join(f"  {fault}" for fault in self.faults))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,54 +52,10 @@ class Sheet:
     reasons: Mapping[str, tuple[str, str]]
 
 
-def read_declaration(*, text: str, file: str) -> TableDeclaration:
-    """Read a declaration from TOML. Raises `TableFaults` with everything that is wrong.
-
-    >>> read_declaration(file="grades.toml", text='''
-    ... name = "grades"
-    ... [outputs.grade]
-    ... type = "text"
-    ... allowed = ["A", "B"]
-    ... ''').outputs["grade"].allowed
-    ('A', 'B')
-    """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TableFaults([TableFault(file, None, "", f"this is not TOML: {error}", "correct it")]) from error
-    notes = _Notes(file)
-    known = {"name", "on_missing", "outputs"}
-    for key in document.keys() - known:
-        notes.add(None, key, f"unknown key{nearest(name=key, among=known)}", f"use {', '.join(sorted(known))}")
-    outputs = {name: _declared(notes, name, fields) for name, fields in document.get("outputs", {}).items()}
-    if not isinstance(document.get("name"), str):
-        notes.add(None, "name", "the table has no name", 'write name = "..."')
-    if notes.faults:
-        raise TableFaults(notes.faults)
-    return TableDeclaration(document["name"], outputs, str(document.get("on_missing", NEXT_ROW)))
-
-
-def _declared(notes: "_Notes", name: str, fields: Mapping[str, Any]) -> ColumnType:
-    known = {"type", "allowed", "lowest", "highest"}
-    for key in fields.keys() - known:
-        near = nearest(name=key, among=known)
-        notes.add(None, f"outputs.{name}.{key}", f"unknown key{near}", f"use {', '.join(sorted(known))}")
-    kind: Any = fields.get("type")
-    if kind not in get_args(ColumnKind):
-        notes.add(None, f"outputs.{name}.type", f"{kind!r} is no type", f"use {', '.join(get_args(ColumnKind))}")
-        kind = "text"
-    return ColumnType(
-        kind=kind,
-        allowed=tuple(fields.get("allowed", ())),
-        lowest=fields.get("lowest"),
-        highest=fields.get("highest"),
-        may_be_missing=False,
-    )
-
-
 def read_sheet(*, text: str, file: str, declaration: TableDeclaration, columns: Mapping[str, ColumnType]) -> Sheet:
     """Read the rows of a table from CSV. Raises `TableFaults` with everything that is wrong."""
-    reader = _SheetReader(_Notes(file), declaration, columns)
+    reader = _SheetReader(FaultNotes(file), declaration, columns)
+    check_declaration(declaration, notes=reader.notes)
     sheet = reader.read(text)
     if reader.notes.faults:
         raise TableFaults(reader.notes.faults)
@@ -139,17 +63,8 @@ def read_sheet(*, text: str, file: str, declaration: TableDeclaration, columns: 
 
 
 @dataclass(slots=True)
-class _Notes:
-    file: str
-    faults: list[TableFault] = field(default_factory=list)
-
-    def add(self, row: int | None, field: str, problem: str, way_out: str) -> None:
-        self.faults.append(TableFault(self.file, row, field, problem, way_out))
-
-
-@dataclass(slots=True)
 class _SheetReader:
-    notes: _Notes
+    notes: FaultNotes
     declaration: TableDeclaration
     columns: Mapping[str, ColumnType]
 
@@ -190,7 +105,7 @@ class _SheetReader:
             self.notes.add(1, "", "cells are not separated by commas", "save the sheet as CSV (comma delimited)")
             return False
         outputs = self.declaration.outputs
-        known = (*_FIXED_FIELDS, *outputs, *self.columns)
+        known = (*FIXED_FIELDS, *outputs, *self.columns)
         for name in dict.fromkeys(header):
             if name not in known:
                 near = nearest(name=name, among=known)
@@ -205,7 +120,7 @@ class _SheetReader:
         return len(self.notes.faults) == before
 
     def _condition_fields(self, header: Sequence[str]) -> list[str]:
-        taken = {*_FIXED_FIELDS, *self.declaration.outputs} - {"when"}
+        taken = {*FIXED_FIELDS, *self.declaration.outputs} - {"when"}
         return [name for name in header if name == "when" or (name in self.columns and name not in taken)]
 
     # rows
@@ -320,6 +235,7 @@ def _shown(name: str, cell: str, columns: Mapping[str, ColumnType]) -> str:
 
 def _parsed_number(cell: str, declared: ColumnType) -> float | int | None:
     try:
-        return int(cell) if declared.kind == "whole" else float(cell)
+        value = int(cell) if declared.kind == "whole" else float(cell)
     except ValueError:
         return None
+    return value if isfinite(value) else None

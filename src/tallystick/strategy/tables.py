@@ -14,19 +14,17 @@ from sqlglot import exp
 
 from tallystick.strategy.columns import Columns, ColumnType, read_columns
 from tallystick.strategy.coverage import Coverage, RowReach, cover
-from tallystick.strategy.expressions import columns_in
-from tallystick.strategy.matching import Counts, Matcher, Rows
-from tallystick.strategy.rendering import syntax
-from tallystick.strategy.sheets import (
+from tallystick.strategy.declarations import (
     NEXT_ROW,
-    Sheet,
-    SheetRow,
     TableDeclaration,
     TableFault,
     TableFaults,
     read_declaration,
-    read_sheet,
 )
+from tallystick.strategy.expressions import columns_in
+from tallystick.strategy.matching import Counts, Matcher, Rows
+from tallystick.strategy.rendering import syntax
+from tallystick.strategy.sheets import Sheet, SheetRow, read_sheet
 
 __all__ = [
     "ColumnType",
@@ -196,6 +194,9 @@ def _unreachable(file: str, sheet: Sheet, reach: RowReach) -> TableFault:
 
 
 def _one_case(columns: Columns, index: int) -> Columns:
+    count = columns.num_rows if isinstance(columns, pa.Table) else min(map(len, columns.values()), default=0)
+    if not 0 <= index < count:
+        raise IndexError(f"there is no case {index} of {count}; cases count from 0")
     if isinstance(columns, pa.Table):
         return columns.slice(index, 1)
     return {name: values[index : index + 1] for name, values in columns.items()}

@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 
 from tallystick.strategy.cells import Cell, Dimension
-from tallystick.strategy.expressions import NumberColumn, TextColumn, TextLike, TruthColumn
+from tallystick.strategy.expressions import (
+    Absolute,
+    Arithmetic,
+    Expression,
+    Extreme,
+    FirstKnown,
+    Number,
+    NumberColumn,
+    TextColumn,
+    TextLike,
+    TruthColumn,
+)
 from tallystick.strategy.rendering import render
 
 
@@ -11,7 +22,7 @@ def describe(*, dimension: Dimension, cells: int) -> str:
     """The condition under which a dimension is in a set of its cells, as SQL that a reader knows.
 
     >>> from tallystick.strategy.columns import ColumnType
-    >>> from tallystick.strategy.expressions import Comparison, Number
+    >>> from tallystick.strategy.expressions import Comparison
     >>> from tallystick.strategy.cells import cut
     >>> condition = Comparison(">=", NumberColumn("dpd"), Number(30))
     >>> (dpd,) = cut(conditions=[condition], columns={"dpd": ColumnType("whole", lowest=0, highest=999)})
@@ -34,7 +45,35 @@ def _name(dimension: Dimension) -> str:
         return subject.name
     if isinstance(subject, TextLike):
         return f"({subject.column} LIKE '{subject.pattern}')"
-    return f"({render(expression=subject, dialect='duckdb')})"
+    return f"({plain(subject)})"
+
+
+def plain(expression: Expression) -> str:
+    """An expression as an officer would write it, without the casts of an engine.
+
+    >>> plain(Arithmetic("/", NumberColumn("income_minor"), Number(12)))
+    'income_minor / 12'
+    """
+    match expression:
+        case Number(value=value):
+            return f"{value:.15g}"
+        case NumberColumn(name=name):
+            return name
+        case Arithmetic(sign=sign, left=left, right=right):
+            return f"{_enclosed(left)} {sign} {_enclosed(right)}"
+        case Absolute(operand=operand):
+            return f"ABS({plain(operand)})"
+        case Extreme(which=name, operands=operands):
+            return f"{name}({', '.join(map(plain, operands))})"
+        case FirstKnown(operands=operands):
+            return f"COALESCE({', '.join(map(plain, operands))})"
+        case _:
+            return render(expression=expression, dialect="duckdb")
+
+
+def _enclosed(expression: Expression) -> str:
+    text = plain(expression)
+    return f"({text})" if isinstance(expression, Arithmetic) else text
 
 
 def _known_cells(name: str, dimension: Dimension, cells: int) -> Iterator[str]:
