@@ -79,7 +79,7 @@ def _measured(repeats: int, sides: Mapping[str, Callable[[], Fit]]) -> dict[str,
     The sides take turns, on one thread each, so that whatever else runs on the machine weighs on both alike.
     """
     from sklearn.metrics import roc_auc_score
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1):
         rounds = [{name: fit_once() for name, fit_once in sides.items()} for _ in range(repeats + 1)][1:]

@@ -29,7 +29,10 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class BinningSettings:
-    """How a feature is cut. Shares are of all training rows; `penalty_nats` is what each further bin must gain.
+    """How a feature is cut. Shares are of all training rows.
+
+    A further bin must gain `penalty_nats` of log likelihood where risk may only move one way, and
+    `free_penalty_nats` where it may turn (direction "none", categories): there noise finds more to fit.
 
     Missing values, and each of a feature's `special_values`, are bins of their own, whatever their size.
     `smoothing_rows` is explained at `weight_of_evidence`. Raises `ValueError` naming every setting out of range.
@@ -41,12 +44,14 @@ class BinningSettings:
     bin_bads_min: int = 10
     bin_goods_min: int = 10
     penalty_nats: float = 0.5
+    free_penalty_nats: float = 3.0
     smoothing_rows: float = 10.0
     objective: Objective = "likelihood"
     special_values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        least = {"prebins_max": 1, "bins_max": 1, "bin_bads_min": 0, "bin_goods_min": 0, "penalty_nats": 0}
+        least = {"prebins_max": 1, "bins_max": 1, "bin_bads_min": 0, "bin_goods_min": 0}
+        least |= {"penalty_nats": 0, "free_penalty_nats": 0}
         faults = [
             f"{name} is {getattr(self, name)}: must be at least {bound}"
             for name, bound in least.items()
@@ -215,13 +220,15 @@ class _Merged:
 def _merge(
     *, goods: Counts, bads: Counts, direction: Direction, settings: BinningSettings, population: Population
 ) -> _Merged:
+    if len(goods) == 0:
+        return _Merged(direction="none", starts=(), goods=(), bads=())
     trends: dict[Direction, Trend] = {"up": "rising", "down": "falling", "none": "free"}
     rules = PartitionRules(
         bins_max=settings.bins_max,
         rows_min=math.ceil(settings.bin_share_min * (population.goods + population.bads)),
         bads_min=settings.bin_bads_min,
         goods_min=settings.bin_goods_min,
-        penalty=settings.penalty_nats,
+        penalty=settings.free_penalty_nats if direction == "none" else settings.penalty_nats,
         objective=settings.objective,
     )
     tried: tuple[Direction, ...] = ("up", "down") if direction == "auto" else (direction,)

@@ -28,10 +28,10 @@ class LogOddsLine:
 def fit_log_odds(*, evidence: Floats, is_bad: Floats, bounded: Flags, l2_penalty: float) -> LogOddsLine:
     """Maximum likelihood with the bounded coefficients <= 0, less l2_penalty/2 x the squares of all but the intercept.
 
-    `evidence` has shape (rows, features), `is_bad` is 0.0 or 1.0 per row, `bounded` has shape (features,). Projected Newton: coefficients at their
-    bound whose gradient pushes outward are held, the others take a Newton step, halved until the loss falls. The
-    problem is convex, so the answer does not depend on the start. Source: Bertsekas, SIAM J. Control Optim. 20(2),
-    1982.
+    `evidence` has shape (rows, features), `is_bad` is 0.0 or 1.0 per row, `bounded` has shape (features,).
+    Projected Newton: coefficients at their bound whose gradient pushes outward are held, the others take a Newton
+    step, halved until the loss no longer rises. The problem is convex, so the answer does not depend on the start.
+    Source: Bertsekas, SIAM J. Control Optim. 20(2), 1982. Raises `RuntimeError` where it does not settle.
 
     The second column rises with the risk although it should not, so it stays at its bound:
 
