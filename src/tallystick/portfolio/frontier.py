@@ -6,10 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from tallystick.strategy.choices import LimitRules
+from tallystick.strategy.choices import Choices, LimitRules
 from tallystick.strategy.limits import LimitPlan, Menu, PortfolioCap, plan_limits
 from tallystick.strategy.lines import Lines
-from tallystick.strategy.choices import Choices
 
 SAMPLE_LINES: Final = 20_000
 

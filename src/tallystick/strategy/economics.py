@@ -71,7 +71,9 @@ def read_economics(text: str, *, file: str = "economics.toml") -> Economics:
         raise StrategyFaults([f"{file}: not TOML: {error}"]) from error
     faults: list[str] = []
     known = {*_FIGURES, "stress_quantile_ppm", "grade"}
-    faults += [f"{file}: {name}: not a parameter; remove it or correct its name" for name in content if name not in known]
+    faults += [
+        f"{file}: {name}: not a parameter; remove it or correct its name" for name in content if name not in known
+    ]
     figures = {name: _figure(content, name=name, file=file, faults=faults) for name in _FIGURES}
     quantiles = _quantiles(content.get("stress_quantile_ppm"), file=file, faults=faults)
     grades = _grades(content.get("grade"), file=file, faults=faults)
@@ -85,7 +87,7 @@ def read_economics(text: str, *, file: str = "economics.toml") -> Economics:
 def _figure(content: Mapping[str, Any], *, name: str, file: str, faults: list[str]) -> int:
     block = content.get(name)
     if not isinstance(block, dict) or "value" not in block:
-        faults.append(f"{file}: {name}: missing; write [{name}] with value = <whole ppm> and source = \"...\"")
+        faults.append(f'{file}: {name}: missing; write [{name}] with value = <whole ppm> and source = "..."')
         return 0
     if not str(block.get("source", "")).strip():
         faults.append(f"{file}: {name}: has no source; say where the figure is from, or 'assumption: ...'")

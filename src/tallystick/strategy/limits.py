@@ -83,7 +83,11 @@ def limit_menu(
     choices = choices_of(lines, grid_minor=grid, rules=rules)
     shape = choices.limit_minor.shape
     profit = np.empty(shape)
-    measures = {"limit": choices.limit_minor.astype(np.float64), "drawn": np.empty(shape), "expected_loss": np.empty(shape)}
+    measures = {
+        "limit": choices.limit_minor.astype(np.float64),
+        "drawn": np.empty(shape),
+        "expected_loss": np.empty(shape),
+    }
     for start in range(0, len(lines), _CHUNK_LINES):
         end = min(start + _CHUNK_LINES, len(lines))
         figures = limit_figures(

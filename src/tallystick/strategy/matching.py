@@ -78,8 +78,9 @@ class Matcher:
         for row, step in enumerate(self.steps):
             if not open_count:
                 return
+            true = step.condition.true(frame)
             if step.may_be_unknown(frame):
-                is_known = step.condition.true(frame) | step.condition.false(frame)
+                is_known = true | step.condition.false(frame)
                 lost = is_open & ~is_known
                 lost_count = int(np.count_nonzero(lost))
                 unknown[row] += lost_count
@@ -87,7 +88,7 @@ class Matcher:
                     _settle(rows, places, lost, self.missing_row)
                     is_open = is_open & is_known
                     open_count -= lost_count
-            matched = step.condition.true(frame) & is_open
+            matched = true & is_open
             matched_count = int(np.count_nonzero(matched))
             if not matched_count:
                 continue

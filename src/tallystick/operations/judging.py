@@ -1,0 +1,130 @@
+"""From judged lines to decisions: grade, price, eligibility, and the limit of every line under both caps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tallystick.portfolio.book import LineBook, book_of
+from tallystick.portfolio.frontier import FrontierPoint, draw_frontier
+from tallystick.strategy.limits import LimitPlan, Menu, PortfolioCap, limit_menu, plan_limits
+from tallystick.strategy.lines import Lines
+from tallystick.strategy.optimizer import Infeasible
+from tallystick.strategy.policy import CapRule, Strategy
+from tallystick.strategy.prices import Price, price_grades
+from tallystick.strategy.tables import TableDecisions
+
+TOLERANCE = 1e-4
+_FRONTIER_LOSS_RATIOS = (0.90, 0.95, 1.0, 1.03, 1.06, 1.10, 1.15, 1.20, 1.30, 1.45)
+
+
+class InfeasibleCaps(ValueError):
+    """No limits keep the strategy's portfolio caps; the message names each cap that cannot be met and by how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Every line with its grade, price and eligibility, and the book as it is today."""
+
+    lines: Lines
+    grade_names: tuple[str, ...]
+    prices: tuple[Price, ...]
+    eligibility: TableDecisions
+    today: LineBook
+
+
+@dataclass(frozen=True, slots=True)
+class CappedPlan:
+    """What one cap on limits would do."""
+
+    plan: LimitPlan
+    book: LineBook
+    caps: tuple[PortfolioCap, ...]
+    frontier: tuple[FrontierPoint, ...]
+
+
+def judge_lines(
+    line: pa.Table, features: pa.Table, *, drawn_minor: npt.NDArray[np.int64], pd_ppm: npt.NDArray[np.int64],
+    strategy: Strategy,
+) -> Judged:  # fmt: skip
+    """Grade, price and screen every line; all arrays have shape (lines,), in the order of `line`."""
+    names = strategy.economics.grade_names()
+    graded = strategy.grades.decide({"pd_ppm": pd_ppm}).outputs["grade"]
+    grade = _positions(graded, names)
+    prices = price_grades(strategy.economics, legal_cap_ppm=strategy.price_cap.bound)
+    offered = np.asarray([price.is_offered for price in prices], dtype=np.bool_)[grade]
+    columns = {name: features.column(name) for name in features.column_names if name != "position"}
+    known = pa.table({**columns, "pd_ppm": pd_ppm, "grade": pa.array(graded, pa.string()), "price_offered": offered})
+    eligibility = strategy.eligibility.decide(known)
+    lines = Lines(
+        limit_minor=line.column("credit_limit_minor").to_numpy(),
+        drawn_minor=drawn_minor,
+        pd_ppm=pd_ppm,
+        grade=grade,
+        income_month_minor=_floats(line, "income_month_minor"),
+        present_rate_ppm=_floats(line, "nominal_rate_ppm"),
+        may_increase=(eligibility.outputs["increase"] == "allowed") & offered,
+        may_decrease=eligibility.outputs["decrease"] == "allowed",
+    )
+    today = book_of(lines, lines.limit_minor, economics=strategy.economics, prices=prices)
+    return Judged(lines=lines, grade_names=names, prices=prices, eligibility=eligibility, today=today)
+
+
+def plan_cap(judged: Judged, features: pa.Table, *, cap_minor: int, strategy: Strategy) -> CappedPlan:
+    """The best limits under one cap, the book they make and the frontier they stand on.
+
+    Raises `InfeasibleCaps` where the strategy's portfolio caps cannot be kept.
+    """
+    lines, rules = judged.lines, strategy.limits
+    menu = limit_menu(lines, cap_minor=cap_minor, rules=rules, economics=strategy.economics, prices=judged.prices)
+    caps = tuple(_portfolio_cap(rule, judged, features, menu=menu) for rule in strategy.caps)
+    plan = plan_limits(lines, menu, caps=caps, rules=rules, tolerance=TOLERANCE)
+    if isinstance(plan, Infeasible):
+        raise InfeasibleCaps(_explain(plan))
+    book = book_of(lines, plan.limit_minor, economics=strategy.economics, prices=judged.prices)
+    loss_today = int(judged.today.expected_loss_minor.sum())
+    frontier = draw_frontier(
+        lines,
+        menu,
+        caps=caps,
+        loss_bounds_minor=[round(loss_today * ratio) for ratio in _FRONTIER_LOSS_RATIOS],
+        rules=rules,
+        tolerance=TOLERANCE,
+    )
+    return CappedPlan(plan=plan, book=book, caps=caps, frontier=frontier)
+
+
+def _portfolio_cap(rule: CapRule, judged: Judged, features: pa.Table, *, menu: Menu) -> PortfolioCap:
+    # Column 0 of the menu is the present limit: today's usage as the optimizer counts it, unrounded.
+    today = menu.measures[rule.measure][:, 0]
+    segment = None if rule.segment_column is None else _segment(rule, judged, features)
+    bound = rule.bound_for(
+        today=float(today.sum()), segment_today=0.0 if segment is None else float(today[segment].sum())
+    )
+    return PortfolioCap(rule.name, rule.zh, rule.en, rule.measure, bound, segment)
+
+
+def _segment(rule: CapRule, judged: Judged, features: pa.Table) -> npt.NDArray[np.bool_]:
+    if rule.segment_column == "grade":
+        wanted = [name in rule.segment_values for name in judged.grade_names]
+        return np.asarray(wanted, dtype=np.bool_)[judged.lines.grade]
+    values = np.asarray(features.column(rule.segment_column).to_pylist(), dtype=object)
+    return np.isin(values.astype(str), rule.segment_values)
+
+
+def _positions(values: npt.NDArray[Any], names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    positions: Mapping[str, int] = {name: index for index, name in enumerate(names)}
+    unique, inverse = np.unique(values.astype(str), return_inverse=True)
+    return np.asarray([positions[name] for name in unique], dtype=np.int64)[inverse]
+
+
+def _floats(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    floats: npt.NDArray[np.float64] = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return floats
+
+
+def _explain(infeasible: Infeasible) -> str:
+    return str(infeasible)
