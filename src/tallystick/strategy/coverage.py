@@ -133,7 +133,7 @@ class _Search:
         self._dimensions = dimensions
         self._formulas = formulas
         self._missing_row = missing_row
-        self._passing = FALSE | UNKNOWN
+        self._passing = FALSE if missing_row is not None else FALSE | UNKNOWN
         self._everything: Box = tuple(dimension.everything for dimension in dimensions)
 
     def reach(self, row: int) -> RowReach:
