@@ -1,0 +1,108 @@
+"""The matrix that boosted trees read: one float64 column per feature, with the coding that training fixed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from scipy.stats import rankdata
+
+from tallystick.scoring.columns import category_column, numeric_column
+from tallystick.scoring.folds import Flags
+from tallystick.scoring.model import ColumnFault, Direction, Floats, ModelFeature
+
+
+@dataclass(frozen=True, slots=True)
+class CodedFeature:
+    """A feature with what training fixed for it.
+
+    `categories` index the codes of a category; one that training never saw counts as missing. `stand_in` is set
+    where training saw no missing value, so that the trees learned nothing about one: a missing value then counts
+    as the training median (or the most frequent category), instead of what the library would take it for (zero).
+    """
+
+    feature: ModelFeature
+    categories: tuple[str, ...] = ()
+    stand_in: float | None = None
+
+
+def fit_coding(*, table: pa.Table, is_bad: Flags, features: Sequence[ModelFeature]) -> tuple[CodedFeature, ...]:
+    """Fix categories, stand-ins and directions on the training rows.
+
+    Direction "auto" becomes the sign of the rank correlation with the outcome ("none" if that is zero). Raises
+    `ColumnFault` naming every column that is absent, of another type or infinite somewhere.
+    """
+    if not features or len({feature.name for feature in features}) < len(features):
+        raise ValueError("features must be at least one, each named once")
+    coded: list[CodedFeature] = []
+    faults: list[str] = []
+    for feature in features:
+        try:
+            coded.append(_fit_category(table, feature) if feature.kind == "category" else _fit(table, feature, is_bad))
+        except ColumnFault as fault:
+            faults.append(str(fault))
+    if faults:
+        raise ColumnFault("; ".join(faults))
+    return tuple(coded)
+
+
+def matrix_of(*, table: pa.Table, coded: Sequence[CodedFeature]) -> Floats:
+    """The features of a table, shape (rows, features), NaN for missing. Raises `ColumnFault` naming all faults."""
+    matrix = np.empty((table.num_rows, len(coded)))
+    faults: list[str] = []
+    for place, feature in enumerate(coded):
+        try:
+            matrix[:, place] = _column(table, feature)
+        except ColumnFault as fault:
+            faults.append(str(fault))
+    if faults:
+        raise ColumnFault("; ".join(faults))
+    return matrix
+
+
+def _fit(table: pa.Table, feature: ModelFeature, is_bad: Flags) -> CodedFeature:
+    numbers = _finite_numbers(table, feature.name)
+    known = ~np.isnan(numbers)
+    stand_in = float(np.median(numbers)) if known.all() else None
+    if feature.direction == "auto":
+        feature = replace(feature, direction=_direction(numbers[known], is_bad[known]))
+    return CodedFeature(feature=feature, stand_in=stand_in)
+
+
+def _direction(numbers: Floats, is_bad: Flags) -> Direction:
+    if not len(numbers):
+        return "none"
+    ranks = rankdata(numbers)
+    moved = float(ranks[is_bad].sum() - is_bad.sum() * (len(numbers) + 1) / 2)
+    return "up" if moved > 0 else "down" if moved < 0 else "none"
+
+
+def _fit_category(table: pa.Table, feature: ModelFeature) -> CodedFeature:
+    codes, values = category_column(table, feature.name)
+    counts = np.bincount(codes + 1, minlength=len(values) + 1)
+    stand_in = None if counts[0] else float(np.argmax(counts[1:]))
+    plain = replace(feature, direction="none")  # categories have no order, so no direction
+    return CodedFeature(feature=plain, categories=values, stand_in=stand_in)
+
+
+def _column(table: pa.Table, coded: CodedFeature) -> Floats:
+    is_category = coded.feature.kind == "category"
+    numbers = _codes(table, coded) if is_category else _finite_numbers(table, coded.feature.name)
+    if coded.stand_in is not None:
+        return np.where(np.isnan(numbers), coded.stand_in, numbers)
+    return numbers
+
+
+def _codes(table: pa.Table, coded: CodedFeature) -> Floats:
+    codes, values = category_column(table, coded.feature.name)
+    place_of = {category: float(place) for place, category in enumerate(coded.categories)}
+    places = np.array([*(place_of.get(value, np.nan) for value in values), np.nan])  # code -1 is the last place
+    return places[codes]
+
+
+def _finite_numbers(table: pa.Table, name: str) -> Floats:
+    numbers = numeric_column(table, name)
+    if np.isinf(numbers).any():
+        row = int(np.flatnonzero(np.isinf(numbers))[0])
+        raise ColumnFault(f"column {name} is infinite at row {row}: make it null, or bound it where it is derived")
+    return numbers
