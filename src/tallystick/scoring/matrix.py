@@ -47,21 +47,36 @@ def fit_coding(*, table: pa.Table, is_bad: Flags, features: Sequence[ModelFeatur
 
 
 def matrix_of(*, table: pa.Table, coded: Sequence[CodedFeature]) -> Floats:
-    """The features of a table, shape (rows, features), NaN for missing. Raises `ColumnFault` naming all faults."""
+    """The features of a table, shape (rows, features), NaN for missing. Raises `ColumnFault` naming all faults.
+
+    Checks and stand-ins are one pass over the whole matrix: for one row, a call per column would be most of the time.
+    """
     matrix = np.empty((table.num_rows, len(coded)))
     faults: list[str] = []
-    for place, feature in enumerate(coded):
+    for place, one in enumerate(coded):
         try:
-            matrix[:, place] = _column(table, feature)
+            is_category = one.feature.kind == "category"
+            matrix[:, place] = _codes(table, one) if is_category else numeric_column(table, one.feature.name)
         except ColumnFault as fault:
+            matrix[:, place] = np.nan
             faults.append(str(fault))
+    infinite = np.isinf(matrix)
+    if infinite.any():
+        faults += [
+            _infinite(coded[place].feature.name, infinite[:, place])
+            for place in np.flatnonzero(infinite.any(axis=0)).tolist()
+        ]
     if faults:
         raise ColumnFault("; ".join(faults))
+    stand_ins = np.array([np.nan if one.stand_in is None else one.stand_in for one in coded])
+    np.copyto(matrix, stand_ins, where=np.isnan(matrix))
     return matrix
 
 
 def _fit(table: pa.Table, feature: ModelFeature, is_bad: Flags) -> CodedFeature:
-    numbers = _finite_numbers(table, feature.name)
+    numbers = numeric_column(table, feature.name)
+    if np.isinf(numbers).any():
+        raise ColumnFault(_infinite(feature.name, np.isinf(numbers)))
     known = ~np.isnan(numbers)
     stand_in = float(np.median(numbers)) if known.all() else None
     if feature.direction == "auto":
@@ -85,14 +100,6 @@ def _fit_category(table: pa.Table, feature: ModelFeature) -> CodedFeature:
     return CodedFeature(feature=plain, categories=values, stand_in=stand_in)
 
 
-def _column(table: pa.Table, coded: CodedFeature) -> Floats:
-    is_category = coded.feature.kind == "category"
-    numbers = _codes(table, coded) if is_category else _finite_numbers(table, coded.feature.name)
-    if coded.stand_in is not None:
-        return np.where(np.isnan(numbers), coded.stand_in, numbers)
-    return numbers
-
-
 def _codes(table: pa.Table, coded: CodedFeature) -> Floats:
     codes, values = category_column(table, coded.feature.name)
     place_of = {category: float(place) for place, category in enumerate(coded.categories)}
@@ -100,9 +107,6 @@ def _codes(table: pa.Table, coded: CodedFeature) -> Floats:
     return places[codes]
 
 
-def _finite_numbers(table: pa.Table, name: str) -> Floats:
-    numbers = numeric_column(table, name)
-    if np.isinf(numbers).any():
-        row = int(np.flatnonzero(np.isinf(numbers))[0])
-        raise ColumnFault(f"column {name} is infinite at row {row}: make it null, or bound it where it is derived")
-    return numbers
+def _infinite(name: str, infinite: Flags) -> str:
+    row = int(np.flatnonzero(infinite)[0])
+    return f"column {name} is infinite at row {row}: make it null, or bound it where it is derived"
