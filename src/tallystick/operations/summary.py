@@ -65,7 +65,7 @@ def _scenario(name: ScenarioName, judged: Judged, *, book: LineBook, capped: Cap
         "decrease_minor": int(-change[change < 0].sum()),
         "lines_above_cap_already": 0 if cap_minor is None else int((present > cap_minor).sum()),
         "gap_ppm": None if capped is None else round(capped.plan.gap_ppm, 3),
-        "caps": [] if capped is None else [_cap_use(cap, judged, capped) for cap in capped.caps],
+        "caps": [] if capped is None else [_cap_use(cap, capped) for cap in capped.caps],
         "by_grade": [_grade_figures(grade, figures) for grade, figures in by_grade],
     }
 
@@ -90,16 +90,14 @@ def _grade_figures(grade: str, figures: BookFigures) -> GradeFigures:
     }
 
 
-def _cap_use(cap: PortfolioCap, judged: Judged, capped: CappedPlan) -> CapUse:
+def _cap_use(cap: PortfolioCap, capped: CappedPlan) -> CapUse:
     usage = {
         "limit": capped.book.limit_minor,
         "drawn": capped.book.drawn_minor,
         "expected_loss": capped.book.expected_loss_minor,
     }[cap.measure]
-    total = int(usage.sum())
-    if cap.segment is None:
-        used = total
-    else:
+    used = total = int(usage.sum())
+    if cap.segment is not None:
         used = round(int(usage[cap.segment].sum()) / total * PPM) if total else 0
     multiplier = capped.plan.multipliers[cap.name]
     slack_ppm = (cap.bound - used) / max(cap.bound, 1) * PPM

@@ -117,9 +117,11 @@ def _grades(block: object, *, file: str, faults: list[str]) -> tuple[GradeEconom
     if not isinstance(block, dict):
         faults.append(f"{file}: grade: missing; write one [grade.NAME] block per grade, safest first")
         return ()
-    for source in _GRADE_SOURCES:
-        if not str(block.get(source, "")).strip():
-            faults.append(f"{file}: grade.{source}: missing; say where the figures are from")
+    faults += [
+        f"{file}: grade.{source}: missing; say where the figures are from"
+        for source in _GRADE_SOURCES
+        if not str(block.get(source, "")).strip()
+    ]
     grades = []
     for grade, figures in block.items():
         if grade in _GRADE_SOURCES:
