@@ -191,10 +191,7 @@ def _smoothed(is_bad: Flags) -> Floats:
 
 
 def _fit_isotonic(log_odds: Floats, is_bad: Flags) -> Calibration:
-    """Pool adjacent violators; each block becomes one knot at its mean log odds, with half a good and half a bad more.
-
-    The half counts (Jeffreys) keep a block without bads off PD 0. Source: Oron and Flournoy, 2017, for the knots.
-    """
+    """Pool adjacent violators; each block becomes one knot at its mean log odds (Oron and Flournoy, 2017)."""
     from scipy.optimize import isotonic_regression
 
     order = np.argsort(log_odds, kind="stable")
@@ -207,5 +204,18 @@ def _fit_isotonic(log_odds: Floats, is_bad: Flags) -> Calibration:
     if len(blocks) < 2:
         raise CalibrationFault(_NOT_RISING)
     centers = np.add.reduceat(values * rows, blocks) / block_rows
-    shares = np.maximum.accumulate((block_bads + 0.5) / (block_rows + 1.0))
+    shares = _inside(block_bads / block_rows, block_rows)
     return Calibration("isotonic", knot_log_odds=tuple(centers.tolist()), knot_logits=tuple(logit(shares).tolist()))
+
+
+def _inside(shares: Floats, rows: npt.NDArray[np.int64]) -> Floats:
+    """Rising shares, of which only the first can be 0 and the last 1: there half a row of the other kind is added.
+
+    Never past the neighbor: a first block of one single good says little and must not lift those above it.
+    """
+    inside = shares.copy()
+    if shares[0] == 0.0:
+        inside[0] = min(0.5 / (rows[0] + 1), shares[1])
+    if shares[-1] == 1.0:
+        inside[-1] = max(1 - 0.5 / (rows[-1] + 1), inside[-2])
+    return inside

@@ -70,6 +70,15 @@ def test_perfectly_parted_outcomes_stay_finite(method: CalibrationMethod) -> Non
     assert 0.9 < pd[-1] < 1
 
 
+def test_a_few_lines_at_either_end_do_not_move_the_others() -> None:
+    log_odds = np.repeat([-9.0, -4.0, 0.0, 5.0], [3, 2_000, 2_000, 2])
+    outcome = np.concatenate([np.zeros(3), np.arange(2_000) < 20, np.arange(2_000) < 1_900, np.ones(2)])
+    pd = fit_calibration(log_odds, outcome, "isotonic").pd([-9.0, -4.0, 0.0, 5.0])
+    assert pd[1:3] == pytest.approx([0.01, 0.95])
+    assert 0 < pd[0] <= pd[1]
+    assert pd[2] <= pd[3] < 1
+
+
 def test_wrong_input_is_refused() -> None:
     with pytest.raises(CalibrationFault, match="1 log odds are not finite"):
         fit_calibration(np.array([0.0, np.nan]), [0, 1])
