@@ -18,7 +18,6 @@ from tallystick.strategy.prices import Price, price_grades
 from tallystick.strategy.tables import TableDecisions
 
 TOLERANCE = 1e-4
-_FRONTIER_LOSS_RATIOS = (0.90, 0.95, 1.0, 1.03, 1.06, 1.10, 1.15, 1.20, 1.30, 1.45)
 
 
 class InfeasibleCaps(ValueError):
@@ -85,15 +84,7 @@ def plan_cap(judged: Judged, features: pa.Table, *, cap_minor: int, strategy: St
     if isinstance(plan, Infeasible):
         raise InfeasibleCaps(_explain(plan))
     book = book_of(lines, plan.limit_minor, economics=strategy.economics, prices=judged.prices)
-    loss_today = int(judged.today.expected_loss_minor.sum())
-    frontier = draw_frontier(
-        lines,
-        menu,
-        caps=caps,
-        loss_bounds_minor=[round(loss_today * ratio) for ratio in _FRONTIER_LOSS_RATIOS],
-        rules=rules,
-        tolerance=TOLERANCE,
-    )
+    frontier = draw_frontier(lines, menu, caps=caps, rules=rules, tolerance=TOLERANCE)
     return CappedPlan(plan=plan, book=book, caps=caps, frontier=frontier)
 
 

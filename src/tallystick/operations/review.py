@@ -245,14 +245,16 @@ def _statements(loaded: LoadedPortfolio, scored: Scored, *, strategy: Strategy) 
     )
     stated.append(
         {
-            "zh": "所有提额邀约按全部被接受计算，因此用信余额与损失偏保守；提额只有在借款人接受后才生效，下调立即生效。",
+            "zh": "所有提额邀约按全部被接受计算，因此用信余额与损失偏保守；"
+            "提额只有在借款人接受后才生效，下调立即生效。",
             "en": "Every offered increase is taken as accepted, so balances and losses are on the careful side. "
             "An increase takes effect once the borrower accepts it, a decrease at once.",
         }
     )
     stated.append(
         {
-            "zh": "收益与损失参数来自策略的 economics.toml，每个参数都注明来源；标为 assumption 的须换成机构自己的数字。",
+            "zh": "收益与损失参数来自策略的 economics.toml，每个参数都注明来源；"
+            "标为 assumption 的须换成机构自己的数字。",
             "en": "What credit earns and loses comes from the strategy's economics.toml, each figure with its source; "
             "replace those marked assumption by your own.",
         }

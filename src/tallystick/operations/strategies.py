@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from tallystick.features.catalog import load_catalog
+from tallystick.operations.outputs import prepare_folder, write_files
 from tallystick.strategy.columns import ColumnType
 from tallystick.strategy.economics import StrategyFaults
 from tallystick.strategy.policy import STRATEGY_FILES, Strategy, read_strategy, standard_strategy_files
@@ -32,3 +33,13 @@ def _texts(folder: Path) -> dict[str, str]:
         }
     except UnicodeDecodeError as error:
         raise StrategyFaults([f"{folder}: a file is not UTF-8 text ({error}); save it as UTF-8"]) from error
+
+
+def copy_standard_strategy(folder: Path) -> tuple[str, ...]:
+    """Write the standard strategy into a new folder, to be edited; refuses a folder that holds anything."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise StrategyFaults([f"{folder}: is not empty; give a new folder"])
+    prepare_folder(folder)
+    texts = standard_strategy_files()
+    write_files(((name, text.encode()) for name, text in texts.items()), folder)
+    return tuple(texts)

@@ -10,7 +10,9 @@ from tallystick.strategy.choices import Choices, LimitRules
 from tallystick.strategy.limits import LimitPlan, Menu, PortfolioCap, plan_limits
 from tallystick.strategy.lines import Lines
 
-SAMPLE_LINES: Final = 20_000
+SAMPLE_LINES: Final = 50_000
+# Where the bounds stand between the least loss and that of the most profitable plan.
+_STEPS: Final = (0.1, 0.3, 0.5, 0.7, 0.85, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,12 @@ def draw_frontier(
     menu: Menu,
     *,
     caps: Sequence[PortfolioCap],
-    loss_bounds_minor: Sequence[int],
     rules: LimitRules,
     tolerance: float,
 ) -> tuple[FrontierPoint, ...]:
-    """Solve the limits anew under each bound on expected loss, the other caps as they are.
+    """Solve the limits anew under tighter and tighter bounds on expected loss, the other caps as they are.
 
+    The bounds run from what the most profitable plan loses down towards the least that any choice of limits loses.
     Above `SAMPLE_LINES` lines every k-th line stands for k of them, with every bound scaled alike: the shape of
     the frontier needs no more. Bounds that cannot be met give no point.
     """
@@ -41,13 +43,26 @@ def draw_frontier(
     share = picked.size / max(len(lines), 1)
     sampled = [_sampled(cap, picked=picked, share=share) for cap in caps if cap.measure != "expected_loss"]
     lines_picked, menu_picked = lines.at(picked), _menu_at(menu, picked=picked)
-    points = []
-    for bound in loss_bounds_minor:
-        loss_cap = PortfolioCap(name="expected_loss", zh="", en="", measure="expected_loss", bound=int(bound * share))
-        plan = plan_limits(lines_picked, menu_picked, caps=[*sampled, loss_cap], rules=rules, tolerance=tolerance)
-        if isinstance(plan, LimitPlan):
+    if not len(lines):
+        return ()
+
+    def solve(bound: float | None) -> LimitPlan | None:
+        loss_caps = [] if bound is None else [PortfolioCap("expected_loss", "", "", "expected_loss", int(bound))]
+        plan = plan_limits(lines_picked, menu_picked, caps=[*sampled, *loss_caps], rules=rules, tolerance=tolerance)
+        return plan if isinstance(plan, LimitPlan) else None
+
+    free = solve(None)
+    if free is None:
+        return ()
+    points = [_point(menu_picked, free, share=share)]
+    highest = points[0].expected_loss_minor * share
+    losses = np.where(menu_picked.choices.allowed, menu_picked.measures["expected_loss"], np.inf)
+    lowest = float(losses.min(axis=1).sum())
+    for step in _STEPS:
+        plan = solve(lowest + (highest - lowest) * step)
+        if plan is not None:
             points.append(_point(menu_picked, plan, share=share))
-    return tuple(points)
+    return tuple(sorted(points, key=lambda point: point.expected_loss_minor))
 
 
 def _sampled(cap: PortfolioCap, *, picked: np.ndarray[tuple[int], np.dtype[np.int64]], share: float) -> PortfolioCap:

@@ -14,6 +14,24 @@ BASEL_CORRELATION: Final = 0.04
 BASEL_QUANTILE: Final = 0.999
 
 
+def conversion_factor(
+    *, drawn: npt.ArrayLike, limit: npt.ArrayLike, rise_before_default: float, least: float
+) -> Floats:
+    """CCF of each line: the share of its undrawn part that is drawn on the way to default.
+
+    A defaulter uses `rise_before_default` more than is drawn now, as far as the limit allows, and never less than
+    `least` of what is undrawn. A line without an undrawn part has a CCF of `least`, which then converts nothing.
+
+    >>> conversion_factor(drawn=[0, 4_000, 9_000], limit=10_000, rise_before_default=0.59, least=0.1).round(4).tolist()
+    [0.1, 0.3933, 1.0]
+    """
+    balance = np.asarray(drawn, dtype=np.float64)
+    undrawn = np.maximum(np.asarray(limit, dtype=np.float64) - balance, 0.0)
+    implied = np.divide(rise_before_default * balance, undrawn, out=np.zeros_like(balance + undrawn), where=undrawn > 0)
+    factor: Floats = np.clip(implied, least, 1.0)
+    return factor
+
+
 def exposure_at_default(*, drawn: npt.ArrayLike, limit: npt.ArrayLike, ccf: npt.ArrayLike) -> Floats:
     """Drawn balance plus the share `ccf` of what is still undrawn; a line over its limit has nothing undrawn.
 

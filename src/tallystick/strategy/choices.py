@@ -23,7 +23,7 @@ class LimitRules:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Column 0 is the present limit, the rest the grid. `allowed` says which a line may be given."""
+    """Column 0 is the present limit, then the grid, last the lowest limit that covers what is drawn."""
 
     limit_minor: Integers  # (lines, choices)
     allowed: Flags  # (lines, choices)
@@ -45,7 +45,8 @@ def choices_of(lines: Lines, *, grid_minor: Integers, rules: LimitRules) -> Choi
     """Every line's choices: to stay is always allowed, and the cap bounds only increases.
 
     An increase needs eligibility and stays within the largest step, the ratio to the present limit and, where income
-    is known, a multiple of it; a decrease needs a risk reason and never goes below what is drawn.
+    is known, a multiple of it; a decrease needs a risk reason and never goes below what is drawn. A line drawn above
+    the cap can be lowered too, to the first whole step that covers it: how far risk lowers a line is not the cap's.
     """
     present = lines.limit_minor[:, None]
     grid = np.broadcast_to(grid_minor, (len(lines), grid_minor.size))
@@ -53,9 +54,13 @@ def choices_of(lines: Lines, *, grid_minor: Integers, rules: LimitRules) -> Choi
     downward = grid < present
     increase = upward & lines.may_increase[:, None] & (grid <= highest_increase(lines, rules=rules)[:, None])
     decrease = downward & lines.may_decrease[:, None] & (grid >= lines.drawn_minor[:, None])
+    covering = -(-np.maximum(lines.drawn_minor, rules.lowest_minor) // rules.step_minor) * rules.step_minor
+    beyond_grid = covering > (grid_minor[-1] if grid_minor.size else 0)
+    lowered = lines.may_decrease & beyond_grid & (covering < lines.limit_minor)
+    stay = np.ones((len(lines), 1), dtype=np.bool_)
     return Choices(
-        limit_minor=np.concatenate([present, grid], axis=1),
-        allowed=np.concatenate([np.ones((len(lines), 1), dtype=np.bool_), increase | decrease], axis=1),
+        limit_minor=np.concatenate([present, grid, covering[:, None]], axis=1),
+        allowed=np.concatenate([stay, increase | decrease, lowered[:, None]], axis=1),
     )
 
 

@@ -15,7 +15,8 @@ _FIGURES: Final = (
     "capital_cost_ppm",
     "merchant_yield_ppm",
     "lgd_ppm",
-    "ccf_ppm",
+    "drawn_rise_before_default_ppm",
+    "ccf_least_ppm",
     "pd_rise_per_doubling_ppm",
     "stress_correlation_ppm",
 )
@@ -51,7 +52,8 @@ class Economics:
     capital_cost_ppm: int  # a year, of capital
     merchant_yield_ppm: int  # a year, of the drawn balance that is paid in full
     lgd_ppm: int  # of exposure at default
-    ccf_ppm: int  # of the undrawn part
+    drawn_rise_before_default_ppm: int  # of the drawn balance, as far as the limit allows
+    ccf_least_ppm: int  # of the undrawn part
     pd_rise_per_doubling_ppm: int  # of the odds of default
     stress_correlation_ppm: int
     stress_quantile_ppm: Mapping[str, int]

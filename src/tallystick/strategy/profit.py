@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tallystick.risk.loss import capital_share, expected_loss, exposure_at_default
+from tallystick.risk.loss import capital_share, conversion_factor, expected_loss, exposure_at_default
 from tallystick.risk.response import drawn_at_limit, pd_at_limit
 from tallystick.strategy.economics import Economics
 from tallystick.strategy.lines import Floats, Lines
@@ -31,8 +31,8 @@ def limit_figures(
 ) -> LimitFigures:
     """The figures at `limit_minor`, shape (lines, choices); every offered increase is taken as accepted.
 
-    Revenue: interest on the revolving share (the present rate on what is drawn today, the grade's price on what a
-    higher limit adds) and the merchant's fee on the rest. Profit: revenue less funds, operations, expected loss
+    Revenue: interest at the present rate on the revolving share of what is drawn today, the merchant's fee on the
+    rest of it, and the grade's price on the debt that a higher limit adds. Profit: revenue less funds, operations, expected loss
     and the return asked on the capital tied. All of it is an expectation, rounded only when it is summed or shown.
     """
     present = lines.limit_minor[:, None]
@@ -47,14 +47,19 @@ def limit_figures(
         pd_rise_per_doubling=economics.pd_rise_per_doubling_ppm / PPM,
     )
     lgd = economics.lgd_ppm / PPM
-    ead = exposure_at_default(drawn=drawn, limit=limit_minor, ccf=economics.ccf_ppm / PPM)
+    ccf = conversion_factor(
+        drawn=drawn,
+        limit=limit_minor,
+        rise_before_default=economics.drawn_rise_before_default_ppm / PPM,
+        least=economics.ccf_least_ppm / PPM,
+    )
+    ead = exposure_at_default(drawn=drawn, limit=limit_minor, ccf=ccf)
     loss = expected_loss(pd=pd, lgd=lgd, ead=ead)
     capital = capital_share(pd=pd, lgd=lgd) * ead
     present_drawn = lines.drawn_minor[:, None].astype(np.float64)
-    interest = by_grade.revolving_share * (
-        by_grade.present_rate * present_drawn + by_grade.price * (drawn - present_drawn)
-    )
-    merchant_fee = (1.0 - by_grade.revolving_share) * (economics.merchant_yield_ppm / PPM) * drawn
+    paying = by_grade.revolving_share * present_drawn
+    interest = by_grade.present_rate * paying + by_grade.price * (drawn - present_drawn)
+    merchant_fee = (economics.merchant_yield_ppm / PPM) * (present_drawn - paying)
     revenue = interest + merchant_fee
     cost = drawn * ((economics.funds_rate_ppm + economics.operations_cost_ppm) / PPM)
     profit = revenue - cost - loss - capital * (economics.capital_cost_ppm / PPM)

@@ -1,0 +1,75 @@
+"""Where the parts meet: settings from the environment, the clock, the terminal."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from tallystick.config import Language, Settings, read_settings
+from tallystick.reports.summary import Bilingual
+
+# The lender's business day: China has one time zone and no daylight saving.
+_BUSINESS_ZONE: Final = timezone(timedelta(hours=8))
+
+
+def settings() -> Settings:
+    """The settings of this process."""
+    return read_settings(os.environ)
+
+
+def business_date() -> date:
+    """Today, by the lender's clock: the only place where a date comes from the wall."""
+    return datetime.now(UTC).astimezone(_BUSINESS_ZONE).date()
+
+
+def terminal() -> Console:
+    """Where answers go."""
+    return Console(highlight=False)
+
+
+def error_terminal() -> Console:
+    """Where refusals and progress go, so that answers can be piped."""
+    return Console(stderr=True, highlight=False)
+
+
+class TerminalProgress:
+    """Draws the steps of an operation as one bar with the time taken."""
+
+    def __init__(self, progress: Progress, language: Language) -> None:
+        self._progress = progress
+        self._language = language
+        self._task: TaskID | None = None
+
+    def step(self, text: Bilingual) -> None:
+        """Finish the bar of the step before, and begin one."""
+        self.finish()
+        self._task = self._progress.add_task(text[self._language], total=None)
+
+    def advance(self, share: float) -> None:
+        """Fill the bar up to this share."""
+        if self._task is not None:
+            self._progress.update(self._task, total=1.0, completed=min(share, 1.0))
+
+    def finish(self) -> None:
+        """The present step is done."""
+        if self._task is not None:
+            self._progress.update(self._task, total=1.0, completed=1.0)
+
+
+@contextmanager
+def shown_progress(language: Language) -> Iterator[TerminalProgress]:
+    """A progress display for the time of one operation."""
+    columns = (
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=error_terminal()) as progress:
+        shown = TerminalProgress(progress, language)
+        yield shown
+        shown.finish()

@@ -1,0 +1,234 @@
+"""`tallystick ...`: translates words into one operation, and shows what came out."""
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from tallystick import __version__
+from tallystick.bootstrap import business_date, error_terminal, settings, shown_progress, terminal
+from tallystick.config import SettingsFault
+from tallystick.reports.summary import Summary
+from tallystick.scoring.model import ModelKind
+
+app = App(
+    name="tallystick",
+    help="A consumer credit line that a lender can run, read and prove.",
+    version=__version__,
+    help_format="plaintext",
+)
+mapping_app = App(name="mapping", help="Tell Tallystick which of your columns is which field.")
+strategy_app = App(name="strategy", help="The rules, tables and economics that decide.")
+app.command(mapping_app)
+app.command(strategy_app)
+
+
+@app.command
+def review(  # noqa: PLR0913 - one parameter per option of the command line
+    *,
+    data: Path,
+    mapping: str,
+    cap: int,
+    baseline_cap: int,
+    out: Path,
+    model: Path | None = None,
+    kind: ModelKind = "lightgbm",
+    strategy: Path | None = None,
+    as_of: date | None = None,
+    seed: int = 1,
+    csv: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Score, grade, price and set the limit of every line under a new cap and a baseline cap.
+
+    Parameters
+    ----------
+    data
+        Parquet or CSV: one file, or a folder of them.
+    mapping
+        A built-in mapping (uci-taiwan, tallystick) or the file of your own.
+    cap
+        The highest limit that an increase may reach, in whole units of money.
+    baseline_cap
+        The cap to compare with: the one in force.
+    out
+        Folder for decisions, rejects, summary.json and report.html.
+    model
+        A fitted model's folder. Without it the portfolio scores itself out of fold, by its own outcomes.
+    kind
+        The kind of model for a portfolio that scores itself.
+    strategy
+        A strategy folder; without it the standard strategy.
+    as_of
+        The day whose law holds; without it today.
+    seed
+        The seed of everything that is drawn.
+    csv
+        Write decisions.csv beside decisions.parquet.
+    """
+    from tallystick.operations.review import ReviewRequest
+    from tallystick.operations.review import review as run
+
+    request = ReviewRequest(
+        data=data,
+        mapping=mapping,
+        out=out,
+        cap_major=cap,
+        baseline_cap_major=baseline_cap,
+        as_of=as_of or business_date(),
+        kind=kind,
+        model=model,
+        strategy=strategy,
+        seed=seed,
+        formats=("parquet", "csv") if csv else ("parquet",),
+    )
+    with shown_progress(settings().language) as progress:
+        summary = run(request, progress=progress)
+    _show(summary, out=out)
+
+
+@app.command
+def fit(*, data: Path, mapping: str, out: Path, kind: ModelKind = "lightgbm", seed: int = 1) -> None:
+    """Fit a model on a portfolio whose outcomes are known, and write it as a folder.
+
+    Parameters
+    ----------
+    data
+        Parquet or CSV: one file, or a folder of them.
+    mapping
+        A built-in mapping or the file of your own.
+    out
+        Folder for the model: manifest, calibration and weights, all text.
+    kind
+        scorecard, lightgbm or xgboost.
+    seed
+        The same seed gives the same bytes.
+    """
+    from tallystick.operations.fit import FitRequest
+    from tallystick.operations.fit import fit as run
+    from tallystick.reports.terminal import metrics_table
+
+    language = settings().language
+    with shown_progress(language) as progress:
+        answer = run(FitRequest(data=data, mapping=mapping, out=out, kind=kind, seed=seed), progress=progress)
+    screen = terminal()
+    screen.print(metrics_table(answer.metrics, language=language))
+    screen.print(f"{answer.kind} · {answer.features} · {answer.model_id} → {out}")
+
+
+@app.command
+def demo(*, out: Path, lines: int = 20_000, seed: int = 1, as_of: date | None = None) -> None:
+    """Review a simulated portfolio with caps of 30,000 and 50,000 yuan.
+
+    Parameters
+    ----------
+    out
+        Folder for the simulated portfolio and the review of it.
+    lines
+        How many credit lines to simulate.
+    seed
+        Another seed, another portfolio.
+    as_of
+        The day whose law holds; without it today.
+    """
+    from tallystick.world.demonstration import demonstrate
+
+    with shown_progress(settings().language) as progress:
+        summary = demonstrate(lines=lines, seed=seed, out=out, as_of=as_of or business_date(), progress=progress)
+    _show(summary, out=out)
+
+
+@mapping_app.command
+def init(data: Path, *, out: Path) -> None:
+    """Draft a mapping from the columns of a file, to be read and completed by you.
+
+    Parameters
+    ----------
+    data
+        Parquet or CSV.
+    out
+        The mapping file to write; an existing one is not touched.
+    """
+    from tallystick.operations.mapping import init_mapping
+
+    init_mapping(data=data, out=out)
+    terminal().print(f"{out}\ntallystick mapping check {out} --data {data}")
+
+
+@mapping_app.command
+def check(mapping: str, *, data: Path | None = None) -> None:
+    """Say everything that is wrong with a mapping, by itself and for a file.
+
+    Parameters
+    ----------
+    mapping
+        A built-in mapping or a file.
+    data
+        The file or folder it is for.
+    """
+    from tallystick.operations.mapping import check_mapping_file
+
+    faults = check_mapping_file(mapping=mapping, data=data)
+    for fault in faults:
+        error_terminal().print(str(fault), markup=False)
+    if faults:
+        sys.exit(2)
+    terminal().print("✓")
+
+
+@strategy_app.command(name="init")
+def init_strategy(folder: Path) -> None:
+    """Copy the standard strategy into a new folder, to be edited by you.
+
+    Parameters
+    ----------
+    folder
+        A folder that is new or empty.
+    """
+    from tallystick.operations.strategies import copy_standard_strategy
+
+    terminal().print("\n".join(str(folder / name) for name in copy_standard_strategy(folder)), markup=False)
+
+
+@strategy_app.command(name="check")
+def check_strategy(folder: Path, *, as_of: date | None = None) -> None:
+    """Say everything that is wrong with a strategy folder.
+
+    Parameters
+    ----------
+    folder
+        The strategy's folder.
+    as_of
+        The day whose law holds; without it today.
+    """
+    from tallystick.operations.strategies import read_strategy_folder
+
+    strategy = read_strategy_folder(folder, on=as_of or business_date())
+    terminal().print(f"✓ {strategy.name} {strategy.sha256[:24]}")
+
+
+def _show(summary: Summary, *, out: Path) -> None:
+    from tallystick.reports.terminal import headline, prices_table, rows_table
+
+    language = settings().language
+    screen = terminal()
+    for table in (rows_table, prices_table, headline):
+        screen.print(table(summary, language=language))
+    label: dict[Literal["zh", "en"], str] = {"zh": "报告", "en": "report"}
+    screen.print(f"{label[language]}: {out / 'report.html'}", soft_wrap=True, markup=False)
+
+
+def main() -> None:
+    """Run the command line; a refusal goes to standard error with status 2, a defect keeps its traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (ValueError, LookupError) as fault:
+        from tallystick.operations.faults import FAULTS
+
+        if not isinstance(fault, (*FAULTS, SettingsFault)):
+            raise
+        error_terminal().print(str(fault), style="red", markup=False, soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,31 @@
+"""Everything that an operation refuses by name: bad input, told with the way out. All else is a defect of ours."""
+
+from typing import Final
+
+from tallystick.operations.judging import InfeasibleCaps
+from tallystick.operations.outputs import OutputFault
+from tallystick.operations.review import ReviewFault
+from tallystick.operations.scoring import ScoringFault
+from tallystick.scoring.boosted import MonotoneFault
+from tallystick.scoring.calibration import CalibrationFault
+from tallystick.scoring.manifest import ModelFilesFault
+from tallystick.scoring.model import ColumnFault
+from tallystick.sources.files import FileFault
+from tallystick.sources.mapping import MappingFaults
+from tallystick.sources.portfolio import PortfolioFault
+from tallystick.strategy.economics import StrategyFaults
+
+FAULTS: Final = (
+    CalibrationFault,
+    ColumnFault,
+    FileFault,
+    InfeasibleCaps,
+    MappingFaults,
+    ModelFilesFault,
+    MonotoneFault,
+    OutputFault,
+    PortfolioFault,
+    ReviewFault,
+    ScoringFault,
+    StrategyFaults,
+)
