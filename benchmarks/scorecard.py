@@ -2,7 +2,8 @@
 
     python benchmarks/scorecard.py [--json] [--rows-share 1.0] [--repeats 5]
 
-`ratio.fit` is the peer's median seconds over ours. Both get the same 23 raw columns, rows and target in memory, each
+`ratio.fit` is the peer's median seconds over ours. Both get the same feature table (the catalog's, from the
+mapped fields), rows and target in memory, each
 in the form it reads (an Arrow table, a data frame), bin every column, and fit a logistic regression on the evidence.
 The test AUC is taken once, of the last fit. Settings were chosen by cross-validation on the training part.
 """
@@ -11,7 +12,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -20,9 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from report_line import emit
-from taiwan_data import DATA, published_split, taiwan_raw, taiwan_raw_features
+from taiwan_data import DATA, published_split, taiwan_derived, taiwan_derived_features, taiwan_raw
+from tallystick.operations.scoring import SCORECARD
 from tallystick.scoring.model import ModelFeature
-from tallystick.scoring.scorecard import ScorecardSettings, fit_scorecard
+from tallystick.scoring.scorecard import fit_scorecard
 
 Outcomes = npt.NDArray[np.float64]
 
@@ -46,8 +48,12 @@ class Fit:
 
 def main() -> None:
     options = _options()
-    table, outcomes = taiwan_raw(options.data)
-    features = taiwan_raw_features(table)
+    _, outcomes = taiwan_raw(options.data)
+    features = tuple(
+        replace(each, direction="auto") if each.direction == "none" else each
+        for each in taiwan_derived_features(options.data)
+    )
+    table = taiwan_derived(options.data).select([feature.name for feature in features])
     training_rows, test_rows = published_split(len(outcomes))
     training_rows = training_rows[: max(1000, int(options.rows_share * len(training_rows)))]
     training = Sample(table=table.take(training_rows), outcomes=outcomes[training_rows])
@@ -94,7 +100,7 @@ def _measured(repeats: int, sides: Mapping[str, Callable[[], Fit]]) -> dict[str,
 
 def _ours(features: tuple[ModelFeature, ...], training: Sample, test: Sample) -> Fit:
     started = time.perf_counter()
-    scorecard = fit_scorecard(training.table, training.outcomes, features, ScorecardSettings(), seed=1)
+    scorecard = fit_scorecard(training.table, training.outcomes, features, SCORECARD, seed=1)
     seconds = time.perf_counter() - started
     return Fit(seconds=seconds, outcomes=test.outcomes, scores=scorecard.log_odds(test.table))
 

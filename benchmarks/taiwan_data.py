@@ -1,5 +1,6 @@
 """The Taiwan credit lines as benchmarks read them, and the one split that published results use."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tallystick.operations.loading import LoadedPortfolio, load_portfolio
+from tallystick.operations.progress import Silent
 from tallystick.scoring.model import ModelFeature
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data/uci_taiwan_default/uci_taiwan_default.parquet"
@@ -29,6 +32,21 @@ def taiwan_raw_features(table: pa.Table) -> tuple[ModelFeature, ...]:
         ModelFeature(name=name, kind="category" if name in CATEGORIES else "numeric", direction="auto")
         for name in table.column_names
     )
+
+
+def taiwan_derived(path: Path = DATA) -> pa.Table:
+    """The catalog's features of every line, in file order: what the product itself makes of the mapped fields."""
+    return _loaded(path).columns
+
+
+def taiwan_derived_features(path: Path = DATA) -> tuple[ModelFeature, ...]:
+    """Those of them that a credit decision may use, with their declared directions."""
+    return _loaded(path).model_features()
+
+
+@cache
+def _loaded(path: Path) -> LoadedPortfolio:
+    return load_portfolio(data=path, mapping="uci-taiwan", progress=Silent())
 
 
 def published_split(rows: int) -> tuple[Rows, Rows]:
