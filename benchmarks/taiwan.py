@@ -56,7 +56,7 @@ def main() -> None:
     ours["boosted_auc"] = _boosted(derived, training, test)
     scorecard, ours["scorecard_auc"] = _scorecard(derived, training, test)
     ours["scorecard_features"] = len(scorecard.scored)
-    ours["scorecard_coefficients_against_declared"] = against_declared(scorecard)
+    ours["scorecard_coefficients_against_declared"] = against_declared(scorecard, derived.features)
     peer["optbinning_auc"] = _optbinning(derived, training, test)
     ours["raw_boosted_auc"] = _boosted(raw, training, test)
     ours["raw_scorecard_auc"] = _scorecard(raw, training, test)[1]
@@ -73,9 +73,10 @@ def main() -> None:
     emit("taiwan", ours=ours, peer=peer, ratio=ratio, as_json=options.json)
 
 
-def against_declared(scorecard: Scorecard) -> int:
-    """How many coefficients turn their feature's evidence round; on evidence, the declared sign is negative."""
-    return sum(scored.coefficient > 0.0 for scored in scorecard.scored)
+def against_declared(scorecard: Scorecard, features: tuple[ModelFeature, ...]) -> int:
+    """How many coefficients break their feature's declared direction: on evidence, the declared sign is negative."""
+    declared = {feature.name for feature in features if feature.direction in ("up", "down")}
+    return sum(scored.coefficient > 0.0 for scored in scorecard.scored if scored.bins.feature.name in declared)
 
 
 def _boosted(cases: Cases, training: Rows, test: Rows) -> float:

@@ -39,7 +39,8 @@ BOOSTED: Final = BoostedSettings(
 )
 # A self-scoring review fits once per fold: coarser steps and one seed cost it some 0.001 of AUC and save minutes.
 BOOSTED_QUICK: Final = replace(BOOSTED, learning_rate=0.05, ensemble_seeds=1, stopping_rounds=40, folds=3)
-SCORECARD: Final = ScorecardSettings(sign_rule="every")
+# Features with a declared direction keep its sign. Holding the others too costs 0.0012 of AUC (12 folds, +- 0.0003).
+SCORECARD: Final = ScorecardSettings(sign_rule="declared")
 
 
 class ScoringFault(ValueError):
