@@ -190,7 +190,7 @@ def _parts_of(column: pa.ChunkedArray) -> tuple[Integers, Flags, Flags]:
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _parts_of_floats(column.cast(pa.float64()), bad=np.zeros(len(column), dtype=np.bool_))
     texts = convert_text(column)
-    is_number = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), value=True)
+    is_number = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), fill_value=True)
     numbers = pc.cast(pc.if_else(is_number, texts, pa.scalar(None, pa.string())), pa.float64())
     return _parts_of_floats(numbers, bad=~_flags(is_number))
 
