@@ -6,7 +6,9 @@ TOOLS := .uv
 UV := $(TOOLS)/bin/uv
 READY := $(VENV)/ready
 RUN := $(UV) run --frozen
+OPENMP := $(VENV)/openmp
 export UV_PYTHON_DOWNLOADS := never
+export LD_LIBRARY_PATH := $(CURDIR)/$(OPENMP):$(LD_LIBRARY_PATH)
 
 .PHONY: demo test check bench clean
 
@@ -29,12 +31,16 @@ bench: $(READY)
 	$(RUN) python benchmarks/scoring.py
 
 $(UV):
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tallystick needs Python 3.11 or newer")'
+	$(PYTHON) -c 'import sys; sys.exit("Tallystick needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(READY): $(UV) uv.lock pyproject.toml
 	$(UV) sync --frozen --python $(PYTHON)
+	@mkdir -p $(OPENMP)
+	@# LightGBM wants the system's libgomp; where there is none, the one that scikit-learn's wheel brings will do.
+	@$(VENV)/bin/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || \
+		ln -sf $(CURDIR)/$$(ls $(VENV)/lib/python3*/site-packages/scikit_learn.libs/libgomp*.so* | head -n 1) $(OPENMP)/libgomp.so.1
 	@touch $(READY)
 
 clean:

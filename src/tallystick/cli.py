@@ -225,6 +225,13 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        if "libgomp" not in str(error):
+            raise
+        error_terminal().print(
+            "LightGBM needs the system library libgomp: on Debian, apt-get install libgomp1", style="red"
+        )
+        sys.exit(2)
     except (ValueError, LookupError) as fault:
         from tallystick.operations.faults import FAULTS
 
