@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 RUN := $(UV) run --frozen
 OPENMP := $(VENV)/openmp
 export UV_PYTHON_DOWNLOADS := never
-export LD_LIBRARY_PATH := $(CURDIR)/$(OPENMP):$(LD_LIBRARY_PATH)
+export LD_LIBRARY_PATH := $(CURDIR)/$(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
 .PHONY: demo test check bench clean
 

@@ -1,0 +1,74 @@
+"""The command line as a person meets it: answers on standard output, refusals on standard error with status 2."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _run(*words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TALLYSTICK_LANGUAGE": language, "COLUMNS": "80", "NO_COLOR": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "tallystick", *words], capture_output=True, text=True, env=environment, check=False
+    )
+
+
+@pytest.mark.parametrize("words", [("--help",), ("review", "--help"), ("mapping", "--help"), ("strategy", "--help")])
+def test_help_answers(words: tuple[str, ...]) -> None:
+    answer = _run(*words)
+    assert answer.returncode == 0
+    assert "Usage" in answer.stdout
+
+
+def test_demo_prints_the_headline_and_where_the_report_is(tmp_path: Path) -> None:
+    answer = _run("demo", "--lines", "2500", "--out", str(tmp_path / "demo"), language="zh")
+    assert answer.returncode == 0, answer.stderr
+    assert "报告" in answer.stdout
+    assert (tmp_path / "demo" / "report.html").is_file()
+    assert (tmp_path / "demo" / "truth.parquet").is_file()
+    assert max(len(line) for line in answer.stdout.splitlines() if "report.html" not in line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("nowhere.parquet", "no such file"),
+        ("empty.csv", "the file is empty"),
+        ("words.parquet", "is not a Parquet file"),
+        ("header.csv", "no rows"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_without_a_traceback(tmp_path: Path, data: str, message: str) -> None:
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "words.parquet").write_text("these are words", encoding="utf-8")
+    (tmp_path / "header.csv").write_text("ID,LIMIT_BAL\n", encoding="utf-8")
+    options = ["--cap", "50000", "--baseline-cap", "30000", "--out", str(tmp_path / "out")]
+    answer = _run("review", "--data", str(tmp_path / data), "--mapping", "uci-taiwan", *options)
+    assert answer.returncode == 2
+    assert message in " ".join(answer.stderr.split())
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_unknown_mapping_names_the_built_in_ones(tmp_path: Path) -> None:
+    answer = _run("mapping", "check", "uci-taiwn")
+    assert answer.returncode == 2
+    assert "did you mean 'uci-taiwan'" in " ".join(answer.stderr.split())
+
+
+def test_a_strategy_is_copied_and_checked(tmp_path: Path) -> None:
+    assert _run("strategy", "init", str(tmp_path / "policy")).returncode == 0
+    checked = _run("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
+    assert checked.returncode == 0, checked.stderr
+    grades = tmp_path / "policy" / "grades.csv"
+    grades.write_text(grades.read_text(encoding="utf-8").replace("pd_ppm < 20000", "pd_pm < 20000"), encoding="utf-8")
+    broken = _run("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
+    assert broken.returncode == 2
+    assert "grades.csv, row 3" in " ".join(broken.stderr.split())
+
+
+def test_a_wrong_setting_names_the_variable() -> None:
+    answer = _run("demo", "--out", "unused", language="fr")
+    assert answer.returncode == 2
+    assert "TALLYSTICK_LANGUAGE is 'fr'" in " ".join(answer.stderr.split())
