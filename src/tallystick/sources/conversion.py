@@ -1,221 +1,202 @@
-"""One source column becomes one field: parsed, converted exactly, and every cell that cannot be is named.
+"""One source column becomes one field: read, converted exactly, and every cell that cannot be is named.
 
 All of it works on whole columns; a cell is valid, missing, or has one reason why its row is refused.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tallystick.sources.declaration import MappedField
 from tallystick.sources.fields import MONEY_HIGHEST
-from tallystick.sources.mapping import MappedField
+from tallystick.sources.numbers import (
+    FRACTION_DIGITS,
+    LARGEST,
+    PLAIN_MARKS,
+    Flags,
+    Integers,
+    NumberMarks,
+    Numbers,
+    flags_of,
+    read_numbers,
+    rounded_product,
+    trimmed,
+)
+from tallystick.sources.reasons import NoteReason, RejectReason
 from tallystick.units.money import MINOR_DIGITS
 from tallystick.units.rates import PPM
 
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-
-# Fractions of a source unit are kept to this many parts: 4 digits behind the point.
-_FINENESS: Final = 10_000
-_NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _DAYS_PER_MONTH: Final = 30
-
-
-class RejectReason(StrEnum):
-    """Why a row is refused, in order of precedence. Never reused."""
-
-    MISSING_REQUIRED = "MISSING_REQUIRED"
-    NOT_A_NUMBER = "NOT_A_NUMBER"
-    NOT_WHOLE = "NOT_WHOLE"
-    NEGATIVE = "NEGATIVE"
-    OUT_OF_RANGE = "OUT_OF_RANGE"
-    UNLISTED_CODE = "UNLISTED_CODE"
-    CURRENCY_WITHOUT_RATE = "CURRENCY_WITHOUT_RATE"
-    DUPLICATE_LINE = "DUPLICATE_LINE"
-    DUPLICATES_DIFFER = "DUPLICATES_DIFFER"
-
-
-REJECT_TEXTS: Final[dict[RejectReason, tuple[str, str]]] = {
-    RejectReason.MISSING_REQUIRED: ("必填字段缺失", "a required value is missing"),
-    RejectReason.NOT_A_NUMBER: ("不是数字", "not a number"),
-    RejectReason.NOT_WHOLE: ("应为整数", "not a whole number"),
-    RejectReason.NEGATIVE: ("不应为负", "negative where it cannot be"),
-    RejectReason.OUT_OF_RANGE: ("超出合理范围", "outside what the field can hold"),
-    RejectReason.UNLISTED_CODE: ("未登记的代码", "a code that the mapping does not list"),
-    RejectReason.CURRENCY_WITHOUT_RATE: ("币种没有汇率", "a currency without an exchange rate"),
-    RejectReason.DUPLICATE_LINE: ("重复行", "a copy of an earlier row"),
-    RejectReason.DUPLICATES_DIFFER: (
-        "同一编号的行内容不一致",
-        "rows of one line that differ: nobody can say which is right",
-    ),
-}
-
-
-class NoteReason(StrEnum):
-    """What was done to a value of a row that stays."""
-
-    UNLISTED_AS_MISSING = "UNLISTED_AS_MISSING"
-    NEGATIVE_AS_MISSING = "NEGATIVE_AS_MISSING"
-    NEGATIVE_AS_ZERO = "NEGATIVE_AS_ZERO"
-    CREDIT_BALANCE = "CREDIT_BALANCE"
-    MISSING = "MISSING"
+# A ratio is told in millionths: three more digits show a value that lies between two of them.
+_RATIO_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A field's cells: `values` (Arrow, null where missing), cells refused by reason, and what was noted, as masks."""
+    """A field's cells: `values` (Arrow, null where missing), and masks of cells refused and noted, by reason."""
 
     values: pa.Array
     refused: dict[RejectReason, Flags]
     noted: dict[NoteReason, Flags]
 
+    def judged_where(self, rows: Flags) -> "Converted":
+        """The same, with refusals and notes only in these rows."""
+        return Converted(
+            values=self.values,
+            refused={reason: mask & rows for reason, mask in self.refused.items()},
+            noted={reason: mask & rows for reason, mask in self.noted.items()},
+        )
 
-def convert_text(column: pa.ChunkedArray) -> pa.Array:
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a source number becomes the field's own whole unit: times `factor`.
+
+    `digits` behind the point are what its unit can have (2 for yuan); None where any fraction has a meaning.
+    """
+
+    factor: Fraction
+    digits: int | None
+
+
+def money_scale(unit: str, *, currency: str, source_currency: str, rate: Decimal, limit_scale: Decimal) -> Scale:
+    """From a source unit of money to minor units of the portfolio's currency, exact.
+
+    One New Taiwan dollar at 0.244 yuan is 24.4 fen:
+
+    >>> money_scale("major", currency="CNY", source_currency="TWD", rate=Decimal("0.244"), limit_scale=Decimal(1))
+    Scale(factor=Fraction(122, 5), digits=2)
+    """
+    factor = Fraction(rate) * Fraction(limit_scale) * 10 ** MINOR_DIGITS[currency]
+    if unit.startswith("minor"):
+        factor /= 10 ** MINOR_DIGITS[source_currency]
+    if unit.endswith("_per_year"):
+        factor /= 12
+    return Scale(factor=factor, digits=0 if unit.startswith("minor") else MINOR_DIGITS[source_currency])
+
+
+def plain_scale(mapped: MappedField) -> Scale:
+    """From a source unit to the field's own: ppm per percent, months per year; days are counted up to months."""
+    match mapped.unit:
+        case "percent":
+            return Scale(Fraction(PPM, 100), 4)
+        case "ratio":
+            return Scale(Fraction(PPM), 6)
+        case "years" if mapped.field.target != "age_years":
+            return Scale(Fraction(12), None)
+        case "days":
+            return Scale(Fraction(1, _DAYS_PER_MONTH), 0)
+        case _:
+            return Scale(Fraction(1), 0)
+
+
+def convert_text(column: pa.ChunkedArray) -> Converted:
     """Text as it stands, without blanks around it; an empty text is missing."""
-    texts = pc.utf8_trim_whitespace(_as_text(column))
-    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    texts = trimmed(column)
+    return Converted(texts, {}, {NoteReason.MISSING: flags_of(pc.is_null(texts))})
 
 
 def convert_category(column: pa.ChunkedArray, mapped: MappedField) -> Converted:
     """Codes to the values they stand for; unlisted ones are refused or, if the mapping says so, missing."""
-    texts = convert_text(column)
-    codes = pa.array(list(mapped.codes))
-    place = pc.index_in(texts, value_set=codes)
+    texts = trimmed(column)
+    place = pc.index_in(texts, value_set=pa.array(list(mapped.codes), pa.string()))
     values = pc.take(pa.array(list(mapped.codes.values()), pa.string()), place)
-    unlisted = _flags(pc.and_(pc.is_valid(texts), pc.is_null(place)))
+    unlisted = flags_of(pc.and_(pc.is_valid(texts), pc.is_null(place)))
+    noted = {NoteReason.MISSING: flags_of(pc.is_null(values)) & ~unlisted}
     if mapped.unlisted == "missing":
-        return Converted(values, {}, {NoteReason.UNLISTED_AS_MISSING: unlisted})
-    return Converted(values, {RejectReason.UNLISTED_CODE: unlisted}, {})
+        return Converted(values, {}, noted | {NoteReason.UNLISTED_AS_MISSING: unlisted})
+    return Converted(values, {RejectReason.UNLISTED_CODE: unlisted}, noted)
 
 
-def convert_number(column: pa.ChunkedArray, mapped: MappedField, *, factor: Fraction | npt.NDArray[np.int64],
-                   factors: tuple[Fraction, ...] = ()) -> Converted:  # fmt: skip
-    """Numbers times an exact factor, rounded once to whole units, half to even.
+def convert_number(column: pa.ChunkedArray, mapped: MappedField, *, scale: Scale,
+                   marks: NumberMarks = PLAIN_MARKS) -> Converted:  # fmt: skip
+    """Numbers in the field's own whole unit, rounded once, half to even.
 
-    `factor` is one for all rows, or an index into `factors` per row (mixed currencies).
+    12,345 New Taiwan dollars at 0.244 are 301,218 fen; 0.25 fen of a yuan amount are rounded and noted:
+
+    >>> from tallystick.sources.fields import FIELDS
+    >>> balance = MappedField(FIELDS["balance"], ("BILL",), "major", "credit_balance")
+    >>> taiwan = Scale(Fraction(122, 5), 2)
+    >>> convert_number(pa.chunked_array([[12345, -5, None]]), balance, scale=taiwan).values.to_pylist()
+    [301218, -122, None]
+    >>> yuan = convert_number(pa.chunked_array([[0.0125, 1.5]]), balance, scale=Scale(Fraction(100), 2))
+    >>> yuan.values.to_pylist(), yuan.noted[NoteReason.FRACTION_ROUNDED].tolist()
+    ([1, 150], [True, False])
     """
-    parts, missing, bad = _parts_of(column)
-    refused: dict[RejectReason, Flags] = {RejectReason.NOT_A_NUMBER: bad}
-    noted: dict[NoteReason, Flags] = {}
-    usable = ~missing & ~bad
-    negative = usable & (parts < 0)
-    if mapped.negative == "reject":
-        refused[RejectReason.NEGATIVE] = negative
-    elif mapped.negative == "zero":
+    digits = _RATIO_DIGITS if mapped.unit == "ratio" else FRACTION_DIGITS
+    numbers = _without_special(read_numbers(column, fraction_digits=digits, marks=marks), mapped)
+    negative = numbers.usable & (numbers.parts < 0)
+    refused = {RejectReason.NOT_A_NUMBER: numbers.unreadable, **_refused_negative(mapped, negative)}
+    noted = {NoteReason.MISSING: numbers.missing, **_noted_negative(mapped, negative)}
+    parts, missing = numbers.parts, numbers.missing
+    if mapped.negative == "zero":
         parts = np.where(negative, 0, parts)
     elif mapped.negative == "missing":
         missing = missing | negative
-        noted[NoteReason.NEGATIVE_AS_MISSING] = negative
-    elif mapped.negative == "credit_balance":
-        noted[NoteReason.CREDIT_BALANCE] = negative
-    if mapped.field.kind == "whole" and mapped.unit != "days":
-        refused[RejectReason.NOT_WHOLE] = usable & (parts % _FINENESS != 0)
-    if isinstance(factor, Fraction):
-        whole = _times(parts, factor)
+    is_finer = numbers.usable & ~missing & _is_finer(parts, numbers.digits, than=scale.digits)
+    if mapped.field.kind == "whole":
+        refused[RejectReason.NOT_WHOLE] = is_finer & ~negative
     else:
-        whole = np.zeros_like(parts)
-        for index, each in enumerate(factors):
-            rows = factor == index
-            whole[rows] = _times(parts[rows], each)
+        noted[NoteReason.FRACTION_ROUNDED] = is_finer
+    whole = _scaled(parts, scale.factor / 10**numbers.digits, unit=mapped.unit)
+    is_judged = ~missing & ~refused.get(RejectReason.NEGATIVE, np.zeros_like(missing))
+    refused[RejectReason.OUT_OF_RANGE] = is_judged & (numbers.too_large | (numbers.usable & _outside(mapped, whole)))
+    return Converted(pa.array(whole, pa.int64(), mask=missing | ~numbers.usable), refused, noted)
+
+
+def _without_special(numbers: Numbers, mapped: MappedField) -> Numbers:
+    """Numbers that stand for something else become it: -2 = no use becomes 0 months, -999 becomes missing."""
+    parts, missing = numbers.parts, numbers.missing
+    usable = numbers.usable
+    for source, meant in mapped.special.items():
+        key = Fraction(source) * 10**numbers.digits
+        if key.denominator != 1 or abs(key) > LARGEST:
+            continue  # such a value does not occur in this column
+        rows = usable & (numbers.parts == int(key))
+        if meant is None:
+            missing = missing | rows
+        else:
+            parts = np.where(rows, int(Fraction(meant) * 10**numbers.digits), parts)
+    return Numbers(parts, numbers.digits, missing, numbers.unreadable, numbers.too_large)
+
+
+def _refused_negative(mapped: MappedField, negative: Flags) -> dict[RejectReason, Flags]:
+    return {RejectReason.NEGATIVE: negative} if mapped.negative in (None, "reject") else {}
+
+
+def _noted_negative(mapped: MappedField, negative: Flags) -> dict[NoteReason, Flags]:
+    match mapped.negative:
+        case "zero":
+            return {NoteReason.NEGATIVE_AS_ZERO: negative}
+        case "missing":
+            return {NoteReason.NEGATIVE_AS_MISSING: negative}
+        case "credit_balance":
+            return {NoteReason.CREDIT_BALANCE: negative}
+        case _:
+            return {}
+
+
+def _is_finer(parts: Integers, digits: int, *, than: int | None) -> Flags:
+    if than is None or digits <= than:
+        return np.zeros(len(parts), dtype=np.bool_)
+    finer: Flags = parts % 10 ** (digits - than) != 0
+    return finer
+
+
+def _scaled(parts: Integers, factor: Fraction, *, unit: str) -> Integers:
+    if unit == "days":
+        # A month past due is started on its first day: 1 to 30 days are one month, 31 to 60 two.
+        return -(-parts * factor.numerator // factor.denominator)
+    return rounded_product(parts, factor)
+
+
+def _outside(mapped: MappedField, whole: Integers) -> Flags:
     lowest = mapped.field.lowest if mapped.field.lowest is not None else -MONEY_HIGHEST
     highest = mapped.field.highest if mapped.field.highest is not None else MONEY_HIGHEST
-    outside = usable & ~missing & ((whole < lowest) | (whole > highest))
-    refused[RejectReason.OUT_OF_RANGE] = outside & ~refused.get(RejectReason.NEGATIVE, np.zeros_like(outside))
-    return Converted(pa.array(whole, pa.int64(), mask=missing | bad), refused, noted)
-
-
-def money_factor(
-    mapped: MappedField, *, currency: str, rate: Decimal, source_currency: str, scale: Decimal
-) -> Fraction:
-    """Minor units of the portfolio's currency per source unit, exact.
-
-    Minor units of 1 TWD at 0.244 CNY are 24.4:
-
-    >>> from tallystick.sources.fields import FIELDS
-    >>> mapped = MappedField(FIELDS["balance"], ("BILL",), "major", "reject", {}, "reject")
-    >>> money_factor(mapped, currency="CNY", rate=Decimal("0.244"), source_currency="TWD", scale=Decimal(1))
-    Fraction(122, 5)
-    """
-    factor = Fraction(rate) * Fraction(scale) * 10 ** MINOR_DIGITS[currency]
-    if mapped.unit.startswith("minor"):
-        factor /= 10 ** MINOR_DIGITS[source_currency]
-    per_year = mapped.unit.endswith("_per_year")
-    return Fraction(factor, 12) if per_year else Fraction(factor)
-
-
-def plain_factor(mapped: MappedField) -> Fraction:
-    """The field's own unit per source unit: ppm per percent, months per year."""
-    return {"percent": Fraction(PPM, 100), "ratio": Fraction(PPM), "years": Fraction(12)}.get(
-        mapped.unit if mapped.field.name != "age" else "", Fraction(1)
-    )
-
-
-def days_to_months(values: pa.Array) -> pa.Array:
-    """Days past due to started months: 1 to 30 days are one month past due, 31 to 60 two.
-
-    >>> days_to_months(pa.array([0, 1, 30, 31, None])).to_pylist()
-    [0, 1, 1, 2, None]
-    """
-    shifted = pc.add(values, _DAYS_PER_MONTH - 1)
-    return pc.cast(pc.floor(pc.divide(pc.cast(shifted, pa.float64()), float(_DAYS_PER_MONTH))), pa.int64())
-
-
-def _times(parts: Integers, factor: Fraction) -> Integers:
-    """parts / _FINENESS x factor, rounded half to even, in whole numbers throughout."""
-    exact = factor / _FINENESS
-    top, bottom = exact.numerator, exact.denominator
-    # Beyond this the product would not fit 64 bits; such an amount is out of range for any field.
-    largest = (2**62) // max(top, 1)
-    clipped = np.clip(parts, -largest, largest)
-    quotient, rest = np.divmod(clipped * top, bottom)
-    up = (2 * rest > bottom) | ((2 * rest == bottom) & (quotient % 2 == 1))
-    return np.asarray(quotient + up, dtype=np.int64)
-
-
-def _parts_of(column: pa.ChunkedArray) -> tuple[Integers, Flags, Flags]:
-    """Cells as whole parts of `_FINENESS`, with masks of the missing and of those that are no number."""
-    kind = column.type
-    if pa.types.is_integer(kind):
-        missing = _flags(pc.is_null(column))
-        whole = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
-        bound = (2**62) // _FINENESS
-        return np.clip(whole, -bound, bound) * _FINENESS, missing, np.zeros(len(whole), dtype=np.bool_)
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _parts_of_floats(column.cast(pa.float64()), bad=np.zeros(len(column), dtype=np.bool_))
-    texts = convert_text(column)
-    is_number = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), fill_value=True)
-    numbers = pc.cast(pc.if_else(is_number, texts, pa.scalar(None, pa.string())), pa.float64())
-    return _parts_of_floats(numbers, bad=~_flags(is_number))
-
-
-def _parts_of_floats(numbers: pa.ChunkedArray | pa.Array, *, bad: Flags) -> tuple[Integers, Flags, Flags]:
-    floats = pc.fill_null(numbers, float("nan")).to_numpy(zero_copy_only=False)
-    missing = np.isnan(floats) & ~bad
-    infinite = np.isinf(floats)
-    largest = float(2**62)
-    parts = np.rint(np.clip(np.where(np.isfinite(floats), floats, 0.0) * _FINENESS, -largest, largest))
-    return parts.astype(np.int64), missing, bad | infinite
-
-
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_floating(column.type):
-        # 1.0 and 1 are the same code; a float column is how missing whole numbers often arrive.
-        floats = column.to_numpy(zero_copy_only=False)
-        if np.array_equal(floats[~np.isnan(floats)], np.rint(floats[~np.isnan(floats)])):
-            whole = pa.array(np.nan_to_num(floats).astype(np.int64), mask=np.isnan(floats))
-            return pa.chunked_array([whole.cast(pa.string())])
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column.cast(pa.string())
-
-
-def _flags(mask: pa.ChunkedArray | pa.Array) -> Flags:
-    flags: Flags = np.asarray(mask.to_numpy(zero_copy_only=False), dtype=np.bool_)
-    return flags
+    outside: Flags = (whole < lowest) | (whole > highest)
+    return outside

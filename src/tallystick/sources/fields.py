@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from tallystick.features.tables import EDUCATION_LEVELS, MARITAL_STATUSES, REPAYMENTS, SEXES
 
-FieldKind = Literal["text", "money", "whole", "category", "share"]
+FieldKind = Literal["text", "currency", "money", "whole", "category", "share"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ FIELDS: Final[dict[str, KnownField]] = {
     for field in (
         KnownField("line_id", "line_id", "text", "额度账户编号", "id of the line", required=True,
                    hints=("line_id", "id", "account", "acct", "编号", "账号", "客户号")),
-        KnownField("currency", "currency", "text", "币种", "currency of the row's money",
+        KnownField("currency", "currency", "currency", "币种", "currency of the row's money",
                    hints=("currency", "ccy", "币种")),
         KnownField("credit_limit", "credit_limit_minor", "money", "授信额度", "credit limit", required=True,
                    lowest=1, units=_MONEY, hints=("credit_limit", "limit", "额度", "授信")),
@@ -52,9 +52,11 @@ FIELDS: Final[dict[str, KnownField]] = {
         KnownField("marital_status", "marital_status", "category", "婚姻状况", "marital status (protected)",
                    allowed=MARITAL_STATUSES, hints=("marital", "marriage", "婚姻")),
         KnownField("sex", "sex", "category", "性别", "sex (protected)", allowed=SEXES, hints=("sex", "gender", "性别")),
-        KnownField("segment", "segment", "text", "客群", "the lender's own grouping", hints=("segment", "channel", "客群", "渠道")),
+        KnownField("segment", "segment", "text", "客群", "the lender's own grouping",
+                   hints=("segment", "channel", "客群", "渠道")),
         KnownField("nominal_rate", "nominal_rate_ppm", "share", "名义年利率", "present nominal rate per year", lowest=0,
-                   highest=10_000_000, units=("percent", "ratio", "ppm"), hints=("nominal_rate", "apr", "rate", "利率")),
+                   highest=10_000_000, units=("percent", "ratio", "ppm"),
+                   hints=("nominal_rate", "apr", "rate", "利率")),
         KnownField("outcome", "outcome", "category", "表现结果", "good or bad", allowed=("bad", "good"),
                    hints=("outcome", "default", "target", "bad", "label", "违约")),
         KnownField("balance", "balance_minor", "money", "账单余额", "statement balance", monthly=True,
@@ -64,7 +66,8 @@ FIELDS: Final[dict[str, KnownField]] = {
         KnownField("spent", "spent_minor", "money", "消费额", "purchases posted in the month", monthly=True, lowest=0,
                    units=_MONEY, hints=("spent", "purchase", "spend", "消费")),
         KnownField("months_past_due", "months_past_due", "whole", "逾期月数", "months past due", monthly=True, lowest=0,
-                   highest=600, units=("months", "days"), hints=("months_past_due", "past_due", "dpd", "delinq", "逾期")),
+                   highest=600, units=("months", "days"),
+                   hints=("months_past_due", "past_due", "dpd", "delinq", "逾期")),
         KnownField("repayment", "repayment", "category", "还款方式", "how the statement was paid", monthly=True,
                    allowed=REPAYMENTS, hints=("repayment", "pay_status", "pay_")),
     )
