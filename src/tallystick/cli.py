@@ -107,7 +107,7 @@ def fit(*, data: Path, mapping: str, out: Path, kind: ModelKind = "lightgbm", se
     """
     from tallystick.operations.fit import FitRequest
     from tallystick.operations.fit import fit as run
-    from tallystick.reports.terminal import metrics_table
+    from tallystick.reports.model_terminal import metrics_table
 
     language = settings().language
     with shown_progress(language) as progress:

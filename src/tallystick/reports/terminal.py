@@ -16,7 +16,7 @@ from tallystick.reports.view import View
 def headline(summary: Summary, *, language: Language) -> Table:
     """The headline figures of the three scenarios side by side, under the finding in one line."""
     view = View(summary, texts_in(language))
-    table = _table(find(summary, texts=view.texts).title)
+    table = plain_table(find(summary, texts=view.texts).title)
     table.add_column(summary["currency"], no_wrap=True)
     for name in view.names:
         table.add_column(Text(name), justify="right", no_wrap=True)
@@ -39,7 +39,7 @@ def headline(summary: Summary, *, language: Language) -> Table:
 def prices_table(summary: Summary, *, language: Language) -> Table:
     """Each grade's PD, price and parts in percent; a grade above the legal cap says that nothing is offered."""
     say = texts_in(language)
-    table = _table(say("terminal.prices"))
+    table = plain_table(say("terminal.prices"))
     table.add_column(Text(say("scenario.grade")))
     keys = ("pd", "funds", "operations", "expected_loss", "capital", "margin", "price")
     for key in keys:
@@ -56,7 +56,7 @@ def prices_table(summary: Summary, *, language: Language) -> Table:
 def rows_table(summary: Summary, *, language: Language) -> Table:
     """Rows read, valid and refused, and below them each reason with its rows."""
     say, rows = texts_in(language), summary["rows"]
-    table = _table(say("terminal.rows"))
+    table = plain_table(say("terminal.rows"))
     table.add_column(Text(say("rows.outcome")), overflow="fold", max_width=24)
     table.add_column(Text(say("rows.reason")), overflow="fold", max_width=30)
     table.add_column(Text(say("rows.rows")), justify="right", no_wrap=True)
@@ -77,7 +77,8 @@ def _add_reasons(table: Table, counts: list[RejectCount], *, read: int) -> None:
         table.add_row(Text(count["field"]), Text(count["reason"]), Text(count_text(count["rows"])), Text(share))
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """The plain form that all tables of the terminal share."""
     # Texts, not strings: rich would read square brackets in a name as markup.
     return Table(
         title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False

@@ -52,7 +52,7 @@ def test_scenarios_are_the_sums_of_the_decisions_to_the_cent(reviewed: Any, plac
     assert scenario["expected_loss_minor"] == _column(decisions, f"expected_loss_{name}_minor").sum()
     assert scenario["provision_minor"] == _column(decisions, f"provision_{name}_minor").sum()
     for figure in ("lines", "limit_minor", "drawn_minor", "ead_minor", "profit_minor", "expected_loss_minor"):
-        assert scenario[figure] == sum(grade[figure] for grade in scenario["by_grade"])  # type: ignore[literal-required]
+        assert scenario[figure] == sum(grade[figure] for grade in scenario["by_grade"])
     for stress, loss in scenario["stress_loss_minor"].items():
         assert loss == sum(grade["stress_loss_minor"][stress] for grade in scenario["by_grade"])
 
