@@ -33,7 +33,8 @@ def upright_bars(
     """Groups from left to right, in each one bar per scenario."""
     data = rows_of(_bar_rows(groups))
     order = [group.name for group in groups]
-    x = alt.X("group:N", sort=order, axis=name_axis(labelFontSize=12), scale=alt.Scale(paddingInner=0.28))
+    name_size = 12 if frame.plot_width / max(len(groups), 1) >= 60 else 10
+    x = alt.X("group:N", sort=order, axis=name_axis(labelFontSize=name_size), scale=alt.Scale(paddingInner=0.28))
     offset = alt.XOffset("scenario:N", sort=list(SCENARIOS))
     y = alt.Y("height:Q", axis=amount_axis(frame, title=title), scale=_with_headroom(groups))
     base = alt.Chart(data)

@@ -27,7 +27,8 @@ def calibration_chart(summary: Summary, *, texts: Texts, width: int) -> str:
     ticks = [tick for tick in _TICKS if tick <= top]
     x_axis = foot_axis(frame, title=texts("model.predicted_axis"), form=".0%")
     y_axis = amount_axis(frame, title=texts("model.observed_axis"), form=".0%")
-    x_axis["values"] = y_axis["values"] = ticks
+    for axis in (x_axis, y_axis):
+        axis["values"], axis["tickCount"] = ticks, len(ticks)  # Vega thins out values beyond the count
     x, y = alt.X("pd:Q", axis=x_axis, scale=scale), alt.Y("share:Q", axis=y_axis, scale=scale)
     ideal = alt.Chart(rows_of([{"pd": end, "share": end} for end in (0, top)])).encode(x=x, y=y)
     line = ideal.mark_line(color=MUTED, strokeDash=[5, 4], strokeWidth=1.2)
@@ -53,7 +54,7 @@ def calibration_chart(summary: Summary, *, texts: Texts, width: int) -> str:
 def ranking_chart(summary: Summary, *, texts: Texts, width: int) -> str:
     """AUC of each segment with its interval; a rule stands at that of all lines, where it is known."""
     metrics = summary["model"]["metrics"]
-    letters = 28 if width == WIDE else 16
+    letters = 27 if width == WIDE else 15
     rows = [
         {
             "row": str(place),
@@ -66,12 +67,16 @@ def ranking_chart(summary: Summary, *, texts: Texts, width: int) -> str:
         }
         for place, metric in enumerate(metrics)
     ]
-    frame = Frame(width, 70 + 28 * max(len(rows), 1), left=7 * letters + 10, right=52, top=6, bottom=44)
+    frame = Frame(width, 70 + 28 * max(len(rows), 1), left=8 * letters, right=52, top=6, bottom=44)
     reached = [end for metric in metrics for end in (metric["auc"], metric["auc_low"], metric["auc_high"])]
     ends = [end for end in reached if end is not None]
     low, high = (max(min(ends) - 0.02, 0.0), min(max(ends) + 0.02, 1.0)) if ends else (0.5, 1.0)
     y = alt.Y("row:N", axis=None, scale=alt.Scale(domain=[row["row"] for row in rows]))
-    x = alt.X("auc:Q", axis=foot_axis(frame, title="AUC", form=".2f"), scale=alt.Scale(domain=[low, high], nice=False))
+    x = alt.X(
+        "auc:Q",
+        axis=foot_axis(frame, title="AUC", form=".2f", ticks=6 if width == WIDE else 3),
+        scale=alt.Scale(domain=[low, high], nice=False),
+    )
     base = alt.Chart(rows_of(rows)).encode(y=y)
     known = base.transform_filter("isValid(datum.auc)").encode(color=alt.Color("color:N", scale=None))
     reach = known.mark_rule(strokeWidth=2.5, opacity=0.45).encode(x=alt.X("low:Q", scale=x["scale"]), x2="high:Q")

@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -10,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from tallystick.reports.blocks import Section, Table, Tile
-from tallystick.reports.figures import LANGUAGES, Language, count_text
+from tallystick.reports.figures import LANGUAGES, Language, count_text, currency_text
 from tallystick.reports.finding import Finding, find
 from tallystick.reports.records import (
     assumptions_section,
@@ -38,6 +39,8 @@ _SECTIONS = (
     rows_section, assumptions_section, model_section, prices_section, who_section, frontier_section, stress_section,
     caps_section, reasons_section, inputs_section,
 )  # fmt: skip
+
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=[亿万元条]|(?:bn|m|k)\b)|(?<=[A-Z]{3}) (?=[−\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +90,21 @@ def edition_of(summary: Summary, *, language: Language) -> Edition:
         facts=(
             texts("page.lines", count=count_text(view.scenarios[0]["lines"])),
             texts("page.as_of", date=summary["inputs"]["as_of"]),
-            summary["currency"],
+            texts("page.currency", currency=currency_text(summary["currency"], language=language)),
         ),
         words=page_texts(texts),
         change=texts("scenario.change", **view.caps),
-        finding=find(summary, texts=texts),
+        finding=_kept_together(find(summary, texts=texts)),
         tiles=headline_tiles(view),
         scenarios=scenarios_table(view),
         sections=tuple(section(view) for section in _SECTIONS),
     )
+
+
+def _kept_together(finding: Finding) -> Finding:
+    """No line break between a number and its unit or currency."""
+    title, paragraph = (_BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", text) for text in (finding.title, finding.paragraph))
+    return replace(finding, title=title, paragraph=paragraph)
 
 
 @cache

@@ -228,7 +228,7 @@ def caps_table(view: View) -> Table:
     for scenario, name in ((baseline, view.names[1]), (new, view.names[2])):
         for cap in scenario["caps"]:
             by_cap.setdefault(cap["name"], []).append(_cap_row(view, cap, scenario, name=name))
-    return Table(view.texts("caps.title"), columns, tuple(row for rows in by_cap.values() for row in rows))
+    return Table(view.texts("caps.table"), columns, tuple(row for rows in by_cap.values() for row in rows))
 
 
 def _cap_row(view: View, cap: CapUse, scenario: Scenario, *, name: str) -> tuple[Cell, ...]:

@@ -162,6 +162,12 @@ def test_bars_of_losses_start_left_of_zero(usual: Summary) -> None:
     ]  # fmt: skip
 
 
+def test_no_line_breaks_between_a_number_and_its_unit(usual_page: str) -> None:
+    titles = re.findall(r"<h1[^>]*>(.*?)</h1>", usual_page)
+    assert "424\u00a0万元" in titles[0]
+    assert "CNY\u00a04.24\u00a0m more" in titles[1]
+
+
 def test_a_grade_above_the_legal_cap_is_marked(usual_page: str) -> None:
     assert usual_page.count(">no offer<") >= 2 + 4  # two rows of the table, two marks in each of two drawings
     assert usual_page.count(">不报价<") >= 6
