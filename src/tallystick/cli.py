@@ -118,6 +118,28 @@ def fit(*, data: Path, mapping: str, out: Path, kind: ModelKind = "lightgbm", se
 
 
 @app.command
+def drift(*, data: Path, against: Path, mapping: str) -> None:
+    """Compare a portfolio with the one a model was fitted on: PSI per feature, with a limit for their sizes.
+
+    Parameters
+    ----------
+    data
+        The portfolio at hand.
+    against
+        The portfolio to compare with.
+    mapping
+        The mapping of both.
+    """
+    from tallystick.operations.drift import drift as run
+    from tallystick.reports.drift_terminal import drift_table
+
+    language = settings().language
+    with shown_progress(language) as progress:
+        moved = run(data=data, against=against, mapping=mapping, progress=progress)
+    terminal().print(drift_table(moved, language=language))
+
+
+@app.command
 def demo(*, out: Path, lines: int = 20_000, seed: int = 1, as_of: date | None = None) -> None:
     """Review a simulated portfolio with caps of 30,000 and 50,000 yuan.
 

@@ -22,6 +22,8 @@ _LIBRARIES: Final = {
     "lightgbm": ("numpy", "lightgbm"),
     "xgboost": ("numpy", "xgboost-cpu"),
 }
+# Beside the model's own files, which its id is made of: what a person or a database reads of a scorecard.
+READABLE: Final = "readable"
 # Segments are told apart at this limit, in minor units, in the printed metrics of a fit.
 _SEGMENT_LIMIT_MINOR: Final = 3_000_000
 
@@ -86,6 +88,10 @@ def fit(request: FitRequest, *, progress: Progress) -> FitAnswer:
         if stale.is_file() and stale.name not in files:
             stale.unlink()
     write_files(files.items(), request.out)
+    readable = scorecard_exports(model)
+    if readable:
+        prepare_folder(request.out / READABLE)
+        write_files(((name, text.encode()) for name, text in readable.items()), request.out / READABLE)
     return FitAnswer(model_id(files), model.kind, len(model.features), tuple(metrics))
 
 
