@@ -32,8 +32,9 @@ def limit_figures(
     """The figures at `limit_minor`, shape (lines, choices); every offered increase is taken as accepted.
 
     Revenue: interest at the present rate on the revolving share of what is drawn today, the merchant's fee on the
-    rest of it, and the grade's price on the debt that a higher limit adds. Profit: revenue less funds, operations, expected loss
-    and the return asked on the capital tied. All of it is an expectation, rounded only when it is summed or shown.
+    rest of it, and the grade's price on the debt that a higher limit adds. Profit: revenue less funds, operations,
+    expected loss and the return asked on the capital tied. All of it is an expectation, rounded only when it is
+    summed or shown.
     """
     present = lines.limit_minor[:, None]
     by_grade = _GradeColumns.of(lines, economics=economics, prices=prices)
