@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tallystick.sources.declaration import (
+    QUESTION,
     ExchangeRate,
     Fault,
     MappedField,
@@ -65,13 +66,25 @@ def check_mapping(mapping: Mapping, table: pa.Table) -> tuple[Fault, ...]:
 
     A cell that cannot be used is not a fault of the mapping: its row is refused by name when the table is mapped.
     """
-    faults = []
+    faults = _questions(mapping)
     for name, mapped in mapping.fields.items():
         for column in mapped.columns:
             problem = _problem(mapping, mapped, column=column, table=table)
             if problem:
                 faults.append(Fault(f"field.{name}", *problem))
     return tuple(faults)
+
+
+def _questions(mapping: Mapping) -> list[Fault]:
+    """Texts that a draft left open: nobody but the lender can complete them."""
+    texts = {f"rate.{code}.source": rate.source for code, rate in mapping.rates.items()}
+    if mapping.outcome:
+        texts |= {"outcome.zh": mapping.outcome.zh, "outcome.en": mapping.outcome.en}
+    return [
+        Fault(place, f"still asks {text!r}", "put your answer in its place")
+        for place, text in texts.items()
+        if text.startswith(QUESTION)
+    ]
 
 
 def _problem(mapping: Mapping, mapped: MappedField, *, column: str, table: pa.Table) -> tuple[str, str] | None:
