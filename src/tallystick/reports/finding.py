@@ -71,8 +71,10 @@ def _title(view: View, verdict: Verdict) -> str:
         return view.texts("finding.title_infeasible", new=caps["new"], caps=_broken(view))
     if verdict == "equal":
         return view.texts("finding.title_equal", **caps)
-    change = abs(view.scenarios[2]["profit_minor"] - view.scenarios[1]["profit_minor"])
-    key = f"finding.title_{verdict}"
+    _, baseline, new = view.scenarios
+    change = abs(new["profit_minor"] - baseline["profit_minor"])
+    losing = "_losing" if max(new["profit_minor"], baseline["profit_minor"]) < 0 else ""
+    key = f"finding.title_{verdict}{losing}"
     return view.texts(key, new=caps["new"], profit=view.money(change), loss=_loss_change(view))
 
 
@@ -101,6 +103,8 @@ def _profit(view: View, verdict: Verdict) -> list[str]:
         sentences.append(view.texts("finding.trade", ratio=f"{(after - before) / extra_loss:,.2f}"))
     elif extra_loss > 0:
         sentences.append(view.texts("finding.trade_negative"))
+    if after < 0:
+        sentences.append(view.texts("finding.losing", new=view.caps["new"]))
     return sentences
 
 
@@ -175,7 +179,10 @@ def _binding(view: View) -> list[str]:
 
 
 def _certificate(view: View) -> list[str]:
-    gaps = [view.scenarios[1]["gap_ppm"], view.scenarios[2]["gap_ppm"]]
-    if any(gap is None for gap in gaps):
+    gaps = [scenario["gap_ppm"] for scenario in view.scenarios[1:]]
+    known = [gap for gap in gaps if gap is not None]
+    if len(known) < len(gaps):
         return [view.texts("finding.uncertified")]
-    return [view.texts("finding.certified", gap=f"{max(gap for gap in gaps if gap is not None):,.3g}")]
+    if not max(known):
+        return [view.texts("finding.certified_best")]
+    return [view.texts("finding.certified", gap=f"{max(known):,.3g}")]

@@ -1,5 +1,6 @@
 """The drawing of the frontier: the best profit at each level of expected loss, with the three scenarios on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -10,11 +11,12 @@ from tallystick.reports.drawing import Frame, amount_axis, draw, foot_axis, on_h
 from tallystick.reports.figures import MoneyScale, axis_scale
 from tallystick.reports.names import scenario_names, scenarios_of
 from tallystick.reports.palette import INK, MUTED, SCENARIO_COLORS, SCENARIOS
-from tallystick.reports.summary import Summary
+from tallystick.reports.summary import FrontierPoint, Scenario, ScenarioName, Summary
 from tallystick.reports.texts import Texts
 
 WIDE = 680
 _LINE_PX = 20  # from the middle of one label to the next
+_PRESSED = 0.3  # of an axis: what fills less is drawn from near as well
 _FAR_RIGHT = 0.6  # beyond this share of the width a label stands to the left of its point
 
 
@@ -30,8 +32,29 @@ class _Axes:
 
 def frontier_chart(summary: Summary, *, texts: Texts, width: int) -> str:
     """Profit against expected loss: one curve per cap, and today, the baseline and the new cap as named points."""
+    return _draw(summary, SCENARIOS, texts=texts, width=width, name=f"{texts.language}-frontier-{width}")
+
+
+def near_frontier_chart(summary: Summary, *, texts: Texts, width: int) -> str:
+    """The same without today, where today lies so far off that it presses the curves together."""
+    return _draw(summary, SCENARIOS[1:], texts=texts, width=width, name=f"{texts.language}-frontier-near-{width}")
+
+
+def is_pressed(summary: Summary) -> bool:
+    """Whether the curves and both plans fill so little of the drawing that they must be seen from near as well."""
+    for key in ("expected_loss_minor", "profit_minor"):
+        whole, part = (
+            max(amounts) - min(amounts)
+            for amounts in ([place[key] for place in _places(summary, shown)] for shown in (SCENARIOS, SCENARIOS[1:]))
+        )
+        if 0 < part < _PRESSED * whole:
+            return True
+    return False
+
+
+def _draw(summary: Summary, shown: Sequence[ScenarioName], *, texts: Texts, width: int, name: str) -> str:
     frame = Frame(width, 400 if width == WIDE else 320, left=58, right=16, top=34, bottom=48)
-    axes = _axes(summary, texts=texts)
+    axes = _axes(summary, shown, texts=texts)
     x = alt.X(
         "loss:Q",
         axis=foot_axis(frame, title=texts("frontier.loss_axis", unit=axes.loss.unit), ticks=width // 110),
@@ -42,13 +65,16 @@ def frontier_chart(summary: Summary, *, texts: Texts, width: int) -> str:
         axis=amount_axis(frame, title=texts("frontier.profit_axis", unit=axes.profit.unit), ticks=6),
         scale=alt.Scale(domain=list(axes.profit_domain), nice=False),
     )
-    points = _named_points(summary, axes, frame, texts=texts)
-    layers = [*_curves(summary, axes, x=x, y=y), *_points(points, x=x, y=y)]
-    return draw(layers, frame, name=f"{texts.language}-frontier-{width}")
+    points = _named_points(summary, shown, axes, frame, texts=texts)
+    return draw([*_curves(summary, axes, x=x, y=y), *_points(points, x=x, y=y)], frame, name=name)
 
 
-def _axes(summary: Summary, *, texts: Texts) -> _Axes:
-    places = [*summary["frontier"], *scenarios_of(summary)]
+def _places(summary: Summary, shown: Sequence[ScenarioName]) -> list[FrontierPoint | Scenario]:
+    return [*summary["frontier"], *(scenario for scenario in scenarios_of(summary) if scenario["name"] in shown)]
+
+
+def _axes(summary: Summary, shown: Sequence[ScenarioName], *, texts: Texts) -> _Axes:
+    places = _places(summary, shown)
     losses = [place["expected_loss_minor"] for place in places]
     profits = [place["profit_minor"] for place in places]
     loss = axis_scale(losses, currency=summary["currency"], language=texts.language)
@@ -111,11 +137,15 @@ def _points(points: list[dict[str, Any]], *, x: alt.X, y: alt.Y) -> list[alt.Cha
     return [leaders, dots, *texts]
 
 
-def _named_points(summary: Summary, axes: _Axes, frame: Frame, *, texts: Texts) -> list[dict[str, Any]]:
-    """The three scenarios with the places of their names: never closer than a line of text to each other."""
+def _named_points(
+    summary: Summary, shown: Sequence[ScenarioName], axes: _Axes, frame: Frame, *, texts: Texts
+) -> list[dict[str, Any]]:
+    """The scenarios shown with the places of their names: never closer than a line of text to each other."""
     named = zip(SCENARIOS, scenarios_of(summary), scenario_names(summary, texts=texts), strict=True)
     points: list[dict[str, Any]] = []
     for key, scenario, name in named:
+        if key not in shown:
+            continue
         loss, profit = axes.loss.number(scenario["expected_loss_minor"]), axes.profit.number(scenario["profit_minor"])
         points.append({"loss": loss, "profit": profit, "name": name, "color": SCENARIO_COLORS[key]})
     px_per_unit = frame.plot_height / (axes.profit_domain[1] - axes.profit_domain[0])

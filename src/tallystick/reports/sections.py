@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tallystick.reports import charts, tables
 from tallystick.reports.blocks import Drawing, Figure, Key, Section, Stat
 from tallystick.reports.figures import count_text, currency_text, percent_text, ppm_text
-from tallystick.reports.frontier import frontier_chart
+from tallystick.reports.frontier import frontier_chart, is_pressed, near_frontier_chart
 from tallystick.reports.palette import ALARM, PRICE_COLORS, SCENARIO_COLORS
 from tallystick.reports.summary import FrontierPoint, Summary
 from tallystick.reports.texts import Texts
@@ -184,11 +184,20 @@ def frontier_section(view: View) -> Section:
         found=_frontier_found(view),
         reading=say("frontier.reading") if points else "",
         alt=say("frontier.alt", points=count_text(len(points))),
-        drawings=(drawing(frontier_chart, view),),
+        drawings=_frontier_drawings(view),
         keys=(*lines, Key(view.names[0], view.colors[0], "dot")),
         table=tables.frontier_table(view) if points else None,
     )
     return Section("frontier", say("frontier.title"), figures=(figure,))
+
+
+def _frontier_drawings(view: View) -> tuple[Drawing, ...]:
+    if not is_pressed(view.summary):
+        return (drawing(frontier_chart, view),)
+    return (
+        panel(frontier_chart, view, title=view.texts("frontier.whole_title")),
+        panel(near_frontier_chart, view, title=view.texts("frontier.near_title")),
+    )
 
 
 def _frontier_found(view: View) -> str:

@@ -16,7 +16,7 @@ from tallystick.reports.charts import (
 )
 from tallystick.reports.drawing import inline_svg
 from tallystick.reports.evidence import calibration_chart, ranking_chart, shortened
-from tallystick.reports.frontier import frontier_chart, spread
+from tallystick.reports.frontier import frontier_chart, is_pressed, near_frontier_chart, spread
 from tallystick.reports.summary import Summary
 from tallystick.reports.texts import texts_in
 
@@ -68,6 +68,16 @@ def test_the_frontier_without_curves_still_names_the_three_plans(usual: Summary)
     svg = frontier_chart(usual, texts=texts_in("zh"), width=680)
     for name in ("今天", "上限 30,000", "上限 50,000"):
         assert f">{name}<" in svg
+
+
+def test_a_today_far_off_calls_for_a_view_from_near(usual: Summary) -> None:
+    assert not is_pressed(usual)
+    today = usual["scenarios"][0]
+    today["profit_minor"] = -900_000_000_00
+    assert is_pressed(usual)
+    svg = near_frontier_chart(usual, texts=texts_in("en"), width=340)
+    assert ">Cap 30,000<" in svg
+    assert ">Today<" not in svg
 
 
 def test_names_on_the_frontier_keep_apart_when_plans_coincide(usual: Summary) -> None:

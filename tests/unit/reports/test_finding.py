@@ -52,7 +52,15 @@ def test_negative_profits_are_compared_by_their_difference(usual: Summary) -> No
     baseline["profit_minor"], new["profit_minor"] = -10_000_000_00, -4_000_000_00
     finding = find(usual, texts=texts_in("en"))
     assert finding.verdict == "better"
+    assert finding.title.startswith("A cap of 50,000 loses CNY 6.00 m less a year")
     assert "CNY −4.00 m, CNY 6.00 m more than the CNY −10.0 m at 30,000 (+60.0%)" in finding.paragraph
+    assert "still expected to lose money at 50,000" in finding.paragraph
+
+
+def test_a_gap_of_zero_is_called_best_and_not_zero(usual: Summary) -> None:
+    for scenario in usual["scenarios"][1:]:
+        scenario["gap_ppm"] = 0.0
+    assert find(usual, texts=texts_in("en")).paragraph.endswith("certified to be the best under their caps.")
 
 
 def test_more_profit_at_less_loss_claims_no_trade(usual: Summary) -> None:
