@@ -36,15 +36,15 @@ def price_grades(economics: Economics, *, legal_cap_ppm: int) -> tuple[Price, ..
 
     Expected loss is PD x LGD of what is drawn at default, which is more than is drawn now; capital is the Basel K on
     the same exposure times the return asked on it.
-    A grade of PD 5.3 % with LGD 70 %, funds 3 %, operations 3.5 %, margin 2 % and 12 % on capital costs
-    3 + 3.71 + 3.5 + 0.85 + 2 = 13.06 %:
+    A grade of PD 5.3 % with LGD 70 % of 1.59 times what is drawn, funds 3 %, operations 2.5 %, margin 2 % and 12 % on
+    capital costs 3 + 5.90 + 2.5 + 1.35 + 2 = 14.75 %:
 
     >>> from importlib.resources import files
     >>> from tallystick.strategy.economics import read_economics
     >>> text = files("tallystick.strategy").joinpath("standard/economics.toml").read_text(encoding="utf-8")
     >>> price = price_grades(read_economics(text), legal_cap_ppm=240_000)[3]
     >>> price.grade, price.expected_loss_ppm, price.capital_ppm, price.price_ppm, price.is_offered
-    ('D', 37100, 8493, 130593, True)
+    ('D', 58989, 13504, 147493, True)
     """
     return tuple(_price(grade, economics=economics, legal_cap_ppm=legal_cap_ppm) for grade in economics.grades)
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 import pytest
 
+from tallystick.operations.drift import drift
 from tallystick.operations.fit import FitRequest, fit
 from tallystick.operations.outputs import OutputFault
 from tallystick.operations.progress import Silent
@@ -34,6 +36,24 @@ def test_the_folder_loads_as_the_model_that_was_fitted(model_folder: Path, simul
     assert again.model_id == fitted.model_id
 
 
+def test_a_scorecard_is_written_as_tables_and_sql_too(model_folder: Path) -> None:
+    readable = model_folder / "readable"
+    assert sorted(path.name for path in readable.iterdir()) == ["scorecard.csv", "scorecard.sql", "scorecard.toml"]
+    assert "CASE" in (readable / "scorecard.sql").read_text(encoding="utf-8")
+
+
+def test_a_portfolio_has_not_moved_from_itself_and_has_from_another(simulated_file: Path, tmp_path: Path) -> None:
+    still = drift(data=simulated_file, against=simulated_file, mapping="tallystick", progress=Silent())
+    assert not any(each.alarm for each in still)
+    table = pyarrow.parquet.read_table(simulated_file)
+    place = table.column_names.index("balance_minor_m0")
+    doubled = table.set_column(place, "balance_minor_m0", pc.multiply(table.column(place), 2))
+    pyarrow.parquet.write_table(doubled, tmp_path / "moved.parquet")
+    moved = drift(data=tmp_path / "moved.parquet", against=simulated_file, mapping="tallystick", progress=Silent())
+    assert {"utilization_m0", "balance_m0"} <= {each.name for each in moved if each.alarm}
+    assert moved[0].psi / moved[0].limit >= moved[-1].psi / moved[-1].limit
+
+
 def test_a_model_scores_a_portfolio_whose_outcomes_are_unknown(
     model_folder: Path, reviewed: Any, tmp_path: Path
 ) -> None:
@@ -49,7 +69,7 @@ def test_a_model_scores_a_portfolio_whose_outcomes_are_unknown(
 
 
 def test_an_altered_weight_is_refused_by_name(model_folder: Path, tmp_path: Path) -> None:
-    for path in model_folder.iterdir():
+    for path in model_folder.glob("*.json"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     weights = tmp_path / "scorecard.json"
     weights.write_text(weights.read_text(encoding="utf-8").replace("0", "1", 1), encoding="utf-8")
