@@ -9,7 +9,7 @@ from tallystick.scoring.stability import Stability, stability_of_columns
 
 
 def drift(*, data: Path, against: Path, mapping: str, progress: Progress) -> tuple[Stability, ...]:
-    """PSI of every feature that both portfolios have, the most moved against its limit first.
+    """PSI of every feature that both portfolios have, the farthest above its limit first.
 
     `against` is the sample expected (the one that was trained on), `data` the one at hand; both through one mapping.
     """
@@ -21,4 +21,4 @@ def drift(*, data: Path, against: Path, mapping: str, progress: Progress) -> tup
         raise ColumnFault("the two portfolios share no feature: check that the mapping names their fields")
     progress.step({"zh": "比较分布", "en": "comparing distributions"})
     found = stability_of_columns(expected=expected.columns, actual=actual.columns, features=features)
-    return tuple(sorted(found, key=lambda stability: (-stability.psi / stability.limit, stability.name)))
+    return tuple(sorted(found, key=lambda stability: (stability.limit - stability.psi, stability.name)))

@@ -51,7 +51,7 @@ def test_a_portfolio_has_not_moved_from_itself_and_has_from_another(simulated_fi
     pyarrow.parquet.write_table(doubled, tmp_path / "moved.parquet")
     moved = drift(data=tmp_path / "moved.parquet", against=simulated_file, mapping="tallystick", progress=Silent())
     assert {"utilization_m0", "balance_m0"} <= {each.name for each in moved if each.alarm}
-    assert moved[0].psi / moved[0].limit >= moved[-1].psi / moved[-1].limit
+    assert moved[0].psi - moved[0].limit >= moved[-1].psi - moved[-1].limit
 
 
 def test_a_model_scores_a_portfolio_whose_outcomes_are_unknown(
