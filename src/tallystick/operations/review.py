@@ -30,6 +30,7 @@ from tallystick.reports.page import render_page
 from tallystick.reports.summary import Bilingual, Inputs, ModelSummary, RejectCount, Summary
 from tallystick.scoring.model import ModelKind
 from tallystick.sources.portfolio import FieldCount
+from tallystick.sources.reasons import NOTE_TEXTS, REJECT_TEXTS
 from tallystick.strategy.limits import LimitReason
 from tallystick.strategy.policy import Strategy
 from tallystick.units.money import minor_per_major
@@ -231,7 +232,16 @@ def _inputs(request: ReviewRequest, loaded: LoadedPortfolio, *, strategy: Strate
 
 
 def _counts(counts: tuple[FieldCount, ...]) -> list[RejectCount]:
-    return [{"field": count.field, "reason": count.reason, "rows": count.rows} for count in counts]
+    texts = {reason.value: pair for told in (REJECT_TEXTS, NOTE_TEXTS) for reason, pair in told.items()}
+    return [
+        {
+            "field": count.field,
+            "reason": count.reason,
+            "text": {"zh": texts[count.reason][0], "en": texts[count.reason][1]},
+            "rows": count.rows,
+        }
+        for count in counts
+    ]
 
 
 def _statements(loaded: LoadedPortfolio, scored: Scored, *, strategy: Strategy) -> list[Bilingual]:

@@ -55,7 +55,7 @@ def _reason_tables(view: View) -> list[Table]:
         tables.counted_table(
             title=say(key),
             heads=heads,
-            rows=[(count["field"], count["reason"], count["rows"]) for count in counts],
+            rows=[(count["field"], view.pick(count["text"]), count["rows"]) for count in counts],
             color=_GRAY,
         )
         for key, counts in parts

@@ -32,6 +32,7 @@ class RejectCount(TypedDict):
 
     field: str
     reason: str
+    text: Bilingual
     rows: int
 
 

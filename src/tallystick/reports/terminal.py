@@ -64,17 +64,17 @@ def rows_table(summary: Summary, *, language: Language) -> Table:
     for key, lines in (("read", rows["read"]), ("valid", rows["valid"]), ("rejected", rows["rejected"])):
         share = share_of_ppm(lines, rows["read"])
         table.add_row(Text(say(f"rows.{key}")), "", Text(count_text(lines)), Text(share))
-    _add_reasons(table, rows["rejects"], read=rows["read"])
-    _add_reasons(table, rows["notes"], read=rows["read"])
+    _add_reasons(table, rows["rejects"], read=rows["read"], language=language)
+    _add_reasons(table, rows["notes"], read=rows["read"], language=language)
     return table
 
 
-def _add_reasons(table: Table, counts: list[RejectCount], *, read: int) -> None:
+def _add_reasons(table: Table, counts: list[RejectCount], *, read: int, language: Language) -> None:
     if counts:
         table.add_section()
     for count in counts:
         share = share_of_ppm(count["rows"], read)
-        table.add_row(Text(count["field"]), Text(count["reason"]), Text(count_text(count["rows"])), Text(share))
+        table.add_row(Text(count["field"]), Text(count["text"][language]), Text(count_text(count["rows"])), Text(share))
 
 
 def plain_table(title: str) -> Table:

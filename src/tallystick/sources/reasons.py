@@ -44,3 +44,12 @@ REJECT_TEXTS: Final[dict[RejectReason, tuple[str, str]]] = {
         "rows of one line that differ: nobody can say which is right",
     ),
 }
+
+NOTE_TEXTS: Final[dict[NoteReason, tuple[str, str]]] = {
+    NoteReason.MISSING: ("缺失，按缺失处理", "missing, and stays so"),
+    NoteReason.UNLISTED_AS_MISSING: ("未列出的代码，按缺失处理", "a code that is not listed, taken as missing"),
+    NoteReason.NEGATIVE_AS_MISSING: ("负数，按缺失处理", "negative, taken as missing"),
+    NoteReason.NEGATIVE_AS_ZERO: ("负数，按零处理", "negative, taken as zero"),
+    NoteReason.CREDIT_BALANCE: ("溢缴款（负余额），视为未用信", "a credit balance: nothing drawn"),
+    NoteReason.FRACTION_ROUNDED: ("小数位超过最小货币单位，已舍入", "finer than the minor unit, rounded once"),
+}

@@ -53,11 +53,31 @@ def usual() -> Summary:
             "valid": 19_898,
             "rejected": 102,
             "rejects": [
-                {"field": "credit_limit_minor", "reason": "missing", "rows": 61},
-                {"field": "line_id", "reason": "duplicate", "rows": 38},
-                {"field": "drawn_minor", "reason": "not a number", "rows": 9},
+                {
+                    "field": "credit_limit_minor",
+                    "reason": "missing",
+                    "text": {"zh": "missing", "en": "missing"},
+                    "rows": 61,
+                },
+                {"field": "line_id", "reason": "duplicate", "text": {"zh": "duplicate", "en": "duplicate"}, "rows": 38},
+                {
+                    "field": "drawn_minor",
+                    "reason": "not a number",
+                    "text": {"zh": "not a number", "en": "not a number"},
+                    "rows": 9,
+                },
             ],
-            "notes": [{"field": "education", "reason": "undocumented code 0, taken as missing", "rows": 345}],
+            "notes": [
+                {
+                    "field": "education",
+                    "reason": "undocumented code 0, taken as missing",
+                    "text": {
+                        "zh": "undocumented code 0, taken as missing",
+                        "en": "undocumented code 0, taken as missing",
+                    },
+                    "rows": 345,
+                }
+            ],
         },
         "statements": [
             {
@@ -187,7 +207,7 @@ def hostile() -> Summary:
     summary, text = usual(), "<script>alert('x')</script>"
     summary["inputs"]["data_files"] = [f"{text}.parquet"]
     summary["inputs"]["versions"] = {text: text}
-    summary["rows"]["rejects"][0] = {"field": text, "reason": text, "rows": 61}
+    summary["rows"]["rejects"][0] = {"field": text, "reason": text, "text": {"zh": text, "en": text}, "rows": 61}
     summary["statements"] = [{"zh": text, "en": text}]
     summary["reasons"][0]["code"], summary["reasons"][0]["text"] = text, {"zh": text, "en": text}
     summary["model"]["metrics"][1]["segment"] = {"zh": text, "en": text}

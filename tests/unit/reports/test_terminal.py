@@ -53,5 +53,5 @@ def test_rows_show_every_reason(usual: Summary) -> None:
 
 
 def test_brackets_in_names_are_no_markup(usual: Summary) -> None:
-    usual["rows"]["rejects"][0]["reason"] = "[bold]odd[/bold]"
+    usual["rows"]["rejects"][0]["text"]["en"] = "[bold]odd[/bold]"
     assert any("[bold]odd[/bold]" in line for line in printed(rows_table(usual, language="en")))
