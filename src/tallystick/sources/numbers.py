@@ -135,7 +135,7 @@ def _of_integers(column: pa.ChunkedArray) -> Numbers:
     missing = flags_of(pc.is_null(column))
     too_large = _none(column)
     if pa.types.is_uint64(column.type):
-        too_large = flags_of(pc.fill_null(pc.greater(column, LARGEST), fill_value=False))
+        too_large = flags_of(pc.fill_null(pc.greater(column, pa.scalar(LARGEST, pa.uint64())), fill_value=False))
         column = pc.if_else(pa.array(too_large), pa.scalar(0, pa.uint64()), column)
     parts = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
     too_large |= (parts > LARGEST) | (parts < -LARGEST)
@@ -154,8 +154,8 @@ def _of_floats(column: pa.ChunkedArray, *, unreadable: Flags, digits: int) -> Nu
 
 
 def _of_decimals(column: pa.ChunkedArray, *, digits: int) -> Numbers:
-    wide = column.cast(pa.decimal256(76, max(column.type.scale, digits)), safe=False)
-    bound = pa.scalar(Decimal(LARGEST) / 10**digits, pa.decimal256(76, digits))
+    wide = column.cast(pa.decimal256(66, max(column.type.scale, digits)))
+    bound = pa.scalar(Decimal(LARGEST // 10**digits), wide.type)
     too_large = flags_of(pc.fill_null(pc.greater(pc.abs(wide), bound), fill_value=False))
     small = pc.if_else(pa.array(too_large), pa.scalar(None, wide.type), wide)
     rounded = pc.round(small, ndigits=digits, round_mode="half_to_even").cast(pa.decimal256(50, digits))

@@ -71,9 +71,6 @@ def map_portfolio(table: pa.Table, mapping: Mapping) -> Portfolio:
         }
         for month in range(mapping.months)
     ]
-    for mapped in fields:
-        if mapped.field.required:
-            sieve.refuse_missing(mapped, line[mapped.field.target])
     _refuse_duplicates(line["line_id"], mapping=mapping, sieve=sieve)
     return _portfolio(mapping, sieve=sieve, line=line, months=months)
 

@@ -26,6 +26,9 @@ REJECTS: Final = pa.schema(
     ]
 )
 
+# Ways in which a value comes to be missing; a required one is then refused.
+_MISSING: Final = (NoteReason.MISSING, NoteReason.UNLISTED_AS_MISSING, NoteReason.NEGATIVE_AS_MISSING)
+
 
 @dataclass(frozen=True, slots=True)
 class FieldCount:
@@ -66,19 +69,13 @@ class Sieve:
             self.refused |= rows
             self._entries.append(_Entry(name, column, reason, np.flatnonzero(rows)))
 
-    def refuse_missing(self, mapped: MappedField, values: pa.Array) -> None:
-        """Refuse rows that lack a required field, unless its value was refused already."""
-        missing = np.asarray(pc.is_null(values).to_numpy(zero_copy_only=False), dtype=np.bool_)
-        for entry in self._entries:
-            if entry.field == mapped.field.name:
-                missing[entry.rows] = False
-        self.refuse(mapped.field.name, mapped.columns[0], RejectReason.MISSING_REQUIRED, missing)
-
     def take(self, mapped: MappedField, column: str, converted: Converted) -> pa.Array:
         """The values, after their refusals and notes were gathered."""
         for reason, rows in converted.refused.items():
             self.refuse(mapped.field.name, column, reason, rows)
         for noted, rows in converted.noted.items():
+            if mapped.field.required and noted in _MISSING:
+                self.refuse(mapped.field.name, column, RejectReason.MISSING_REQUIRED, rows)
             if rows.any():
                 key = (mapped.field.name, noted)
                 self._notes[key] = self._notes[key] | rows if key in self._notes else rows
