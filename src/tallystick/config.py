@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
 Language = Literal["zh", "en"]
 
@@ -26,9 +26,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     >>> read_settings({"LANG": "zh_CN.UTF-8"}).language
     'zh'
     """
-    stated = environment.get("TALLYSTICK_LANGUAGE")
-    if stated is not None and stated not in LANGUAGES:
+    stated = environment.get("TALLYSTICK_LANGUAGE") or environment.get("LANG", "")[:2]
+    for language in LANGUAGES:
+        if stated == language:
+            return Settings(language=language)
+    if "TALLYSTICK_LANGUAGE" in environment:
         raise SettingsFault(f"TALLYSTICK_LANGUAGE is {stated!r}: give zh or en")
-    if stated is not None:
-        return Settings(language=cast("Language", stated))
-    return Settings(language="zh" if environment.get("LANG", "").startswith("zh") else "en")
+    return Settings()

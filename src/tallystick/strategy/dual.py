@@ -1,12 +1,12 @@
-"""The Lagrangian dual of the limit problem: a cheap pass over all lines, and the cutting planes that minimize it.
+"""The Lagrangian dual of the limit problem, minimized by cutting planes within a trust region.
 
 With a price on every cap the lines separate: each takes the choice of the highest profit less priced usage. The sum
-is an upper bound of any plan's profit, convex in the prices; its lowest value is what the linear relaxation reaches.
+over all lines, plus the priced bounds, is an upper bound of any plan's profit. It is convex and piecewise linear in
+the prices, and its lowest value is what the linear relaxation of the whole problem reaches.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,190 +14,164 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog
 
-Floats = npt.NDArray[np.float64]
-Positions = npt.NDArray[np.int64]
+from tallystick.strategy.knapsack import Floats, Problem, exact_sum, over_chunks, priced_values
 
-_CHUNK_LINES: Final = 4_096  # 51 choices of it are 1.6 MB: the working set stays in the processor's cache
-_THREADS: Final = 2
-_PASSES_MAX: Final = 250
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """n lines x k choices. `profit` is -inf where a choice is not allowed; usage of cap c is
-    sum_i weight[c, i] * measure[c][i, choice_i] and may not pass bound[c]. `scale` makes usages comparable."""
-
-    profit: Floats  # (n, k)
-    measures: tuple[Floats, ...]  # distinct matrices (n, k)
-    measure_of: tuple[int, ...]  # (caps,): index into measures
-    weights: tuple[Floats | None, ...]  # (caps,): (n,) or None for 1
-    bounds: Floats  # (caps,)
-    scale: Floats  # (caps,)
-
-    @property
-    def lines(self) -> int:
-        """n."""
-        return int(self.profit.shape[0])
-
-    def at(self, positions: Positions) -> "Problem":
-        """The same problem for some of the lines, its bounds scaled to their share."""
-        share = positions.size / self.lines
-        return Problem(
-            profit=self.profit[positions],
-            measures=tuple(measure[positions] for measure in self.measures),
-            measure_of=self.measure_of,
-            weights=tuple(None if weight is None else weight[positions] for weight in self.weights),
-            bounds=self.bounds * share,
-            scale=self.scale * share,
-        )
-
-    def usage(self, choice: Positions) -> Floats:
-        """Usage of every cap by a plan, shape (caps,)."""
-        rows = np.arange(self.lines)
-        return np.array([
-            _total(self.measures[measure][rows, choice], weight)
-            for measure, weight in zip(self.measure_of, self.weights, strict=True)
-        ])  # fmt: skip
-
-
-def _total(amounts: Floats, weight: Floats | None) -> float:
-    return float(amounts.sum() if weight is None else amounts @ weight)
+_PASSES_MAX: Final = 200
+_WIDENED_MAX: Final = 10  # a radius grown a billionfold meets a floor that is flat for ever
+_AT_EDGE: Final = 0.999
 
 
 @dataclass(frozen=True, slots=True)
 class DualPoint:
-    """The dual at one vector of prices: its value bounds every plan's profit; `slack` (caps,) is its slope."""
+    """The dual at one vector of prices: `value` bounds every plan's profit; `slack` (caps,) is its slope."""
 
     prices: Floats
     value: float
-    slack: Floats  # bounds - usage of the choices that are best at these prices
+    slack: Floats  # bounds less the usage of the choices that are best at these prices
 
 
 @dataclass(frozen=True, slots=True)
 class DualAnswer:
-    """The lowest dual value found, the passes it took, and a lower estimate of what is left to gain."""
+    """The lowest dual value found, what is left to gain at most, and the mixture of plans that proves it.
+
+    `mixture` holds prices and shares (they sum to 1): the plans that are best at these prices keep, in these shares
+    of the lines, every cap - which no single plan of them need do.
+    """
 
     best: DualPoint
-    passes: int
     left: float
+    mixture: tuple[tuple[Floats, float], ...]
+    passes: int
 
 
-def priced_values(problem: Problem, prices: Floats, start: int, end: int) -> Floats:
-    """Profit less priced usage of the lines start..end-1, shape (end - start, k)."""
-    values = problem.profit[start:end].copy()
-    scratch = np.empty_like(values)
-    for index, measure in enumerate(problem.measures):
-        price = _line_price(problem, prices, index, start, end)
-        if price is None:
-            continue
-        np.multiply(measure[start:end], price, out=scratch)
-        np.subtract(values, scratch, out=values)
-    return values
+@dataclass(frozen=True, slots=True)
+class PriceBox:
+    """Where prices may lie, shapes (caps,)."""
+
+    lowest: Floats
+    highest: Floats
+
+    @classmethod
+    def unbounded(cls, caps: int) -> "PriceBox":
+        """Any prices that are not negative."""
+        return cls(lowest=np.zeros(caps), highest=np.full(caps, np.inf))
+
+    @classmethod
+    def around(cls, prices: Floats, *, reach: Floats) -> "PriceBox":
+        """Prices within `reach`, and not negative."""
+        return cls(lowest=np.maximum(prices - reach, 0.0), highest=prices + reach)
+
+    def cut_off(self, prices: Floats) -> npt.NDArray[np.bool_]:
+        """Which prices touch an end other than zero: lower values may lie outside. Shape (caps,)."""
+        width = self.highest - self.lowest
+        low = (prices <= self.lowest + 1e-3 * width) & (self.lowest > 0.0)
+        return np.asarray(low | (prices >= self.highest - 1e-3 * width), dtype=np.bool_)
 
 
-def _line_price(problem: Problem, prices: Floats, measure: int, start: int, end: int) -> Floats | float | None:
-    """What one unit of a measure costs each line: one number, or a column where a cap weighs lines."""
-    total: Floats | float = 0.0
-    for cap, of in enumerate(problem.measure_of):
-        if of == measure and prices[cap] != 0.0:
-            weight = problem.weights[cap]
-            total = total + (prices[cap] if weight is None else prices[cap] * weight[start:end, None])
-    return None if isinstance(total, float) and total == 0.0 else total
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How to minimize: from where, within what, how far per step at first, and when to end.
+
+    `left` is the dual value that may be left to gain. Below `proof`, which no plan's profit can be, the value proves
+    that no plan keeps the caps.
+    """
+
+    start: Floats
+    box: PriceBox
+    radius: Floats  # (caps,), in prices
+    left: float
+    proof: float = -math.inf
+    passes_max: int = _PASSES_MAX
 
 
 def dual_at(problem: Problem, prices: Floats) -> DualPoint:
-    """One pass over all lines. Chunks are summed in their order, so threads do not change a bit of the answer."""
-    spans = [(start, min(start + _CHUNK_LINES, problem.lines)) for start in range(0, problem.lines, _CHUNK_LINES)]
+    """One pass over all lines."""
 
-    def chunk(span: tuple[int, int]) -> tuple[float, list[float]]:
-        start, end = span
+    def chunk(start: int, end: int) -> Floats:
         values = priced_values(problem, prices, start, end)
         choice = values.argmax(axis=1)
-        rows = np.arange(end - start)
-        usage = []
-        for measure, weight in zip(problem.measure_of, problem.weights, strict=True):
-            taken = problem.measures[measure][start:end][rows, choice]
-            usage.append(_total(taken, None if weight is None else weight[start:end]))
-        return float(values[rows, choice].sum()), usage
+        sums = np.empty(problem.caps + 1)
+        sums[:-1] = problem.usage_at(np.arange(start, end), choice).sum(axis=0)
+        sums[-1] = values[np.arange(end - start), choice].sum()
+        return sums
 
-    if len(spans) > 1:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            parts = list(pool.map(chunk, spans))
-    else:
-        parts = [chunk(span) for span in spans]
-    usage = np.array([math.fsum(part[1][cap] for part in parts) for cap in range(len(problem.weights))])
-    value = math.fsum(part[0] for part in parts) + float(prices @ problem.bounds)
-    return DualPoint(prices=prices, value=value, slack=problem.bounds - usage)
+    total = exact_sum(over_chunks(problem, chunk), width=problem.caps + 1)
+    value = math.fsum([float(total[-1]), *(prices * problem.bounds).tolist()])
+    return DualPoint(prices=prices, value=value, slack=problem.bounds - total[:-1])
 
 
 def minimize_dual(
-    problem: Problem,
-    *,
-    start: Floats,
-    radius: float,
-    tolerance: float,
-    prices_max: Floats | None = None,
-    stop_below: float = -math.inf,
-    progress: Callable[[int, float], None] | None = None,
+    problem: Problem, search: Search, *, progress: Callable[[int, float], None] | None = None
 ) -> DualAnswer:
-    """Cutting planes within a trust region, prices at least zero (and at most `prices_max`, where given).
+    """The lowest dual value within the box: each pass adds the plane that supports the dual at the prices tried.
 
-    Prices are scaled by `problem.scale`, so that one `radius` fits all caps. Ends when no more than
-    tolerance x |value| can be gained, or as soon as the value falls below `stop_below` (proof of infeasibility).
+    The step is bounded by a radius that doubles on success at its edge and halves on failure. What all planes promise
+    within the radius says how much is left to gain; at a radius that does not bind that holds for the whole box.
     """
-    unit = _price_unit(problem, tolerance_value=1.0)
-    best = dual_at(problem, start)
+    best = dual_at(problem, search.start)
     cuts = [best]
-    left = math.inf
-    for passes in range(2, _PASSES_MAX + 1):
-        if best.value < stop_below:
-            return DualAnswer(best=best, passes=passes - 1, left=0.0)
-        prices, floor = _master(cuts, best=best, unit=unit, radius=radius, prices_max=prices_max)
-        left = best.value - floor
+    radius = search.radius
+    left, shares, widened = math.inf, np.ones(1), 0
+    for _ in range(search.passes_max):
+        if best.value < search.proof or _too_fine(cuts, best=best, radius=radius):
+            break
+        prices, left, shares = _cheapest_promise(cuts, best=best, box=search.box, radius=radius)
         if progress:
-            progress(passes, left / max(abs(best.value), 1.0))
-        at_edge = bool((np.abs(prices - best.prices) >= 0.999 * radius * unit).any())
-        if left <= tolerance * max(abs(best.value), 1e-12):
-            if not at_edge:
-                return DualAnswer(best=best, passes=passes - 1, left=max(left, 0.0))
-            radius *= 8.0
+            progress(len(cuts), left / max(abs(best.value), 1.0))
+        at_edge = _at_edge(prices, best=best, box=search.box, radius=radius)
+        if left <= search.left and (not at_edge or widened == _WIDENED_MAX):
+            break
+        if left <= search.left:
+            radius, widened = radius * 8.0, widened + 1
             continue
         point = dual_at(problem, prices)
         cuts.append(point)
-        gained = best.value - point.value
-        if gained > 0.0:
-            radius *= 2.0 if at_edge and gained > 0.5 * left else 1.0
-            best = point
-        else:
-            radius *= 0.5
-    return DualAnswer(best=best, passes=_PASSES_MAX, left=left)
+        if point.value >= best.value:
+            radius = radius * 0.5
+        elif at_edge and best.value - point.value > 0.5 * left:
+            radius = radius * 2.0
+        best = point if point.value < best.value else best
+    mixture = tuple((cuts[place].prices, float(shares[place])) for place in np.flatnonzero(shares > 1e-9).tolist())
+    return DualAnswer(best=best, left=max(left, 0.0), mixture=mixture, passes=len(cuts))
 
 
-def _price_unit(problem: Problem, *, tolerance_value: float) -> Floats:
-    """What a price of one means per cap: all of the profit at stake over all of the cap's scale."""
-    stake = np.where(np.isfinite(problem.profit), np.abs(problem.profit), 0.0).max(axis=1).sum()
-    return np.asarray(max(float(stake), tolerance_value) / problem.scale, dtype=np.float64)
+def _too_fine(cuts: Sequence[DualPoint], *, best: DualPoint, radius: Floats) -> bool:
+    """Whether no plane moves the value within the radius by anything that its digits can show."""
+    visible = max(float(np.abs(cut.slack) @ radius) for cut in cuts)
+    return visible <= max(4e-16 * abs(best.value), 1e-280)
 
 
-def _master(
-    cuts: Sequence[DualPoint], *, best: DualPoint, unit: Floats, radius: float, prices_max: Floats | None
-) -> tuple[Floats, float]:
-    """The lowest point of all cuts within the trust region: prices, and the value that the cuts promise there."""
-    caps = unit.size
-    # Variables: prices in their unit, then the value below the best one in units of the largest promise.
-    size = max(float(np.abs(best.slack * unit).sum()) * radius, 1e-300)
-    slopes = np.array([cut.slack * unit for cut in cuts]) / size
-    offsets = np.array([cut.value - best.value - float(cut.slack @ cut.prices) for cut in cuts]) / size
-    center = best.prices / unit
-    highest = np.full(caps, np.inf) if prices_max is None else prices_max / unit
-    limits = [(max(0.0, center[cap] - radius), min(highest[cap], center[cap] + radius)) for cap in range(caps)]
+def _at_edge(prices: Floats, *, best: DualPoint, box: PriceBox, radius: Floats) -> bool:
+    """Whether only the radius kept the prices from going further."""
+    step = np.abs(prices - best.prices)
+    inside = (prices > box.lowest) & (prices < box.highest)
+    return bool(((step >= _AT_EDGE * radius) & inside).any())
+
+
+def _cheapest_promise(
+    cuts: Sequence[DualPoint], *, best: DualPoint, box: PriceBox, radius: Floats
+) -> tuple[Floats, float, Floats]:
+    """The lowest point of all planes within the radius: prices, the fall in value that it promises, and the share
+    of each plane in it. Steps are in radii and values in units of the largest fall, so that the tiny linear program
+    is well scaled at any size of money."""
+    slopes = np.array([cut.slack for cut in cuts]) * radius
+    offsets = np.array([cut.value - best.value + float(cut.slack @ (best.prices - cut.prices)) for cut in cuts])
+    steepest = np.abs(slopes).sum(axis=1)
+    size = max(float(np.abs(best.slack * radius).sum()), 1e-6 * float(steepest.max()), 1e-290)
+    lowest = np.maximum((box.lowest - best.prices) / radius, -1.0)
+    highest = np.minimum((box.highest - best.prices) / radius, 1.0)
+    near = np.flatnonzero(offsets + steepest >= -2.0 * size)  # the rest cannot be the highest plane
     answer = linprog(
-        np.append(np.zeros(caps), 1.0),
-        A_ub=np.column_stack([slopes, -np.ones(len(cuts))]),
-        b_ub=-offsets,
-        bounds=[*limits, (None, None)],
+        np.append(np.zeros(radius.size), 1.0),
+        A_ub=np.column_stack([slopes[near] / size, -np.ones(near.size)]),
+        b_ub=-offsets[near] / size,
+        bounds=[*zip(lowest.tolist(), highest.tolist(), strict=True), (None, None)],
         method="highs",
     )
-    if answer.x is None:  # numerically empty: stay where we are and let the caller end
-        return best.prices, best.value
-    return np.asarray(answer.x[:caps] * unit), best.value + float(answer.x[caps]) * size
+    shares = np.zeros(len(cuts))
+    if answer.x is None:  # numerically empty: nothing that floats can tell is left to gain
+        shares[[cut is best for cut in cuts]] = 1.0
+        return best.prices, 0.0, shares
+    shares[near] = np.maximum(-np.asarray(answer.ineqlin.marginals), 0.0)
+    prices = np.clip(best.prices + np.asarray(answer.x[:-1]) * radius, box.lowest, box.highest)
+    return prices, -float(answer.x[-1]) * size, shares / max(float(shares.sum()), 1e-300)

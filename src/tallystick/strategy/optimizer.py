@@ -5,24 +5,36 @@ The dual bound certifies the answer: no plan whatever can earn more than it. Sma
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array, vstack
 
-from tallystick.strategy.dual import DualAnswer, Floats, Positions, Problem, minimize_dual
-from tallystick.strategy.rounding import best_choices, fill_slack, keep_caps
+from tallystick.strategy.branching import branch, nearest_plan
+from tallystick.strategy.dual import DualAnswer, PriceBox, Search, dual_at, minimize_dual
+from tallystick.strategy.knapsack import Floats, Positions, Problem, Survey, best_choices, survey
+from tallystick.strategy.relaxation import Relaxation, nearly_minimized, proof_of_no_plan, relaxed_around
+from tallystick.strategy.rounding import (
+    Effort,
+    branch_on_moves,
+    fill_slack,
+    keep_caps,
+    mixed_choices,
+    nearer_plan,
+)
 
 Progress = Callable[[int, float], None]
 
 _EXACT_CELLS: Final = 5_000
-_SAMPLE_LINES: Final = 20_000
-_WIDE_RADIUS: Final = 1.0
-_WARM_RADIUS: Final = 0.01
-_MOVES: Final = 1_500
+# Each attempt at a plan: how far around the prices lines stay open (as a share), and how many moves are weighed.
+_ATTEMPTS: Final = (
+    (0.002, Effort(moves=1_000, alternatives=3)),
+    (0.03, Effort(moves=4_000, alternatives=6)),
+    (0.3, Effort(moves=16_000, alternatives=12)),
+    (30.0, Effort(moves=30_000, alternatives=1_000)),
+)
+_BRANCH_EFFORT: Final = Effort(moves=240, alternatives=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +52,10 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan that keeps every cap. `gap` = (dual_bound - profit) / |dual_bound|: no plan is better by more.
+    """A plan that keeps every cap. `gap` = (dual_bound - profit) / max(|dual_bound|, 1): none is better by more.
 
-    `multipliers` are what one more unit of each cap's bound would earn; `usage` is what the plan uses of each.
+    `multipliers` are what one more unit of each cap's bound would earn, `usage` is what the plan uses of each,
+    `binding` whether the cap costs profit; all in the order of the caps. `iterations` counts passes over lines.
     """
 
     choice: Positions
@@ -51,12 +64,14 @@ class Plan:
     gap: float
     multipliers: Floats
     usage: Floats
+    binding: npt.NDArray[np.bool_]
     iterations: int
 
 
 @dataclass(frozen=True, slots=True)
 class CapShortfall:
-    """A cap that cannot be kept: the least that any plan uses of it - alone, or keeping the others - over its bound."""
+    """A cap that cannot be kept: the least that any plan uses of it or, where caps exclude each other only
+    together, what the plan nearest to keeping all of them uses."""
 
     name: str
     bound: float
@@ -70,18 +85,27 @@ class CapShortfall:
 
 @dataclass(frozen=True, slots=True)
 class Infeasible:
-    """No plan keeps all caps. `jointly` tells whether each could be kept alone and only together they cannot."""
+    """No plan keeps all caps. `jointly`: each could be kept alone, and only together they cannot.
+
+    `proven` is false where bounds are so tight that no plan was found but one may exist.
+    """
 
     shortfalls: tuple[CapShortfall, ...]
     jointly: bool
+    proven: bool = True
 
     def __str__(self) -> str:
         parts = [
-            f"{short.name}: at least {short.least_usage:,.0f} is used, {short.missing:,.0f} above its bound of "
-            f"{short.bound:,.0f}"
+            f"{short.name}: at least {short.least_usage:,.6g} is used, {short.missing:,.6g} above its bound of "
+            f"{short.bound:,.6g}"
             for short in self.shortfalls
         ]
-        head = "the portfolio caps cannot be kept together" if self.jointly else "a portfolio cap cannot be kept"
+        if not self.proven:
+            head = "no plan was found that keeps the portfolio caps together"
+        elif self.jointly:
+            head = "the portfolio caps cannot be kept together"
+        else:
+            head = "a portfolio cap cannot be kept"
         return f"{head}: {'; '.join(parts)}. Raise the bound, or allow more choices."
 
 
@@ -96,8 +120,11 @@ def optimize(
 ) -> Plan | Infeasible:
     """The best allowed choice of every line under all caps; arrays have shape (lines, choices).
 
-    Deterministic: the same input gives the same plan, whatever the number of threads; a tie goes to the lower
-    choice. Raises `ValueError` naming rows without an allowed choice, or arrays that hold NaN or do not fit.
+    Up to 5,000 cells are solved exactly; beyond, effort is spent until the certified gap is below `tolerance` (a
+    share of the dual bound) or nothing more is gained: the plan says what was reached. `progress` hears the passes
+    made and the gap of the dual. Deterministic: the same input gives the same plan, whatever the number of threads;
+    a tie goes to the lower choice. Raises `ValueError` naming rows without an allowed choice, or arrays that hold
+    NaN or do not fit.
 
     >>> plan = optimize(
     ...     profit=np.array([[0.0, 5.0], [0.0, 4.0], [0.0, 3.0]]),
@@ -105,19 +132,23 @@ def optimize(
     ...     allowed=np.ones((3, 2), dtype=bool),
     ...     caps=[Cap(name="exposure", measure="drawn", bound=20.0)],
     ... )
-    >>> plan.choice.tolist(), plan.profit, plan.usage.tolist()
-    ([1, 1, 0], 9.0, [20.0])
+    >>> plan.choice.tolist(), plan.profit, plan.usage.tolist(), plan.binding.tolist()
+    ([1, 1, 0], 9.0, [20.0], [True])
     """
     _check(profit=profit, measures=measures, allowed=allowed, caps=caps)
     problem = _problem(profit=profit, measures=measures, allowed=allowed, caps=caps)
-    if not caps or problem.lines == 0:
-        return _unbounded(problem)
-    alone = _impossible_alone(problem, caps)
+    seen = survey(problem)
+    # A bound is kept to what the order of a sum may change: else a bound taken from a plan could refuse that plan.
+    problem = replace(problem, bounds=problem.bounds + seen.rounding)
+    alone = _impossible_alone(problem, caps, seen)
     if alone is not None:
         return alone
+    free = best_choices(problem, np.zeros(problem.caps))
+    if _keeps(problem, free):
+        return _plan(problem, free, bound=-math.inf, prices=np.zeros(problem.caps), passes=1)
     if profit.size <= _EXACT_CELLS:
-        return _exact(problem) or _impossible_together(problem, caps)
-    return _by_duality(problem, tolerance=tolerance, progress=progress) or _impossible_together(problem, caps)
+        return _exactly(problem, caps, seen)
+    return _by_duality(problem, caps, seen, tolerance=tolerance, progress=progress)
 
 
 def _check(
@@ -126,6 +157,8 @@ def _check(
     faults = []
     if profit.ndim != 2 or allowed.shape != profit.shape:
         faults.append(f"profit {profit.shape} and allowed {allowed.shape} must both be (lines, choices)")
+    if len({cap.name for cap in caps}) < len(caps):
+        faults.append(f"caps must have different names: {', '.join(cap.name for cap in caps)}")
     for cap in caps:
         if cap.measure not in measures:
             faults.append(f"cap {cap.name}: measure {cap.measure!r} is not given; given are {', '.join(measures)}")
@@ -139,177 +172,150 @@ def _check(
         raise ValueError("; ".join(faults))
     stuck = np.flatnonzero(~allowed.any(axis=1))
     if stuck.size:
-        raise ValueError(f"{stuck.size} lines have no allowed choice, among them rows {stuck[:5].tolist()}")
+        faults.append(f"{stuck.size} lines have no allowed choice, among them rows {stuck[:5].tolist()}")
     for name, matrix in {"profit": profit, **{cap.measure: measures[cap.measure] for cap in caps}}.items():
-        if not np.isfinite(matrix).all():
-            rows = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
-            raise ValueError(f"{name} is not finite on {rows.size} rows, among them {rows[:5].tolist()}")
+        rows = _rows_not_finite(matrix)
+        if rows.size:
+            faults.append(f"{name} is not finite on {rows.size} rows, among them {rows[:5].tolist()}")
+    if faults:
+        raise ValueError("; ".join(faults))
+
+
+def _rows_not_finite(matrix: Floats) -> Positions:
+    # One sum tells for a whole chunk: it is finite only if every number is, unless it overflows.
+    step = 16_384
+    rows = [
+        start + np.flatnonzero(~np.isfinite(matrix[start : start + step]).all(axis=1))
+        for start in range(0, matrix.shape[0], step)
+        if not math.isfinite(matrix[start : start + step].sum())
+    ]
+    return np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
 
 
 def _problem(
     *, profit: Floats, measures: Mapping[str, Floats], allowed: npt.NDArray[np.bool_], caps: Sequence[Cap]
 ) -> Problem:
     names = list(dict.fromkeys(cap.measure for cap in caps))
-    bounds = np.array([cap.bound for cap in caps], dtype=np.float64)
-    weights = tuple(None if cap.weight is None else np.asarray(cap.weight, dtype=np.float64) for cap in caps)
-    # How large a cap's usage can get: what makes prices of different caps comparable.
-    highest = {name: np.abs(measures[name]).max(axis=1, initial=0.0) for name in names}
-    scale = [
-        float(highest[cap.measure].sum() if weight is None else highest[cap.measure] @ np.abs(weight))
-        for cap, weight in zip(caps, weights, strict=True)
-    ]
     return Problem(
         profit=profit if allowed.all() else np.where(allowed, profit, -np.inf),
         measures=tuple(measures[name] for name in names),
         measure_of=tuple(names.index(cap.measure) for cap in caps),
-        weights=weights,
-        bounds=bounds,
-        scale=np.maximum(np.array(scale, dtype=np.float64), 1e-12),
+        weights=tuple(None if cap.weight is None else np.asarray(cap.weight, dtype=np.float64) for cap in caps),
+        bounds=np.array([cap.bound for cap in caps], dtype=np.float64),
     )
 
 
-def _plan(problem: Problem, choice: Positions, *, dual_bound: float, multipliers: Floats, iterations: int) -> Plan:
-    profit = math.fsum(problem.profit[np.arange(problem.lines), choice].tolist())
-    bound = max(dual_bound, profit)
+def _keeps(problem: Problem, choice: Positions) -> bool:
+    return bool((problem.usage(choice) <= problem.bounds).all())
+
+
+def _plan(problem: Problem, choice: Positions, *, bound: float, prices: Floats, passes: int) -> Plan:
+    profit = problem.total_profit(choice)
+    bound = max(bound, profit)
     return Plan(
         choice=choice,
         profit=profit,
         dual_bound=bound,
         gap=(bound - profit) / max(abs(bound), 1.0),
-        multipliers=multipliers,
+        multipliers=prices,
         usage=problem.usage(choice),
-        iterations=iterations,
+        binding=prices > 0.0,
+        iterations=passes,
     )
 
 
-def _unbounded(problem: Problem) -> Plan:
-    choice = problem.profit.argmax(axis=1) if problem.lines else np.zeros(0, dtype=np.int64)
-    none = np.zeros(len(problem.weights))
-    return _plan(problem, choice, dual_bound=-math.inf, multipliers=none, iterations=1)
+def _impossible_alone(problem: Problem, caps: Sequence[Cap], seen: Survey) -> Infeasible | None:
+    over = np.flatnonzero(seen.least_usage > problem.bounds).tolist()
+    shortfalls = tuple(CapShortfall(caps[cap].name, caps[cap].bound, float(seen.least_usage[cap])) for cap in over)
+    return Infeasible(shortfalls=shortfalls, jointly=False) if shortfalls else None
 
 
-def _least_usage(problem: Problem, cap: int) -> float:
-    """The least that any plan uses of one cap alone."""
-    amounts = problem.measures[problem.measure_of[cap]]
-    weight = problem.weights[cap]
-    weighted = amounts if weight is None else amounts * weight[:, None]
-    return float(np.where(np.isfinite(problem.profit), weighted, np.inf).min(axis=1).sum())
+def _impossible_together(problem: Problem, caps: Sequence[Cap], *, nearest: Positions, proven: bool) -> Infeasible:
+    usage = problem.usage(nearest)
+    over = np.flatnonzero(usage > problem.bounds).tolist()
+    shortfalls = tuple(CapShortfall(caps[cap].name, caps[cap].bound, float(usage[cap])) for cap in over)
+    return Infeasible(shortfalls=shortfalls, jointly=True, proven=proven)
 
 
-def _impossible_alone(problem: Problem, caps: Sequence[Cap]) -> Infeasible | None:
-    shortfalls = []
-    for place, cap in enumerate(caps):
-        least = _least_usage(problem, place)
-        if least > cap.bound + 1e-12 * problem.scale[place]:
-            shortfalls.append(CapShortfall(name=cap.name, bound=cap.bound, least_usage=least))
-    return Infeasible(shortfalls=tuple(shortfalls), jointly=False) if shortfalls else None
-
-
-def _impossible_together(problem: Problem, caps: Sequence[Cap]) -> Infeasible:
-    """Phase 1: the least that each conflicting cap misses by when the others are kept."""
-    feasibility = Problem(
-        profit=np.where(np.isfinite(problem.profit), 0.0, -np.inf),
-        measures=problem.measures,
-        measure_of=problem.measure_of,
-        weights=problem.weights,
-        bounds=problem.bounds,
-        scale=problem.scale,
+def _exactly(problem: Problem, caps: Sequence[Cap], seen: Survey) -> Plan | Infeasible:
+    found = branch(problem)
+    choice = found.choice
+    if choice is None:
+        choice = nearest_plan(problem)
+        if not _keeps(problem, choice):
+            return _impossible_together(problem, caps, nearest=choice, proven=found.impossible)
+    search = Search(
+        start=np.zeros(problem.caps),
+        box=PriceBox.unbounded(problem.caps),
+        radius=seen.price_unit,
+        left=1e-9 * seen.profit_spread,
     )
-    # With prices at most 1 per unit of scale, minus the dual is the least total scaled violation.
-    answer = minimize_dual(
-        feasibility,
-        start=np.zeros(len(caps)),
-        radius=math.inf,
-        tolerance=1e-9,
-        prices_max=1.0 / problem.scale,
-    )
-    violation = -answer.best.value
-    conflicting = answer.best.prices * problem.scale > 1e-6
-    shortfalls = []
-    for place in np.flatnonzero(conflicting).tolist():
-        missing = max(violation, 0.0) / float(answer.best.prices[place])
-        shortfalls.append(CapShortfall(caps[place].name, caps[place].bound, caps[place].bound + missing))
-    return Infeasible(shortfalls=tuple(shortfalls), jointly=True)
+    dual = minimize_dual(problem, search)
+    return _plan(problem, choice, bound=min(found.bound, dual.best.value), prices=dual.best.prices, passes=dual.passes)
 
 
-def _exact(problem: Problem) -> Plan | None:
-    """Branch and bound on the whole problem, for a few lines."""
-    lines, choices = problem.profit.shape
-    cells = np.flatnonzero(np.isfinite(problem.profit).ravel())
-    row = cells // choices
-    one_each = coo_array((np.ones(cells.size), (row, np.arange(cells.size))), shape=(lines, cells.size))
-    usage = []
-    for cap, (measure, weight) in enumerate(zip(problem.measure_of, problem.weights, strict=True)):
-        amounts = problem.measures[measure].ravel()[cells]
-        usage.append((amounts if weight is None else amounts * weight[row]) / problem.scale[cap])
-    unit = max(float(np.abs(problem.profit.ravel()[cells]).max()), 1e-300)
-    answer = milp(
-        -problem.profit.ravel()[cells] / unit,
-        constraints=LinearConstraint(
-            vstack([coo_array(np.array(usage)), one_each]).tocsr(),
-            np.concatenate([np.full(len(usage), -np.inf), np.ones(lines)]),
-            np.concatenate([problem.bounds / problem.scale, np.ones(lines)]),
-        ),
-        bounds=Bounds(0, 1),
-        integrality=np.ones(cells.size),
-        options={"mip_rel_gap": 0.0, "time_limit": 30.0},
-    )
-    if answer.x is None:
-        return None
-    taken = cells[np.asarray(answer.x) > 0.5]
-    choice = np.zeros(lines, dtype=np.int64)
-    choice[taken // choices] = taken % choices
-    if (problem.usage(choice) > problem.bounds + 1e-6 * problem.scale).any():
-        return None
-    dual = minimize_dual(problem, start=np.zeros(len(usage)), radius=_WIDE_RADIUS, tolerance=1e-7)
-    bound = min(-float(answer.mip_dual_bound) * unit, dual.best.value)
-    return _plan(problem, choice, dual_bound=bound, multipliers=dual.best.prices, iterations=dual.passes)
-
-
-def _by_duality(problem: Problem, *, tolerance: float, progress: Progress | None) -> Plan | None:
-    """Prices from the dual, a plan from the prices; finer prices and more candidates until the gap is certified."""
-    start, radius = _warm_start(problem)
-    worst = _worst_profit(problem)
-    best: Plan | None = None
-    passes = 0
-    fineness, moves = 20.0, _MOVES
-    for _ in range(4):
-        dual = minimize_dual(
-            problem, start=start, radius=radius, tolerance=tolerance / fineness, stop_below=worst, progress=progress
-        )
-        passes += dual.passes
-        if dual.best.value < worst:
-            return None
-        plan = _rounded(problem, dual, moves=moves, iterations=passes)
-        if plan is not None and (best is None or plan.profit > best.profit):
-            best = plan
-        if best is not None and best.gap <= tolerance / 2:
+def _by_duality(
+    problem: Problem, caps: Sequence[Cap], seen: Survey, *, tolerance: float, progress: Progress | None
+) -> Plan | Infeasible:
+    """Prices that nearly minimize the dual; then, on the lines they leave open, exact prices and a plan."""
+    dual = nearly_minimized(problem, seen, tolerance=tolerance, progress=progress)
+    if dual.best.value < proof_of_no_plan(seen):
+        return _without_plan(problem, caps, seen, dual=dual)
+    best: Positions | None = None
+    passes = dual.passes
+    for share, effort in _ATTEMPTS:
+        relaxed = relaxed_around(problem, seen, prices=dual.best.prices, share=share)
+        passes += relaxed.dual.passes + 1
+        point = dual_at(problem, relaxed.dual.best.prices)  # one plain pass certifies the bound
+        if point.value < dual.best.value:
+            dual = replace(dual, best=point)
+        aim = dual.best.value - tolerance / 2 * max(abs(dual.best.value), 1.0)
+        choice = _rounded(problem, seen, relaxed, effort=effort, aim=aim)
+        best = _better(problem, best, choice)
+        if best is not None and problem.total_profit(best) >= aim:
             break
-        start, radius = dual.best.prices, _WARM_RADIUS / 10
-        fineness, moves = fineness * 10.0, moves * 4
-    return best
+    if best is None:
+        return _without_plan(problem, caps, seen, dual=dual)
+    return _plan(problem, best, bound=dual.best.value, prices=dual.best.prices, passes=passes)
 
 
-def _worst_profit(problem: Problem) -> float:
-    """No plan earns less; a dual value below it proves that no plan keeps the caps."""
-    worst = np.where(np.isfinite(problem.profit), problem.profit, np.inf).min(axis=1).sum()
-    return float(worst - 1e-9 * abs(worst))
-
-
-def _warm_start(problem: Problem) -> tuple[Floats, float]:
-    """Prices of every k-th line, where there are many: full passes are then few."""
-    cold = np.zeros(len(problem.weights)), _WIDE_RADIUS
-    if problem.lines < 2 * _SAMPLE_LINES:
-        return cold
-    sample = problem.at(np.arange(0, problem.lines, -(-problem.lines // _SAMPLE_LINES)))
-    dual = minimize_dual(sample, start=cold[0], radius=_WIDE_RADIUS, tolerance=1e-6, stop_below=_worst_profit(sample))
-    return dual.best.prices, _WARM_RADIUS
-
-
-def _rounded(problem: Problem, dual: DualAnswer, *, moves: int, iterations: int) -> Plan | None:
-    choice = best_choices(problem, dual.best.prices)
-    kept = keep_caps(problem, prices=dual.best.prices, choice=choice, most=moves)
+def _rounded(problem: Problem, seen: Survey, relaxed: Relaxation, *, effort: Effort, aim: float) -> Positions | None:
+    """A plan that keeps the caps, made on the open lines; by branch and bound too where it earns less than `aim`."""
+    core, prices = relaxed.core, relaxed.dual.best.prices
+    # Half of what rounding may add is kept back, for the sums over the open lines and over all of them may differ.
+    open_lines = replace(core.problem, bounds=core.problem.bounds - seen.rounding / 2)
+    mixed = mixed_choices(open_lines, relaxed.dual)
+    kept = keep_caps(open_lines, prices=prices, choice=mixed, effort=effort)
     if kept is None:
         return None
-    filled = fill_slack(problem, prices=dual.best.prices, choice=kept, most=moves)
-    return _plan(problem, filled, dual_bound=dual.best.value, multipliers=dual.best.prices, iterations=iterations)
+    choice = fill_slack(open_lines, prices=prices, choice=kept, effort=effort)
+    if core.settled_profit + open_lines.total_profit(choice) < aim:
+        choice = branch_on_moves(open_lines, prices=prices, choice=choice, effort=_BRANCH_EFFORT)
+    whole = core.settled_choice.copy()
+    whole[core.positions] = choice
+    return whole if _keeps(problem, whole) else None
+
+
+def _better(problem: Problem, one: Positions | None, other: Positions | None) -> Positions | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return other if problem.total_profit(other) > problem.total_profit(one) else one
+
+
+def _without_plan(problem: Problem, caps: Sequence[Cap], seen: Survey, *, dual: DualAnswer) -> Plan | Infeasible:
+    """The plan that misses the caps by least. Prices of misses, minimized like those of profit, prove that it must."""
+    scale = 1.0 / replace(seen, profit_spread=1.0).price_unit
+    misses = replace(problem, profit=np.where(np.isfinite(problem.profit), 0.0, -np.inf))
+    ceiling = 1.0 / scale  # a miss costs at most 1 per unit of scale
+    search = Search(
+        start=np.zeros(problem.caps), box=PriceBox(np.zeros(problem.caps), ceiling), radius=ceiling, left=1e-10
+    )
+    least = minimize_dual(misses, search)
+    nearest = mixed_choices(misses, least)
+    for _, effort in _ATTEMPTS:
+        nearest = nearer_plan(misses, prices=least.best.prices, choice=nearest, scale=scale, effort=effort)
+    if not _keeps(problem, nearest):
+        return _impossible_together(problem, caps, nearest=nearest, proven=least.best.value < -1e-9)
+    prices = dual.best.prices
+    filled = fill_slack(problem, prices=prices, choice=nearest, effort=_ATTEMPTS[-1][1])
+    return _plan(problem, filled, bound=dual.best.value, prices=prices, passes=dual.passes + least.passes)

@@ -1,25 +1,43 @@
-"""From the dual's prices to a plan: the few lines whose best choices nearly tie are moved until every cap is kept."""
+"""From the dual's prices to a plan: lines mixed by the proof's shares, then the few that nearly tie settled exactly."""
 
 import itertools
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import coo_array, vstack
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import coo_array, csr_array, hstack, identity, vstack
 
-from tallystick.strategy.dual import Floats, Positions, Problem, priced_values
+from tallystick.strategy.dual import DualAnswer
+from tallystick.strategy.knapsack import (
+    Floats,
+    Positions,
+    Problem,
+    best_choices,
+    chunk_lines,
+    over_chunks,
+    priced_values,
+)
 
-_CHUNK_LINES: Final = 4_096
-_ALTERNATIVES: Final = 3
-_FRACTIONAL_MAX: Final = 10
+_GOLDEN: Final = 0.6180339887498949
+_TORN_MAX: Final = 6
+_OPTIONS_MAX: Final = 4
+_BRANCH_NODES: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How many moves are looked at, and how many alternatives of a line."""
+
+    moves: int
+    alternatives: int
 
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Single changes of one line's choice away from the plan, each with what it costs and moves.
+    """Single changes of one line's choice away from a plan, each with what it costs and moves.
 
-    `loss` is priced profit given up, never negative; `gain` is plain profit; `usage` is (moves, caps).
+    `loss` is priced profit given up; `gain` is plain profit; `usage` is (moves, caps).
     """
 
     line: Positions
@@ -33,151 +51,224 @@ class Moves:
         return Moves(self.line[picked], self.choice[picked], self.loss[picked], self.gain[picked], self.usage[picked])
 
 
-def best_choices(problem: Problem, prices: Floats) -> Positions:
-    """Each line's best choice at these prices; a tie goes to the lower index."""
-    choice = np.empty(problem.lines, dtype=np.int64)
-    for start in range(0, problem.lines, _CHUNK_LINES):
-        end = min(start + _CHUNK_LINES, problem.lines)
-        choice[start:end] = priced_values(problem, prices, start, end).argmax(axis=1)
-    return choice
+def mixed_choices(problem: Problem, dual: DualAnswer) -> Positions:
+    """One plan out of the proof's mixture: each plan in it rules its share of the lines on which they differ.
 
-
-def keep_caps(problem: Problem, *, prices: Floats, choice: Positions, most: int) -> Positions | None:
-    """The plan nearest in priced profit to `choice` that keeps every cap, moving at most `most` candidate lines.
-
-    The candidates' linear relaxation has at most one fractional line per cap; those few are tried out whole.
-    Returns None where the candidates cannot keep the caps.
+    Lines with the same set of choices stand beside each other, ordered by what is at stake, and a golden-ratio
+    sequence spreads every share evenly over them: the plan's usage comes close to the mixture's, which keeps the
+    caps, even where many lines tie exactly.
     """
-    usage = problem.usage(choice)
-    moves = _cheapest_moves(problem, prices=prices, choice=choice, most=most)
-    if moves.line.size == 0:
-        return choice if (usage <= problem.bounds).all() else None
-    # Rounding a fractional line down frees room; aim a little below the bounds only if nothing fits otherwise.
-    room = problem.bounds - usage
-    for attempt in range(6):
-        reserve = attempt * np.abs(moves.usage).max(axis=0) * 0.5
-        taken = _solve_moves(moves, room=room - reserve, scale=problem.scale, room_true=room)
+    choices = np.column_stack([best_choices(problem, prices) for prices, _ in dual.mixture])
+    differing = np.flatnonzero((choices != choices[:, :1]).any(axis=1))
+    plan = choices[:, 0].copy()
+    if differing.size == 0:
+        return plan
+    open_choices = choices[differing]
+    stake = problem.usage_at(differing, open_choices.max(axis=1)) - problem.usage_at(
+        differing, open_choices.min(axis=1)
+    )
+    order = np.lexsort((differing, *stake.T, *open_choices.T))
+    turn = np.empty(differing.size)
+    turn[order] = (np.arange(1, differing.size + 1) * _GOLDEN) % 1.0
+    ends = np.cumsum([share for _, share in dual.mixture])
+    ruler = np.minimum(np.searchsorted(ends, turn, side="right"), ends.size - 1)
+    plan[differing] = open_choices[np.arange(differing.size), ruler]
+    return plan
+
+
+def keep_caps(problem: Problem, *, prices: Floats, choice: Positions, effort: Effort) -> Positions | None:
+    """The most profitable plan within a few moves of `choice` that keeps every cap, or None where none is found.
+
+    The moves' linear relaxation leaves at most one line per cap torn between choices; those few are tried out whole.
+    """
+    moves = near_moves(problem, prices=prices, choice=choice, effort=effort)
+    room = problem.bounds - problem.usage(choice)
+    for reserve in (0.0, 0.5, 1.0, 2.0, 4.0):
+        # A torn line that is rounded down may leave no way to keep a cap: then aim below it by some moves' usage.
+        aim = room - reserve * np.abs(moves.usage).max(axis=0, initial=0.0)
+        taken = _settled(moves, aim=aim, room=room)
         if taken is not None:
-            plan = choice.copy()
-            plan[moves.line[taken]] = moves.choice[taken]
-            if (problem.usage(plan) <= problem.bounds).all():
-                return plan
+            return _moved(choice, moves, taken)
     return None
 
 
-def fill_slack(problem: Problem, *, prices: Floats, choice: Positions, most: int) -> Positions:
-    """Take further moves that earn more and still keep every cap, the most profit per priced room first."""
-    moves = _cheapest_moves(problem, prices=prices, choice=choice, most=most)
-    earning = np.flatnonzero(moves.gain > 0.0)
-    if earning.size == 0:
-        return choice
-    picked = moves.take(earning)
-    order = np.lexsort((picked.choice, picked.line, -(picked.gain / (picked.loss + picked.gain + 1e-300))))
-    plan = choice.copy()
+def fill_slack(problem: Problem, *, prices: Floats, choice: Positions, effort: Effort) -> Positions:
+    """Further moves that each earn more and still keep every cap, the least priced loss per profit first."""
+    moves = near_moves(problem, prices=prices, choice=choice, effort=effort)
+    moves = moves.take(np.flatnonzero(moves.gain > 0.0))
     room = problem.bounds - problem.usage(choice)
     moved: set[int] = set()
-    for index in order.tolist():
-        line = int(picked.line[index])
-        if line not in moved and (picked.usage[index] <= room).all():
-            plan[line] = picked.choice[index]
-            room = room - picked.usage[index]
+    taken = []
+    for index in np.lexsort((moves.choice, moves.line, moves.loss / moves.gain)).tolist():
+        line = int(moves.line[index])
+        if line not in moved and (moves.usage[index] <= room).all():
+            room = room - moves.usage[index]
             moved.add(line)
-    return plan if (problem.usage(plan) <= problem.bounds).all() else choice
+            taken.append(index)
+    return _moved(choice, moves, np.array(taken, dtype=np.int64))
 
 
-def _cheapest_moves(problem: Problem, *, prices: Floats, choice: Positions, most: int) -> Moves:
-    """The `most` moves of least priced loss per usage moved, gathered chunk by chunk."""
-    parts = []
-    quota = max(most, 1)
-    for start in range(0, problem.lines, _CHUNK_LINES):
-        end = min(start + _CHUNK_LINES, problem.lines)
-        parts.append(_moves_of_chunk(problem, prices, choice, start, end))
-        if len(parts) >= 32:
-            parts = [_least(_joined(parts), problem.scale, quota)]
-    return _least(_joined(parts), problem.scale, quota)
+def branch_on_moves(problem: Problem, *, prices: Floats, choice: Positions, effort: Effort) -> Positions:
+    """The best plan within a few moves of one that keeps the caps, by branch and bound over a set number of nodes."""
+    moves = near_moves(problem, prices=prices, choice=choice, effort=effort)
+    if moves.line.size == 0:
+        return choice
+    room = problem.bounds - problem.usage(choice)
+    unit, scale, one_each = _scaled(moves)
+    answer = milp(
+        -moves.gain / unit,
+        constraints=LinearConstraint(
+            vstack([csr_array((moves.usage / scale).T), one_each]).tocsr(),
+            ub=np.concatenate([room / scale, np.ones(one_each.shape[0])]),
+        ),
+        bounds=Bounds(0, 1),
+        integrality=np.ones(moves.line.size),
+        options={"mip_rel_gap": 1e-6, "node_limit": _BRANCH_NODES},
+    )
+    if answer.x is None:
+        return choice
+    taken = np.flatnonzero(np.asarray(answer.x) > 0.5)
+    keeps = (moves.usage[taken].sum(axis=0) <= room).all()
+    return _moved(choice, moves, taken) if keeps and moves.gain[taken].sum() > 0.0 else choice
 
 
-def _moves_of_chunk(problem: Problem, prices: Floats, choice: Positions, start: int, end: int) -> Moves:
-    values = priced_values(problem, prices, start, end)
-    rows = np.arange(end - start)
-    now = choice[start:end]
-    held = values[rows, now].copy()
-    values[rows, now] = -np.inf
-    lines, choices, losses = [], [], []
-    for _ in range(min(_ALTERNATIVES, values.shape[1] - 1)):
-        other = values.argmax(axis=1)
-        value = values[rows, other]
-        real = np.flatnonzero(np.isfinite(value))
-        lines.append(real + start)
-        choices.append(other[real])
-        losses.append(held[real] - value[real])
-        values[rows, other] = -np.inf
-    line = np.concatenate(lines) if lines else np.zeros(0, dtype=np.int64)
-    to = np.concatenate(choices) if choices else np.zeros(0, dtype=np.int64)
-    usage = np.empty((line.size, len(problem.weights)))
-    for cap, (measure, weight) in enumerate(zip(problem.measure_of, problem.weights, strict=True)):
-        amounts = problem.measures[measure]
-        change = amounts[line, to] - amounts[line, choice[line]]
-        usage[:, cap] = change if weight is None else change * weight[line]
-    gain = problem.profit[line, to] - problem.profit[line, choice[line]]
-    loss = np.concatenate(losses) if losses else np.zeros(0)
-    return Moves(line=line, choice=to, loss=loss, gain=gain, usage=usage)
+def nearer_plan(problem: Problem, *, prices: Floats, choice: Positions, scale: Floats, effort: Effort) -> Positions:
+    """A plan that misses the caps by less, in sum over the caps of the miss / `scale`, or else `choice` itself."""
+    moves = near_moves(problem, prices=prices, choice=choice, effort=effort)
+    room = problem.bounds - problem.usage(choice)
+    if moves.line.size == 0:
+        return choice
+    still = Moves(moves.line, moves.choice, moves.loss, np.zeros(moves.line.size), moves.usage)
+    taken = np.flatnonzero(_relaxed(still, aim=room) > 0.5)
+    before = (np.maximum(-room, 0.0) / scale).sum()
+    after = (np.maximum(moves.usage[taken].sum(axis=0) - room, 0.0) / scale).sum()
+    return _moved(choice, moves, taken) if after < before else choice
 
 
-def _joined(parts: list[Moves]) -> Moves:
-    return Moves(
+def near_moves(problem: Problem, *, prices: Floats, choice: Positions, effort: Effort) -> Moves:
+    """The moves of least priced loss: outright, and for every cap and direction per usage moved."""
+
+    chunks = -(-problem.lines // chunk_lines(problem))
+    quota = min(effort.moves, max(8 * effort.moves // max(chunks, 1), 100))
+
+    def chunk(start: int, end: int) -> Moves:
+        return _least(_moves_between(problem, prices, choice, start, end, effort), quota)
+
+    parts = over_chunks(problem, chunk) or [chunk(0, 0)]
+    joined = Moves(
         line=np.concatenate([part.line for part in parts]),
         choice=np.concatenate([part.choice for part in parts]),
         loss=np.concatenate([part.loss for part in parts]),
         gain=np.concatenate([part.gain for part in parts]),
         usage=np.concatenate([part.usage for part in parts]),
     )
+    return _least(joined, effort.moves)
 
 
-def _least(moves: Moves, scale: Floats, quota: int) -> Moves:
-    """For every cap and direction the cheapest moves per usage moved, and the cheapest outright."""
-    if moves.line.size <= quota:
+def _moves_between(problem: Problem, prices: Floats, choice: Positions, start: int, end: int, effort: Effort) -> Moves:
+    """Each line's best few alternatives to its choice."""
+    values = priced_values(problem, prices, start, end)
+    rows = np.arange(end - start)
+    held = values[rows, choice[start:end]]
+    lag = held[:, None] - values
+    lag[rows, choice[start:end]] = np.inf
+    few = min(effort.alternatives, lag.shape[1] - 1)
+    if few <= 0:
+        nearest = np.zeros((end - start, 0), dtype=np.int64)
+    elif few < lag.shape[1] - 1:
+        nearest = np.sort(np.argpartition(lag, few - 1, axis=1)[:, :few], axis=1)
+    else:
+        nearest = np.broadcast_to(np.arange(lag.shape[1]), lag.shape)
+    row = np.repeat(rows, nearest.shape[1])
+    to = nearest.ravel()
+    loss = lag[row, to]
+    real = np.isfinite(loss)
+    line, to, loss = row[real] + start, to[real], loss[real]
+    return Moves(
+        line=line,
+        choice=to,
+        loss=loss,
+        gain=problem.profit[line, to] - problem.profit[line, choice[line]],
+        usage=problem.usage_at(line, to) - problem.usage_at(line, choice[line]),
+    )
+
+
+def _least(moves: Moves, most: int) -> Moves:
+    if moves.line.size <= most:
         return moves
-    chosen = [np.argsort(moves.loss, kind="stable")[: quota // 4]]
-    share = max(quota // (2 * scale.size + 1), 1)
-    for cap in range(scale.size):
+    caps = moves.usage.shape[1]
+    chosen = [_smallest(moves.loss, most // 2)]
+    share = max(most // (4 * caps), 1)
+    for cap in range(caps):
         for sign in (1.0, -1.0):
-            moved = sign * moves.usage[:, cap] / scale[cap]
-            useful = np.flatnonzero(moved > 0.0)
-            order = np.argsort(moves.loss[useful] / moved[useful], kind="stable")
-            chosen.append(useful[order[:share]])
+            useful = np.flatnonzero(sign * moves.usage[:, cap] > 0.0)
+            chosen.append(useful[_smallest(moves.loss[useful] / np.abs(moves.usage[useful, cap]), share)])
     return moves.take(np.unique(np.concatenate(chosen)))
 
 
-def _solve_moves(moves: Moves, *, room: Floats, scale: Floats, room_true: Floats) -> Positions | None:
-    """Which moves to make: the linear relaxation, then every way to settle its few fractional lines."""
+def _smallest(figures: Floats, count: int) -> Positions:
+    """The positions of the smallest figures; among equal ones the first."""
+    if figures.size > 4 * count > 0:
+        within = np.flatnonzero(figures <= np.partition(figures, count - 1)[count - 1])
+        return within[np.argsort(figures[within], kind="stable")[:count]]
+    return np.argsort(figures, kind="stable")[:count]
+
+
+def _moved(choice: Positions, moves: Moves, taken: Positions) -> Positions:
+    plan = choice.copy()
+    plan[moves.line[taken]] = moves.choice[taken]
+    return plan
+
+
+def _scaled(moves: Moves) -> tuple[float, Floats, csr_array]:
+    """Units in which the moves' gains and usages are near 1, and the rows `at most one move per line`."""
     lines, row = np.unique(moves.line, return_inverse=True)
     ones = np.ones(moves.line.size)
-    at_most_one = coo_array((ones, (row, np.arange(moves.line.size))), shape=(lines.size, moves.line.size))
-    # The objective is plain profit, so that leftover room is worth what it could still earn.
-    unit = max(float(np.abs(moves.gain).max()), 1e-300)
+    one_each = coo_array((ones, (row, np.arange(moves.line.size))), shape=(lines.size, moves.line.size)).tocsr()
+    unit = max(float(np.abs(moves.gain).max(initial=0.0)), 1e-300)
+    return unit, np.maximum(np.abs(moves.usage).max(axis=0, initial=0.0), 1e-300), one_each
+
+
+def _settled(moves: Moves, *, aim: Floats, room: Floats) -> Positions | None:
+    """Which moves to make: the linear relaxation towards `aim`, then every way to settle its few torn lines."""
+    if moves.line.size == 0:
+        return np.zeros(0, dtype=np.int64) if (room >= 0.0).all() else None
+    return _tried_out(moves, share=_relaxed(moves, aim=aim), room=room)
+
+
+def _relaxed(moves: Moves, *, aim: Floats) -> Floats:
+    """The share of each move in the linear relaxation, which may miss its aim at a price that no gain is worth."""
+    unit, scale, one_each = _scaled(moves)
+    caps, lines = scale.size, one_each.shape[0]
     answer = linprog(
-        -moves.gain / unit,
-        A_ub=vstack([coo_array((moves.usage / scale).T), at_most_one]).tocsr(),
-        b_ub=np.concatenate([room / scale, np.ones(lines.size)]),
-        bounds=(0.0, 1.0),
+        np.concatenate([-moves.gain / unit, np.full(caps, 10.0 * lines)]),
+        A_ub=vstack([
+            hstack([csr_array((moves.usage / scale).T), -identity(caps)]),
+            hstack([one_each, csr_array((lines, caps))]),
+        ]).tocsr(),
+        b_ub=np.concatenate([aim / scale, np.ones(lines)]),
+        bounds=(0.0, None),
         method="highs",
-    )
-    if answer.x is None:
-        return None
-    share = np.asarray(answer.x)
-    whole = np.flatnonzero(share > 1.0 - 1e-7)
-    torn = np.unique(moves.line[(share > 1e-7) & (share <= 1.0 - 1e-7)])[:_FRACTIONAL_MAX]
-    whole = whole[~np.isin(moves.line[whole], torn)]
-    room_left = room_true - moves.usage[whole].sum(axis=0)
-    options = [[-1, *np.flatnonzero((moves.line == line) & (share > 1e-7)).tolist()] for line in torn]
+    )  # fmt: skip
+    return np.zeros(moves.line.size) if answer.x is None else np.asarray(answer.x)[: moves.line.size]
+
+
+def _tried_out(moves: Moves, *, share: Floats, room: Floats) -> Positions | None:
+    """The whole moves of a relaxation, and the most profitable way to settle the torn lines that keeps the room."""
+    torn = np.unique(moves.line[(share > 1e-7) & (share < 1.0 - 1e-7)])[:_TORN_MAX]
+    whole = np.flatnonzero((share >= 1.0 - 1e-7) & ~np.isin(moves.line, torn))
+    left = room - moves.usage[whole].sum(axis=0)
+    options = [_nearest_options(moves, line=line, share=share) for line in torn.tolist()]
     best: tuple[float, list[int]] | None = None
     for combination in itertools.product(*options):
         made = [move for move in combination if move >= 0]
-        if (moves.usage[made].sum(axis=0) <= room_left).all():
-            gain = float(moves.gain[made].sum())
-            if best is None or gain > best[0]:
-                best = (gain, made)
-    if best is None:
-        return None
-    return np.concatenate([whole, np.asarray(best[1], dtype=np.int64)])
+        gain = float(moves.gain[made].sum())
+        if (moves.usage[made].sum(axis=0) <= left).all() and (best is None or gain > best[0]):
+            best = (gain, made)
+    return None if best is None else np.concatenate([whole, np.array(best[1], dtype=np.int64)])
+
+
+def _nearest_options(moves: Moves, *, line: int, share: Floats) -> list[int]:
+    """What a torn line may do: stay (-1), or make one of its moves, those of the largest share first."""
+    own = np.flatnonzero(moves.line == line)
+    return [-1, *own[np.argsort(-share[own], kind="stable")][: _OPTIONS_MAX - 1].tolist()]

@@ -127,6 +127,12 @@ def test_one_files_numbers_and_another_ones_words_become_text(tmp_path: Path) ->
     assert read_table(tmp_path).table.column("age").to_pylist() == ["30", None, "31岁", None]
 
 
+def test_a_column_that_one_file_lacks_values_of_keeps_its_type(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"age": pa.nulls(1)}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"age": [31]}), tmp_path / "b.parquet")
+    assert read_table(tmp_path).table.column("age").to_pylist() == [None, 31]
+
+
 def test_the_hash_is_of_the_content_and_the_names(tmp_path: Path) -> None:
     first = read_table(written(tmp_path / "a.csv", b"id\n1\n")).sha256
     assert read_table(written(tmp_path / "a.csv", b"id\n1\n")).sha256 == first

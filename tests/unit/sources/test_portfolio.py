@@ -131,14 +131,32 @@ def test_negative_balances_are_taken_as_declared(
     mapping_text: str, table_with: Tables, choice: str, value: int | None, note: str
 ) -> None:
     text = mapping_text.replace("count = 2\n", f'count = 2\nnegative = "{choice}"\n')
-    portfolio = mapped(table_with(bal0=[-5.5, 0, 0, 0], bal1=[-1, 0, -1, 0]), text)
+    portfolio = mapped(table_with(bal0=[-5.5, 0, 0, -1], bal1=[-1, 0, -1, 0]), text)
     assert portfolio.rejected_rows == 0
     assert months(portfolio, "balance_minor")[0, 0] == value
-    assert notes(portfolio)["balance", note] == 2, "rows, not cells"
+    assert notes(portfolio)["balance", note] == 3, "rows, not cells"
 
 
 def test_negative_balances_nobody_declared_are_refused(mapping_text: str, table_with: Tables) -> None:
     assert refusals(mapped(table_with(bal0=[-5.5, 0, 0, 0]), mapping_text)) == [(1, "balance", "-5.5", "NEGATIVE")]
+
+
+def test_a_negative_value_has_one_outcome(mapping_text: str, table_with: Tables) -> None:
+    assert refusals(mapped(table_with(age=[-1.5, 40, 50, 60]), mapping_text)) == [(1, "age", "-1.5", "NEGATIVE")]
+    lenient = mapping_text.replace('column = "age"', 'column = "age"\nnegative = "missing"')
+    portfolio = mapped(table_with(age=[-1.5, 40, 50, 60]), lenient)
+    assert portfolio.line.column("age_years").to_pylist() == [None, 40, 50, 60]
+    assert notes(portfolio) == {("age", "NEGATIVE_AS_MISSING"): 1}
+
+
+def test_a_fraction_of_what_is_missing_is_not_noted(mapping_text: str, table_with: Tables) -> None:
+    text = mapping_text.replace("count = 2\n", 'count = 2\nnegative = "missing"\n')
+    assert notes(mapped(table_with(bal0=[-1.005, 0, 0, 0]), text)) == {("balance", "NEGATIVE_AS_MISSING"): 1}
+
+
+def test_notes_are_of_valid_rows_only(mapping_text: str, table_with: Tables) -> None:
+    portfolio = mapped(table_with(limit=[-1, 2, 3, 4], age=[None, None, 50, 60]), mapping_text)
+    assert notes(portfolio) == {("age", "MISSING"): 1}
 
 
 def test_special_values_become_what_they_stand_for(mapping_text: str, table_with: Tables) -> None:
@@ -202,10 +220,12 @@ source = "stated by the test"
 
 
 def test_mixed_currencies_are_converted_each_by_its_rate(mapping_text: str, table_with: Tables) -> None:
-    table = table_with(ccy=["CNY", "USD", "JPY", "人民币"], limit=[100, 100, 1000, 7])
+    table = table_with(ccy=["CNY", "USD", "JPY", "人民币"], limit=[100, 100, 1000, 7], bal0=[1, 1, 1.5, 1])
     portfolio = mapped(table, mapping_text + CURRENCIES)
     assert portfolio.line.column("credit_limit_minor").to_pylist() == [10_000, 71_000, 5_000, 700]
     assert set(portfolio.line.column("currency").to_pylist()) == {"CNY"}
+    # 1.5 yen are no amount in yen; 1.5 yuan would be one.
+    assert notes(portfolio) == {("balance", "FRACTION_ROUNDED"): 1}
 
 
 def test_a_currency_without_rate_is_refused_for_that_alone(mapping_text: str, table_with: Tables) -> None:
