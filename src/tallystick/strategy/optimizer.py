@@ -176,7 +176,7 @@ def _check(
     for name, matrix in {"profit": profit, **{cap.measure: measures[cap.measure] for cap in caps}}.items():
         rows = _rows_not_finite(matrix)
         if rows.size:
-            faults.append(f"{name} is not finite on {rows.size} rows, among them {rows[:5].tolist()}")
+            faults.append(f"{name} is not finite on {rows.size} rows, among them rows {rows[:5].tolist()}")
     if faults:
         raise ValueError("; ".join(faults))
 
@@ -184,11 +184,13 @@ def _check(
 def _rows_not_finite(matrix: Floats) -> Positions:
     # One sum tells for a whole chunk: it is finite only if every number is, unless it overflows.
     step = 16_384
-    rows = [
-        start + np.flatnonzero(~np.isfinite(matrix[start : start + step]).all(axis=1))
-        for start in range(0, matrix.shape[0], step)
-        if not math.isfinite(matrix[start : start + step].sum())
-    ]
+    rows = []
+    for start in range(0, matrix.shape[0], step):
+        chunk = matrix[start : start + step]
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = float(chunk.sum())
+        if not math.isfinite(total):
+            rows.append(start + np.flatnonzero(~np.isfinite(chunk).all(axis=1)))
     return np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
 
 
