@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Final
 
+import pyarrow.compute as pc
+
 from tallystick.operations.outputs import OutputFault, write_bytes
 from tallystick.sources.draft import draft_mapping
 from tallystick.sources.files import read_table
@@ -72,6 +74,7 @@ def _left_open(mapping: Mapping, portfolio: Portfolio) -> tuple[Fault, ...]:
 
 def _values(portfolio: Portfolio, field: str, reason: RejectReason) -> str:
     """The refused values, each once, in order of text."""
-    columns = (portfolio.rejects.column(name).to_pylist() for name in ("field", "reason", "value"))
-    values = sorted({str(value) for at, why, value in zip(*columns, strict=True) if (at, why) == (field, reason)})
+    rejects = portfolio.rejects
+    rows = pc.and_(pc.equal(rejects["field"], field), pc.equal(rejects["reason"], reason.value))
+    values = sorted(pc.unique(rejects["value"].filter(rows)).to_pylist())
     return ", ".join(map(repr, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")

@@ -191,7 +191,7 @@ def _refuse_duplicates(line_id: pa.ChunkedArray, *, mapping: Mapping, sieve: Sie
 def _line_table(columns: Pairs[str, pa.Array], *, currency: str, kept: pa.Array) -> pa.Table:
     lines = len(kept)
     given = {
-        **{name: column.take(kept) for name, column in columns.items()},
+        **{name: _at(column, kept) for name, column in columns.items()},
         "position": pa.array(np.arange(lines, dtype=np.int64)),
         "source_row": pc.add(kept, 1),
         "currency": pa.repeat(currency, lines),
@@ -203,16 +203,21 @@ def _month_table(months: list[dict[str, pa.Array]], *, kept: pa.Array) -> pa.Tab
     """One row per line and month of which anything is known."""
     parts = []
     for months_ago, columns in enumerate(months):
-        taken = {name: column.take(kept) for name, column in columns.items()}
+        taken = {name: _at(column, kept) for name, column in columns.items()}
         rows = pa.array(np.flatnonzero(_any_known(taken, rows=len(kept))))
         given = {
-            **{name: column.take(rows) for name, column in taken.items()},
+            **{name: _at(column, rows) for name, column in taken.items()},
             "position": rows,
             "months_ago": pa.array(np.full(len(rows), months_ago, dtype=np.int64)),
         }
         arrays = [given.get(each.name, pa.nulls(len(rows), each.type)) for each in LINE_MONTH]
         parts.append(pa.table(arrays, schema=LINE_MONTH))
     return pa.concat_tables(parts) if parts else LINE_MONTH.empty_table()
+
+
+def _at(column: pa.Array, rows: pa.Array) -> pa.Array:
+    """The cells at these rows, each once and ascending: all of them are the column itself, and nothing is copied."""
+    return column if len(rows) == len(column) else column.take(rows)
 
 
 def _any_known(columns: Pairs[str, pa.Array], *, rows: int) -> Flags:

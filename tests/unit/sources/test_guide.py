@@ -6,7 +6,7 @@ import pytest
 
 from tallystick.sources.fields import FIELDS
 from tallystick.sources.mapping import parse_mapping
-from tallystick.sources.reasons import REJECT_TEXTS, NoteReason, RejectReason
+from tallystick.sources.reasons import NOTE_TEXTS, REJECT_TEXTS, NoteReason, RejectReason
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 GUIDES = ("mapping.md", "mapping.zh-CN.md")
@@ -28,6 +28,7 @@ def test_every_field_unit_and_reason_is_told(name: str) -> None:
     assert untold == set()
 
 
-def test_every_reject_reason_has_its_texts() -> None:
+def test_every_reason_has_its_texts() -> None:
     assert set(REJECT_TEXTS) == set(RejectReason)
-    assert all(zh and en for zh, en in REJECT_TEXTS.values())
+    assert set(NOTE_TEXTS) == set(NoteReason)
+    assert all(zh and en for zh, en in [*REJECT_TEXTS.values(), *NOTE_TEXTS.values()])
