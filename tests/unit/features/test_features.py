@@ -1,6 +1,6 @@
 """Features by hand: each figure of a tiny line is one that a pencil gives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ def _line(*limits: int, **columns: Sequence[object]) -> pa.Table:
     return pa.table(arrays, schema=LINE)
 
 
-def _months(*rows: dict[str, object]) -> pa.Table:
+def _months(*rows: Mapping[str, object]) -> pa.Table:
     arrays = [pa.array([row.get(field.name) for row in rows], field.type) for field in LINE_MONTH]
     return pa.table(arrays, schema=LINE_MONTH)
 
