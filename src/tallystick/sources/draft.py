@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tallystick.sources.column_types import is_readable
 from tallystick.sources.declaration import QUESTION
 from tallystick.sources.fields import FIELDS, KnownField
 from tallystick.sources.guess import Guess, Series, group_months, guess_fields
@@ -189,7 +190,7 @@ def _named(series: Series) -> str:
 
 def _cells(table: pa.Table, series: Series) -> _Cells:
     columns = [table.column(name) for name in series.columns]
-    if any(pa.types.is_nested(each.type) or pa.types.is_binary(each.type) for each in columns):
+    if not all(is_readable(each.type) for each in columns):
         return _Cells({}, None, None, 0, 0, 0)
     texts = pa.chunked_array([chunk for each in columns for chunk in trimmed(each).chunks], pa.string())
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(texts.drop_null()).to_pylist()}

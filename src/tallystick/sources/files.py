@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from tallystick.sources.column_types import with_common_types
+
 _SUFFIXES: Final = (".parquet", ".csv")
 _ENCODINGS: Final = ("utf-8-sig", "gb18030")
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -91,7 +93,7 @@ def _table(path: Path, content: bytes) -> pa.Table:
     twice = sorted(name for name, count in Counter(table.column_names).items() if count > 1)
     if twice:
         raise FileFault(f"{path}: more than one column is named {', '.join(twice)}; give each its own name")
-    return table
+    return with_common_types(table)
 
 
 def _read_parquet(path: Path, content: bytes) -> pa.Table:

@@ -7,6 +7,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tallystick.sources.column_types import is_readable
 from tallystick.sources.declaration import (
     QUESTION,
     ExchangeRate,
@@ -91,7 +92,7 @@ def _problem(mapping: Mapping, mapped: MappedField, *, column: str, table: pa.Ta
     if column not in table.column_names:
         return f"column {column!r} is not in the file", nearest(column, table.column_names)
     cells = table.column(column)
-    if pa.types.is_nested(cells.type) or pa.types.is_binary(cells.type) or pa.types.is_large_binary(cells.type):
+    if not is_readable(cells.type):
         return f"column {column!r} holds {cells.type}", "give a column of numbers or text"
     match mapped.field.kind:
         case "money" | "whole" | "share":

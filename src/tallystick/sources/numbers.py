@@ -154,13 +154,16 @@ def _of_floats(column: pa.ChunkedArray, *, unreadable: Flags, digits: int) -> Nu
 
 
 def _of_decimals(column: pa.ChunkedArray, *, digits: int) -> Numbers:
-    wide = column.cast(pa.decimal256(66, max(column.type.scale, digits)))
-    bound = pa.scalar(Decimal(LARGEST // 10**digits), wide.type)
-    too_large = flags_of(pc.fill_null(pc.greater(pc.abs(wide), bound), fill_value=False))
-    small = pc.if_else(pa.array(too_large), pa.scalar(None, wide.type), wide)
-    rounded = pc.round(small, ndigits=digits, round_mode="half_to_even").cast(pa.decimal256(50, digits))
+    bound, kind = LARGEST // 10**digits, column.type
+    missing, too_large = flags_of(pc.is_null(column)), _none(column)
+    if kind.precision - kind.scale >= len(str(bound)):  # otherwise the type has no room for one
+        limit = pa.scalar(Decimal(bound), pa.decimal256(76, max(kind.scale, 0)))
+        above = pc.greater(pc.abs(column.cast(pa.decimal256(76, kind.scale))), limit)
+        too_large = flags_of(pc.fill_null(above, fill_value=False))
+        column = pc.if_else(pa.array(too_large), pa.scalar(None, kind), column)
+    wide = column.cast(pa.decimal256(76, max(kind.scale, digits)))
+    rounded = pc.round(wide, ndigits=digits, round_mode="half_to_even").cast(pa.decimal256(50, digits))
     parts = pc.multiply(rounded, pa.scalar(10**digits, pa.decimal256(digits + 1, 0))).cast(pa.int64())
-    missing = flags_of(pc.is_null(column))
     return Numbers(pc.fill_null(parts, 0).to_numpy(), digits, missing, _none(column), too_large)
 
 

@@ -8,8 +8,9 @@ import pyarrow.csv
 import pytest
 
 from tallystick.features.tables import EDUCATION_LEVELS, REPAYMENTS
+from tallystick.sources.draft import draft_mapping
 from tallystick.sources.files import read_table
-from tallystick.sources.mapping import read_mapping
+from tallystick.sources.mapping import check_mapping, parse_mapping, read_mapping
 from tallystick.sources.portfolio import Portfolio, map_portfolio
 
 
@@ -73,3 +74,14 @@ def test_a_csv_of_it_gives_the_same_portfolio(portfolio: Portfolio, source: pa.T
     again = map_portfolio(read_table(tmp_path / "taiwan.csv").table, read_mapping("uci-taiwan"))
     assert again.line.equals(portfolio.line)
     assert again.line_month.equals(portfolio.line_month)
+
+
+def test_its_draft_asks_only_what_nobody_can_guess(source: pa.Table) -> None:
+    text = draft_mapping(source, "ours")
+    mapping = parse_mapping(text, name="ours")
+    assert [fault.place for fault in check_mapping(mapping, source)] == ["outcome.zh", "outcome.en"]
+    wanted = read_mapping("uci-taiwan").fields
+    for name in ("line_id", "credit_limit", "age", "outcome", "balance", "paid"):
+        assert mapping.fields[name].columns == wanted[name].columns, name
+    assert '# [field.education]  # "0": 14, "1": 10,585, "2": 14,030, "3": 4,917, "4": 123, "5": 280, "6": 51' in text
+    assert '# columns = ["PAY_0", "PAY_2", "PAY_3", "PAY_4", "PAY_5", "PAY_6"]' in text
