@@ -193,7 +193,7 @@ def check(mapping: str, *, data: Path | None = None) -> None:
 
     faults = check_mapping_file(mapping=mapping, data=data)
     for fault in faults:
-        error_terminal().print(str(fault), markup=False)
+        error_terminal().print(str(fault), markup=False, soft_wrap=True)
     if faults:
         sys.exit(2)
     terminal().print("✓")

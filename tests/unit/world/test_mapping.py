@@ -7,7 +7,7 @@ from typing import Any
 
 from tallystick.world.portfolio import SimulatedPortfolio
 
-MAPPING = tomllib.loads(files("tallystick.world").joinpath("mapping.toml").read_text(encoding="utf-8"))
+MAPPING = tomllib.loads(files("tallystick.sources").joinpath("mappings/tallystick.toml").read_text(encoding="utf-8"))
 
 
 def columns_of(block: dict[str, Any]) -> Iterator[str]:
