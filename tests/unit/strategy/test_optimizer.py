@@ -173,18 +173,18 @@ def test_a_multiplier_is_what_one_more_unit_of_a_bound_earns() -> None:
 
 def test_lines_that_are_all_alike_still_fill_the_bound() -> None:
     # At the right price all tie: the plan is not in any single price, and must be mixed out of two.
-    profit = np.broadcast_to(np.sqrt(np.arange(8.0)), (9_000, 8)).copy()
-    measures = {"drawn": np.broadcast_to(np.arange(8.0), (9_000, 8)).copy()}
+    profit = np.broadcast_to(np.sqrt(np.arange(3.0)), (60_000, 3)).copy()
+    measures = {"drawn": np.broadcast_to(np.arange(3.0), (60_000, 3)).copy()}
     plan = planned(
         optimize(
             profit=profit,
             measures=measures,
-            allowed=np.ones((9_000, 8), dtype=np.bool_),
-            caps=[Cap("exposure", "drawn", 20_000.0)],
+            allowed=np.ones((60_000, 3), dtype=np.bool_),
+            caps=[Cap("exposure", "drawn", 90_000.0)],
         )
     )
-    assert plan.usage.tolist() == [20_000.0]
-    assert plan.profit == pytest.approx(7_000 * np.sqrt(2.0) + 2_000 * np.sqrt(3.0), rel=1e-9)
+    assert plan.usage.tolist() == [90_000.0]
+    assert plan.profit == pytest.approx(30_000 * (1.0 + np.sqrt(2.0)), rel=1e-9)
     assert plan.gap <= 1e-9
 
 
