@@ -30,7 +30,7 @@ def pd_at_limit(
 ) -> Floats:
     """PD at another limit: the odds grow by `pd_rise_per_doubling` with each doubling; a decrease leaves them.
 
-    Odds, not PD, are scaled, so that the answer stays a probability.
+    Odds, not PD, are scaled, so that the answer stays a probability; a PD of 0 or 1 stays.
 
     >>> pd_at_limit(pd=0.05, present_limit=10_000, limit=[5_000, 20_000], pd_rise_per_doubling=0.1).round(5).tolist()
     [0.05, 0.05473]
@@ -38,6 +38,7 @@ def pd_at_limit(
     ratio = np.asarray(limit, dtype=np.float64) / np.asarray(present_limit, dtype=np.float64)
     doublings = np.log2(np.maximum(ratio, 1.0))
     probability = np.asarray(pd, dtype=np.float64)
-    odds = probability / (1.0 - probability) * (1.0 + np.asarray(pd_rise_per_doubling, dtype=np.float64)) ** doublings
-    raised: Floats = odds / (1.0 + odds)
+    bad = probability * (1.0 + np.asarray(pd_rise_per_doubling, dtype=np.float64)) ** doublings
+    # odds / (1 + odds) without dividing by 1 - PD, which is nothing where default is certain.
+    raised: Floats = bad / (bad + (1.0 - probability))
     return raised
