@@ -37,7 +37,7 @@ def limit_grid(*, cap_minor: int, rules: LimitRules) -> Integers:
     [100000, 200000, 300000]
     """
     highest = min(cap_minor, rules.person_cap_minor)
-    first = -(-rules.lowest_minor // rules.step_minor) * rules.step_minor
+    first = int(_step_covering(np.int64(rules.lowest_minor), rules=rules))
     return np.arange(first, highest + 1, rules.step_minor, dtype=np.int64)
 
 
@@ -45,16 +45,16 @@ def choices_of(lines: Lines, *, grid_minor: Integers, rules: LimitRules) -> Choi
     """Every line's choices: to stay is always allowed, and the cap bounds only increases.
 
     An increase needs eligibility and stays within the largest step, the ratio to the present limit and, where income
-    is known, a multiple of it; a decrease needs a risk reason and never goes below what is drawn. A line drawn above
+    is known, a multiple of it; a decrease needs a risk reason; neither ends below what is drawn. A line drawn above
     the cap can be lowered too, to the first whole step that covers it: how far risk lowers a line is not the cap's.
     """
     present = lines.limit_minor[:, None]
     grid = np.broadcast_to(grid_minor, (len(lines), grid_minor.size))
-    upward = grid > present
-    downward = grid < present
-    increase = upward & lines.may_increase[:, None] & (grid <= highest_increase(lines, rules=rules)[:, None])
-    decrease = downward & lines.may_decrease[:, None] & (grid >= lines.drawn_minor[:, None])
-    covering = -(-np.maximum(lines.drawn_minor, rules.lowest_minor) // rules.step_minor) * rules.step_minor
+    covers = grid >= lines.drawn_minor[:, None]
+    within_guards = grid <= highest_increase(lines, rules=rules)[:, None]
+    increase = (grid > present) & lines.may_increase[:, None] & within_guards & covers
+    decrease = (grid < present) & lines.may_decrease[:, None] & covers
+    covering = _step_covering(np.maximum(lines.drawn_minor, rules.lowest_minor), rules=rules)
     beyond_grid = covering > (grid_minor[-1] if grid_minor.size else 0)
     lowered = lines.may_decrease & beyond_grid & (covering < lines.limit_minor)
     stay = np.ones((len(lines), 1), dtype=np.bool_)
@@ -62,6 +62,12 @@ def choices_of(lines: Lines, *, grid_minor: Integers, rules: LimitRules) -> Choi
         limit_minor=np.concatenate([present, grid, covering[:, None]], axis=1),
         allowed=np.concatenate([stay, increase | decrease, lowered[:, None]], axis=1),
     )
+
+
+def lowest_increase(lines: Lines, *, rules: LimitRules) -> Integers:
+    """The first whole step above each line's present limit that covers what is drawn, whatever the cap."""
+    least = np.maximum(np.maximum(lines.limit_minor + 1, lines.drawn_minor), rules.lowest_minor)
+    return _step_covering(least, rules=rules)
 
 
 def highest_increase(lines: Lines, *, rules: LimitRules) -> npt.NDArray[np.float64]:
@@ -73,3 +79,8 @@ def highest_increase(lines: Lines, *, rules: LimitRules) -> npt.NDArray[np.float
         np.isnan(lines.income_month_minor), np.inf, lines.income_month_minor * (rules.income_multiple_ppm / PPM)
     )
     return np.minimum(np.minimum(by_ratio, by_step), by_income)
+
+
+def _step_covering(amount_minor: npt.NDArray[np.int64] | np.int64, *, rules: LimitRules) -> Integers:
+    steps: Integers = -(-np.asarray(amount_minor, dtype=np.int64) // rules.step_minor)
+    return steps * rules.step_minor

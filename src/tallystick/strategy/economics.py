@@ -93,7 +93,12 @@ def _figure(content: Mapping[str, Any], *, name: str, file: str, faults: list[st
         return 0
     if not str(block.get("source", "")).strip():
         faults.append(f"{file}: {name}: has no source; say where the figure is from, or 'assumption: ...'")
+    faults += _unknown(block, known={"value", "source"}, place=f"{file}: {name}")
     return _whole_ppm(block["value"], name=name, file=file, faults=faults)
+
+
+def _unknown(block: Mapping[str, Any], *, known: set[str], place: str) -> list[str]:
+    return [f"{place}.{name}: not a parameter; remove it or correct its name" for name in block if name not in known]
 
 
 def _whole_ppm(value: object, *, name: str, file: str, faults: list[str]) -> int:
@@ -108,9 +113,10 @@ def _quantiles(block: object, *, file: str, faults: list[str]) -> Mapping[str, i
     if not isinstance(block, dict) or not str(block.get("source", "")).strip():
         faults.append(f"{file}: {name}: missing, or without source; give {', '.join(STRESS_NAMES)} and source")
         return {}
+    faults += _unknown(block, known={*STRESS_NAMES, "source"}, place=f"{file}: {name}")
     values = {key: _whole_ppm(block.get(key), name=f"{name}.{key}", file=file, faults=faults) for key in STRESS_NAMES}
     ordered = list(values.values())
-    if any(not 0 < value < PPM for value in ordered) or ordered != sorted(ordered):
+    if any(not 0 < value < PPM for value in ordered) or ordered != sorted(set(ordered)):
         faults.append(f"{file}: {name}: quantiles must rise from base to severe, above 0 and below {PPM}")
     return values
 
@@ -131,6 +137,7 @@ def _grades(block: object, *, file: str, faults: list[str]) -> tuple[GradeEconom
         if not isinstance(figures, dict):
             faults.append(f"{file}: grade.{grade}: must be a block [grade.{grade}]")
             continue
+        faults += _unknown(figures, known=set(_GRADE_FIGURES), place=f"{file}: grade.{grade}")
         values = {
             name: _whole_ppm(figures.get(name), name=f"grade.{grade}.{name}", file=file, faults=faults)
             for name in _GRADE_FIGURES

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from tallystick.strategy.choices import Choices, LimitRules, choices_of, highest_increase, limit_grid
+from tallystick.strategy.choices import Choices, LimitRules, choices_of, highest_increase, limit_grid, lowest_increase
 from tallystick.strategy.economics import Economics
 from tallystick.strategy.lines import Flags, Floats, Integers, Lines
 from tallystick.strategy.optimizer import Cap, Infeasible, Plan, optimize
@@ -145,13 +145,13 @@ def _reasons(lines: Lines, menu: Menu, *, chosen: Integers, rules: LimitRules) -
     unbounded = np.where(menu.choices.allowed, menu.profit, -np.inf)
     would_rise = unbounded.argmax(axis=1) > 0
     guard = highest_increase(lines, rules=rules)
-    next_step = (present // rules.step_minor + 1) * rules.step_minor
+    next_step = lowest_increase(lines, rules=rules)
     by_income = lines.income_month_minor * (rules.income_multiple_ppm / PPM) < next_step
     conditions = {
         LimitReason.INCREASE_OFFERED: chosen > present,
         LimitReason.DECREASED_FOR_RISK: chosen < present,
         LimitReason.NOT_ELIGIBLE: ~lines.may_increase,
-        LimitReason.ABOVE_CAP_ALREADY: next_step > menu.cap_minor,
+        LimitReason.ABOVE_CAP_ALREADY: next_step > min(menu.cap_minor, rules.person_cap_minor),
         LimitReason.AFFORDABILITY: by_income,
         LimitReason.LARGEST_STEP: guard < next_step,
         LimitReason.PORTFOLIO_CAP: would_rise,

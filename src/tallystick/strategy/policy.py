@@ -166,6 +166,11 @@ def _rules(text: str, *, on: date, segments: set[str]) -> dict[str, Any]:
         law = (price_cap(jurisdiction=jurisdiction, on=on), person_cap(jurisdiction=jurisdiction, on=on))
     except NoLegalCap as error:
         faults.append(f"{file}: jurisdiction: {error}")
+    else:
+        # The law's cap per person is an amount of its own currency: it bounds no limits of another.
+        if law[1].currency != content.get("currency"):
+            faults.append(f"{file}: currency: {law[1].id} caps limits in {law[1].currency}, not "
+                          f"{content.get('currency')!r}; decide in {law[1].currency}")  # fmt: skip
     if faults:
         raise StrategyFaults(faults)
     return {
@@ -197,13 +202,17 @@ def _limit_figures(block: object, *, file: str, faults: list[str]) -> dict[str, 
 
 
 def _cap_rules(blocks: object, *, file: str, faults: list[str], segments: set[str]) -> tuple[CapRule, ...]:
-    if not isinstance(blocks, list):
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         faults.append(f"{file}: portfolio_cap: write each as a block [[portfolio_cap]]")
         return ()
     rules = [_cap_rule(block, place=f"{file}: portfolio_cap {number}", faults=faults, segments=segments)
              for number, block in enumerate(blocks, start=1)]  # fmt: skip
     names = [rule.name for rule in rules if rule]
-    faults += [f"{file}: portfolio_cap: the name {name!r} is given twice" for name in {*names} if names.count(name) > 1]
+    faults += [
+        f"{file}: portfolio_cap: the name {name!r} is given twice"
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
     return tuple(rule for rule in rules if rule)
 
 
