@@ -20,6 +20,8 @@ Direction = Literal["up", "down", "none"]
 AGGREGATE_KINDS: Final = (
     "value", "count", "sum", "mean", "minimum", "maximum", "ratio", "difference", "time since last",
 )  # fmt: skip
+_SECTIONS: Final = ("aggregate", "feature", "reason")
+_AGGREGATE_FIELDS: Final = ("name", "months", "sql")
 _FEATURE_FIELDS: Final = {
     "name", "months", "zh", "en", "unit", "kind", "aggregate", "direction", "reason", "credit_use", "requires", "sql",
 }  # fmt: skip
@@ -96,7 +98,8 @@ def parse(sql: str) -> exp.Expression:
     'CAST(a.x AS DOUBLE) / CAST(2 AS DOUBLE)'
     """
     tree: exp.Expression = sqlglot.parse_one(sql, read="postgres")
-    for division in list(tree.find_all(exp.Div)):
+    # Deepest first: a cast copies what it wraps, so a division must be done before the one around it.
+    for division in reversed(list(tree.find_all(exp.Div))):
         for side in ("this", "expression"):
             division.set(side, exp.cast(division.args[side], "double"))
     return tree
@@ -115,10 +118,9 @@ def read_catalog(text: str) -> Catalog:
     except tomllib.TOMLDecodeError as error:
         raise CatalogFaults([f"catalog: not TOML: {error}"]) from error
     faults: list[str] = []
+    faults += [f"catalog: {key}: not known; remove it" for key in content if key not in _SECTIONS]
     aggregates = tuple(
-        Aggregate(name=name, sql=sql)
-        for block in content.get("aggregate", [])
-        for name, sql in ((entry["name"], entry["sql"]) for entry in _expanded(block))
+        _aggregate(entry, faults=faults) for block in content.get("aggregate", []) for entry in _expanded(block)
     )
     features = tuple(
         _feature(entry, faults=faults) for block in content.get("feature", []) for entry in _expanded(block)
@@ -145,6 +147,18 @@ def _expanded(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _aggregate(entry: Mapping[str, Any], *, faults: list[str]) -> Aggregate:
+    name = str(entry.get("name", "(no name)"))
+    place = f"catalog: aggregate {name}"
+    faults += [f"{place}: {key}: not known; remove it" for key in entry if key not in _AGGREGATE_FIELDS]
+    faults += [
+        f"{place}: {key}: missing or empty; give a text"
+        for key in ("name", "sql")
+        if not str(entry.get(key, "")).strip()
+    ]
+    return Aggregate(name=name, sql=str(entry.get("sql", "NULL")))
+
+
 def _feature(entry: Mapping[str, Any], *, faults: list[str]) -> Feature:
     name = str(entry.get("name", "(no name)"))
     place = f"catalog: feature {name}"
@@ -159,6 +173,8 @@ def _feature(entry: Mapping[str, Any], *, faults: list[str]) -> Feature:
     ):
         if entry.get(key) not in allowed:
             faults.append(f"{place}: {key}: must be one of {', '.join(allowed)}, not {entry.get(key)!r}")
+    if not isinstance(entry.get("credit_use", True), bool):
+        faults.append(f"{place}: credit_use: must be true or false, not {entry['credit_use']!r}")
     if entry.get("credit_use", True) and not entry.get("reason"):
         faults.append(f"{place}: reason: a feature used for credit names the reason it gives; add one")
     return Feature(
