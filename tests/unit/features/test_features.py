@@ -91,6 +91,14 @@ def test_a_ratio_over_nothing_is_missing_and_not_zero() -> None:
     assert _value(built, "months_past_due_m4") is None
 
 
+def test_a_pattern_of_months_past_due_that_nobody_told_is_missing() -> None:
+    months = _months(
+        {"position": 0, "months_ago": 0, "repayment": "full"},
+        {"position": 0, "months_ago": 1, "repayment": "full", "months_past_due": 0},
+    )
+    assert _value(build_features(_line(1_000), months, features=ALL), "repayment_pattern_2m") is None
+
+
 def test_a_line_without_any_month_keeps_its_row() -> None:
     months = _months({"position": 1, "months_ago": 0, "balance_minor": 7})
     built = build_features(_line(1_000, 2), months, features=ALL)
