@@ -213,6 +213,8 @@ def _ended_in_time(name: str, lines: int, time_limit: float) -> Peer:
             raise SystemExit(f"HiGHS {name} did not start")
         try:
             told, _ = process.communicate(timeout=time_limit)
+            if process.returncode:
+                raise SystemExit(f"HiGHS {name} was ended from outside or failed: exit status {process.returncode}")
             peer = Peer(**json.loads(told.splitlines()[-1]))
         except subprocess.TimeoutExpired:
             process.kill()
