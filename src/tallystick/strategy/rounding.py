@@ -226,7 +226,9 @@ def _scaled(moves: Moves) -> tuple[float, Floats, csr_array]:
     ones = np.ones(moves.line.size)
     one_each = coo_array((ones, (row, np.arange(moves.line.size))), shape=(lines.size, moves.line.size)).tocsr()
     unit = max(float(np.abs(moves.gain).max(initial=0.0)), 1e-300)
-    return unit, np.maximum(np.abs(moves.usage).max(axis=0, initial=0.0), 1e-300), one_each
+    largest = np.abs(moves.usage).max(axis=0, initial=0.0)
+    # A cap that no move uses keeps its own units: scaled by next to nothing, its room would overflow.
+    return unit, np.where(largest > 0.0, largest, 1.0), one_each
 
 
 def _settled(moves: Moves, *, aim: Floats, room: Floats) -> Positions | None:

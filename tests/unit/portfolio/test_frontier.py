@@ -98,10 +98,6 @@ def test_above_the_sample_size_every_second_line_stands_for_two() -> None:
     assert points[-1].expected_loss_minor == pytest.approx(menu.measures["expected_loss"][rows, column].sum(), abs=1)
 
 
-@pytest.mark.xfail(
-    raises=(RuntimeWarning, ValueError),
-    reason="strategy/rounding.py scales a cap that no open move uses by 1e-300: its bound overflows for SciPy",
-)
 def test_bounds_are_scaled_with_the_sample() -> None:
     lines = _lines(40).at(np.arange(2 * SAMPLE_LINES) // 2 % 40)
     menu = _menu(lines, cap=1_000_000)
