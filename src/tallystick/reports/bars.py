@@ -55,7 +55,7 @@ def lying_bars(groups: Sequence[Group], frame: Frame, *, title: str, name: str) 
     x = alt.X("height:Q", axis=foot_axis(frame, title=title, ticks=4), scale=_with_headroom(groups))
     base = alt.Chart(data)
     bars = base.mark_bar().encode(x=x, y=y, yOffset=offset, color=alt.Color("color:N", scale=None))
-    texts = base.mark_text(**label(fontSize=9, fill=MUTED, align="left", dx=3)).encode(
+    texts = base.mark_text(**label(fontSize=10, fill=MUTED, align="left", dx=3)).encode(
         x=x, y=y, yOffset=offset, text="label:N"
     )
     return draw([bars, texts], frame, name=name)

@@ -137,8 +137,7 @@ def bands_chart(summary: Summary, *, texts: Texts, width: int) -> str:
     ]
     name = f"{texts.language}-bands-{width}"
     if width != WIDE:
-        frame = Frame(width, 50 + 40 * max(len(groups), 1), left=84, right=16, top=6, bottom=44)
-        return lying_bars(groups, frame, title=texts("who.bands_axis"), name=name)
+        return lying_bars(groups, _lying_frame(len(groups), width), title=texts("who.bands_axis"), name=name)
     frame = Frame(width, 320, left=58, right=8, top=44, bottom=28)
     _, baseline, new = scenario_names(summary, texts=texts)
     caps = {summary["baseline_cap_minor"]: baseline, summary["new_cap_minor"]: new}
@@ -162,5 +161,13 @@ def stress_chart(summary: Summary, *, texts: Texts, width: int) -> str:
     amounts = [amount for _, row in rows for amount in row]
     scale = axis_scale(amounts, currency=summary["currency"], language=texts.language)
     groups = [Group(name, tuple(map(scale.number, row)), tuple(map(scale.text, row))) for name, row in rows]
-    frame = Frame(width, 320 if width == WIDE else 280, left=52, right=8, top=32, bottom=28)
-    return upright_bars(groups, frame, title=scale.unit, name=f"{texts.language}-stress-{width}")
+    name = f"{texts.language}-stress-{width}"
+    if width != WIDE:  # three upright bars on a phone are too thin for their figures
+        return lying_bars(groups, _lying_frame(len(groups), width), title=scale.unit, name=name)
+    frame = Frame(width, 320, left=52, right=8, top=32, bottom=28)
+    return upright_bars(groups, frame, title=scale.unit, name=name)
+
+
+def _lying_frame(groups: int, width: int) -> Frame:
+    # The last label under the axis reaches half its width beyond the plot.
+    return Frame(width, 50 + 48 * max(groups, 1), left=84, right=26, top=6, bottom=44)

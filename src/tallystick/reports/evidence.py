@@ -54,7 +54,7 @@ def calibration_chart(summary: Summary, *, texts: Texts, width: int) -> str:
 def ranking_chart(summary: Summary, *, texts: Texts, width: int) -> str:
     """AUC of each segment with its interval; a rule stands at that of all lines, where it is known."""
     metrics = summary["model"]["metrics"]
-    letters = 27 if width == WIDE else 15
+    letters = 27 if width == WIDE else 19
     rows = [
         {
             "row": str(place),

@@ -153,7 +153,8 @@ def _named_points(
     low, high = axes.loss_domain
     for point, height in zip(points, heights, strict=True):
         point["label_x"], point["label_y"] = point["loss"], height / px_per_unit
-        point["moved"] = abs(point["label_y"] - point["profit"]) * px_per_unit > 1
+        # Within a line's height a name still stands beside its point and needs no leader.
+        point["moved"] = abs(point["label_y"] - point["profit"]) * px_per_unit > 1.5 * _LINE_PX
         point["side"] = "left" if (point["loss"] - low) / (high - low) > _FAR_RIGHT else "right"
     return points
 

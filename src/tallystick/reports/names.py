@@ -49,15 +49,30 @@ def band_name(band: LimitMove, *, currency: str, texts: Texts) -> str:
     return f"{low_text}{ABSENT}{high_text}"
 
 
+def kind_name(kind: str, *, texts: Texts) -> str:
+    """What a kind of model is called; a kind without a text stands as it is.
+
+    >>> from tallystick.reports.texts import texts_in
+    >>> kind_name("lightgbm", texts=texts_in("en")), kind_name("scorecard", texts=texts_in("zh"))
+    ('LightGBM', '评分卡')
+    """
+    return {"scorecard": texts("model.scorecard"), "lightgbm": "LightGBM", "xgboost": "XGBoost"}.get(kind, kind)
+
+
 def is_share_cap(cap: CapUse, scenario: Scenario) -> bool:
-    """Whether the cap bounds a segment's share, in ppm, and not an amount: an amount is the whole book's."""
+    """Whether the cap bounds a segment's share, in ppm, and not an amount.
+
+    A share is named so (`weak_grades_share`), or, as names are the lender's own, is told by its use: that of an
+    amount is the whole book's.
+    """
     whole = {
         "limit": scenario["limit_minor"],
         "drawn": scenario["drawn_minor"],
         "exposure": scenario["ead_minor"],
         "expected_loss": scenario["expected_loss_minor"],
     }
-    return cap["used"] <= PPM and cap["bound"] <= PPM and cap["used"] != whole.get(cap["measure"])
+    fits = cap["used"] <= PPM and cap["bound"] <= PPM
+    return fits and (cap["name"].endswith("_share") or cap["used"] != whole.get(cap["measure"]))
 
 
 def broken_caps(scenario: Scenario) -> list[CapUse]:

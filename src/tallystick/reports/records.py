@@ -3,6 +3,7 @@
 from tallystick.reports import evidence, tables
 from tallystick.reports.blocks import Cell, Column, Figure, Key, Section, Table
 from tallystick.reports.figures import count_text, ratio_text
+from tallystick.reports.names import kind_name
 from tallystick.reports.palette import INK, MUTED, SCENARIO_COLORS
 from tallystick.reports.sections import drawing
 from tallystick.reports.summary import RejectCount
@@ -26,7 +27,7 @@ def rows_section(view: View) -> Section:
         "rows",
         say("rows.title"),
         lead=lead,
-        note=say("rows.reading") if rows["rejects"] or rows["notes"] else "",
+        note=say.sentences([say(f"rows.{key}_reading") for key in ("rejects", "notes") if view.summary["rows"][key]]),
         tables=(_funnel_table(view), *_reason_tables(view)),
     )
 
@@ -92,13 +93,13 @@ def model_section(view: View) -> Section:
 def _model_lead(view: View) -> str:
     say, model = view.texts, view.summary["model"]
     if not model["metrics"]:
-        return say("model.lead_unmeasured", kind=model["kind"])
+        return say("model.lead_unmeasured", kind=kind_name(model["kind"], texts=say))
     whole = model["metrics"][0]
     if whole["auc"] is None:
-        return say("model.lead_unranked", kind=model["kind"])
+        return say("model.lead_unranked", kind=kind_name(model["kind"], texts=say))
     return say(
         "model.lead",
-        kind=model["kind"],
+        kind=kind_name(model["kind"], texts=say),
         lines=count_text(whole["lines"]),
         auc=ratio_text(whole["auc"]),
         low=ratio_text(whole["auc_low"]),
@@ -171,7 +172,7 @@ def inputs_section(view: View) -> Section:
         ("inputs.mapping_sha256", inputs["mapping_sha256"]),
         ("inputs.strategy", inputs["strategy"]),
         ("inputs.strategy_sha256", inputs["strategy_sha256"]),
-        ("inputs.model", model["kind"]),
+        ("inputs.model", kind_name(model["kind"], texts=say)),
         ("inputs.model_id", model["model_id"]),
         ("inputs.as_of", inputs["as_of"]),
         ("inputs.seed", str(inputs["seed"])),

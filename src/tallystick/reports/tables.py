@@ -12,7 +12,7 @@ from tallystick.reports.figures import (
     ppm_text,
     ratio_text,
 )
-from tallystick.reports.names import band_name, broken_caps, is_share_cap
+from tallystick.reports.names import band_name, broken_caps, is_share_cap, kind_name
 from tallystick.reports.palette import SCENARIO_COLORS
 from tallystick.reports.summary import CapUse, GradeFigures, Metric, Scenario
 from tallystick.reports.view import View
@@ -288,7 +288,7 @@ def candidates_table(view: View) -> Table:
     columns = (Column(view.texts("model.candidate"), "start"), Column("AUC"), Column("Brier"))
     rows = [
         (
-            words(str(candidate["kind"])),
+            words(kind_name(str(candidate["kind"]), texts=view.texts)),
             words(_interval(*(_number(candidate, key) for key in ("auc", "auc_low", "auc_high")))),
             words(ratio_text(_number(candidate, "brier"))),
         )

@@ -1,7 +1,7 @@
 """Drawings: their coordinates come from data alone, never from the fonts of the machine."""
 
 import re
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -17,6 +17,7 @@ from tallystick.reports.charts import (
 from tallystick.reports.drawing import inline_svg
 from tallystick.reports.evidence import calibration_chart, ranking_chart, shortened
 from tallystick.reports.frontier import frontier_chart, is_pressed, near_frontier_chart, spread
+from tallystick.reports.palette import MUTED
 from tallystick.reports.summary import Summary
 from tallystick.reports.texts import texts_in
 
@@ -89,6 +90,29 @@ def test_names_on_the_frontier_keep_apart_when_plans_coincide(usual: Summary) ->
     heights = sorted({float(place) for place in places})
     assert len(heights) == 3
     assert min(upper - lower for lower, upper in pairwise(heights)) >= 16
+
+
+def test_a_name_beside_its_point_has_no_leader(usual: Summary) -> None:
+    rule = f'stroke="{MUTED}"'
+    _, baseline, new = usual["scenarios"]
+    new["profit_minor"] = baseline["profit_minor"] + 1
+    assert rule not in frontier_chart(usual, texts=texts_in("en"), width=340)
+    for scenario in usual["scenarios"]:
+        scenario["profit_minor"] = 5_000_000_00
+    assert rule in frontier_chart(usual, texts=texts_in("en"), width=340)
+
+
+@pytest.mark.parametrize("width", [340, 680])
+def test_figures_on_bars_do_not_touch(usual: Summary, width: int) -> None:
+    for scenario, tenth in zip(usual["scenarios"], (1314, 1248, 1262), strict=True):
+        scenario["provision_minor"] = tenth * 100_000_00
+        scenario["stress_loss_minor"] = dict.fromkeys(("base", "adverse", "severe"), tenth * 100_000_00)
+    svg = stress_chart(usual, texts=texts_in("en"), width=width)
+    found = re.findall(r'translate\(([\d.-]+),([\d.-]+)\)"[^>]*>1[23]\d(?:\.\d)?<', svg)
+    places = sorted((float(x), float(y)) for x, y in found if float(x) > 0)
+    assert len(places) == 4 * 3
+    for one, other in combinations(places, 2):
+        assert abs(one[0] - other[0]) >= 24 or abs(one[1] - other[1]) >= 10
 
 
 def test_spread_moves_nothing_that_is_apart_already() -> None:

@@ -17,7 +17,7 @@ from tallystick.reports.tiles import headline_tiles
 from tallystick.reports.view import View
 
 Make = Callable[[str], Summary]
-VOID = {"meta", "input", "br", "hr", "img", "link"}
+VOID = {"meta", "input", "br", "hr", "img", "link", "wbr"}
 SECTIONS = (
     "rows", "assumptions", "model", "prices", "who", "frontier", "stress", "caps", "reasons", "inputs",
 )  # fmt: skip
@@ -183,3 +183,19 @@ def test_a_summary_without_baseline_is_refused(usual: Summary) -> None:
     del usual["scenarios"][1]
     with pytest.raises(ValueError, match="without scenario baseline"):
         render_page(usual)
+
+
+def test_a_long_code_may_break_after_its_underscores_only(usual: Summary) -> None:
+    usual["reasons"][0]["code"] = "PRICE_ABOVE_<LEGAL>_CAP"
+    assert ">PRICE_<wbr>ABOVE_<wbr>&lt;LEGAL&gt;_<wbr>CAP<" in render_page(usual)
+
+
+def test_the_note_on_rows_speaks_of_refusals_only_where_there_are_some(make: Make) -> None:
+    summary = make("usual")
+    words = "Notes are values of valid rows"
+    refusals = "One row can be wrong in several fields"
+    assert words in render_page(summary)
+    summary["rows"]["rejects"] = []
+    page = render_page(summary)
+    assert words in page
+    assert refusals not in page

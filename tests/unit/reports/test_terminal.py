@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tallystick.reports.figures import LANGUAGES, Language
+from tallystick.reports.model_terminal import model_table
 from tallystick.reports.summary import Summary
 from tallystick.reports.terminal import headline, prices_table, rows_table
 
 Make = Callable[[str], Summary]
-TABLES = (headline, prices_table, rows_table)
+TABLES = (headline, model_table, prices_table, rows_table)
 
 
 def printed(table: Table) -> list[str]:
@@ -55,3 +56,13 @@ def test_rows_show_every_reason(usual: Summary) -> None:
 def test_brackets_in_names_are_no_markup(usual: Summary) -> None:
     usual["rows"]["rejects"][0]["text"]["en"] = "[bold]odd[/bold]"
     assert any("[bold]odd[/bold]" in line for line in printed(rows_table(usual, language="en")))
+
+
+def test_the_model_shows_each_segment_and_a_dash_where_ranking_is_unknown(usual: Summary) -> None:
+    metric = usual["model"]["metrics"][0]
+    metric["auc"] = metric["auc_low"] = metric["auc_high"] = metric["ks"] = None
+    lines = printed(model_table(usual, language="en"))
+    for segment in usual["model"]["metrics"]:
+        assert any(segment["segment"]["en"].split()[0] in line for line in lines)
+    whole = next(line for line in lines if line.strip().startswith(metric["segment"]["en"].split()[0]))
+    assert whole.count("–") == 2
