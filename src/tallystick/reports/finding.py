@@ -46,7 +46,7 @@ def find(summary: Summary, *, texts: Texts) -> Finding:
     if verdict == "infeasible":
         sentences = [*_infeasible(view), *_offers(view)]  # nothing else of a plan that cannot be kept is worth saying
     else:
-        sentences = [*_profit(view, verdict), *_who(view), *_stress(view), *_today(view), *_offers(view)]
+        sentences = [*_profit(view, verdict), *_who(view), *_stress(view, verdict), *_today(view), *_offers(view)]
         sentences += [*_binding(view), *_certificate(view)]
     return Finding(verdict=verdict, title=_title(view, verdict), paragraph=texts.sentences(sentences))
 
@@ -138,7 +138,7 @@ def _gaining_most(summary: Summary) -> list[str]:
     return [cell["grade"] for cell in summary["swap"] if cell["grade"] in named]
 
 
-def _stress(view: View) -> list[str]:
+def _stress(view: View, verdict: Verdict) -> list[str]:
     baseline = view.caps["baseline"]
     change = view.scenarios[2]["stress_loss_minor"]["severe"] - view.scenarios[1]["stress_loss_minor"]["severe"]
     if not change:
@@ -146,9 +146,9 @@ def _stress(view: View) -> list[str]:
     amount = view.money(abs(change))
     if change < 0:
         return [view.texts("finding.stress_down", baseline=baseline, amount=amount)]
-    extra_profit = view.scenarios[2]["profit_minor"] - view.scenarios[1]["profit_minor"]
-    if extra_profit <= 0:
+    if verdict != "better":  # without a certified gain there is nothing to weigh the loss against
         return [view.texts("finding.stress_up", baseline=baseline, amount=amount)]
+    extra_profit = view.scenarios[2]["profit_minor"] - view.scenarios[1]["profit_minor"]
     years = f"{change / extra_profit:,.1f}"
     return [view.texts("finding.stress_up_years", baseline=baseline, amount=amount, years=years)]
 

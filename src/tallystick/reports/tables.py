@@ -60,7 +60,7 @@ def scenarios_table(view: View) -> Table:
     rows.append((words(say("measure.gap")), *map(words, gaps), words("")))
     change = say("scenario.change", **view.caps)
     columns = (Column(say("scenario.column"), "start"), *scenario_columns(view), Column(change))
-    return Table(say("page.table"), columns, tuple(rows), unit=view.unit_note(scale))
+    return Table(say("scenario.table"), columns, tuple(rows), unit=view.unit_note(scale))
 
 
 def _scenario_row(

@@ -47,6 +47,16 @@ def test_a_difference_within_the_certified_gaps_is_no_difference(usual: Summary)
     assert verdict_of(usual) == "worse"
 
 
+def test_a_gain_within_the_gaps_is_no_yardstick_for_losses(usual: Summary) -> None:
+    _, baseline, new = usual["scenarios"]
+    baseline["profit_minor"], new["profit_minor"] = 1_000_000_00, 1_000_150_00
+    baseline["gap_ppm"] = new["gap_ppm"] = 100.0
+    new["stress_loss_minor"]["severe"] = baseline["stress_loss_minor"]["severe"] + 90_000_00
+    paragraph = find(usual, texts=texts_in("en")).paragraph
+    assert "CNY 90.0 k more than under 30,000." in paragraph
+    assert "years of the extra profit" not in paragraph
+
+
 def test_negative_profits_are_compared_by_their_difference(usual: Summary) -> None:
     _, baseline, new = usual["scenarios"]
     baseline["profit_minor"], new["profit_minor"] = -10_000_000_00, -4_000_000_00
