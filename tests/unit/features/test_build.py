@@ -57,7 +57,7 @@ GAPS: Mapping[str, Sequence[object]] = {
 GAPS_BY_HAND: Mapping[str, object] = {
     "utilization_m0": 3.5, "utilization_m1": None, "utilization_mean_3m": 3.5, "utilization_mean_6m": 507 / 4,
     "utilization_trend_6m": (7 - 500) / 2, "utilization_change_1m": None, "spent_to_limit_m0": None,
-    "payment_ratio_m0": None, "payment_ratio_3m": 100 / 500, "paid_nothing_months_6m": 0, "paid_nothing_streak": 0,
+    "payment_ratio_m0": None, "payment_ratio_3m": None, "paid_nothing_months_6m": 0, "paid_nothing_streak": 0,
     "paid_m3": None, "months_past_due_m0": None, "months_past_due_max_3m": None, "months_past_due_max_6m": 5,
     "months_past_due_sum_6m": 5, "months_past_due_weighted_6m": 15, "late_months_6m": 1, "late_streak": 1,
     "months_since_late": 3, "repayment_m0": None, "repayment_pattern_2m": None, "full_payment_months_6m": 0,

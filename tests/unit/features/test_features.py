@@ -116,6 +116,31 @@ def test_never_paid_and_never_late_count_as_the_whole_window() -> None:
     assert _value(late, "late_streak") == 6.0
 
 
+def test_a_short_history_is_not_taken_for_a_long_good_one() -> None:
+    built = build_features(_line(1_000), _history([9, 9], [0, 0], [0, 0]), features=ALL)
+    assert _value(built, "months_since_late") == 2.0
+    assert _value(built, "months_since_late_twice") == 2.0
+    assert _value(built, "paid_nothing_streak") == 2.0
+
+
+def test_a_payment_ratio_pairs_each_payment_with_the_balance_it_pays() -> None:
+    months = _history([500, 400, None, 200], [100, None, 50, 7], [0, 0, 0, 0])
+    built = build_features(_line(1_000), months, features=ALL)
+    # Known pairs: 100 of 400, and 50 of 200; the payment on the unknown balance and the unpaid 7 belong to none.
+    assert _value(built, "payment_ratio_3m") == 150 / 600
+
+
+def test_repeated_lines_and_months_are_refused() -> None:
+    twice = pa.concat_tables([_line(1_000), _line(1_000)])
+    with pytest.raises(ValueError, match=r"line\.position: 1 rows repeat another"):
+        build_features(twice, LINE_MONTH.empty_table(), features=ALL)
+    month = _months({"position": 0, "months_ago": 0, "balance_minor": 1})
+    with pytest.raises(ValueError, match="line_month: position, month: 1 rows repeat another"):
+        build_features(_line(1_000), pa.concat_tables([month, month]), features=ALL)
+    with pytest.raises(ValueError, match="below zero"):
+        build_features(_line(1_000), _months({"position": 0, "months_ago": -1}), features=ALL)
+
+
 def test_one_line_alone_is_the_line_among_many_and_an_empty_book_has_no_rows() -> None:
     generator = np.random.default_rng(3)
     lines = 500
