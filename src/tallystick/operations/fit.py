@@ -9,7 +9,7 @@ from typing import Any, Final
 from tallystick.operations.loading import load_portfolio
 from tallystick.operations.outputs import OutputFault, prepare_folder, write_files
 from tallystick.operations.progress import Progress
-from tallystick.operations.scoring import BOOSTED, FOLDS, SCORECARD, fit_model, score_out_of_fold
+from tallystick.operations.scoring import BOOSTED, FOLDS, SCORECARD, fit_model, outcome_definition, score_out_of_fold
 from tallystick.operations.validation import Segment, metrics_of, segments_of
 from tallystick.reports.summary import Metric
 from tallystick.scoring.calibration import fit_calibration
@@ -60,6 +60,7 @@ def fit(request: FitRequest, *, progress: Progress) -> FitAnswer:
     prepare_folder(request.out)
     loaded = load_portfolio(data=request.data, mapping=request.mapping, progress=progress)
     progress.step({"zh": "交叉拟合", "en": f"fitting {request.kind} on {FOLDS} x the other folds"})
+    definition = outcome_definition(loaded)
     crossed, pd = score_out_of_fold(loaded, kind=request.kind, seed=request.seed, boosted=BOOSTED, progress=progress)
     outcome = loaded.outcome()
     segments: tuple[Segment, ...] = segments_of(loaded, cap_minor=_SEGMENT_LIMIT_MINOR)
@@ -68,11 +69,13 @@ def fit(request: FitRequest, *, progress: Progress) -> FitAnswer:
     model = fit_model(
         loaded.columns, outcome, loaded.model_features(), kind=request.kind, seed=request.seed, boosted=BOOSTED
     )
-    definition = loaded.mapping.outcome
     manifest = Manifest(
         kind=model.kind,
         features=tuple(model.features),
-        label=f"{definition.en} (window {definition.horizon_months} months)" if definition else "",
+        label=definition.en,
+        horizon_months=definition.horizon_months,
+        pd_horizon=definition.pd_horizon,
+        currency=loaded.mapping.currency,
         training_sha256=training_hash(loaded.columns, outcome, model.features),
         rows=len(outcome),
         bads=int(outcome.sum()),

@@ -1,6 +1,6 @@
 """Probability of default at other horizons and in other weathers: conversion, and the conditional PD of Vasicek."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,15 @@ from scipy.special import ndtr, ndtri
 
 Floats = npt.NDArray[np.float64]
 PdHorizon = Literal["as_is", "constant_hazard"]
+
+
+def pd_horizon(text: str) -> PdHorizon:
+    """The rule of that name, as a file has it; raises `ValueError` for another."""
+    for rule in get_args(PdHorizon):
+        if text == rule:
+            found: PdHorizon = rule
+            return found
+    raise ValueError(f"pd_horizon is {text!r}: must be one of {', '.join(get_args(PdHorizon))}")
 
 
 def twelve_month_pd(pd: npt.ArrayLike, *, horizon_months: int, rule: PdHorizon) -> Floats:

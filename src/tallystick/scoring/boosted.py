@@ -12,8 +12,8 @@ import pyarrow as pa
 from tallystick.scoring import lightgbm_text, xgboost_json
 from tallystick.scoring.folds import derived_seed, stratified_folds, two_outcomes
 from tallystick.scoring.matrix import CodedFeature, fit_coding, matrix_of
-from tallystick.scoring.model import Floats, ModelFeature
-from tallystick.scoring.trees import MonotoneFault, Tree, refuse_broken_directions
+from tallystick.scoring.model import Floats, ModelFeature, MonotoneFault
+from tallystick.scoring.trees import Tree, refuse_broken_directions
 
 __all__ = ["Boosted", "BoostedSettings", "MonotoneFault", "boosted_from_weights", "fit_boosted"]
 

@@ -32,15 +32,19 @@ class ModelFilesFault(ValueError):
 class Manifest:
     """What a reader must know of a model before using it; JSON values throughout.
 
-    `label` says in words what bad means and over which window. `training_sha256` is `training_hash` of the rows
-    fitted. `settings` are the fit's own. `versions` name the libraries and Python that fitted it. `metrics` are
-    figures by name, measured on lines that the model had not seen. `monotone_verified` tells that every declared
-    direction was proven on the fitted model.
+    `label` says in words what bad means; `horizon_months` over which window, and `pd_horizon` how a PD over it
+    becomes one over twelve months. `currency` is that of every amount among the features. `training_sha256` is
+    `training_hash` of the rows fitted. `settings` are the fit's own. `versions` name the libraries and Python that
+    fitted it. `metrics` are figures by name, measured on lines that the model had not seen. `monotone_verified`
+    tells that every declared direction was proven on the fitted model.
     """
 
     kind: ModelKind
     features: tuple[ModelFeature, ...]
     label: str
+    horizon_months: int
+    pd_horizon: str
+    currency: str
     training_sha256: str
     rows: int
     bads: int

@@ -51,5 +51,9 @@ class Model(Protocol):
         ...
 
 
+class MonotoneFault(ValueError):
+    """A fitted model breaks the direction that was declared for a feature."""
+
+
 class ColumnFault(ValueError):
     """A table lacks a column that a model needs, or has it in another type."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tallystick.scoring.binning import BinningSettings, FeatureBins, Flags, fit_feature_bins
 from tallystick.scoring.columns import category_column, numeric_column
-from tallystick.scoring.model import ColumnFault, Floats, ModelFeature
+from tallystick.scoring.model import ColumnFault, Floats, ModelFeature, MonotoneFault
 from tallystick.scoring.scorecard_model import (
     DroppedFeature,
     PointsScale,
@@ -28,6 +28,7 @@ __all__ = [
     "ScorecardSettings",
     "ScoredFeature",
     "fit_scorecard",
+    "refuse_broken_directions",
     "scorecard_from_weights",
 ]
 
@@ -76,6 +77,7 @@ def fit_scorecard(
     seed: int,
 ) -> Scorecard:
     """Fit on every row of `table`; `target` is its column, or an array of shape (rows,), of 0 good and 1 bad.
+    Declared directions are proven on the fitted bins (`MonotoneFault` otherwise).
 
     A coefficient that would break the sign rule is held at 0 and its feature dropped, as the scorecard's `dropped`
     tells. `seed` is there because every model's fit takes one: this fit draws nothing.
@@ -100,6 +102,7 @@ def fit_scorecard(
         else:
             mean = _exact_mean(bins[place])
             scored.append(ScoredFeature(bins=bins[place], coefficient=coefficient, woe_mean=mean))
+    refuse_broken_directions(scored)
     return Scorecard(
         intercept=line.intercept,
         scored=tuple(scored),
@@ -110,6 +113,21 @@ def fit_scorecard(
             if feature.name in reasons
         ),
     )
+
+
+def refuse_broken_directions(scored: Sequence[ScoredFeature]) -> None:
+    """Raise `MonotoneFault` naming every numeric feature whose ordinary bins go against its declared direction.
+
+    Only "up" and "down" are declared. Missing and special values have no place in the order.
+    """
+    broken = []
+    for each in scored:
+        steps = np.diff(each.log_odds[: len(each.bins.edges) + 1])
+        direction = each.bins.feature.direction if each.bins.feature.kind == "numeric" else "none"
+        if (direction == "up" and (steps < 0).any()) or (direction == "down" and (steps > 0).any()):
+            broken.append(f"{each.bins.feature.name} is declared {direction}: its bins are not")
+    if broken:
+        raise MonotoneFault("; ".join(broken))
 
 
 def _bounded(features: Sequence[ModelFeature], sign_rule: SignRule) -> Flags:

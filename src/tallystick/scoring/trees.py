@@ -7,14 +7,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tallystick.scoring.model import Direction, Floats, ModelFeature
+from tallystick.scoring.model import Direction, Floats, ModelFeature, MonotoneFault
 
 Places = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-
-
-class MonotoneFault(ValueError):
-    """A fitted model breaks the direction that was declared for a feature."""
 
 
 @dataclass(frozen=True, slots=True)

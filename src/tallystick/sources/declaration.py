@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
+from tallystick.risk.default import PdHorizon
 from tallystick.sources.fields import KnownField
 from tallystick.sources.numbers import NumberMarks
 
 Negative = Literal["reject", "missing", "zero", "credit_balance"]
 Unlisted = Literal["reject", "missing"]
-PdHorizon = Literal["as_is", "constant_hazard"]
 
 # Begins a text that a draft left for its reader to complete; a mapping with such a text is not used.
 QUESTION: Final = "?"

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Any, Final, TypeGuard, get_args
 
+from tallystick.risk.default import PdHorizon
 from tallystick.sources.declaration import (
     ExchangeRate,
     Fault,
@@ -16,7 +17,6 @@ from tallystick.sources.declaration import (
     MappingFaults,
     Negative,
     OutcomeDefinition,
-    PdHorizon,
     Unlisted,
 )
 from tallystick.sources.fields import FIELDS, KnownField

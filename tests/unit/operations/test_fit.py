@@ -1,6 +1,7 @@
 """A fitted model is a folder that proves itself, and scores a portfolio that has no outcomes."""
 
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,28 @@ def test_a_folder_of_other_things_is_not_overwritten(simulated_file: Path, tmp_p
 def test_a_model_folder_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ScoringFault, match="tallystick fit"):
         read_model(tmp_path / "nowhere")
+
+
+def test_a_model_is_not_asked_about_what_a_portfolio_lacks(model_folder: Path, reviewed: Any, tmp_path: Path) -> None:
+    text = files("tallystick.sources").joinpath("mappings/tallystick.toml").read_text(encoding="utf-8")
+    start = text.index("[field.paid]")
+    end = text.find("\n[field.", start + 1)
+    mapping = tmp_path / "without_payments.toml"
+    mapping.write_text(text[:start] + text[end + 1 :], encoding="utf-8")
+    request = replace(reviewed.request, mapping=str(mapping), model=model_folder, out=tmp_path / "out")
+    with pytest.raises(ScoringFault, match=r"the model reads .*paid.* do not give: map those fields"):
+        review(request, progress=Silent())
+
+
+def test_a_model_keeps_its_own_window_whatever_the_mapping_says(
+    model_folder: Path, reviewed: Any, tmp_path: Path
+) -> None:
+    text = files("tallystick.sources").joinpath("mappings/tallystick.toml").read_text(encoding="utf-8")
+    mapping = tmp_path / "other_window.toml"
+    mapping.write_text(
+        text.replace("horizon_months = 12", "horizon_months = 3").replace('"as_is"', '"constant_hazard"'),
+        encoding="utf-8",
+    )
+    usual = review(replace(reviewed.request, model=model_folder, out=tmp_path / "a"), progress=Silent())
+    other = replace(reviewed.request, mapping=str(mapping), model=model_folder, out=tmp_path / "b")
+    assert review(other, progress=Silent())["scenarios"] == usual["scenarios"]

@@ -10,8 +10,7 @@ from scipy.special import expit
 from tallystick.scoring import boosted
 from tallystick.scoring.boosted import Boosted, BoostedKind, BoostedSettings, boosted_from_weights, fit_boosted
 from tallystick.scoring.folds import derived_seed
-from tallystick.scoring.model import ColumnFault, Floats, ModelFeature
-from tallystick.scoring.trees import MonotoneFault
+from tallystick.scoring.model import ColumnFault, Floats, ModelFeature, MonotoneFault
 
 FEATURES = (
     ModelFeature("utilization_ratio", "numeric", "up", "ratio"),

@@ -52,7 +52,10 @@ def manifest_of(model: Model) -> Manifest:
     return Manifest(
         kind=model.kind,
         features=tuple(model.features),
-        label="90 days past due within 12 months 逾期",
+        label="90 days past due 逾期",
+        horizon_months=12,
+        pd_horizon="as_is",
+        currency="CNY",
         training_sha256=training_hash(columns, outcome, FEATURES),
         rows=columns.num_rows,
         bads=int(outcome.sum()),

@@ -15,13 +15,14 @@ import pyarrow as pa
 import pytest
 import sqlglot
 
-from tallystick.scoring.model import ColumnFault, Floats, Model, ModelFeature
+from tallystick.scoring.model import ColumnFault, Floats, Model, ModelFeature, MonotoneFault
 from tallystick.scoring.scorecard import (
     BinningSettings,
     PointsScale,
     Scorecard,
     ScorecardSettings,
     fit_scorecard,
+    refuse_broken_directions,
     scorecard_from_weights,
 )
 
@@ -272,3 +273,14 @@ def test_settings_name_every_fault_at_once() -> None:
         ScorecardSettings(l2_penalty=-1, correlation_max=0, sign_rule="some")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"base_goods_per_bad is 0.*pdo_points is -20"):
         PointsScale(base_goods_per_bad=0, pdo_points=-20)
+
+
+def test_bins_that_go_against_a_declared_direction_are_refused_by_name() -> None:
+    values = np.linspace(0, 1, 600)
+    table = pa.table({"usage": values})
+    outcome = (np.random.default_rng(2).random(600) < 0.1 + 0.6 * values).astype(np.float64)
+    card = fit_scorecard(table, outcome, [ModelFeature("usage", "numeric", "up")], ScorecardSettings(), seed=1)
+    turned = [replace(each, coefficient=-each.coefficient) for each in card.scored]
+    refuse_broken_directions(card.scored)
+    with pytest.raises(MonotoneFault, match="usage is declared up"):
+        refuse_broken_directions(turned)

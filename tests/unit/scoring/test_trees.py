@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tallystick.scoring.model import Direction, ModelFeature
-from tallystick.scoring.trees import MonotoneFault, Tree, refuse_broken_directions
+from tallystick.scoring.model import Direction, ModelFeature, MonotoneFault
+from tallystick.scoring.trees import Tree, refuse_broken_directions
 
 
 def tree(
