@@ -231,11 +231,12 @@ def check_strategy(folder: Path, *, as_of: date | None = None) -> None:
 
 
 def _show(summary: Summary, *, out: Path) -> None:
+    from tallystick.reports.model_terminal import model_table
     from tallystick.reports.terminal import headline, prices_table, rows_table
 
     language = settings().language
     screen = terminal()
-    for table in (rows_table, prices_table, headline):
+    for table in (rows_table, model_table, prices_table, headline):
         screen.print(table(summary, language=language))
     label: dict[Literal["zh", "en"], str] = {"zh": "报告", "en": "report"}
     screen.print(f"{label[language]}: {out / 'report.html'}", soft_wrap=True, markup=False)

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tallystick.portfolio.book import LineBook, book_of
 from tallystick.portfolio.frontier import FrontierPoint, draw_frontier
+from tallystick.scoring.columns import numeric_column
 from tallystick.strategy.limits import LimitPlan, Menu, PortfolioCap, limit_menu, plan_limits
 from tallystick.strategy.lines import Lines
 from tallystick.strategy.optimizer import Infeasible
 from tallystick.strategy.policy import CapRule, Strategy
-from tallystick.strategy.prices import Price, price_grades
-from tallystick.strategy.tables import TableDecisions
+from tallystick.strategy.prices import ABOVE_LEGAL_CAP, Price, price_grades
 
 TOLERANCE = 1e-4
 
@@ -31,7 +32,7 @@ class Judged:
     lines: Lines
     grade_names: tuple[str, ...]
     prices: tuple[Price, ...]
-    eligibility: TableDecisions
+    eligibility: npt.NDArray[np.str_]  # (lines,): why a line may or may not be raised
     today: LineBook
 
 
@@ -58,18 +59,21 @@ def judge_lines(
     columns = {name: features.column(name) for name in features.column_names if name != "position"}
     known = pa.table({**columns, "pd_ppm": pd_ppm, "grade": pa.array(graded, pa.string()), "price_offered": offered})
     eligibility = strategy.eligibility.decide(known)
+    allowed = eligibility.outputs["increase"] == "allowed"
     lines = Lines(
         limit_minor=line.column("credit_limit_minor").to_numpy(),
         drawn_minor=drawn_minor,
         pd_ppm=pd_ppm,
         grade=grade,
-        income_month_minor=_floats(line, "income_month_minor"),
-        present_rate_ppm=_floats(line, "nominal_rate_ppm"),
-        may_increase=(eligibility.outputs["increase"] == "allowed") & offered,
+        income_month_minor=numeric_column(line, "income_month_minor"),
+        present_rate_ppm=numeric_column(line, "nominal_rate_ppm"),
+        may_increase=allowed & offered,
         may_decrease=eligibility.outputs["decrease"] == "allowed",
     )
+    # The law holds whatever the table says.
+    why = np.where(allowed & ~offered, ABOVE_LEGAL_CAP, eligibility.reason.astype(str))
     today = book_of(lines, lines.limit_minor, economics=strategy.economics, prices=prices)
-    return Judged(lines=lines, grade_names=names, prices=prices, eligibility=eligibility, today=today)
+    return Judged(lines=lines, grade_names=names, prices=prices, eligibility=why, today=today)
 
 
 def plan_cap(judged: Judged, features: pa.Table, *, cap_minor: int, strategy: Strategy) -> CappedPlan:
@@ -82,7 +86,7 @@ def plan_cap(judged: Judged, features: pa.Table, *, cap_minor: int, strategy: St
     caps = tuple(_portfolio_cap(rule, judged, features, menu=menu) for rule in strategy.caps)
     plan = plan_limits(lines, menu, caps=caps, rules=rules, tolerance=TOLERANCE)
     if isinstance(plan, Infeasible):
-        raise InfeasibleCaps(_explain(plan))
+        raise InfeasibleCaps(str(plan))
     book = book_of(lines, plan.limit_minor, economics=strategy.economics, prices=judged.prices)
     frontier = draw_frontier(lines, menu, caps=caps, rules=rules, tolerance=TOLERANCE)
     return CappedPlan(plan=plan, book=book, caps=caps, frontier=frontier)
@@ -102,20 +106,12 @@ def _segment(rule: CapRule, judged: Judged, features: pa.Table) -> npt.NDArray[n
     if rule.segment_column == "grade":
         wanted = [name in rule.segment_values for name in judged.grade_names]
         return np.asarray(wanted, dtype=np.bool_)[judged.lines.grade]
-    values = np.asarray(features.column(rule.segment_column).to_pylist(), dtype=object)
-    return np.isin(values.astype(str), rule.segment_values)
+    wanted_values = pa.array(rule.segment_values, pa.string())
+    is_in = pc.is_in(features.column(rule.segment_column).cast(pa.string()), value_set=wanted_values)
+    return np.asarray(is_in.to_numpy(), dtype=np.bool_)
 
 
 def _positions(values: npt.NDArray[Any], names: tuple[str, ...]) -> npt.NDArray[np.int64]:
     positions: Mapping[str, int] = {name: index for index, name in enumerate(names)}
     unique, inverse = np.unique(values.astype(str), return_inverse=True)
     return np.asarray([positions[name] for name in unique], dtype=np.int64)[inverse]
-
-
-def _floats(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
-    floats: npt.NDArray[np.float64] = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return floats
-
-
-def _explain(infeasible: Infeasible) -> str:
-    return str(infeasible)

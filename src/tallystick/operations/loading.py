@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from tallystick.features.build import build_features
 from tallystick.features.catalog import Feature, load_catalog
 from tallystick.operations.progress import Progress
+from tallystick.scoring.columns import numeric_column
 from tallystick.scoring.model import ModelFeature
 from tallystick.sources.files import TableFile, read_table
 from tallystick.sources.mapping import Mapping, read_mapping
@@ -27,7 +28,7 @@ class LoadedPortfolio:
     mapping: Mapping
     portfolio: Portfolio
     features: tuple[Feature, ...]  # those that a credit decision may use
-    columns: pa.Table  # position, every feature of `features`, and the protected ones for reports
+    columns: pa.Table  # position and every catalogued feature: null where the fields or months do not reach
 
     def model_features(self) -> tuple[ModelFeature, ...]:
         """The features as a model takes them, with their declared directions."""
@@ -37,18 +38,26 @@ class LoadedPortfolio:
 
     def outcome(self) -> npt.NDArray[np.float64]:
         """1 bad, 0 good, NaN unknown, shape (lines,)."""
-        column = self.portfolio.line.column("outcome").cast(pa.float64())
-        known: npt.NDArray[np.float64] = pc.fill_null(column, float("nan")).to_numpy(zero_copy_only=False)
-        return known
+        return numeric_column(self.portfolio.line, "outcome")
 
     def drawn_minor(self) -> npt.NDArray[np.int64]:
-        """The latest statement balance of each line, never below zero; a line without one has nothing drawn."""
-        months = self.portfolio.line_month
-        latest = months.filter(pc.equal(months.column("months_ago"), _LATEST_MONTH))
+        """The latest statement balance of each line, never below zero.
+
+        A line without one counts as nothing drawn: how many do is `lines_without_balance`, for the report to say.
+        """
         drawn = np.zeros(self.portfolio.line.num_rows, dtype=np.int64)
-        balance = pc.fill_null(latest.column("balance_minor"), 0).to_numpy(zero_copy_only=False)
-        drawn[latest.column("position").to_numpy()] = np.maximum(balance, 0)
+        latest = self._latest_balances()
+        drawn[latest.column("position").to_numpy()] = np.maximum(latest.column("balance_minor").to_numpy(), 0)
         return drawn
+
+    def lines_without_balance(self) -> int:
+        """Lines whose latest balance nobody told."""
+        return int(self.portfolio.line.num_rows - self._latest_balances().num_rows)
+
+    def _latest_balances(self) -> pa.Table:
+        months = self.portfolio.line_month
+        is_latest = pc.equal(months.column("months_ago"), _LATEST_MONTH)
+        return months.filter(pc.and_(is_latest, pc.is_valid(months.column("balance_minor"))))
 
 
 def load_portfolio(*, data: Path, mapping: str, progress: Progress) -> LoadedPortfolio:

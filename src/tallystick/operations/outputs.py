@@ -39,7 +39,7 @@ def decisions_table(
         "grade": np.asarray(judged.grade_names)[judged.lines.grade],
         "price_ppm": pa.array(price, mask=~offered),
         "drawn_minor": judged.lines.drawn_minor,
-        "eligibility": judged.eligibility.reason.astype(str),
+        "eligibility": judged.eligibility,
     }
     for name, book in (("today", judged.today), ("baseline", baseline.book), ("new", new.book)):
         columns |= _book_columns(name, book)
@@ -63,7 +63,7 @@ def principal_reasons(
     stands against, has none here: its limit reason says all.
     """
     adverse = ~judged.lines.may_increase | (plan.plan.reason == LimitReason.DECREASED_FOR_RISK.value)
-    first = np.where(adverse, judged.eligibility.reason.astype(str), "")
+    first = np.where(adverse, judged.eligibility, "")
     ranked = np.column_stack([first, *(np.where(adverse, codes, "") for codes in score_reasons[:3])])
     return ranked.astype(str)
 

@@ -31,23 +31,17 @@ from tallystick.reports.summary import Bilingual, Inputs, ModelSummary, RejectCo
 from tallystick.scoring.model import ModelKind
 from tallystick.sources.portfolio import FieldCount
 from tallystick.sources.reasons import NOTE_TEXTS, REJECT_TEXTS
-from tallystick.strategy.limits import LimitReason
+from tallystick.strategy.limits import LIMIT_REASON_TEXTS
 from tallystick.strategy.policy import Strategy
+from tallystick.strategy.prices import ABOVE_LEGAL_CAP, ABOVE_LEGAL_CAP_TEXTS
 from tallystick.units.money import minor_per_major
 
 FORMAT: Final = 1
-_LIBRARIES: Final = ("numpy", "scipy", "pyarrow", "duckdb", "lightgbm", "xgboost-cpu", "scikit-learn", "sqlglot")
-
-LIMIT_REASON_TEXTS: Final[Mapping[LimitReason, Bilingual]] = {
-    LimitReason.INCREASE_OFFERED: {"zh": "提额邀约", "en": "an increase is offered"},
-    LimitReason.DECREASED_FOR_RISK: {"zh": "因风险下调", "en": "lowered for a risk reason"},
-    LimitReason.NOT_ELIGIBLE: {"zh": "不符合提额条件", "en": "not eligible for an increase"},
-    LimitReason.ABOVE_CAP_ALREADY: {"zh": "现有额度已达或超过上限", "en": "at or above the cap already"},
-    LimitReason.AFFORDABILITY: {"zh": "受收入限制", "en": "held by income"},
-    LimitReason.LARGEST_STEP: {"zh": "受单次提额幅度限制", "en": "held by the largest step"},
-    LimitReason.PORTFOLIO_CAP: {"zh": "受组合上限限制", "en": "held by a portfolio cap"},
-    LimitReason.NO_GAIN: {"zh": "提额不增加预期利润", "en": "a higher limit would not earn more"},
-}
+# What the bytes of the output depend on.
+_LIBRARIES: Final = (
+    "numpy", "scipy", "pyarrow", "duckdb", "sqlglot", "lightgbm", "xgboost-cpu", "altair", "vl-convert-python",
+    "jinja2",
+)  # fmt: skip
 
 
 class ReviewFault(ValueError):
@@ -153,9 +147,9 @@ def _model_summary(
         "candidates": [
             {
                 "kind": kind,
-                "auc": found[0]["auc"] or 0.0,
-                "auc_low": found[0]["auc_low"] or 0.0,
-                "auc_high": found[0]["auc_high"] or 0.0,
+                "auc": found[0]["auc"],
+                "auc_low": found[0]["auc_low"],
+                "auc_high": found[0]["auc_high"],
                 "brier": found[0]["brier"],
             }
             for kind, found in judges
@@ -176,14 +170,10 @@ def _summary(
 ) -> Summary:
     baseline, new = plans
     portfolio = loaded.portfolio
-    eligibility_texts: dict[str, Bilingual] = {
-        code: {"zh": zh, "en": en} for code, (zh, en) in strategy.eligibility.reasons.items()
-    }
-    score_texts: dict[str, Bilingual] = {
-        code: {"zh": zh, "en": en} for code, (zh, en) in load_catalog().reasons.items()
-    }
-    limit_texts = {reason.value: text for reason, text in LIMIT_REASON_TEXTS.items()}
-    refused = np.where(judged.lines.may_increase, "", judged.eligibility.reason.astype(str))
+    eligibility_texts = _bilingual({ABOVE_LEGAL_CAP: ABOVE_LEGAL_CAP_TEXTS, **strategy.eligibility.reasons})
+    score_texts = _bilingual(load_catalog().reasons)
+    limit_texts = _bilingual({reason.value: pair for reason, pair in LIMIT_REASON_TEXTS.items()})
+    refused = np.where(judged.lines.may_increase, "", judged.eligibility)
     score_codes = [np.where(judged.lines.may_increase, "", codes) for codes in reason_columns(scored.reasons)]
     return {
         "format": FORMAT,
@@ -232,16 +222,20 @@ def _inputs(request: ReviewRequest, loaded: LoadedPortfolio, *, strategy: Strate
 
 
 def _counts(counts: tuple[FieldCount, ...]) -> list[RejectCount]:
-    texts = {reason.value: pair for told in (REJECT_TEXTS, NOTE_TEXTS) for reason, pair in told.items()}
+    texts = _bilingual({reason.value: pair for told in (REJECT_TEXTS, NOTE_TEXTS) for reason, pair in told.items()})
     return [
         {
             "field": count.field,
             "reason": count.reason,
-            "text": {"zh": texts[count.reason][0], "en": texts[count.reason][1]},
+            "text": texts[count.reason],
             "rows": count.rows,
         }
         for count in counts
     ]
+
+
+def _bilingual(pairs: Mapping[str, tuple[str, str]]) -> dict[str, Bilingual]:
+    return {code: {"zh": zh, "en": en} for code, (zh, en) in pairs.items()}
 
 
 def _statements(loaded: LoadedPortfolio, scored: Scored, *, strategy: Strategy) -> list[Bilingual]:
@@ -269,6 +263,14 @@ def _statements(loaded: LoadedPortfolio, scored: Scored, *, strategy: Strategy) 
             "replace those marked assumption by your own.",
         }
     )
+    untold = loaded.lines_without_balance()
+    if untold:
+        stated.append(
+            {
+                "zh": f"{untold:,} 户没有最近一期账单余额，按未用信计入。",
+                "en": f"{untold:,} lines have no latest statement balance: they count as nothing drawn.",
+            }
+        )
     if scored.is_out_of_fold:
         stated.append(
             {

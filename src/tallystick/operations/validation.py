@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from tallystick.operations.loading import LoadedPortfolio
 from tallystick.reports.summary import Bilingual, CalibrationPoint, Metric
+from tallystick.scoring.columns import category_column, numeric_column
 from tallystick.scoring.model import Floats
 from tallystick.scoring.validation import Interval, Performance, measure, reliability
+from tallystick.units.money import minor_per_major
 
 _AGE_EDGES = (30, 45)
 _SEGMENTS_MOST = 8
@@ -27,23 +28,24 @@ def segments_of(loaded: LoadedPortfolio, *, cap_minor: int) -> tuple[Segment, ..
     """All lines; those at or below and above a limit; by age; by the lender's own segment, where there are few."""
     line = loaded.portfolio.line
     limit = line.column("credit_limit_minor").to_numpy()
-    major = f"{cap_minor // 100:,}"
+    major = f"{cap_minor // minor_per_major(loaded.mapping.currency):,}"
     segments = [
         Segment({"zh": "全部", "en": "all lines"}, np.ones(limit.size, dtype=np.bool_)),
         Segment({"zh": f"额度不超过 {major}", "en": f"limit up to {major}"}, limit <= cap_minor),
         Segment({"zh": f"额度高于 {major}", "en": f"limit above {major}"}, limit > cap_minor),
     ]
-    age = _floats(line, "age_years")
+    age = numeric_column(line, "age_years")
     young, old = _AGE_EDGES
     segments += [
         Segment({"zh": f"{young} 岁以下", "en": f"age below {young}"}, age < young),
         Segment({"zh": f"{young} 至 {old - 1} 岁", "en": f"age {young} to {old - 1}"}, (age >= young) & (age < old)),
         Segment({"zh": f"{old} 岁及以上", "en": f"age {old} and over"}, age >= old),
     ]
-    names = np.asarray(line.column("segment").to_pylist(), dtype=object)
-    known = sorted({name for name in names.tolist() if name is not None})
-    if len(known) <= _SEGMENTS_MOST:
-        segments += [Segment({"zh": f"客群 {name}", "en": f"segment {name}"}, names == name) for name in known]
+    codes, names = category_column(line, "segment")
+    if len(names) <= _SEGMENTS_MOST:
+        segments += [
+            Segment({"zh": f"客群 {name}", "en": f"segment {name}"}, codes == code) for code, name in enumerate(names)
+        ]
     return tuple(segment for segment in segments if segment.rows.any())
 
 
@@ -100,8 +102,3 @@ def _metric(text: Bilingual, found: Performance) -> Metric:
 
 def _ends(interval: Interval | None) -> tuple[float | None, float | None, float | None]:
     return (None, None, None) if interval is None else (interval.value, interval.low, interval.high)
-
-
-def _floats(table: pa.Table, name: str) -> Floats:
-    floats: Floats = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return np.where(np.isnan(floats), np.nan, floats)

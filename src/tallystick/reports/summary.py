@@ -85,7 +85,7 @@ class ModelSummary(TypedDict):
     features: list[dict[str, str]]  # name, zh, en, direction
     metrics: list[Metric]
     calibration: list[CalibrationPoint]
-    candidates: list[dict[str, float | str]]  # kind, auc, auc_low, auc_high, brier
+    candidates: list[dict[str, float | str | None]]  # kind, auc, auc_low, auc_high, brier
 
 
 class GradeFigures(TypedDict):

@@ -297,7 +297,7 @@ def candidates_table(view: View) -> Table:
     return Table(view.texts("model.candidates"), columns, tuple(rows))
 
 
-def _number(candidate: dict[str, float | str], key: str) -> float | None:
+def _number(candidate: dict[str, float | str | None], key: str) -> float | None:
     value = candidate.get(key)
     return value if isinstance(value, float | int) else None
 

@@ -35,6 +35,19 @@ class LimitReason(StrEnum):
     NO_GAIN = "NO_GAIN"
 
 
+# Chinese, English.
+LIMIT_REASON_TEXTS: Final[Mapping[LimitReason, tuple[str, str]]] = {
+    LimitReason.INCREASE_OFFERED: ("提额邀约", "an increase is offered"),
+    LimitReason.DECREASED_FOR_RISK: ("因风险下调", "lowered for a risk reason"),
+    LimitReason.NOT_ELIGIBLE: ("不符合提额条件", "not eligible for an increase"),
+    LimitReason.ABOVE_CAP_ALREADY: ("现有额度已达或超过上限", "at or above the cap already"),
+    LimitReason.AFFORDABILITY: ("受收入限制", "held by income"),
+    LimitReason.LARGEST_STEP: ("受单次提额幅度限制", "held by the largest step"),
+    LimitReason.PORTFOLIO_CAP: ("受组合上限限制", "held by a portfolio cap"),
+    LimitReason.NO_GAIN: ("提额不增加预期利润", "a higher limit would not earn more"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PortfolioCap:
     """One bound on the whole book. A segment cap bounds the segment's share of the measure, in ppm."""

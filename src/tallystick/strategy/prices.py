@@ -1,10 +1,15 @@
 """The price of a grade as its parts - funds, expected loss, operations, capital, margin - under the legal cap."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from tallystick.risk.loss import capital_share
 from tallystick.strategy.economics import Economics, GradeEconomics
 from tallystick.units.rates import PPM, to_ppm
+
+# Why a line gets no increase where its eligibility has nothing against one, but the law has.
+ABOVE_LEGAL_CAP: Final = "PRICE_ABOVE_LEGAL_CAP"
+ABOVE_LEGAL_CAP_TEXTS: Final = ("覆盖风险所需定价高于法定上限", "The price that covers the risk is above the legal cap")
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,3 +187,42 @@ def test_portfolio_caps_that_cannot_be_kept_are_named(reviewed: Any, tmp_path: P
     request: ReviewRequest = replace(reviewed.request, strategy=folder, out=tmp_path / "out")
     with pytest.raises(ValueError, match=r"expected_loss: at least .* is used, .* above its bound of 1"):
         review(request, progress=Silent())
+
+
+def test_the_law_holds_whatever_the_table_says_and_a_segment_can_be_capped(reviewed: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "policy"
+    copy_standard_strategy(folder)
+    (folder / "eligibility.csv").write_text(
+        "id,when,increase,decrease,reason,zh,en\nall,otherwise,allowed,refused,EVERYONE,全部,Everyone\n",
+        encoding="utf-8",
+    )
+    rules = folder / "strategy.toml"
+    text = rules.read_text(encoding="utf-8").replace('segment_column = "grade"', 'segment_column = "segment"')
+    rules.write_text(text.replace('["E", "F", "G", "H"]', '["tier1"]'), encoding="utf-8")
+    request = replace(reviewed.request, strategy=folder, out=tmp_path / "out", formats=("parquet",))
+    summary = review(request, progress=Silent())
+    decisions = pyarrow.parquet.read_table(tmp_path / "out" / "decisions.parquet")
+    unpriced = ~np.asarray(decisions.column("price_ppm").is_valid().to_pylist())
+    assert unpriced.any()
+    assert not (_column(decisions, "action_new").astype(str)[unpriced] == "increase").any()
+    assert set(_column(decisions, "reason_1")[unpriced]) == {"PRICE_ABOVE_LEGAL_CAP"}
+    told = {reason["code"]: reason for reason in summary["reasons"] if reason["kind"] == "eligibility"}
+    assert list(told) == ["PRICE_ABOVE_LEGAL_CAP"]
+    assert told["PRICE_ABOVE_LEGAL_CAP"]["lines"] == unpriced.sum()
+    share = next(cap for cap in summary["scenarios"][2]["caps"] if cap["name"] == "weak_grades_share")
+    assert 0 < share["used"] <= share["bound"] < 1_000_000
+
+
+def test_lines_whose_latest_balance_nobody_told_are_counted_in_the_report(reviewed: Any, tmp_path: Path) -> None:
+    table = pyarrow.parquet.read_table(reviewed.request.data)
+    balance = table.column("balance_minor_m0").to_pylist()
+    gone = table.set_column(
+        table.column_names.index("balance_minor_m0"), "balance_minor_m0", pa.array([None, *balance[1:]], pa.int64())
+    )
+    pyarrow.parquet.write_table(gone, tmp_path / "gone.parquet")
+    summary = review(replace(reviewed.request, data=tmp_path / "gone.parquet", out=tmp_path / "out"), progress=Silent())
+    before, after = (
+        [text["en"] for text in each["statements"] if "no latest statement balance" in text["en"]]
+        for each in (reviewed.summary, summary)
+    )
+    assert int(after[0].split()[0]) == (int(before[0].split()[0]) if before else 0) + 1
