@@ -215,7 +215,7 @@ def init_strategy(folder: Path) -> None:
 
 @strategy_app.command(name="check")
 def check_strategy(folder: Path, *, as_of: date | None = None) -> None:
-    """Say everything that is wrong with a strategy folder.
+    """Say everything that is wrong with a strategy folder, and what its tables were proven to cover.
 
     Parameters
     ----------
@@ -224,10 +224,13 @@ def check_strategy(folder: Path, *, as_of: date | None = None) -> None:
     as_of
         The day whose law holds; without it today.
     """
-    from tallystick.operations.strategies import read_strategy_folder
+    from tallystick.operations.strategies import coverage_of, read_strategy_folder
 
     strategy = read_strategy_folder(folder, on=as_of or business_date())
-    terminal().print(f"✓ {strategy.name} {strategy.sha256[:24]}")
+    screen, language = terminal(), settings().language
+    for told in coverage_of(strategy):
+        screen.print(told[language], markup=False)
+    screen.print(f"✓ {strategy.name} {strategy.sha256[:24]}")
 
 
 def _show(summary: Summary, *, out: Path) -> None:

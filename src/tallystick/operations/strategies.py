@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tallystick.features.catalog import load_catalog
 from tallystick.operations.outputs import prepare_folder, write_files
+from tallystick.reports.summary import Bilingual
 from tallystick.strategy.columns import ColumnType
 from tallystick.strategy.economics import StrategyFaults
 from tallystick.strategy.policy import STRATEGY_FILES, Strategy, read_strategy, standard_strategy_files
@@ -43,3 +44,37 @@ def copy_standard_strategy(folder: Path) -> tuple[str, ...]:
     texts = standard_strategy_files()
     write_files(((name, text.encode()) for name, text in texts.items()), folder)
     return tuple(texts)
+
+
+def coverage_of(strategy: Strategy) -> tuple[Bilingual, ...]:
+    """What was proven of the strategy's tables: rows, cases that only the last row takes, and where missing slips by."""
+    told: list[Bilingual] = []
+    for table in (strategy.grades, strategy.eligibility):
+        coverage, rows = table.coverage, table.rows
+        unproven = [rows[each.row].id for each in coverage.rows if each.reach == "unproven"]
+        proof_zh, proof_en = ("每一行均证明可达", "every row is proven to be reached")
+        if unproven:
+            proof_zh, proof_en = (
+                f"未能证明可达：{'、'.join(unproven)}",
+                f"not proven to be reached: {', '.join(unproven)}",
+            )
+        told.append(
+            {
+                "zh": f"{table.name}：{len(rows)} 行，{proof_zh}",
+                "en": f"{table.name}: {len(rows)} rows, {proof_en}",
+            }
+        )
+        more = "" if coverage.uncovered_is_complete else " …"
+        told += [
+            {"zh": f"  仅由末行 {rows[-1].id} 处理：{case}", "en": f"  only the last row, {rows[-1].id}, takes: {case}"}
+            for case in coverage.uncovered
+        ]
+        told += [{"zh": more, "en": more}] if more else []
+        told += [
+            {
+                "zh": f"  {column} 缺失时绕过 {rows[row].id} 行，落到末行",
+                "en": f"  with {column} missing, row {rows[row].id} is passed by and the last row decides",
+            }
+            for column, row in coverage.falls_through
+        ]
+    return tuple(told)

@@ -61,6 +61,10 @@ def test_a_strategy_is_copied_and_checked(tmp_path: Path) -> None:
     assert _run("strategy", "init", str(tmp_path / "policy")).returncode == 0
     checked = _run("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
     assert checked.returncode == 0, checked.stderr
+    assert "grades: 8 rows, every row is proven to be reached" in checked.stdout
+    assert "with months_on_book missing, row too_young is passed by and the last row decides" in " ".join(
+        checked.stdout.split()
+    )
     grades = tmp_path / "policy" / "grades.csv"
     grades.write_text(grades.read_text(encoding="utf-8").replace("pd_ppm < 20000", "pd_pm < 20000"), encoding="utf-8")
     broken = _run("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
