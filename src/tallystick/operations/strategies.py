@@ -47,7 +47,7 @@ def copy_standard_strategy(folder: Path) -> tuple[str, ...]:
 
 
 def coverage_of(strategy: Strategy) -> tuple[Bilingual, ...]:
-    """What was proven of the strategy's tables: rows, cases that only the last row takes, and where missing slips by."""
+    """What was proven of a strategy's tables: their rows, what only the last takes, where a missing value slips by."""
     told: list[Bilingual] = []
     for table in (strategy.grades, strategy.eligibility):
         coverage, rows = table.coverage, table.rows
