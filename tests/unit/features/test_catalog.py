@@ -147,3 +147,44 @@ def test_every_feature_has_a_direction_a_kind_and_a_known_aggregate() -> None:
         assert feature.kind in ("numeric", "category")
         assert feature.aggregate in AGGREGATE_KINDS
         assert feature.direction == "none" or feature.kind == "numeric", feature.name
+
+
+def test_a_bad_catalog_is_refused_with_all_of_its_faults() -> None:
+    text = """
+[[aggregate]]
+name = "total"
+sql = "SUM(m.balanse_minor)"
+[[feature]]
+name = "x"
+zh = "甲"
+en = ""
+kind = "numerical"
+aggregate = "sum"
+direction = "up"
+reason = "NOWHERE"
+requires = ["balance"]
+sql = "a.totl / l.credit_limit_minor"
+[[feature]]
+name = "x"
+zh = "甲"
+en = "x"
+kind = "numeric"
+aggregate = "sum"
+direction = "none"
+reason = "NOWHERE"
+sql = "((a.total"
+"""
+    with pytest.raises(CatalogFaults) as caught:
+        read_catalog(text)
+    told = "\n".join(caught.value.faults)
+    for part in (
+        "m.balanse_minor is no column",
+        "feature x: en: missing",
+        "kind: must be one of numeric, category, not 'numerical'",
+        "a.totl is no column",
+        "reason: NOWHERE has no texts",
+        "requires: 'balance' is no source field",
+        "feature x: given twice",
+        "not an SQL expression",
+    ):
+        assert part in told
