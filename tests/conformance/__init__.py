@@ -1,0 +1,1 @@
+"""Commands that read worked examples of others and say where Tallystick differs."""

@@ -1,0 +1,192 @@
+"""Annual rates against worked examples with published answers: `python -m tests.conformance.apr FILE --json`."""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+from tallystick.terms.annual_rates import (
+    DatedFlow,
+    IrrRates,
+    cn_irr_rates,
+    effective_rate,
+    eu_effective_rate,
+    irr_rates,
+    published_percent,
+    us_nominal_rate,
+)
+from tallystick.terms.rate_equation import NoAnnualRate, PlacedFlow, period_rate
+from tallystick.terms.unit_periods import Interval, Span, UnitPeriod, series_days, unit_spans
+
+Example = Mapping[str, Any]
+_UNIT_PERIOD: Final = re.compile(r"(?P<count>\d+)?\s*(?P<interval>day|week|semi-?month|half-?month|month|quarter|year)")
+_INTERVALS: Final = {
+    "day": (Interval.DAY, 1),
+    "week": (Interval.WEEK, 1),
+    "semimonth": (Interval.SEMIMONTH, 1),
+    "halfmonth": (Interval.SEMIMONTH, 1),
+    "month": (Interval.MONTH, 1),
+    "quarter": (Interval.MONTH, 3),
+    "year": (Interval.MONTH, 12),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print what passed and what differs; 0 where nothing differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path, help="examples in the form of apr_examples.json")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    chosen = parser.parse_args(arguments)
+    outcome = judge(json.loads(chosen.file.read_text(encoding="utf-8"))["examples"])
+    sys.stdout.write(json.dumps(outcome, ensure_ascii=False) + "\n" if chosen.json else _as_text(outcome))
+    return 1 if outcome["failed"] else 0
+
+
+def judge(examples: Sequence[Example]) -> dict[str, Any]:
+    """Count the examples that match at every printed digit, and tell the first difference of each that does not."""
+    differences = [found for example in examples if (found := difference(example)) is not None]
+    return {"passed": len(examples) - len(differences), "failed": len(differences), "differences": differences}
+
+
+def difference(example: Example) -> dict[str, str] | None:
+    """The first published figure that ours differs from, or why we have none; `None` where all agree."""
+    try:
+        ours = _our_rates(example)
+    except (NoAnnualRate, KeyError, ValueError) as fault:
+        return {"id": str(example.get("id")), "key": "answer_percent", "problem": f"{type(fault).__name__}: {fault}"}
+    for key, rate in ours.items():
+        if key not in example:
+            continue
+        expected = Decimal(str(example[key]))
+        percent = published_percent(rate, decimals=_decimals(example, key=key))
+        if percent != expected:
+            return {"id": example["id"], "key": key, "expected": str(expected), "ours": str(percent)}
+    return None
+
+
+def _decimals(example: Example, *, key: str) -> int:
+    """Digits after the point: as the example says for its answer, else as its figure is written."""
+    if key == "answer_percent" and "answer_decimals" in example:
+        return int(example["answer_decimals"])
+    return len(str(example[key]).partition(".")[2])
+
+
+def _our_rates(example: Example) -> dict[str, Decimal]:
+    regime = example["regime"]
+    if regime.startswith("US_"):
+        return {"answer_percent": _us_rate(example)}
+    if regime.startswith(("EU_", "UK_")):
+        return {"answer_percent": _eu_rate(example)}
+    if regime.startswith("CN_"):
+        rates = _cn_rates(example)
+        first = rates.effective if "EFFECTIVE" in regime else rates.simple
+        return {"answer_percent": first, "simple_percent": rates.simple, "effective_percent": rates.effective}
+    raise ValueError(f"regime: {regime!r} is not known; known begin with US_, EU_, UK_ or CN_")
+
+
+def _us_rate(example: Example) -> Decimal:
+    flows = _dated_flows(example)
+    if "unit_period" not in example:
+        return us_nominal_rate(flows)
+    unit_period = stated_unit_period(example)
+    if "first_payment_full_unit_periods" not in example:
+        return us_nominal_rate(flows, unit_period=unit_period)
+    rate = period_rate(_placed_after_first(example, flows=flows, unit_period=unit_period))
+    return rate * Decimal(str(example["unit_periods_per_year"]))
+
+
+def _placed_after_first(example: Example, *, flows: Sequence[DatedFlow], unit_period: UnitPeriod) -> list[PlacedFlow]:
+    """Flows placed as the example itself counts its first period; later ones by their distance from the first."""
+    start_on = flows[0].on
+    payments = [flow for flow in flows if flow.paid_minor >= 0]
+    days = series_days(start_on=start_on, dates=[flow.on for flow in payments])
+    spans = unit_spans(start_on=start_on, days=days, unit_period=unit_period)
+    stated = Span(
+        periods=int(example["first_payment_full_unit_periods"]),
+        odd_period=Fraction(str(example["first_payment_fraction"])),
+    )
+    placed = [
+        PlacedFlow(
+            periods=Fraction(span.periods + stated.periods - spans[0].periods),
+            odd_period=stated.odd_period if span.odd_period == spans[0].odd_period else span.odd_period,
+            paid_minor=flow.paid_minor,
+        )
+        for flow, span in zip(payments, spans, strict=True)
+    ]
+    advances = [flow for flow in flows if flow.paid_minor < 0]
+    days = series_days(start_on=start_on, dates=[flow.on for flow in advances])
+    return placed + [
+        PlacedFlow(periods=Fraction(span.periods), odd_period=span.odd_period, paid_minor=flow.paid_minor)
+        for flow, span in zip(advances, unit_spans(start_on=start_on, days=days, unit_period=unit_period), strict=True)
+    ]
+
+
+def stated_unit_period(example: Example) -> UnitPeriod:
+    """`2 weeks`, `1 month`, `semimonth`, `255 days`."""
+    found = _UNIT_PERIOD.search(str(example["unit_period"]).lower())
+    if found is None:
+        raise ValueError(f"unit_period: {example['unit_period']!r} is not known; write as `2 weeks` or `1 month`")
+    interval, multiple = _INTERVALS[found["interval"].replace("-", "")]
+    return UnitPeriod(interval=interval, count=multiple * int(found["count"] or 1))
+
+
+def _eu_rate(example: Example) -> Decimal:
+    if "payments" in example or "date" in example["flows"][0]:
+        return eu_effective_rate(_dated_flows(example))
+    amounts = _whole([flow["amount"] for flow in example["flows"]])
+    return effective_rate(
+        [
+            PlacedFlow(periods=Fraction(str(flow["t_years"])), paid_minor=amount)
+            for flow, amount in zip(example["flows"], amounts, strict=True)
+        ]
+    )
+
+
+def _cn_rates(example: Example) -> IrrRates:
+    if "period_flows" not in example:
+        return cn_irr_rates(_dated_flows(example))
+    flows = example["period_flows"]
+    placed = [
+        PlacedFlow(periods=Fraction(str(flow["k"])), paid_minor=amount)
+        for flow, amount in zip(flows, _whole([flow["amount"] for flow in flows]), strict=True)
+    ]
+    return irr_rates(placed, periods_per_year=int(example["periods_per_year"]))
+
+
+def _dated_flows(example: Example) -> list[DatedFlow]:
+    """Flows by date: one list with signs, or advances (one, or a list) and payments, both told as positive."""
+    if "flows" in example:
+        signed = [(flow["date"], flow["amount"]) for flow in example["flows"]]
+    else:
+        advances = example.get("advances") or [{"date": example["advance_date"], "amount": example["amount_advanced"]}]
+        signed = [(flow["date"], -Decimal(str(flow["amount"]))) for flow in advances]
+        signed += [(flow["date"], flow["amount"]) for flow in example["payments"]]
+    amounts = _whole([amount for _, amount in signed])
+    flows = [
+        DatedFlow(on=date.fromisoformat(day), paid_minor=amount)
+        for (day, _), amount in zip(signed, amounts, strict=True)
+    ]
+    return sorted(flows, key=lambda flow: (flow.on, flow.paid_minor))
+
+
+def _whole(amounts: Sequence[str | float | Decimal]) -> list[int]:
+    """Amounts as whole numbers of one small unit, whatever digits the example writes."""
+    decimals = [Decimal(str(amount)) for amount in amounts]
+    digits = max(max(0, -int(amount.as_tuple().exponent)) for amount in decimals)
+    return [int(amount.scaleb(digits)) for amount in decimals]
+
+
+def _as_text(outcome: Mapping[str, Any]) -> str:
+    lines = [f"{outcome['passed']} passed, {outcome['failed']} failed"]
+    lines += [json.dumps(found, ensure_ascii=False) for found in outcome["differences"]]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

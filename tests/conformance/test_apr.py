@@ -1,0 +1,93 @@
+"""Every published annual rate is met at its printed digits, and a wrong one is told."""
+
+import json
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conformance.apr import difference, judge, main, stated_unit_period
+
+from tallystick.terms.unit_periods import series_days, unit_period_of, unit_spans
+
+EXAMPLES = Path(__file__).parents[3] / "shared" / "data" / "apr_examples.json"
+needs_examples = pytest.mark.skipif(not EXAMPLES.exists(), reason=f"{EXAMPLES} is not here")
+
+SINGLE = {
+    "id": "one-payment",
+    "regime": "US_REGZ_APPENDIX_J_ACTUARIAL",
+    "amount_advanced": "1000",
+    "advance_date": "1978-01-03",
+    "payments": [{"date": "1978-09-15", "amount": "1080"}],
+    "answer_percent": "11.45",
+    "answer_decimals": 2,
+}
+
+
+def _examples() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(EXAMPLES.read_text(encoding="utf-8"))["examples"]
+    return found
+
+
+@needs_examples
+def test_every_published_answer_is_met_at_its_printed_digits() -> None:
+    assert judge(_examples()) == {"passed": 11, "failed": 0, "differences": []}
+
+
+@needs_examples
+def test_the_unit_periods_that_the_examples_state_are_those_that_the_dates_give() -> None:
+    for example in _examples():
+        if "unit_period" not in example:
+            continue
+        start_on = date.fromisoformat(example["advance_date"])
+        dates = [date.fromisoformat(flow["date"]) for flow in example["payments"]]
+        days = series_days(start_on=start_on, dates=dates)
+        unit_period = unit_period_of(start_on=start_on, days=days)
+        first = unit_spans(start_on=start_on, days=days, unit_period=unit_period)[0]
+        assert unit_period == stated_unit_period(example)
+        assert first.periods == example["first_payment_full_unit_periods"]
+        assert first.odd_period == Fraction(example["first_payment_fraction"])
+
+
+def test_a_wrong_answer_is_told_with_both_figures() -> None:
+    assert difference(SINGLE) is None
+    assert difference({**SINGLE, "answer_percent": "11.46"}) == {
+        "id": "one-payment",
+        "key": "answer_percent",
+        "expected": "11.46",
+        "ours": "11.45",
+    }
+
+
+def test_an_example_that_cannot_be_read_is_a_difference_and_not_a_crash() -> None:
+    found = difference({**SINGLE, "payments": [{"date": "1978-09-15", "amount": "-1080"}]})
+    assert found is not None
+    assert "one sign" in found["problem"]
+    unknown = difference({**SINGLE, "regime": "MOON"})
+    assert unknown is not None
+    assert "MOON" in unknown["problem"]
+
+
+def test_dates_in_place_of_years_and_several_draws_are_read() -> None:
+    two_draws = {
+        "id": "two-draws",
+        "regime": "EU_APRC_EFFECTIVE",
+        "flows": [
+            {"date": "2026-01-01", "amount": "-100"},
+            {"date": "2026-07-01", "amount": "-100"},
+            {"date": "2027-01-01", "amount": "215"},
+        ],
+        "answer_percent": "10.1",
+    }
+    assert difference(two_draws) is None
+
+
+def test_the_command_prints_one_object_and_fails_where_something_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "examples.json"
+    file.write_text(json.dumps({"examples": [SINGLE, {**SINGLE, "answer_percent": "1"}]}), encoding="utf-8")
+    assert main([str(file), "--json"]) == 1
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["passed"], printed["failed"], printed["differences"][0]["ours"]) == (1, 1, "11.45")
