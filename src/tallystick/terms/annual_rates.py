@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Final
 
 import msgspec
 
-from tallystick.terms.rate_equation import NoAnnualRate, PlacedFlow, RateFault, period_rate
+from tallystick.terms.rate_equation import NoAnnualRate, PlacedFlow, RateFault, exact_decimals, period_rate
 from tallystick.terms.unit_periods import SeriesDay, UnitPeriod, series_days, unit_period_of, unit_spans, year_fractions
 
 _MONTHS_A_YEAR: Final = 12
+_DECIMALS: Final = 15
 
 
 class DatedFlow(msgspec.Struct, frozen=True):
@@ -121,9 +122,8 @@ def irr_rates(flows: Sequence[PlacedFlow], *, periods_per_year: int) -> IrrRates
     (Decimal('13.0342'), Decimal('13.8418'))
     """
     rate = period_rate(flows)
-    with localcontext() as context:
-        context.prec = 40
-        effective = round((1 + rate) ** periods_per_year - 1, 15)
+    with exact_decimals():
+        effective = round((1 + rate) ** periods_per_year - 1, _DECIMALS)
     return IrrRates(simple=_per_year(rate, periods_per_year=Fraction(periods_per_year)), effective=effective)
 
 
@@ -133,11 +133,13 @@ def published_percent(rate: Decimal, *, decimals: int) -> Decimal:
     >>> published_percent(Decimal("0.09685"), decimals=2), published_percent(Decimal("0.125"), decimals=0)
     (Decimal('9.69'), Decimal('13'))
     """
-    return (rate * 100).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    with exact_decimals():
+        return (rate * 100).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
 
 
 def _per_year(rate: Decimal, *, periods_per_year: Fraction) -> Decimal:
-    return round(rate * periods_per_year.numerator / periods_per_year.denominator, 15)
+    with exact_decimals():
+        return round(rate * periods_per_year.numerator / periods_per_year.denominator, _DECIMALS)
 
 
 def _placed_in_years(flows: Sequence[DatedFlow]) -> list[PlacedFlow]:

@@ -1,6 +1,7 @@
 """The equation behind every annual rate: what was received and what is paid are worth the same today."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
@@ -10,10 +11,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-_DIGITS: Final = 40
-# Rates per period at which the worth is looked at for a change of sign, walking outward from zero: from a
-# hundred-thousandth to ten million (a dollar advanced for a day), and down to the loss of nearly everything.
-_STEPS_UP: Final = np.concatenate(([0.0], np.geomspace(1e-5, 1e7, 400)))
+# Digits to calculate with; a rate may have thirty before the point and is kept to eighteen after it.
+_CALCULATED_DIGITS: Final = 60
+_KEPT_DECIMALS: Final = 18
+# Rates per period at which the worth is looked at for a change of sign, walking outward from zero: up to what a cent
+# that turns into a fortune within a day comes to in a year, and down to the loss of nearly everything.
+_STEPS_UP: Final = np.concatenate(([0.0], np.geomspace(1e-5, 1e30, 1000)))
 _STEPS_DOWN: Final = np.concatenate(([0.0], -np.geomspace(1e-5, 0.999, 200)))
 
 
@@ -43,7 +46,7 @@ _WAYS_OUT: Final = {
     ),
     RateFault.ONE_DAY: "flows: all are on the day of the first advance; a rate needs time to pass",
     RateFault.NO_ROOT: (
-        "flows: no rate per period between -99.9 % and 1,000,000,000 % makes received and paid worth the same; "
+        "flows: no rate per period above -99.9 % makes what is received and what is paid worth the same; "
         "check the amounts and their signs"
     ),
 }
@@ -61,8 +64,16 @@ class PlacedFlow(msgspec.Struct, frozen=True):
     odd_period: Fraction = Fraction(0)
 
 
+@contextmanager
+def exact_decimals() -> Iterator[None]:
+    """Decimal arithmetic with digits enough for any rate."""
+    with localcontext() as context:
+        context.prec = _CALCULATED_DIGITS
+        yield
+
+
 def period_rate(flows: Iterable[PlacedFlow]) -> Decimal:
-    """The rate per period, 1 = 100 %, at which all flows are worth nothing together; exact to 15 digits.
+    """The rate per period, 1 = 100 %, at which all flows are worth nothing together; to eighteen decimals.
 
     Several rates can solve flows that change sign more than once: the least one of zero or above counts, and only
     where there is none the negative one nearest to zero. Raises `NoAnnualRate`.
@@ -137,13 +148,12 @@ def _slope(worth: Callable[[float], float], rate: float) -> float:
 
 def _sharpened(flows: Sequence[PlacedFlow], *, rate: float, slope: float) -> Decimal:
     """The root beyond what doubles hold, so that a digit is published by exact rounding and not by chance."""
-    with localcontext() as context:
-        context.prec = _DIGITS
+    with exact_decimals():
         exact = Decimal(rate)
         if slope:
             for _ in range(3):
                 exact -= _worth_exactly(flows, rate=exact) / Decimal(slope)
-        return round(exact, 18)
+        return round(exact, _KEPT_DECIMALS)
 
 
 def _worth_exactly(flows: Sequence[PlacedFlow], *, rate: Decimal) -> Decimal:
