@@ -1,4 +1,4 @@
-"""Legal caps as dated data: which limit on price and on credit per person is in force on a day."""
+"""Legal caps as dated data: which limit on price, person, tenor and late payment is in force on a day."""
 
 import tomllib
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class LegalCap:
-    """One rule of law. `bound` is ppm a year for a price cap, minor units for a cap per person."""
+    """One rule of law. `bound` is in the unit that the rule's family names.
+
+    Price and late rate: ppm a year. Person and late fee: minor units. Tenor: months. Penalty multiple: ppm.
+    """
 
     id: str
     jurisdiction: str
@@ -50,15 +53,46 @@ def person_cap(*, jurisdiction: str, on: date) -> LegalCap:
     return _strictest(_person_caps(), jurisdiction=jurisdiction, on=on, what="cap per person")
 
 
+def bullet_tenor_cap(*, jurisdiction: str, on: date) -> LegalCap | None:
+    """The most months of a credit whose principal is repaid at its end; `None` where no law says so.
+
+    >>> cap = bullet_tenor_cap(jurisdiction="CN", on=date(2026, 11, 23))
+    >>> cap.bound if cap else None
+    12
+    """
+    return _strictest_known(_optional_caps("tenor_cap", bound_key="cap_months"), jurisdiction=jurisdiction, on=on)
+
+
+def late_rate_cap(*, jurisdiction: str, on: date) -> LegalCap | None:
+    """The cap on all that late payment costs, in ppm a year of what is overdue; `None` where no law says so."""
+    return _strictest_known(_optional_caps("late_rate_cap", bound_key="cap_ppm"), jurisdiction=jurisdiction, on=on)
+
+
+def penalty_multiple_cap(*, jurisdiction: str, on: date) -> LegalCap | None:
+    """The most that the rate on overdue principal may be, in ppm of the contract's own; `None` where no law says so."""
+    caps = _optional_caps("penalty_multiple_cap", bound_key="cap_ppm")
+    return _strictest_known(caps, jurisdiction=jurisdiction, on=on)
+
+
+def late_fee_cap(*, jurisdiction: str, on: date) -> LegalCap | None:
+    """The most that a fee for late payment may be, in minor units; `None` where no law says so."""
+    return _strictest_known(_optional_caps("late_fee_cap", bound_key="cap_minor"), jurisdiction=jurisdiction, on=on)
+
+
 def _strictest(caps: tuple[LegalCap, ...], *, jurisdiction: str, on: date, what: str) -> LegalCap:
-    in_force = [cap for cap in caps if cap.jurisdiction == jurisdiction and cap.is_in_force(on)]
-    if not in_force:
+    found = _strictest_known(caps, jurisdiction=jurisdiction, on=on)
+    if found is None:
         starts = ", ".join(f"{cap.id} from {cap.in_force_from}" for cap in caps) or "none"
         raise NoLegalCap(
             f"no {what} is known for jurisdiction {jurisdiction!r} on {on}; known: {starts}. "
             "Choose another date or add the rule to terms/legal_caps.toml with its source."
         )
-    return min(in_force, key=lambda cap: (cap.bound, cap.id))
+    return found
+
+
+def _strictest_known(caps: tuple[LegalCap, ...], *, jurisdiction: str, on: date) -> LegalCap | None:
+    in_force = [cap for cap in caps if cap.jurisdiction == jurisdiction and cap.is_in_force(on)]
+    return min(in_force, key=lambda cap: (cap.bound, cap.id), default=None)
 
 
 @cache
@@ -74,6 +108,11 @@ def _price_caps() -> tuple[LegalCap, ...]:
 @cache
 def _person_caps() -> tuple[LegalCap, ...]:
     return tuple(_legal_cap(rule, bound_key="cap_minor") for rule in _rules()["person_cap"])
+
+
+@cache
+def _optional_caps(family: str, *, bound_key: str) -> tuple[LegalCap, ...]:
+    return tuple(_legal_cap(rule, bound_key=bound_key) for rule in _rules()[family])
 
 
 def _legal_cap(rule: dict[str, Any], *, bound_key: str) -> LegalCap:
