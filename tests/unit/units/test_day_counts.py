@@ -31,8 +31,10 @@ def test_a_leap_february_by_each_day_count(day_count: DayCount, share: Fraction)
     ],
 )
 def test_new_year_is_split_where_the_rule_says(year_split: YearSplit, share: Fraction) -> None:
-    stretch = {"start_on": date(2023, 12, 12), "end_on": date(2024, 1, 12)}
-    assert year_share(**stretch, day_count=DayCount.ACTUAL_ACTUAL, year_split=year_split) == share
+    found = year_share(
+        start_on=date(2023, 12, 12), end_on=date(2024, 1, 12), day_count=DayCount.ACTUAL_ACTUAL, year_split=year_split
+    )
+    assert found == share
 
 
 @pytest.mark.parametrize("year_split", list(YearSplit))
