@@ -1,0 +1,40 @@
+"""The terms in force, frozen into a contract: what was agreed stays agreed, whatever the product becomes later."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from msgspec import Struct
+
+from tallystick.terms.canonical import content_hash
+from tallystick.terms.product import Product
+
+
+class ContractTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One version of a product as it was agreed. `terms_hash` names the terms, the same for all who agreed to them."""
+
+    terms_hash: str
+    frozen_on: date
+    product: Product
+
+
+class NotSold(LookupError):
+    """No version of that product is sold on that day."""
+
+
+def freeze(product: Product, *, on: date) -> ContractTerms:
+    """Freeze a product into a contract that is agreed on a day. Raises `NotSold` before the product is sold."""
+    if on < product.sold_from:
+        raise NotSold(
+            f"sold_from: {product.id} version {product.version} is sold from {product.sold_from}, not on {on}"
+        )
+    return ContractTerms(terms_hash=content_hash(product), frozen_on=on, product=product)
+
+
+def product_in_force(versions: Iterable[Product], *, product_id: str, on: date) -> Product:
+    """The version of a product that is sold on a day: the latest whose `sold_from` has come. Raises `NotSold`."""
+    named = [product for product in versions if product.id == product_id]
+    sold = [product for product in named if product.sold_from <= on]
+    if not sold:
+        starts = ", ".join(f"version {product.version} from {product.sold_from}" for product in named) or "none"
+        raise NotSold(f"product_id: {product_id!r} is not sold on {on}; known: {starts}. Choose another day or product")
+    return max(sold, key=lambda product: (product.sold_from, product.version))
