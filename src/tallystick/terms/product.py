@@ -6,6 +6,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from tallystick.terms.plan_terms import (
+    Amortization,
+    InterestPeriod,
+    OverdueInterest,
+    Recalculation,
+    Rounding,
+    UnearnedCharges,
+)
 from tallystick.units.day_counts import DayCount, LeapRule
 from tallystick.units.periods import HolidayRule, MonthEndRule
 from tallystick.units.rates import PPM
@@ -45,13 +53,25 @@ class Lender(Section, frozen=True, kw_only=True):
 
 
 class CalendarRules(Section, frozen=True, kw_only=True):
-    """How days and dates count. `holidays` names the calendar whose days off move a due date; the edge supplies it."""
+    """What due dates become at month ends and on days off.
 
-    day_count: DayCount
-    leap_rule: LeapRule
+    `holidays` names the calendar whose days off move a due date; the edge supplies its dates.
+    """
+
     month_end_rule: MonthEndRule
     holiday_rule: HolidayRule
     holidays: Code | None = None
+
+
+class InterestRules(Section, frozen=True, kw_only=True):
+    """How interest on a declining balance is counted and rounded; see `terms.plan_terms` for each word."""
+
+    day_count: DayCount
+    leap_rule: LeapRule
+    period: InterestPeriod
+    rounding: Rounding
+    recalculation: Recalculation
+    overdue: OverdueInterest
 
 
 class LimitTerms(Section, frozen=True, kw_only=True):
@@ -140,14 +160,6 @@ class DueDates(Section, frozen=True, kw_only=True):
     least_days: Days = 0
 
 
-class Repayment(StrEnum):
-    """How the principal of a plan comes back: 等额本息, 等额本金, or 先息后本."""
-
-    EQUAL_INSTALLMENTS = "equal_installments"
-    EQUAL_PRINCIPAL = "equal_principal"
-    PRINCIPAL_AT_END = "principal_at_end"
-
-
 class InstallmentPrice(Section, frozen=True, kw_only=True):
     """What a plan of so many monthly installments costs: exactly one of the three prices; 0 means free.
 
@@ -158,7 +170,7 @@ class InstallmentPrice(Section, frozen=True, kw_only=True):
     """
 
     code: Code
-    repayment: Repayment
+    amortization: Amortization
     least_installments: InstallmentCount
     most_installments: InstallmentCount
     fee_per_period_ppm: SharePpm | None = None
@@ -177,18 +189,11 @@ class InstallmentOffer(Section, frozen=True, kw_only=True):
     down_payment_ppm: SharePpm = 0
 
 
-class UnearnedFees(StrEnum):
-    """What early settlement does to the fees of installments that are not due yet."""
-
-    WAIVED = "waived"
-    CHARGED = "charged"
-
-
 class EarlySettlement(Section, frozen=True, kw_only=True):
-    """What paying a plan off early costs: a share of the principal settled, and what becomes of unearned fees."""
+    """What paying a plan off early costs: a share of the principal settled, and what becomes of unearned charges."""
 
     fee_ppm: SharePpm
-    unearned_fees: UnearnedFees
+    unearned_charges: UnearnedCharges
 
 
 class LateFee(Section, frozen=True, kw_only=True):
@@ -364,6 +369,7 @@ class Product(Section, frozen=True, kw_only=True):
     sold_from: date
     lender: Lender
     calendar: CalendarRules
+    interest: InterestRules
     limit: LimitTerms
     purpose: PurposeTerms
     early_settlement: EarlySettlement
