@@ -10,11 +10,13 @@ class DayCount(StrEnum):
     """How days become a share of a year: how the days of a month are counted, over how many days of a year.
 
     Source: ISDA 2006 Definitions 4.16: 30/360 is 30E/360 (g), actual/360 (e), actual/365 fixed (d),
-    actual/actual (b). `thirty_365` and `actual_364` (52 weeks) are met in contracts of shops and credit unions.
+    actual/actual (b). The others are met in contracts of shops and credit unions; 364 days are 52 weeks.
     """
 
     THIRTY_360 = "thirty_360"
+    THIRTY_364 = "thirty_364"
     THIRTY_365 = "thirty_365"
+    THIRTY_ACTUAL = "thirty_actual"
     ACTUAL_360 = "actual_360"
     ACTUAL_364 = "actual_364"
     ACTUAL_365 = "actual_365"
@@ -55,7 +57,9 @@ def year_share(
     >>> for day_count in DayCount:
     ...     print(day_count, year_share(**half_year, day_count=day_count))
     thirty_360 1/2
+    thirty_364 45/91
     thirty_365 36/73
+    thirty_actual 30/61
     actual_360 91/180
     actual_364 1/2
     actual_365 182/365
@@ -65,28 +69,38 @@ def year_share(
         raise ValueError(f"end_on: {end_on} lies before start_on {start_on}; give the earlier day first")
     if day_count is DayCount.ACTUAL_ACTUAL:
         return _actual_actual(start_on=start_on, end_on=end_on, leap_rule=leap_rule, year_split=year_split)
-    if day_count in {DayCount.THIRTY_360, DayCount.THIRTY_365}:
+    if has_thirty_day_months(day_count):
         days = thirty_day_months(start_on=start_on, end_on=end_on)
     else:
         days = (end_on - start_on).days
-    return Fraction(days, year_days(day_count))
+    return Fraction(days, year_days(day_count, year=start_on.year))
 
 
-def year_days(day_count: DayCount) -> int:
-    """The fixed number of days of a year; raises `ValueError` for actual/actual, which has none.
+def year_days(day_count: DayCount, *, year: int) -> int:
+    """The days that a calendar year counts.
 
-    >>> year_days(DayCount.ACTUAL_360)
-    360
+    >>> year_days(DayCount.ACTUAL_360, year=2024), year_days(DayCount.ACTUAL_ACTUAL, year=2024)
+    (360, 366)
     """
     match day_count:
         case DayCount.THIRTY_360 | DayCount.ACTUAL_360:
             return 360
-        case DayCount.ACTUAL_364:
+        case DayCount.THIRTY_364 | DayCount.ACTUAL_364:
             return 364
         case DayCount.THIRTY_365 | DayCount.ACTUAL_365:
             return 365
-        case DayCount.ACTUAL_ACTUAL:
-            raise ValueError("day_count: actual_actual has no fixed year; ask year_share for a stretch of days")
+        case DayCount.THIRTY_ACTUAL | DayCount.ACTUAL_ACTUAL:
+            return 366 if is_leap(year) else 365
+
+
+def has_actual_years(day_count: DayCount) -> bool:
+    """Whether a year counts the days that it has."""
+    return day_count in {DayCount.THIRTY_ACTUAL, DayCount.ACTUAL_ACTUAL}
+
+
+def has_thirty_day_months(day_count: DayCount) -> bool:
+    """Whether a month counts 30 days."""
+    return day_count in {DayCount.THIRTY_360, DayCount.THIRTY_364, DayCount.THIRTY_365, DayCount.THIRTY_ACTUAL}
 
 
 def thirty_day_months(*, start_on: date, end_on: date) -> int:

@@ -12,7 +12,9 @@ from tallystick.units.day_counts import DayCount, LeapRule, YearSplit, holds_feb
     ("day_count", "share"),
     [
         (DayCount.THIRTY_360, Fraction(30, 360)),
+        (DayCount.THIRTY_364, Fraction(30, 364)),
         (DayCount.THIRTY_365, Fraction(30, 365)),
+        (DayCount.THIRTY_ACTUAL, Fraction(30, 366)),
         (DayCount.ACTUAL_360, Fraction(29, 360)),
         (DayCount.ACTUAL_364, Fraction(29, 364)),
         (DayCount.ACTUAL_365, Fraction(29, 365)),
@@ -72,9 +74,9 @@ def test_a_stretch_that_runs_backwards_is_refused_by_name() -> None:
         year_share(start_on=date(2024, 1, 2), end_on=date(2024, 1, 1), day_count=DayCount.ACTUAL_360)
 
 
-def test_actual_actual_has_no_fixed_year() -> None:
-    with pytest.raises(ValueError, match="actual_actual has no fixed year"):
-        year_days(DayCount.ACTUAL_ACTUAL)
+@pytest.mark.parametrize(("year", "days"), [(2023, 365), (2024, 366), (2100, 365)])
+def test_a_year_of_actual_days_is_as_long_as_it_is(year: int, days: int) -> None:
+    assert year_days(DayCount.ACTUAL_ACTUAL, year=year) == year_days(DayCount.THIRTY_ACTUAL, year=year) == days
 
 
 def test_29_february_belongs_to_the_stretch_that_ends_with_it() -> None:
