@@ -1,0 +1,1 @@
+"""Double entry: accounts, transfers, balances. Has never heard of credit."""
