@@ -14,6 +14,7 @@ from msgspec import Struct
 from tallystick.units.day_counts import DayCount, LeapRule, YearSplit
 from tallystick.units.periods import HolidayRule, MonthEndRule, PeriodUnit
 from tallystick.units.rates import PPM
+from tallystick.units.rounding import Rounding
 
 MOST_INSTALLMENTS: Final = 600
 
@@ -41,10 +42,15 @@ class BookedAs(StrEnum):
 
 
 class InterestPeriod(StrEnum):
-    """How long a period counts for interest: its days by the day count, or its share of twelve months or 52 weeks."""
+    """How long a period counts for interest: its days by the day count, or its share of twelve months or 52 weeks.
+
+    Within a period, `share_of_year` counts part of the share by the days of the part; with `whole_periods` what is
+    drawn within a period bears interest from the beginning of it.
+    """
 
     DAYS = "days"
     SHARE_OF_YEAR = "share_of_year"
+    WHOLE_PERIODS = "whole_periods"
 
 
 class EqualInstallmentRule(StrEnum):
@@ -56,15 +62,6 @@ class EqualInstallmentRule(StrEnum):
 
     PERIOD_FACTORS = "period_factors"
     ONE_RATE = "one_rate"
-
-
-class Rounding(StrEnum):
-    """How a computed amount becomes whole minor units: the one rounding of each period."""
-
-    HALF_EVEN = "half_even"
-    HALF_UP = "half_up"
-    UP = "up"
-    DOWN = "down"
 
 
 class Residue(StrEnum):

@@ -1,0 +1,227 @@
+"""The arithmetic of a plan: from what was drawn and paid back, the interest and principal of every period.
+
+A `Ladder` is a working copy of a plan, one rung for each period. It is changed step by step and read as values; it
+never leaves the function that makes it. The rules are told in docs/conformance.md.
+"""
+
+from bisect import insort
+from collections.abc import Iterable, Sequence
+from copy import copy
+from datetime import date
+from fractions import Fraction
+from itertools import pairwise
+
+from msgspec import Struct
+
+from tallystick.terms.interest_shares import accrued_share, agreed_share
+from tallystick.terms.plan_dates import Span
+from tallystick.terms.plan_terms import InterestBase, PlanTerms
+from tallystick.units.rounding import multiple, whole
+
+
+class Rung(Struct):
+    """One period. It asks for `asked_minor`, interest before principal, or for its interest and `planned_minor`.
+
+    `agreed_minor` is what it asked for before payments changed that; `brought_minor` is interest of later periods
+    asked for with it, because nothing but interest is left of them (`is_brought`).
+    """
+
+    number: int
+    span: Span
+    asked_minor: int = 0
+    agreed_minor: int = 0
+    planned_minor: int | None = None
+    paid_principal_minor: int = 0
+    paid_interest_minor: int = 0
+    brought_minor: int = 0
+    is_brought: bool = False
+
+    @property
+    def paid_minor(self) -> int:
+        """Interest and principal paid."""
+        return self.paid_principal_minor + self.paid_interest_minor
+
+
+class Figures(Struct, frozen=True):
+    """What a period comes to. `asked = interest + principal`; `carried` is interest that finds no room in it."""
+
+    asked_minor: int
+    computed_minor: int
+    interest_minor: int
+    principal_minor: int
+    carried_minor: int
+    closing_minor: int
+
+
+class BalanceChange(Struct):
+    """What changes the balance that bears interest from a day on: principal drawn, and corrections of the schedule."""
+
+    on: date
+    drawn_minor: int = 0
+    corrected_minor: int = 0
+
+
+class Ladder:
+    """Rungs, and every change of the balance."""
+
+    def __init__(
+        self,
+        *,
+        terms: PlanTerms,
+        rungs: Sequence[Rung],
+        changes: Iterable[BalanceChange] = (),
+        interest_until: date | None = None,
+    ) -> None:
+        self.terms = terms
+        self.rungs = list(rungs)
+        self.changes = {change.on: change for change in changes}
+        self.interest_until = interest_until
+        self._daily: dict[tuple[int, date], Fraction] = {}
+        self._days: list[list[date]] = []
+        self._place_changes()
+
+    def copied(self) -> "Ladder":
+        """A ladder of its own that stands where this one does."""
+        twin = copy(self)
+        twin.rungs = [copy(rung) for rung in self.rungs]
+        twin.changes = {day: copy(change) for day, change in self.changes.items()}
+        twin._days = [list(days) for days in self._days]
+        return twin
+
+    def change(self, on: date, *, drawn_minor: int = 0, corrected_minor: int = 0) -> None:
+        """The balance changes on a day; each day that ever changed it stays a border between stretches of interest."""
+        if on not in self.changes:
+            self.changes[on] = BalanceChange(on=on)
+            index = self.index_of(on)
+            if index is not None:
+                insort(self._days[index], on)
+        self.changes[on].drawn_minor += drawn_minor
+        self.changes[on].corrected_minor += corrected_minor
+
+    def index_of(self, on: date) -> int | None:
+        """The period that a day lies in: after its beginning, up to its due date; the first one holds its beginning."""
+        for index, rung in enumerate(self.rungs):
+            if rung.span.from_on < on <= rung.span.due_on or (index == 0 and on == rung.span.from_on):
+                return index
+        return None
+
+    def _place_changes(self) -> None:
+        self._days = [[] for _ in self.rungs]
+        for on in sorted(self.changes):
+            index = self.index_of(on)
+            if index is not None:
+                self._days[index].append(on)
+
+    @property
+    def drawn_minor(self) -> int:
+        """Principal drawn within the periods."""
+        return sum(self.changes[on].drawn_minor for days in self._days for on in days)
+
+    @property
+    def paid_principal_minor(self) -> int:
+        """Principal paid back."""
+        return sum(rung.paid_principal_minor for rung in self.rungs)
+
+    def drawn_until(self, on: date) -> int:
+        """Principal drawn up to and with a day."""
+        return sum(change.drawn_minor for change in self.changes.values() if change.on <= on)
+
+    def forget_after(self, on: date) -> None:
+        """Leave out what changes the balance after a day."""
+        self.changes = {day: change for day, change in self.changes.items() if day <= on}
+        self._place_changes()
+
+    def stretches(self, index: int) -> list[tuple[date, date]]:
+        """The period cut at every change of the balance within it; a change on its last day is no cut."""
+        span = self.rungs[index].span
+        borders = [span.from_on, *self._days[index], span.due_on]
+        return [(start, end) for start, end in pairwise(borders) if start < end]
+
+    def figures(self, *, until: date | None = None) -> list[Figures]:
+        """What each period comes to, in one walk from the first; with `until`, as if no interest ran after that day."""
+        found: list[Figures] = []
+        balance_minor = carried_minor = 0
+        for index, rung in enumerate(self.rungs):
+            interest, balance_minor = self._interest(index, balance_minor=balance_minor, until=until)
+            computed_minor = 0 if rung.is_brought else whole(interest, self.terms.rounding)
+            computed_minor += rung.brought_minor + carried_minor
+            figures = self._settled(rung, computed_minor=computed_minor, balance_minor=balance_minor)
+            balance_minor, carried_minor = figures.closing_minor, figures.carried_minor
+            found.append(figures)
+        return found
+
+    def _settled(self, rung: Rung, *, computed_minor: int, balance_minor: int) -> Figures:
+        """How what is asked for divides into interest and principal."""
+        if rung.planned_minor is None:
+            asked_minor = rung.asked_minor + rung.brought_minor
+        else:
+            asked_minor = computed_minor + rung.planned_minor
+        is_waiting = rung.number <= self.terms.grace_interest
+        if is_waiting or rung.paid_principal_minor > max(0, asked_minor - computed_minor):
+            interest_minor = rung.paid_interest_minor
+        else:
+            interest_minor = max(min(computed_minor, asked_minor), rung.paid_interest_minor)
+        principal_minor = max(asked_minor - interest_minor, rung.paid_principal_minor, 0)
+        return Figures(
+            asked_minor=asked_minor,
+            computed_minor=computed_minor,
+            interest_minor=interest_minor,
+            principal_minor=principal_minor,
+            carried_minor=max(0, computed_minor - interest_minor),
+            closing_minor=max(0, balance_minor + rung.paid_principal_minor - principal_minor),
+        )
+
+    def _interest(self, index: int, *, balance_minor: int, until: date | None) -> tuple[Fraction, int]:
+        """Exact interest of a period, and the balance at its end before its principal is paid."""
+        rung, days = self.rungs[index], self._days[index]
+        interest = Fraction(0)
+        start_on = rung.span.from_on
+        for day in days:
+            interest += self._accrued(rung, start_on=start_on, end_on=day, balance_minor=balance_minor, until=until)
+            change = self.changes[day]
+            balance_minor += change.drawn_minor + change.corrected_minor
+            if day < rung.span.due_on:
+                balance_minor = max(0, balance_minor)
+            start_on = day
+        end_on = rung.span.due_on
+        interest += self._accrued(rung, start_on=start_on, end_on=end_on, balance_minor=balance_minor, until=until)
+        return interest, balance_minor
+
+    def _accrued(self, rung: Rung, *, start_on: date, end_on: date, balance_minor: int, until: date | None) -> Fraction:
+        for last_on in (until, self.interest_until):
+            if last_on is not None:
+                end_on = min(end_on, last_on)
+        days = (end_on - start_on).days
+        if days <= 0 or not self.terms.nominal_rate or rung.number <= self.terms.interest_free:
+            return Fraction(0)
+        if self.terms.interest_base is InterestBase.ORIGINAL_PRINCIPAL:
+            balance_minor = self.drawn_until(start_on)
+        return balance_minor * days * self._daily_rate(rung, start_on)
+
+    def _daily_rate(self, rung: Rung, start_on: date) -> Fraction:
+        """Exact interest a day on one unit of balance from a day to the end of its period."""
+        key = rung.number, start_on
+        if key not in self._daily:
+            share = accrued_share(self.terms, span=rung.span, from_on=start_on, begins_on=self.rungs[0].span.from_on)
+            days = (rung.span.due_on - start_on).days
+            self._daily[key] = Fraction(self.terms.nominal_rate) * share / days
+        return self._daily[key]
+
+    def growth(self, index: int) -> Fraction:
+        """One and the interest of a whole period as agreed, by which installments are set."""
+        rung = self.rungs[index]
+        if rung.number <= max(self.terms.grace_interest, self.terms.interest_free):
+            return Fraction(1)
+        shares = (
+            agreed_share(self.terms, span=rung.span, from_on=start_on, until_on=end_on)
+            for start_on, end_on in self.stretches(index)
+        )
+        return 1 + Fraction(self.terms.nominal_rate) * sum(shares, Fraction(0))
+
+
+def in_multiples(exact: Fraction, terms: PlanTerms) -> int:
+    """An installment as the terms round it."""
+    found_minor = whole(exact, terms.rounding)
+    if terms.installment_multiple_minor == 1:
+        return found_minor
+    return multiple(Fraction(found_minor), of=terms.installment_multiple_minor, rounding=terms.rounding)
