@@ -1,0 +1,181 @@
+"""The PostgreSQL that Tallystick brings along: made on first use, shared by all processes, gone with the last one."""
+
+import fcntl
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from msgspec import Struct
+
+from tallystick.storage import keeper
+from tallystick.storage.place import MAJOR_VERSION, EmbeddedFault, Place, prepare
+
+_START_SECONDS: Final = 60.0
+
+
+class Running(Struct, frozen=True):
+    """A server in use: how to reach it, and the process that keeps it."""
+
+    url: str
+    keeper_pid: int | None
+
+
+@contextmanager
+def embedded_server(at: Place) -> Iterator[Running]:
+    """Use the embedded server for the time of the block; it is made, started and shared as needed.
+
+    Raises `EmbeddedFault` with the way out where it cannot be used.
+    """
+    prepare(at)
+    with _users_lock(at):
+        yield ensure_running(at)
+
+
+def ensure_running(at: Place) -> Running:
+    """Start the server where it does not run; the caller holds the users' lock, so that it stays.
+
+    Two processes at once start one server; where its keeper was killed, the next to ask starts another.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if _answers(at):
+            return Running(url=at.url, keeper_pid=keeper_pid(at))
+        with _start_lock(at):
+            if not _answers(at) and keeper_pid(at) is None:
+                _check_version(at)
+                _make_cluster(at)
+                _start_keeper(at)
+        _wait_until_it_answers(at, deadline=deadline)
+    raise EmbeddedFault(f"the embedded PostgreSQL did not start within {_START_SECONDS:.0f} s; {_last_words(at)}")
+
+
+def stop(at: Place) -> bool:
+    """Ask the keeper to stop the server, whoever uses it; False where none runs."""
+    pid = keeper_pid(at)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    while keeper_pid(at) is not None:
+        time.sleep(0.05)
+    return True
+
+
+def keeper_pid(at: Place) -> int | None:
+    """The process that keeps the server: the one that holds the lock, so a number left behind never misleads."""
+    lock_file = at.folder / "keeper.lock"
+    try:
+        with lock_file.open("r", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        written = lock_file.read_text(encoding="ascii").strip()
+        return int(written) if written.isdigit() else None
+    return None
+
+
+@contextmanager
+def _users_lock(at: Place) -> Iterator[None]:
+    with (at.folder / "users.lock").open("a", encoding="ascii") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def _start_lock(at: Place) -> Iterator[None]:
+    with (at.folder / "start.lock").open("a", encoding="ascii") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        yield
+
+
+def _answers(at: Place) -> bool:
+    try:
+        with psycopg.connect(at.url, connect_timeout=2):
+            return True
+    except psycopg.OperationalError as fault:
+        if "does not exist" in str(fault) and 'database "tallystick"' in str(fault):
+            with psycopg.connect(at.url.replace("/tallystick?", "/postgres?", 1), autocommit=True) as connection:
+                connection.execute("CREATE DATABASE tallystick")
+            return True
+        return False
+
+
+def _check_version(at: Place) -> None:
+    """A cluster of another major version cannot be opened: say so before PostgreSQL does in its log."""
+    version_file = at.cluster / "PG_VERSION"
+    if not version_file.exists():
+        return
+    found = version_file.read_text(encoding="ascii").strip()
+    if found != str(MAJOR_VERSION):
+        raise EmbeddedFault(
+            f"{at.cluster} was made by PostgreSQL {found}, and this is {MAJOR_VERSION}: install the Tallystick that "
+            f"made it, run `tallystick db backup FILE` there, move {at.cluster} away, and `tallystick db restore FILE`"
+        )
+
+
+def _make_cluster(at: Place) -> None:
+    """Make the cluster beside its place and move it there as a whole: a killed first start leaves nothing half made."""
+    if (at.cluster / "PG_VERSION").exists():
+        return
+    beside = at.folder / f"making-{os.getpid()}"
+    command = [
+        *(str(at.programs / "bin" / "initdb"), "--pgdata", str(beside), "--username", "tallystick"),
+        *("--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--data-checksums", "--no-instructions"),
+    ]
+    owner = pwd.getpwnam(at.owner) if at.owner else None
+    made = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=at.folder,
+        user=owner.pw_uid if owner else None,
+        group=owner.pw_gid if owner else None,
+        extra_groups=[] if owner else None,
+        env={"LC_ALL": "C.UTF-8", "PATH": os.defpath, "TZ": "UTC"},
+    )
+    if made.returncode:
+        raise EmbeddedFault(f"a new database could not be made in {at.folder}: {made.stderr.strip()[-500:]}")
+    beside.rename(at.cluster)
+
+
+def _start_keeper(at: Place) -> None:
+    with at.log.open("ab") as log:
+        subprocess.Popen(
+            [
+                *(sys.executable, "-I", str(keeper.__file__)),
+                *(str(at.folder), str(at.cluster), str(at.programs), str(at.socket_folder), at.owner or ""),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=at.folder,
+        )
+    deadline = time.monotonic() + 5
+    while keeper_pid(at) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _wait_until_it_answers(at: Place, *, deadline: float) -> None:
+    while time.monotonic() < deadline and not _answers(at):
+        if keeper_pid(at) is None:
+            time.sleep(0.1)
+            if keeper_pid(at) is None and not _answers(at):
+                raise EmbeddedFault(f"the embedded PostgreSQL stopped while it started; {_last_words(at)}")
+        time.sleep(0.02)
+
+
+def _last_words(at: Place) -> str:
+    if not at.log.exists():
+        return "it wrote no log"
+    lines = at.log.read_text(encoding="utf-8", errors="replace").splitlines()[-6:]
+    return f"the end of {at.log}:\n  " + "\n  ".join(lines)
