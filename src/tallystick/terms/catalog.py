@@ -114,6 +114,8 @@ def _of_prices(offer: InstallmentOffer, *, key: str) -> Iterator[Contradiction]:
         given = [name for name in PRICE_KEYS if getattr(price, name) is not None]
         if len(given) != 1:
             yield where, f"has {len(given)} prices", f"give exactly one of {', '.join(PRICE_KEYS)}; 0 is free"
+        if price.merchant_subsidy_ppm and price.nominal_rate_ppm is not None:
+            yield f"{where}.merchant_subsidy_ppm", "needs a price per period", "give fee_per_period_ppm instead"
     yield from _of_overlaps(offer.prices, key=key)
 
 

@@ -70,17 +70,18 @@ class Payment(Part, frozen=True, kw_only=True):
 
 
 class LateExample(Part, frozen=True, kw_only=True):
-    """What paying so many days late costs on top."""
+    """What paying so many days late costs more: interest that goes on, penalty interest, late fee."""
 
     overdue_minor: int
     days_late: int
+    interest_minor: int
     penalty_minor: int
     late_fee_minor: int
 
     @property
     def cost_minor(self) -> int:
-        """Both together."""
-        return self.penalty_minor + self.late_fee_minor
+        """All of it together."""
+        return self.interest_minor + self.penalty_minor + self.late_fee_minor
 
 
 class SettlementExample(Part, frozen=True, kw_only=True):
@@ -100,16 +101,14 @@ class SettlementExample(Part, frozen=True, kw_only=True):
 
 
 class PriceRange(Part, frozen=True, kw_only=True):
-    """One price that a line offers, for the counts of installments it holds for; the dearest count is the example."""
+    """One price that a line offers, at the highest it can cost; counts are `None` where it is not in installments."""
 
     way: Names
     basis: Names
-    least_installments: int
-    most_installments: int
+    least_installments: int | None
+    most_installments: int | None
     simple_percent: Decimal
     effective_percent: Decimal
-    example_principal_minor: int
-    example_cost_minor: int
 
 
 class Passage(Part, frozen=True, kw_only=True):
@@ -121,7 +120,7 @@ class Passage(Part, frozen=True, kw_only=True):
 
 
 class PlanOffer(Part, frozen=True, kw_only=True):
-    """The figures of one installment plan or cash draw."""
+    """The figures of one installment plan or cash draw. `principal_minor` is what is lent: less the down payment."""
 
     offer: OfferKind
     price_code: str

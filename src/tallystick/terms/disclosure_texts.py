@@ -71,8 +71,17 @@ def money_words(amount_minor: int, *, currency: str, language: Language) -> str:
     """
     figure = money_figure(amount_minor, currency=currency)
     if language == "zh":
-        return f"{figure} {_CHINESE_CURRENCIES.get(currency, currency)}"
+        return f"{figure} {currency_words(currency, language=language)}"
     return f"{currency} {figure}"
+
+
+def currency_words(currency: str, *, language: Language) -> str:
+    """The name of a currency: its ISO code, in Chinese its usual name.
+
+    >>> currency_words("CNY", language="zh"), currency_words("CNY", language="en")
+    ('元', 'CNY')
+    """
+    return _CHINESE_CURRENCIES.get(currency, currency) if language == "zh" else currency
 
 
 def money_figure(amount_minor: int, *, currency: str) -> str:

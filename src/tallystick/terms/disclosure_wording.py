@@ -101,7 +101,7 @@ def _late(example: LateExample, *, number: int | None, speaker: Speaker) -> Iter
         yield texts("late.fee", formula=late_fee_formula(late.late_fee, speaker=speaker), lender=lender)
     if late.penalty is None and late.late_fee is None:
         yield texts("late.none")
-    else:
+    if example.cost_minor:
         yield _late_example(example, number=number, speaker=speaker)
     yield texts("late.bureau", days=str(speaker.product.delinquency.default_from_days - 1))
     yield texts("late.help")
@@ -112,6 +112,17 @@ def _late_example(example: LateExample, *, number: int | None, speaker: Speaker)
         "overdue": speaker.money(example.overdue_minor),
         "days": str(example.days_late),
         "cost": speaker.money(example.cost_minor),
+        "parts": speaker.texts.listed(
+            [
+                speaker.texts(f"late.part_{code}", cost=speaker.money(part_minor))
+                for code, part_minor in (
+                    ("interest", example.interest_minor),
+                    ("penalty", example.penalty_minor),
+                    ("fee", example.late_fee_minor),
+                )
+                if part_minor
+            ]
+        ),
     }
     if number is None:
         return speaker.texts("late.example_line", **figures)

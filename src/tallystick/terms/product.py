@@ -11,12 +11,12 @@ from tallystick.terms.plan_terms import (
     InterestPeriod,
     OverdueInterest,
     Recalculation,
-    Rounding,
     UnearnedCharges,
 )
 from tallystick.units.day_counts import DayCount, LeapRule
 from tallystick.units.periods import HolidayRule, MonthEndRule
 from tallystick.units.rates import PPM
+from tallystick.units.rounding import Rounding
 
 SharePpm = Annotated[int, Meta(ge=0, le=1_000_000)]
 YearlyPpm = Annotated[int, Meta(ge=0, le=20_000_000)]
@@ -166,7 +166,7 @@ class InstallmentPrice(Section, frozen=True, kw_only=True):
     `code` names the price to whoever chooses it; a code may have several prices, for different counts.
     `fee_per_period_ppm` and `interest_per_period_ppm` are shares of the original principal per installment, booked
     as fee or as interest; `nominal_rate_ppm` is interest a year on the declining balance. The merchant pays
-    `merchant_subsidy_ppm` of it: 1,000,000 leaves the borrower 0 %.
+    `merchant_subsidy_ppm` of a price per period: 1,000,000 leaves the borrower 0 %.
     """
 
     code: Code

@@ -151,7 +151,7 @@ def _sharpened(flows: Sequence[PlacedFlow], *, rate: float, slope: float) -> Dec
     with exact_decimals():
         exact = Decimal(rate)
         if slope:
-            for _ in range(3):
+            for _ in range(2):
                 exact -= _worth_exactly(flows, rate=exact) / Decimal(slope)
         return round(exact, _KEPT_DECIMALS)
 

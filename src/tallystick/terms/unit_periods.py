@@ -107,7 +107,8 @@ class SeriesDay(msgspec.Struct, frozen=True, order=True):
 def series_days(*, start_on: date, dates: Sequence[date]) -> tuple[SeriesDay, ...]:
     """Dates of one series, all advances or all payments, with the day of the month that they mean.
 
-    Month ends stay month ends, and the 30th is one in February; dates of no common day mean their own.
+    Month ends stay month ends, and the 30th is one in February; dates of no common day mean their own, and so does
+    what happens on the day of the first advance.
 
     >>> month_ends = [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31)]
     >>> [day.day_of_month for day in series_days(start_on=date(2025, 12, 10), dates=month_ends)]
@@ -115,10 +116,10 @@ def series_days(*, start_on: date, dates: Sequence[date]) -> tuple[SeriesDay, ..
     >>> [day.day_of_month for day in series_days(start_on=date(2026, 1, 30), dates=[date(2026, 2, 28)])]
     [30]
     """
-    later = [day for day in dates if day > start_on]
+    later = {day for day in dates if day > start_on}
     for meant in (start_on.day, max((day.day for day in later), default=start_on.day)):
         if all(day.day == min(meant, _last_day(day)) for day in later):
-            return tuple(SeriesDay(on=day, day_of_month=meant) for day in dates)
+            return tuple(SeriesDay(on=day, day_of_month=meant if day in later else day.day) for day in dates)
     return tuple(SeriesDay(on=day, day_of_month=day.day) for day in dates)
 
 

@@ -139,6 +139,16 @@ def test_a_fee_taken_from_the_payout_raises_the_rate_over_what_was_actually_rece
     assert published_percent(cn_irr_rates([whole, less_fee, *payments]).simple, decimals=2) == Decimal("18.87")
 
 
+def test_a_down_payment_on_the_day_of_the_draw_is_simply_not_received() -> None:
+    payments = [DatedFlow(on=_months_after(date(2026, 12, 5), months=month), paid_minor=150_00) for month in range(6)]
+    draw, down = (
+        DatedFlow(on=date(2026, 11, 23), paid_minor=-1_000_00),
+        DatedFlow(on=date(2026, 11, 23), paid_minor=200_00),
+    )
+    net = DatedFlow(on=date(2026, 11, 23), paid_minor=-800_00)
+    assert annual_rates([draw, down, *payments]) == annual_rates([net, *payments])
+
+
 def test_free_credit_costs_exactly_nothing_and_giving_back_less_costs_less_than_nothing() -> None:
     free = annual_rates(_flows("300", "2026-01-10", _monthly("2026-02-10", 3, "100")))
     assert (free.us_nominal, free.eu_effective, free.cn.simple) == (Decimal(0),) * 3

@@ -39,6 +39,8 @@ def test_the_shipped_products_offer_what_their_names_say() -> None:
         ('first = "one_period_after_draw"', 'first = "day_of_month"', "cash.due_dates.day: belongs to"),
         ("fee_per_period_ppm = 6_000", "", "order_installments.prices[0]: has 0 prices; give exactly one of"),
         ("fee_per_period_ppm = 6_000", "fee_per_period_ppm = 1\nnominal_rate_ppm = 1", "order_installments.prices[0]"),
+        ("nominal_rate_ppm = 144_000", "nominal_rate_ppm = 144_000\nmerchant_subsidy_ppm = 1", "merchant_subsidy_ppm: "
+         "needs a price per period"),
         ('code = "merchant_free"', 'code = "standard"', "order_installments.prices: two prices of code standard hold "
          "for 3 installments"),
         ("most_installments = 24", "most_installments = 2", "prices[0].least_installments: above most_installments"),

@@ -1,0 +1,342 @@
+"""Makes the disclosure of an offer: figures from the plan's own schedule and flows, sentences from the texts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from tallystick.terms.annual_rates import (
+    AnnualRates,
+    DatedFlow,
+    IrrRates,
+    annual_rates,
+    cn_irr_rates,
+    published_percent,
+)
+from tallystick.terms.contract import ContractTerms
+from tallystick.terms.disclosure import (
+    Cost,
+    CostKind,
+    Disclosure,
+    DisclosureKind,
+    Language,
+    LateExample,
+    LineOffer,
+    Passage,
+    Payment,
+    PlanOffer,
+    PriceRange,
+    RatePercents,
+    SettlementExample,
+)
+from tallystick.terms.disclosure_texts import LANGUAGES, DisclosureTexts, form_version, share_words, texts_in
+from tallystick.terms.disclosure_wording import (
+    Speaker,
+    amortization_words,
+    cost_basis,
+    line_passages,
+    plan_passages,
+    price_basis,
+)
+from tallystick.terms.legality import worst_corner
+from tallystick.terms.offering import OfferFault, plan_terms, price_for
+from tallystick.terms.plan_cost import PlanCost, plan_cost, revolving_flows
+from tallystick.terms.plan_terms import OverdueInterest, PlanTerms, Recalculation, UnearnedCharges
+from tallystick.terms.product import (
+    InstallmentPrice,
+    InterestFree,
+    LateFee,
+    Names,
+    OfferKind,
+    PayNextMonth,
+    PenaltyBase,
+    Product,
+    installment_offers,
+)
+from tallystick.terms.schedule import InstallmentKind, down_payment_minor
+from tallystick.units.day_counts import year_share
+from tallystick.units.rates import PPM
+
+_FREE: Final = IrrRates(simple=Decimal(0), effective=Decimal(0))
+_EXAMPLE_DAYS_LATE: Final = 30
+_EXAMPLE_OVERDUE_MINOR: Final = 100_000
+
+
+def disclose_plan(
+    contract: ContractTerms,
+    *,
+    offer: OfferKind,
+    price_code: str,
+    installments: int,
+    principal_minor: int,
+    drawn_on: date,
+    days_off: frozenset[date] = frozenset(),
+) -> Disclosure | OfferFault:
+    """The disclosure of one plan or cash draw, or why the product does not offer it."""
+    product = contract.product
+    price = price_for(product, offer=offer, price_code=price_code, installments=installments)
+    if isinstance(price, OfferFault):
+        return price
+    terms = plan_terms(
+        product, offer=offer, price=price, installments=installments, drawn_on=drawn_on, days_off=days_off
+    )
+    cost = plan_cost(terms, drawn_on=drawn_on, principal_minor=principal_minor)
+    schedule = _payments(cost)
+    down_minor = down_payment_minor(terms, drawn_minor=principal_minor)
+    plan = PlanOffer(
+        offer=offer,
+        price_code=price_code,
+        amortization=price.amortization,
+        down_payment_minor=down_minor,
+        principal_minor=principal_minor - down_minor,
+        schedule=schedule,
+        costs=_costs(schedule, price=price, drawn_on=drawn_on, principal_minor=principal_minor - down_minor),
+        late=plan_late_example(product, first=schedule[0], terms=terms),
+        settlement=_settlement_example(schedule, terms=terms),
+    )
+    rates = rate_percents(annual_rates(cost.flows))
+    kind = DisclosureKind.CASH_DRAW if offer is OfferKind.CASH else DisclosureKind.INSTALLMENT_PLAN
+    return _document(
+        contract,
+        kind=kind,
+        offered_on=drawn_on,
+        rates=rates,
+        plan=plan,
+        say=lambda speaker: plan_passages(plan, price=price, rates=rates, offered_on=drawn_on, speaker=speaker),
+    )
+
+
+def disclose_line(
+    contract: ContractTerms, *, limit_minor: int, previous_limit_minor: int | None = None, offered_on: date
+) -> Disclosure:
+    """The disclosure of a line that is opened, or of a new limit where there is a previous one.
+
+    Its rate is the highest that any price of the line can cost: nobody pays more than what stands at the top.
+    """
+    product = contract.product
+    prices = _price_ranges(product, on=offered_on)
+    dearest = max(prices, key=lambda price: price[1].cn.simple)[1]
+    line = LineOffer(
+        limit_minor=limit_minor,
+        cash_limit_minor=limit_minor * product.limit.cash_share_ppm // PPM,
+        previous_limit_minor=previous_limit_minor,
+        prices=tuple(price for price, _ in prices),
+        late=line_late_example(product),
+    )
+    rates = rate_percents(dearest)
+    kind = DisclosureKind.LINE_OPENING if previous_limit_minor is None else DisclosureKind.LIMIT_OFFER
+    return _document(
+        contract,
+        kind=kind,
+        offered_on=offered_on,
+        rates=rates,
+        line=line,
+        say=lambda speaker: line_passages(line, rates=rates, speaker=speaker),
+    )
+
+
+def plan_late_example(product: Product, *, first: Payment, terms: PlanTerms) -> LateExample:
+    """What the first installment costs more when it is paid thirty days late."""
+    interest_minor = 0
+    if terms.overdue_interest is OverdueInterest.ACCRUES and terms.recalculation is Recalculation.DAILY:
+        paid_on = first.due_on + timedelta(days=_EXAMPLE_DAYS_LATE)
+        years = year_share(start_on=first.due_on, end_on=paid_on, day_count=terms.day_count, leap_rule=terms.leap_rule)
+        interest_minor = round(first.principal_minor * Fraction(terms.nominal_rate) * years)
+    return _late_example(
+        product,
+        overdue_minor=first.total_minor,
+        overdue_principal_minor=first.principal_minor,
+        interest_minor=interest_minor,
+    )
+
+
+def line_late_example(product: Product) -> LateExample:
+    """What a bill costs more when all of it is paid thirty days late.
+
+    >>> from tallystick.terms.catalog import shipped_products
+    >>> example = line_late_example(shipped_products()["baitiao"])  # 0.05 % and 0.015 % a day of 1,000 yuan
+    >>> example.interest_minor, example.penalty_minor
+    (1500, 450)
+    """
+    daily_ppm = 0 if product.pay_next_month is None else product.pay_next_month.daily_rate_ppm
+    return _late_example(
+        product,
+        overdue_minor=_EXAMPLE_OVERDUE_MINOR,
+        overdue_principal_minor=_EXAMPLE_OVERDUE_MINOR,
+        interest_minor=round(Fraction(_EXAMPLE_OVERDUE_MINOR * daily_ppm * _EXAMPLE_DAYS_LATE, PPM)),
+    )
+
+
+def _late_example(
+    product: Product, *, overdue_minor: int, overdue_principal_minor: int, interest_minor: int
+) -> LateExample:
+    penalty = product.late.penalty
+    of_all = penalty is not None and penalty.base is PenaltyBase.OVERDUE_ALL
+    base_minor = overdue_minor if of_all else overdue_principal_minor
+    return LateExample(
+        overdue_minor=overdue_minor,
+        days_late=_EXAMPLE_DAYS_LATE,
+        interest_minor=interest_minor,
+        penalty_minor=round(Fraction(base_minor * product.penalty_daily_ppm() * _EXAMPLE_DAYS_LATE, PPM)),
+        late_fee_minor=_late_fee_minor(product.late.late_fee, overdue_minor=overdue_minor),
+    )
+
+
+def _late_fee_minor(fee: LateFee | None, *, overdue_minor: int) -> int:
+    if fee is None:
+        return 0
+    charged_minor = fee.fixed_minor + (overdue_minor * fee.share_ppm * 2 + PPM) // (2 * PPM)
+    charged_minor = max(charged_minor, fee.least_minor)
+    return charged_minor if fee.most_minor is None else min(charged_minor, fee.most_minor)
+
+
+def rate_percents(rates: AnnualRates) -> RatePercents:
+    """Annual rates as they are printed: the EU's to one decimal, the others to two."""
+    return RatePercents(
+        simple=published_percent(rates.cn.simple, decimals=2),
+        effective=published_percent(rates.cn.effective, decimals=2),
+        us_nominal=published_percent(rates.us_nominal, decimals=2),
+        eu_effective=published_percent(rates.eu_effective, decimals=1),
+    )
+
+
+def _payments(cost: PlanCost) -> tuple[Payment, ...]:
+    """The installments that come after the draw; a down payment is told apart."""
+    regular = [part for part in cost.installments if part.kind is InstallmentKind.REGULAR]
+    return tuple(
+        Payment(
+            number=number,
+            due_on=part.due_on,
+            principal_minor=part.principal_minor,
+            interest_minor=part.interest_minor,
+            fee_minor=part.fee_minor,
+            principal_left_minor=part.balance_minor,
+        )
+        for number, part in enumerate(regular, start=1)
+    )
+
+
+def _costs(
+    schedule: Sequence[Payment], *, price: InstallmentPrice, drawn_on: date, principal_minor: int
+) -> tuple[Cost, ...]:
+    """Interest and fee, each with what it alone costs per year; one of nothing where the plan is free."""
+    interest = [payment.interest_minor for payment in schedule]
+    fee = [payment.fee_minor for payment in schedule]
+    charged = {CostKind.INTEREST: interest, CostKind.FEE: fee}
+    asked = {kind: parts for kind, parts in charged.items() if any(parts)} or {CostKind.FEE: fee}
+    received = DatedFlow(on=drawn_on, paid_minor=-principal_minor)
+    costs = []
+    for kind, parts in asked.items():
+        flows = [
+            DatedFlow(on=payment.due_on, paid_minor=payment.principal_minor + part)
+            for payment, part in zip(schedule, parts, strict=True)
+        ]
+        percent = published_percent(cn_irr_rates([received, *flows]).simple, decimals=2)
+        basis = _both(lambda texts: cost_basis(price, texts=texts))
+        costs.append(Cost(kind=kind, basis=basis, cost_minor=sum(parts), percent=percent))
+    return tuple(costs)
+
+
+def _settlement_example(schedule: Sequence[Payment], *, terms: PlanTerms) -> SettlementExample | None:
+    """Paying all off on the due date in the middle of the plan, when no interest is accrued; `None` for one payment."""
+    if len(schedule) < 2:
+        return None
+    last_paid = schedule[len(schedule) // 2 - 1]
+    left = [payment for payment in schedule if payment.number > last_paid.number]
+    fees_minor = sum(payment.fee_minor for payment in left)
+    unearned_fee_minor = fees_minor if terms.unearned_charges is UnearnedCharges.CHARGED else 0
+    principal_minor = last_paid.principal_left_minor
+    early_fee_minor = round(Fraction(principal_minor * terms.early_settlement_fee_ppm, PPM))
+    return SettlementExample(
+        number=last_paid.number,
+        on=last_paid.due_on,
+        principal_minor=principal_minor,
+        early_fee_minor=early_fee_minor,
+        unearned_fee_minor=unearned_fee_minor,
+        saved_minor=sum(payment.interest_minor for payment in left) + fees_minor - unearned_fee_minor - early_fee_minor,
+    )
+
+
+def _price_ranges(product: Product, *, on: date) -> list[tuple[PriceRange, AnnualRates]]:
+    """Every price of the line at the highest it can cost, with the annual rates of that combination."""
+    ranges = []
+    if product.pay_next_month is not None:
+        rates = annual_rates(revolving_flows(product.pay_next_month, on=on))
+        ranges += [(price, rates) for price in _pay_next_month_ranges(product.pay_next_month, rates=rates.cn)]
+    for kind, offer in installment_offers(product).items():
+        for price in offer.prices:
+            rates = annual_rates(worst_corner(product, offer=kind, price=price, on=on).flows)
+            ranges.append((_installment_range(kind, price=price, rates=rates.cn), rates))
+    return ranges
+
+
+def _pay_next_month_ranges(offer: PayNextMonth, *, rates: IrrRates) -> Iterator[PriceRange]:
+    """Paid in full, where that is free, and revolving."""
+    if offer.interest_free is InterestFree.PAID_IN_FULL:
+        yield _range("pay_next_month", basis=_both(lambda texts: texts("prices.pay_next_month_terms")), rates=_FREE)
+    share = share_words(offer.daily_rate_ppm)
+    yield _range("revolving", basis=_both(lambda texts: texts("prices.revolving_terms", share=share)), rates=rates)
+
+
+def _range(code: str, *, basis: Names, rates: IrrRates) -> PriceRange:
+    return PriceRange(
+        way=_both(lambda texts: texts(f"prices.{code}")),
+        basis=basis,
+        least_installments=None,
+        most_installments=None,
+        simple_percent=published_percent(rates.simple, decimals=2),
+        effective_percent=published_percent(rates.effective, decimals=2),
+    )
+
+
+def _installment_range(kind: OfferKind, *, price: InstallmentPrice, rates: IrrRates) -> PriceRange:
+    return PriceRange(
+        way=_both(
+            lambda texts: texts(
+                "prices.way",
+                offer=texts(f"prices.{kind}"),
+                amortization=amortization_words(price.amortization, texts=texts),
+            )
+        ),
+        basis=_both(lambda texts: price_basis(price, texts=texts)),
+        least_installments=price.least_installments,
+        most_installments=price.most_installments,
+        simple_percent=published_percent(rates.simple, decimals=2),
+        effective_percent=published_percent(rates.effective, decimals=2),
+    )
+
+
+def _document(
+    contract: ContractTerms,
+    *,
+    kind: DisclosureKind,
+    offered_on: date,
+    rates: RatePercents,
+    say: Callable[[Speaker], tuple[Passage, ...]],
+    plan: PlanOffer | None = None,
+    line: LineOffer | None = None,
+) -> Disclosure:
+    product = contract.product
+    wording: dict[Language, tuple[Passage, ...]] = {
+        language: say(Speaker(product=product, texts=texts_in(language))) for language in LANGUAGES
+    }
+    return Disclosure(
+        kind=kind,
+        form_version=form_version(),
+        terms_hash=contract.terms_hash,
+        product_id=product.id,
+        product_version=product.version,
+        product_name=product.name,
+        lender=product.lender.name,
+        currency=product.currency,
+        offered_on=offered_on,
+        rates=rates,
+        plan=plan,
+        line=line,
+        wording=wording,
+    )
+
+
+def _both(text: Callable[[DisclosureTexts], str]) -> Names:
+    return Names(zh=text(texts_in("zh")), en=text(texts_in("en")))

@@ -1,0 +1,299 @@
+"""What the law forbids of a product and of one offer: each price by its own flows, its worst corner, with figures."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from msgspec import Struct
+
+from tallystick.terms.annual_rates import DatedFlow, cn_irr_rates, published_percent
+from tallystick.terms.caps import (
+    LegalCap,
+    NoLegalCap,
+    bullet_tenor_cap,
+    late_fee_cap,
+    late_rate_cap,
+    penalty_multiple_cap,
+    person_cap,
+    price_cap,
+)
+from tallystick.terms.offering import OfferFault, OfferReason, first_due_on, plan_terms, price_for, principal_fault
+from tallystick.terms.plan_cost import plan_cost, revolving_flows
+from tallystick.terms.plan_terms import Amortization, PlanTerms
+from tallystick.terms.product import InstallmentOffer, InstallmentPrice, OfferKind, Product, installment_offers
+from tallystick.units.rates import PPM
+
+_DAYS_A_YEAR: Final = 365
+_CYCLE_DAYS: Final = 31
+
+
+class Corner(Struct, frozen=True, kw_only=True):
+    """One combination of a price: how many installments, of how much, drawn when; and what it costs per year."""
+
+    installments: int
+    principal_minor: int
+    drawn_on: date
+    simple_rate: Decimal
+    flows: tuple[DatedFlow, ...]
+
+
+def publication_faults(product: Product, *, on: date) -> tuple[OfferFault, ...]:
+    """Everything that the law in force on a day forbids of a product; empty where it may be published.
+
+    Raises `NoLegalCap` where no price cap is known for its jurisdiction: nothing is published by guess.
+
+    >>> from tallystick.terms.catalog import shipped_products
+    >>> publication_faults(shipped_products()["baitiao"], on=date(2026, 11, 23))
+    ()
+    >>> faults = publication_faults(shipped_products()["baitiao"], on=date(2028, 1, 1))
+    >>> faults[0].figures["cap_percent"], faults[0].figures["rule"]
+    (Decimal('12.00'), 'CN-micro-2028')
+    """
+    return (
+        *_limit_faults(product, on=on),
+        *_published_price_faults(product, on=on),
+        *_tenor_faults(product, on=on),
+        *_late_faults(product, on=on),
+    )
+
+
+def offer_faults(
+    product: Product,
+    *,
+    offer: OfferKind,
+    price_code: str,
+    installments: int,
+    principal_minor: int,
+    drawn_on: date,
+    days_off: frozenset[date] = frozenset(),
+) -> tuple[OfferFault, ...]:
+    """Why one plan may not be offered on a day: not sold so, or above a legal cap by its own flows."""
+    price = price_for(product, offer=offer, price_code=price_code, installments=installments)
+    if isinstance(price, OfferFault):
+        return (price,)
+    sold = installment_offers(product)[offer]
+    wrong_principal = principal_fault(sold, principal_minor=principal_minor)
+    if wrong_principal is not None:
+        return (wrong_principal,)
+    terms = plan_terms(
+        product, offer=offer, price=price, installments=installments, drawn_on=drawn_on, days_off=days_off
+    )
+    corner = _corner(terms, principal_minor=principal_minor, drawn_on=drawn_on)
+    cap = price_cap(jurisdiction=product.jurisdiction, on=drawn_on)
+    return (
+        *_above_price_cap(corner, cap=cap, field="price_code"),
+        *_tenor_fault(price, installments=installments, product=product, on=drawn_on, field="installments"),
+    )
+
+
+def limit_faults(
+    product: Product, *, limit_minor: int, other_limits_minor: int = 0, on: date
+) -> tuple[OfferFault, ...]:
+    """Why a limit may not be offered: outside the product's bounds, or with the person's others above the legal cap."""
+    faults = []
+    if limit_minor < product.limit.least_minor:
+        faults.append(
+            OfferFault(
+                reason=OfferReason.LIMIT_TOO_SMALL,
+                field="limit_minor",
+                figures={"limit_minor": limit_minor, "least_minor": product.limit.least_minor},
+                way_out="offer more, or no line",
+            )
+        )
+    if limit_minor > product.limit.most_minor:
+        faults.append(
+            OfferFault(
+                reason=OfferReason.LIMIT_TOO_LARGE,
+                field="limit_minor",
+                figures={"limit_minor": limit_minor, "most_minor": product.limit.most_minor},
+                way_out="offer less",
+            )
+        )
+    person_minor = limit_minor + other_limits_minor
+    return (*faults, *_above_person_cap(product, person_minor=person_minor, on=on, field="limit_minor"))
+
+
+def worst_corner(product: Product, *, offer: OfferKind, price: InstallmentPrice, on: date) -> Corner:
+    """The combination of a price that costs the most per year: each count of installments, the least and the most
+    principal (cents round hardest on small ones), and the draws with the shortest and the longest first period.
+    """
+    sold = installment_offers(product)[offer]
+    principals_minor = sorted({sold.least_principal_minor, sold.most_principal_minor})
+    corners = (
+        _corner(
+            plan_terms(product, offer=offer, price=price, installments=count, drawn_on=drawn_on),
+            principal_minor=principal_minor,
+            drawn_on=drawn_on,
+        )
+        for count in range(price.least_installments, price.most_installments + 1)
+        for drawn_on in extreme_draw_dates(product, offer=sold, on=on)
+        for principal_minor in principals_minor
+    )
+    return max(corners, key=lambda corner: corner.simple_rate)
+
+
+def extreme_draw_dates(product: Product, *, offer: InstallmentOffer, on: date) -> tuple[date, ...]:
+    """The days within a cycle from `on` whose first installment comes soonest and latest after the draw."""
+    days = [on + timedelta(days=ahead) for ahead in range(_CYCLE_DAYS)]
+    waits: dict[int, date] = {}
+    for day in days:
+        due = first_due_on(product, due_dates=offer.due_dates, drawn_on=day)
+        waits.setdefault(0 if due is None else (due - day).days, day)
+    return tuple(dict.fromkeys((waits[min(waits)], waits[max(waits)])))
+
+
+def _corner(terms: PlanTerms, *, principal_minor: int, drawn_on: date) -> Corner:
+    cost = plan_cost(terms, drawn_on=drawn_on, principal_minor=principal_minor)
+    return Corner(
+        installments=terms.installments,
+        principal_minor=principal_minor,
+        drawn_on=drawn_on,
+        simple_rate=cost.rates.simple,
+        flows=cost.flows,
+    )
+
+
+def _published_price_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
+    cap = price_cap(jurisdiction=product.jurisdiction, on=on)
+    if product.pay_next_month is not None:
+        flows = revolving_flows(product.pay_next_month, on=on)
+        corner = Corner(
+            installments=len(flows) - 2,
+            principal_minor=-flows[0].paid_minor,
+            drawn_on=on,
+            simple_rate=cn_irr_rates(flows).simple,
+            flows=flows,
+        )
+        yield from _above_price_cap(corner, cap=cap, field="pay_next_month.daily_rate_ppm")
+    for kind, offer in installment_offers(product).items():
+        for place, price in enumerate(offer.prices):
+            corner = worst_corner(product, offer=kind, price=price, on=on)
+            yield from _above_price_cap(corner, cap=cap, field=f"{kind}.prices[{place}]")
+
+
+def _above_price_cap(corner: Corner, *, cap: LegalCap, field: str) -> Iterator[OfferFault]:
+    if corner.simple_rate * PPM <= cap.bound:
+        return
+    yield OfferFault(
+        reason=OfferReason.PRICE_CAP_EXCEEDED,
+        field=field,
+        figures={
+            "annual_percent": published_percent(corner.simple_rate, decimals=2),
+            "cap_percent": _percent(cap.bound),
+            "rule": cap.id,
+            "in_force_from": cap.in_force_from,
+            "installments": corner.installments,
+            "principal_minor": corner.principal_minor,
+            "drawn_on": corner.drawn_on,
+        },
+        way_out=f"lower the price until its all-in annual cost is at most {_percent(cap.bound)} %",
+    )
+
+
+def _limit_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
+    yield from _above_person_cap(product, person_minor=product.limit.most_minor, on=on, field="limit.most_minor")
+
+
+def _above_person_cap(product: Product, *, person_minor: int, on: date, field: str) -> Iterator[OfferFault]:
+    try:
+        cap = person_cap(jurisdiction=product.jurisdiction, on=on)
+    except NoLegalCap:  # few laws bound what one person may be lent
+        return
+    if cap.currency == product.currency and person_minor > cap.bound:
+        yield OfferFault(
+            reason=OfferReason.PERSON_CAP_EXCEEDED,
+            field=field,
+            figures={"person_minor": person_minor, "cap_minor": cap.bound, "rule": cap.id, "on": on},
+            way_out="lower the limit so that all lines of one person together stay within the cap",
+        )
+
+
+def _tenor_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
+    for kind, offer in installment_offers(product).items():
+        for place, price in enumerate(offer.prices):
+            field = f"{kind}.prices[{place}].most_installments"
+            yield from _tenor_fault(price, installments=price.most_installments, product=product, on=on, field=field)
+
+
+def _tenor_fault(
+    price: InstallmentPrice, *, installments: int, product: Product, on: date, field: str
+) -> Iterator[OfferFault]:
+    cap = bullet_tenor_cap(jurisdiction=product.jurisdiction, on=on)
+    if cap is None or price.amortization is not Amortization.INTEREST_THEN_PRINCIPAL or installments <= cap.bound:
+        return
+    yield OfferFault(
+        reason=OfferReason.TENOR_CAP_EXCEEDED,
+        field=field,
+        figures={"months": installments, "cap_months": cap.bound, "rule": cap.id, "on": on},
+        way_out=f"repay the principal within {cap.bound} months, or in installments",
+    )
+
+
+def _late_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
+    yield from _late_rate_faults(product, on=on)
+    yield from _late_fee_faults(product, on=on)
+
+
+def _late_rate_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
+    """Penalty on top of each own rate: against the cap on all late cost, and as a multiple of the own rate."""
+    penalty_ppm = product.penalty_daily_ppm() * _DAYS_A_YEAR
+    total_cap = late_rate_cap(jurisdiction=product.jurisdiction, on=on)
+    multiple_cap = penalty_multiple_cap(jurisdiction=product.jurisdiction, on=on)
+    if not penalty_ppm:
+        return
+    for field, own_ppm in _own_rates_ppm(product):
+        if total_cap is not None and own_ppm + penalty_ppm > total_cap.bound:
+            yield OfferFault(
+                reason=OfferReason.LATE_RATE_CAP_EXCEEDED,
+                field="late.penalty",
+                figures={
+                    "price": field,
+                    "late_percent": _percent(own_ppm + penalty_ppm),
+                    "cap_percent": _percent(total_cap.bound),
+                    "rule": total_cap.id,
+                    "on": on,
+                },
+                way_out="lower the penalty, or the price",
+            )
+        if multiple_cap is not None and own_ppm and (own_ppm + penalty_ppm) * PPM > multiple_cap.bound * own_ppm:
+            yield OfferFault(
+                reason=OfferReason.PENALTY_CAP_EXCEEDED,
+                field="late.penalty",
+                figures={
+                    "price": field,
+                    "multiple": round(Decimal(own_ppm + penalty_ppm) / own_ppm, 3),
+                    "cap_multiple": Decimal(multiple_cap.bound) / PPM,
+                    "rule": multiple_cap.id,
+                    "on": on,
+                },
+                way_out="lower the penalty",
+            )
+
+
+def _own_rates_ppm(product: Product) -> Iterator[tuple[str, int]]:
+    """Each rate a year that goes on when payment is late; a fee on the original principal does not."""
+    if product.pay_next_month is not None:
+        yield "pay_next_month.daily_rate_ppm", product.pay_next_month.daily_rate_ppm * _DAYS_A_YEAR
+    for kind, offer in installment_offers(product).items():
+        for place, price in enumerate(offer.prices):
+            yield f"{kind}.prices[{place}]", price.nominal_rate_ppm or 0
+
+
+def _late_fee_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
+    cap = late_fee_cap(jurisdiction=product.jurisdiction, on=on)
+    fee = product.late.late_fee
+    if cap is None or fee is None or cap.currency != product.currency:
+        return
+    most_minor = fee.fixed_minor if fee.share_ppm == 0 else fee.most_minor
+    if most_minor is None or max(most_minor, fee.least_minor) > cap.bound:
+        yield OfferFault(
+            reason=OfferReason.LATE_FEE_CAP_EXCEEDED,
+            field="late.late_fee",
+            figures={"most_minor": most_minor, "cap_minor": cap.bound, "rule": cap.id, "on": on},
+            way_out=f"give most_minor of at most {cap.bound}",
+        )
+
+
+def _percent(share_ppm: int) -> Decimal:
+    return published_percent(Decimal(share_ppm) / PPM, decimals=2)
