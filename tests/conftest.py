@@ -1,9 +1,17 @@
 """What all tests share: where the real data is, and what happens where it is not."""
 
 import os
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+
+from tallystick.storage.embedded import Running, embedded_server
+from tallystick.storage.migration import migrate
+from tallystick.storage.place import place
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,3 +26,54 @@ def shared_data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
+    """The embedded PostgreSQL, real settings, shared by all workers and by later runs."""
+    folder = Path(tempfile.gettempdir()) / f"tallystick-tests-{os.getuid()}"
+    with embedded_server(place(folder)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template_database(server: Running) -> Iterator[str]:
+    """A database with every migration applied, to be copied for each test of this worker."""
+    name = f"template_{os.getpid()}"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        _drop_left_behind(connection)
+        connection.execute(f'CREATE DATABASE "{name}"')
+        with psycopg.connect(_with_database(server.url, name), autocommit=True) as fresh:
+            migrate(fresh)
+        yield name
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database_url(server: Running, template_database: str) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{os.getpid()}_{time.monotonic_ns()}"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
+        yield _with_database(server.url, name)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection]:
+    """A connection to a migrated database of the test's own; the test commits, or does not."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+        connection.rollback()
+
+
+def _with_database(url: str, name: str) -> str:
+    return url.replace("/tallystick?", f"/{name}?", 1)
+
+
+def _drop_left_behind(connection: psycopg.Connection) -> None:
+    """Databases of runs that were killed: their names carry a process id that no longer lives."""
+    rows = connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^(test|template)_[0-9]+'").fetchall()
+    for (name,) in rows:
+        if not Path(f"/proc/{name.split('_')[1]}").exists():
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

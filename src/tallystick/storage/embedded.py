@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -149,7 +148,7 @@ def _make_cluster(at: Place) -> None:
 
 def _start_keeper(at: Place) -> None:
     with at.log.open("ab") as log:
-        subprocess.Popen(
+        subprocess.run(
             [
                 *(sys.executable, "-I", str(keeper.__file__)),
                 *(str(at.folder), str(at.cluster), str(at.programs), str(at.socket_folder), at.owner or ""),
@@ -158,6 +157,7 @@ def _start_keeper(at: Place) -> None:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            check=True,
             cwd=at.folder,
         )
     deadline = time.monotonic() + 5

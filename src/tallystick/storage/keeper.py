@@ -102,4 +102,5 @@ def _stop(server: "subprocess.Popen[bytes]") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if os.fork() == 0:  # the one who starts it waits for this process only, not for as long as the server is kept
+        sys.exit(main(sys.argv[1:]))

@@ -86,7 +86,7 @@ def migrate(connection: Connection, *, known: tuple[Migration, ...] | None = Non
         pending = pending_migrations(connection, known=known)
         for migration in pending:
             with connection.transaction():
-                connection.execute(sql.SQL(migration.statements))  # type: ignore[arg-type]  # our own file
+                connection.execute(sql.SQL(migration.statements))
                 connection.execute(
                     "INSERT INTO schema_migrations (number, name, sha256) VALUES (%s, %s, %s)",
                     [migration.number, migration.name, migration.sha256],
