@@ -16,6 +16,7 @@ from msgspec import Struct
 from tallystick.terms.interest_shares import accrued_share, agreed_share
 from tallystick.terms.plan_dates import Span
 from tallystick.terms.plan_terms import InterestBase, PlanTerms
+from tallystick.units.rates import PPM
 from tallystick.units.rounding import multiple, whole
 
 
@@ -61,8 +62,16 @@ class BalanceChange(Struct):
     corrected_minor: int = 0
 
 
+class Overdue(Struct, frozen=True):
+    """A correction that stands for principal past due; it fell into the period that is due on `period_due_on`."""
+
+    on: date
+    corrected_minor: int
+    period_due_on: date
+
+
 class Ladder:
-    """Rungs, and every change of the balance."""
+    """Rungs, and every change of the balance; `overdue` tells which corrections stand for principal past due."""
 
     def __init__(
         self,
@@ -70,12 +79,15 @@ class Ladder:
         terms: PlanTerms,
         rungs: Sequence[Rung],
         changes: Iterable[BalanceChange] = (),
+        overdue: Iterable[Overdue] = (),
         interest_until: date | None = None,
     ) -> None:
         self.terms = terms
         self.rungs = list(rungs)
         self.changes = {change.on: change for change in changes}
+        self.overdue = list(overdue)
         self.interest_until = interest_until
+        self._yearly_rate = Fraction(terms.nominal_rate) * Fraction(PPM - terms.merchant_subsidy_ppm, PPM)
         self._daily: dict[tuple[int, date], Fraction] = {}
         self._days: list[list[date]] = []
         self._place_changes()
@@ -85,6 +97,7 @@ class Ladder:
         twin = copy(self)
         twin.rungs = [copy(rung) for rung in self.rungs]
         twin.changes = {day: copy(change) for day, change in self.changes.items()}
+        twin.overdue = list(self.overdue)
         twin._days = [list(days) for days in self._days]
         return twin
 
@@ -129,7 +142,12 @@ class Ladder:
     def forget_after(self, on: date) -> None:
         """Leave out what changes the balance after a day."""
         self.changes = {day: change for day, change in self.changes.items() if day <= on}
+        self.overdue = [past for past in self.overdue if past.on <= on]
         self._place_changes()
+
+    def stop_interest(self, on: date) -> None:
+        """No interest runs from a day on."""
+        self.interest_until = on if self.interest_until is None else min(self.interest_until, on)
 
     def stretches(self, index: int) -> list[tuple[date, date]]:
         """The period cut at every change of the balance within it; a change on its last day is no cut."""
@@ -192,7 +210,7 @@ class Ladder:
             if last_on is not None:
                 end_on = min(end_on, last_on)
         days = (end_on - start_on).days
-        if days <= 0 or not self.terms.nominal_rate or rung.number <= self.terms.interest_free:
+        if days <= 0 or not self._yearly_rate or rung.number <= self.terms.interest_free:
             return Fraction(0)
         if self.terms.interest_base is InterestBase.ORIGINAL_PRINCIPAL:
             balance_minor = self.drawn_until(start_on)
@@ -204,7 +222,7 @@ class Ladder:
         if key not in self._daily:
             share = accrued_share(self.terms, span=rung.span, from_on=start_on, begins_on=self.rungs[0].span.from_on)
             days = (rung.span.due_on - start_on).days
-            self._daily[key] = Fraction(self.terms.nominal_rate) * share / days
+            self._daily[key] = self._yearly_rate * share / days
         return self._daily[key]
 
     def growth(self, index: int) -> Fraction:
@@ -216,7 +234,7 @@ class Ladder:
             agreed_share(self.terms, span=rung.span, from_on=start_on, until_on=end_on)
             for start_on, end_on in self.stretches(index)
         )
-        return 1 + Fraction(self.terms.nominal_rate) * sum(shares, Fraction(0))
+        return 1 + self._yearly_rate * sum(shares, Fraction(0))
 
 
 def in_multiples(exact: Fraction, terms: PlanTerms) -> int:

@@ -17,7 +17,7 @@ def add_draw(ladder: Ladder, *, on: date, principal_minor: int) -> None:
 
     A draw outside all periods changes nothing; whoever calls has another place for it.
     """
-    effective_on = _bears_interest_from(ladder, on)
+    effective_on = bears_interest_from(ladder, on)
     index = ladder.index_of(effective_on)
     if index is None:
         return
@@ -54,8 +54,8 @@ def level(ladder: Ladder, *, first: int) -> None:
         _share_residue(ladder, first=first)
 
 
-def _bears_interest_from(ladder: Ladder, on: date) -> date:
-    """The day of the draw; where periods count whole, the beginning of the period that it lies in."""
+def bears_interest_from(ladder: Ladder, on: date) -> date:
+    """From when on a draw bears interest: its day; where periods count whole, the beginning of its period."""
     if ladder.terms.interest_period is not InterestPeriod.WHOLE_PERIODS:
         return on
     running = (rung.span.from_on for rung in ladder.rungs if rung.span.due_on > on)
@@ -69,6 +69,7 @@ def _as_if_never_paid(ladder: Ladder) -> Ladder:
         rung.paid_principal_minor = rung.paid_interest_minor = rung.brought_minor = 0
     for change in twin.changes.values():
         change.corrected_minor = 0
+    twin.overdue.clear()
     return twin
 
 
@@ -182,7 +183,7 @@ def settle_last(ladder: Ladder, *, until: date) -> None:
         rung.asked_minor = rung.paid_minor
         settle_last(ladder, until=until)
         rung = ladder.rungs[last]
-    _bring_forward(ladder, last=last, until=until)
+    bring_forward(ladder, last=last, until=until)
 
 
 def _ask_more(rung: Rung, more_minor: int) -> None:
@@ -215,15 +216,27 @@ def _last_unpaid(ladder: Ladder, figures: list[Figures]) -> int | None:
     return None
 
 
-def _bring_forward(ladder: Ladder, *, last: int, until: date) -> None:
+def bring_forward(ladder: Ladder, *, last: int, until: date) -> None:
     """Interest accrued after the last unpaid period has no installment of its own: it is asked for with that one."""
-    figures = ladder.figures(until=until)
+    figures = _without_overdue(ladder, last=last).figures(until=until)
     for index in reversed(range(last + 1, len(figures))):
         if figures[index].carried_minor > 0:
             ladder.rungs[last].brought_minor = figures[index].carried_minor
             for rung in ladder.rungs[last + 1 :]:
                 rung.is_brought = True
             return
+
+
+def _without_overdue(ladder: Ladder, *, last: int) -> Ladder:
+    """Where only the last unpaid period itself holds what was past due, that is no reason for later interest."""
+    due_on = ladder.rungs[last].span.due_on
+    fell_into = {past.period_due_on for past in ladder.overdue}
+    if due_on not in fell_into or any(other > due_on for other in fell_into):
+        return ladder
+    twin = ladder.copied()
+    for past in ladder.overdue:
+        twin.change(past.on, corrected_minor=-past.corrected_minor)
+    return twin
 
 
 def _share_residue(ladder: Ladder, *, first: int) -> None:

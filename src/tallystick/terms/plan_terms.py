@@ -103,7 +103,8 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """The frozen terms of a plan. Shares are ppm of the amount named; `nominal_rate` is an exact share per year.
 
     A plan costs either `nominal_rate` (0.144 is 14.4 % a year) on its `interest_base`, or `per_period_ppm` of the
-    original principal with each installment, booked as `per_period_booked_as`; both zero is free.
+    original principal with each installment, booked as `per_period_booked_as`; both zero is free. The merchant pays
+    `merchant_subsidy_ppm` of that price, the borrower the rest of it.
 
     Dates: period n ends n times `every` `period_unit` after the draw, or after `starts_on`; where `first_due_on` is
     given, the first one ends there and the others are counted from it. `length_days` ends the last period that many

@@ -15,10 +15,11 @@ from tallystick.units.rounding import whole
 
 
 class InstallmentKind(StrEnum):
-    """What an installment is: part of what is paid back over time, or what is paid on the day of the draw."""
+    """What an installment is: paid over time, on the day of the draw, or all at once for a draw after the last one."""
 
     REGULAR = "regular"
     DOWN_PAYMENT = "down_payment"
+    AT_ONCE = "at_once"
 
 
 class Installment(Struct, frozen=True):
@@ -109,10 +110,14 @@ def down_payment_minor(terms: PlanTerms, *, drawn_minor: int) -> int:
 
 
 def period_price(terms: PlanTerms, *, financed_minor: int) -> tuple[int, int]:
-    """The price of one period on the original principal, as fee and as interest: one of both is zero.
+    """What the borrower pays for one period on the original principal, as fee and as interest: one of both is zero.
 
     >>> period_price(PlanTerms(installments=12, per_period_ppm=6_000), financed_minor=100_050)
     (600, 0)
+    >>> period_price(PlanTerms(installments=12, per_period_ppm=6_000, merchant_subsidy_ppm=1_000_000),
+    ...              financed_minor=100_050)
+    (0, 0)
     """
-    price_minor = whole(Fraction(financed_minor * terms.per_period_ppm, PPM), terms.rounding)
+    borrower_ppm = terms.per_period_ppm * Fraction(PPM - terms.merchant_subsidy_ppm, PPM)
+    price_minor = whole(financed_minor * borrower_ppm / PPM, terms.rounding)
     return (price_minor, 0) if terms.per_period_booked_as is BookedAs.FEE else (0, price_minor)

@@ -1,0 +1,26 @@
+"""An installment plan through time: everything that can happen to one, as pure steps from plan to plan."""
+
+from datetime import date
+
+from tallystick.servicing.allocation import AllocationOrder
+from tallystick.servicing.plan_opening import add_draw, open_plan
+from tallystick.servicing.plan_paying import dues, pay_as_scheduled
+from tallystick.servicing.plan_recalculating import pay_recalculated, roll_recalculated
+from tallystick.servicing.plan_state import Due, Paid, Plan, PlanInstallment
+
+__all__ = ["Due", "Paid", "Plan", "PlanInstallment", "add_draw", "dues", "open_plan", "pay", "roll"]
+
+
+def roll(plan: Plan, *, on: date) -> Plan:
+    """The business day `on` begins. Any jump of days gives the same; a day that is past changes nothing."""
+    if on < plan.rolled_to or not plan.is_recalculated:
+        return plan
+    return roll_recalculated(plan, on=on)
+
+
+def pay(plan: Plan, *, on: date, amount_minor: int, order: AllocationOrder) -> Paid:
+    """Pay an amount in the order agreed; what the plan has no use for is `rest_minor`."""
+    assert amount_minor > 0, "a payment of nothing is no payment"
+    if plan.is_recalculated:
+        return pay_recalculated(plan, on=on, amount_minor=amount_minor, order=order)
+    return pay_as_scheduled(plan, on=on, amount_minor=amount_minor, order=order)

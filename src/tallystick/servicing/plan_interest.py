@@ -1,0 +1,142 @@
+"""Interest that follows what is really owed: what a day makes payable, what a payment and what its absence change."""
+
+from datetime import date
+from typing import NamedTuple
+
+from tallystick.servicing.plan_book import Book
+from tallystick.terms.amortization import Figures, Ladder, Overdue
+from tallystick.terms.leveling import bring_forward, settle_last
+from tallystick.terms.plan_terms import Rest
+
+
+class Payable(NamedTuple):
+    """What a period can be paid on a day."""
+
+    principal_minor: int
+    interest_minor: int
+
+
+def open_minor(book: Book, *, until: date) -> Payable:
+    """Principal drawn and not paid, and interest not paid, as if none ran after a day."""
+    ladder = book.ladder.copied()
+    ladder.stop_interest(until)
+    settle_last(ladder, until=until)
+    interest_minor = sum(found.interest_minor for found in ladder.figures())
+    paid_interest_minor = sum(rung.paid_interest_minor for rung in ladder.rungs)
+    return Payable(
+        principal_minor=max(0, ladder.drawn_minor - ladder.paid_principal_minor),
+        interest_minor=max(0, interest_minor - paid_interest_minor),
+    )
+
+
+def payable(ladder: Ladder, *, index: int, on: date) -> Payable:
+    """What a period can be paid on a day before it is due: interest up to that day, and principal with the rest of it.
+
+    A period that has not begun asks for the agreed installment, all of it principal, as far as so much is owed.
+    """
+    known = known_on(ladder, on=on)
+    figures = known.figures()
+    rung = known.rungs[index]
+    if on > rung.span.from_on:
+        return Payable(principal_minor=figures[index].principal_minor, interest_minor=figures[index].interest_minor)
+    left_minor = max(0, known.drawn_minor - known.paid_principal_minor)
+    unpaid = sum(not is_paid(known, at, figures) for at in range(len(known.rungs)))
+    if unpaid > 1:
+        open_principal_minor = max(0, figures[index].principal_minor - rung.paid_principal_minor)
+        rung.asked_minor = rung.agreed_minor - max(0, open_principal_minor - left_minor)
+    elif unpaid == 1 and is_paid(known, index, figures):
+        rung.asked_minor = min(
+            rung.agreed_minor,
+            known.drawn_minor - known.paid_principal_minor + rung.paid_principal_minor + figures[index].interest_minor,
+        )
+    found = known.figures()[index]
+    return Payable(principal_minor=found.principal_minor, interest_minor=found.interest_minor)
+
+
+def known_on(ladder: Ladder, *, on: date) -> Ladder:
+    """A ladder as far as a day knows it: nothing drawn later, no interest after it."""
+    known = ladder.copied()
+    if on >= known.rungs[-1].span.due_on:
+        return known
+    known.forget_after(on)
+    known.stop_interest(on)
+    settle_last(known, until=on)
+    return known
+
+
+def is_paid(ladder: Ladder, index: int, figures: list[Figures]) -> bool:
+    """Whether a period asks for exactly what was paid of it."""
+    return figures[index].asked_minor == ladder.rungs[index].paid_minor
+
+
+def pay_principal(book: Book, *, index: int, on: date, amount_minor: int) -> None:
+    """Principal of a period is paid: from that day on, late from its due date on, the balance is so much less."""
+    if amount_minor == 0:
+        return
+    ladder, rung = book.ladder, book.ladder.rungs[index]
+    left_minor = ladder.drawn_minor - ladder.paid_principal_minor
+    rung.paid_principal_minor += min(amount_minor, left_minor)
+    counts_from = min(on, rung.span.due_on)
+    book.correct(counts_from, corrected_minor=-amount_minor)
+    figures = ladder.figures()
+    unpaid = sum(not is_paid(ladder, at, figures) for at in range(len(ladder.rungs)))
+    if unpaid > 1 and on < rung.span.from_on:
+        overpaid = rung.paid_minor > rung.asked_minor + rung.brought_minor
+        if overpaid or rung.paid_minor == rung.agreed_minor:
+            rung.asked_minor = rung.paid_minor
+    settle_last(ladder, until=counts_from)
+
+
+def pay_interest(book: Book, *, index: int, on: date, amount_minor: int) -> None:
+    """Interest of a period is paid."""
+    ladder, rung = book.ladder, book.ladder.rungs[index]
+    figures = ladder.figures()
+    open_at = [at for at in range(len(ladder.rungs)) if not is_paid(ladder, at, figures)]
+    if open_at and open_at[-1] == index < len(ladder.rungs) - 1 and on >= rung.span.due_on:
+        bring_forward(ladder, last=index, until=on)
+        figures = ladder.figures()
+    left_minor = sum(found.interest_minor for found in figures) - sum(each.paid_interest_minor for each in ladder.rungs)
+    rung.paid_interest_minor += min(amount_minor, left_minor)
+    settle_last(ladder, until=on)
+
+
+def carry_overdue(book: Book, *, on: date, rest: Rest) -> None:
+    """Principal past due has borne interest up to a day; the schedule supposes that it is paid then.
+
+    With `rest` at the period's end, it bears interest up to the end of the period that the day lies in. Interest
+    stops at the last due date.
+    """
+    rungs = book.ladder.rungs
+    on = min(on, rungs[-1].span.due_on)
+    past = [index for index, rung in enumerate(rungs) if rung.span.due_on < on]
+    if not past or on == book.overdue_until:
+        return
+    overdue_minor = total_minor = 0
+    for index in past:
+        if overdue_minor:
+            _carry_into(book, index=index, overdue_minor=overdue_minor)
+        rung = rungs[index]
+        overdue_minor = max(0, book.ladder.figures()[index].principal_minor - rung.paid_principal_minor)
+        total_minor += overdue_minor
+    running = book.ladder.index_of(on)
+    assert running is not None, "a day up to the last due date lies in a period"
+    _carry_into(book, index=running, overdue_minor=overdue_minor)
+    until = rungs[running].span.due_on if rest is Rest.PERIOD_END else on
+    _correct_overdue(book, until, corrected_minor=-total_minor)
+    book.overdue_until = until
+
+
+def _carry_into(book: Book, *, index: int, overdue_minor: int) -> None:
+    """The balance of a period holds what was overdue when it began, or when that was last looked at."""
+    begins_on = book.ladder.rungs[index].span.from_on
+    from_on = begins_on if book.overdue_until is None else max(begins_on, book.overdue_until)
+    _correct_overdue(book, from_on, corrected_minor=overdue_minor)
+
+
+def _correct_overdue(book: Book, on: date, *, corrected_minor: int) -> None:
+    index = book.ladder.index_of(on)
+    if index is None:
+        return
+    due_on = book.ladder.rungs[index].span.due_on
+    book.ladder.overdue.append(Overdue(on=on, corrected_minor=corrected_minor, period_due_on=due_on))
+    book.correct(on, corrected_minor=corrected_minor)
