@@ -13,6 +13,7 @@ class LegalCap:
     """One rule of law. `bound` is in the unit that the rule's family names.
 
     Price and late rate: ppm a year. Person and late fee: minor units. Tenor: months. Penalty multiple: ppm.
+    A rule binds only credit that costs at least `binds_from_ppm` a year, effective.
     """
 
     id: str
@@ -23,6 +24,7 @@ class LegalCap:
     in_force_from: date
     in_force_until: date | None
     source: str
+    binds_from_ppm: int = 0
 
     def is_in_force(self, on: date) -> bool:
         """Half-open: from `in_force_from` up to, not including, `in_force_until`."""
@@ -125,4 +127,5 @@ def _legal_cap(rule: dict[str, Any], *, bound_key: str) -> LegalCap:
         in_force_from=rule["from"],
         in_force_until=rule.get("until"),
         source=rule["source"],
+        binds_from_ppm=rule.get("binds_from_ppm", 0),
     )

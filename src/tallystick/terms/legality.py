@@ -35,6 +35,7 @@ class Corner(Struct, frozen=True, kw_only=True):
     principal_minor: int
     drawn_on: date
     simple_rate: Decimal
+    effective_rate: Decimal
     flows: tuple[DatedFlow, ...]
 
 
@@ -50,11 +51,15 @@ def publication_faults(product: Product, *, on: date) -> tuple[OfferFault, ...]:
     >>> faults[0].figures["cap_percent"], faults[0].figures["rule"]
     (Decimal('12.00'), 'CN-micro-2028')
     """
+    cap = price_cap(jurisdiction=product.jurisdiction, on=on)
+    corners = price_corners(product, on=on)
+    dear = (fault for field, corner in corners.items() for fault in _above_price_cap(corner, cap=cap, field=field))
     return (
-        *_limit_faults(product, on=on),
-        *_published_price_faults(product, on=on),
+        *_above_person_cap(product, person_minor=product.limit.most_minor, on=on, field="limit.most_minor"),
+        *dear,
         *_tenor_faults(product, on=on),
-        *_late_faults(product, on=on),
+        *_late_rate_faults(product, on=on),
+        *_late_fee_faults(product, dearest_rate=max(corner.effective_rate for corner in corners.values()), on=on),
     )
 
 
@@ -114,6 +119,26 @@ def limit_faults(
     return (*faults, *_above_person_cap(product, person_minor=person_minor, on=on, field="limit_minor"))
 
 
+def price_corners(product: Product, *, on: date) -> dict[str, Corner]:
+    """The worst corner of every price of the product, by the key of the price in its file."""
+    corners = {}
+    if product.pay_next_month is not None:
+        flows = revolving_flows(product.pay_next_month, on=on)
+        rates = cn_irr_rates(flows)
+        corners["pay_next_month.daily_rate_ppm"] = Corner(
+            installments=len(flows) - 2,
+            principal_minor=-flows[0].paid_minor,
+            drawn_on=on,
+            simple_rate=rates.simple,
+            effective_rate=rates.effective,
+            flows=flows,
+        )
+    for kind, offer in installment_offers(product).items():
+        for place, price in enumerate(offer.prices):
+            corners[f"{kind}.prices[{place}]"] = worst_corner(product, offer=kind, price=price, on=on)
+    return corners
+
+
 def worst_corner(product: Product, *, offer: OfferKind, price: InstallmentPrice, on: date) -> Corner:
     """The combination of a price that costs the most per year: each count of installments, the least and the most
     principal (cents round hardest on small ones), and the draws with the shortest and the longest first period.
@@ -150,26 +175,9 @@ def _corner(terms: PlanTerms, *, principal_minor: int, drawn_on: date) -> Corner
         principal_minor=principal_minor,
         drawn_on=drawn_on,
         simple_rate=cost.rates.simple,
+        effective_rate=cost.rates.effective,
         flows=cost.flows,
     )
-
-
-def _published_price_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
-    cap = price_cap(jurisdiction=product.jurisdiction, on=on)
-    if product.pay_next_month is not None:
-        flows = revolving_flows(product.pay_next_month, on=on)
-        corner = Corner(
-            installments=len(flows) - 2,
-            principal_minor=-flows[0].paid_minor,
-            drawn_on=on,
-            simple_rate=cn_irr_rates(flows).simple,
-            flows=flows,
-        )
-        yield from _above_price_cap(corner, cap=cap, field="pay_next_month.daily_rate_ppm")
-    for kind, offer in installment_offers(product).items():
-        for place, price in enumerate(offer.prices):
-            corner = worst_corner(product, offer=kind, price=price, on=on)
-            yield from _above_price_cap(corner, cap=cap, field=f"{kind}.prices[{place}]")
 
 
 def _above_price_cap(corner: Corner, *, cap: LegalCap, field: str) -> Iterator[OfferFault]:
@@ -189,10 +197,6 @@ def _above_price_cap(corner: Corner, *, cap: LegalCap, field: str) -> Iterator[O
         },
         way_out=f"lower the price until its all-in annual cost is at most {_percent(cap.bound)} %",
     )
-
-
-def _limit_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
-    yield from _above_person_cap(product, person_minor=product.limit.most_minor, on=on, field="limit.most_minor")
 
 
 def _above_person_cap(product: Product, *, person_minor: int, on: date, field: str) -> Iterator[OfferFault]:
@@ -228,11 +232,6 @@ def _tenor_fault(
         figures={"months": installments, "cap_months": cap.bound, "rule": cap.id, "on": on},
         way_out=f"repay the principal within {cap.bound} months, or in installments",
     )
-
-
-def _late_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
-    yield from _late_rate_faults(product, on=on)
-    yield from _late_fee_faults(product, on=on)
 
 
 def _late_rate_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
@@ -280,10 +279,10 @@ def _own_rates_ppm(product: Product) -> Iterator[tuple[str, int]]:
             yield f"{kind}.prices[{place}]", price.nominal_rate_ppm or 0
 
 
-def _late_fee_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
+def _late_fee_faults(product: Product, *, dearest_rate: Decimal, on: date) -> Iterator[OfferFault]:
     cap = late_fee_cap(jurisdiction=product.jurisdiction, on=on)
     fee = product.late.late_fee
-    if cap is None or fee is None or cap.currency != product.currency:
+    if cap is None or fee is None or cap.currency != product.currency or dearest_rate * PPM < cap.binds_from_ppm:
         return
     most_minor = fee.fixed_minor if fee.share_ppm == 0 else fee.most_minor
     if most_minor is None or max(most_minor, fee.least_minor) > cap.bound:
