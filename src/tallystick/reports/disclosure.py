@@ -1,5 +1,6 @@
 """A disclosure as one self-contained page: the cost per year before everything, in either language, fit to print."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,8 @@ from tallystick.terms.disclosure_texts import (
     texts_in,
 )
 from tallystick.terms.product import Names
+
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=元)|(?<=\b[A-Z]{3}) (?=\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +262,17 @@ def _named(names: Names, *, language: Language) -> str:
     return names.zh if language == "zh" else names.en
 
 
+def _kept_together(sentence: str) -> str:
+    """No line break between an amount and its currency."""
+    return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", sentence)
+
+
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["together"] = _kept_together
     return environment.from_string(_asset("disclosure.html.j2"))
 
 

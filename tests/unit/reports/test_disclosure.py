@@ -105,7 +105,7 @@ def test_every_sentence_and_every_payment_is_on_the_page() -> None:
     document = DOCUMENTS["plan"]
     assert document.plan is not None
     for language in ("zh", "en"):
-        words = "".join(_read(render_disclosure(document, language=language)).texts)
+        words = "".join(_read(render_disclosure(document, language=language)).texts).replace("\N{NO-BREAK SPACE}", " ")
         for passage in document.wording[language]:
             assert passage.heading in words
             assert all(sentence in words for sentence in passage.sentences)
