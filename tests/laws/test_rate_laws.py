@@ -4,12 +4,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallystick.terms.annual_rates import DatedFlow, annual_rates, cn_irr_rates, irr_rates
 from tallystick.terms.rate_equation import PlacedFlow, period_rate
 
+no_deadline = settings(deadline=None)  # the first rate waits for its solver to be imported
 amounts_minor = st.integers(min_value=1_00, max_value=50_000_00)
 days = st.dates(min_value=date(2020, 1, 1), max_value=date(2030, 1, 1))
 
@@ -34,6 +35,7 @@ def credits(draw: st.DrawFn) -> list[DatedFlow]:
     return [*draws, *payments]
 
 
+@no_deadline
 @given(credits())
 def test_every_credit_has_its_rates_and_none_is_negative(flows: list[DatedFlow]) -> None:
     rates = annual_rates(flows)
@@ -42,17 +44,20 @@ def test_every_credit_has_its_rates_and_none_is_negative(flows: list[DatedFlow])
     assert abs(rates.cn.effective - rates.eu_effective) < Decimal("1e-9")
 
 
+@no_deadline
 @given(credits(), st.integers(1, 10_000))
 def test_a_fee_on_top_never_lowers_the_rate(flows: list[DatedFlow], fee_minor: int) -> None:
     dearer = [*flows[:-1], DatedFlow(on=flows[-1].on, paid_minor=flows[-1].paid_minor + fee_minor)]
     assert cn_irr_rates(dearer).simple > cn_irr_rates(flows).simple
 
 
+@no_deadline
 @given(credits())
 def test_the_order_of_the_flows_does_not_matter(flows: list[DatedFlow]) -> None:
     assert annual_rates(flows[::-1]) == annual_rates(flows)
 
 
+@no_deadline
 @given(
     st.lists(st.tuples(st.integers(1, 60), amounts_minor), min_size=1, max_size=30),
     amounts_minor,
@@ -66,6 +71,7 @@ def test_at_the_rate_found_all_flows_are_worth_nothing(payments: list[tuple[int,
     assert abs(worth) <= size * Decimal("1e-12")
 
 
+@no_deadline
 @given(st.integers(1, 400), st.integers(1, 36))
 def test_interest_on_the_balance_costs_exactly_its_own_rate(rate_bp: int, count: int) -> None:
     """Interest monthly and principal at the end, without rounding: the rate per month comes back to the last digit."""

@@ -22,10 +22,10 @@ from tallystick.terms.offering import OfferFault, OfferReason, first_due_on, pla
 from tallystick.terms.plan_cost import plan_cost, revolving_flows
 from tallystick.terms.plan_terms import Amortization, PlanTerms
 from tallystick.terms.product import InstallmentOffer, InstallmentPrice, OfferKind, Product, installment_offers
+from tallystick.units.periods import add_months
 from tallystick.units.rates import PPM
 
 _DAYS_A_YEAR: Final = 365
-_CYCLE_DAYS: Final = 31
 
 
 class Corner(Struct, frozen=True, kw_only=True):
@@ -159,12 +159,15 @@ def worst_corner(product: Product, *, offer: OfferKind, price: InstallmentPrice,
 
 
 def extreme_draw_dates(product: Product, *, offer: InstallmentOffer, on: date) -> tuple[date, ...]:
-    """The days within a cycle from `on` whose first installment comes soonest and latest after the draw."""
-    days = [on + timedelta(days=ahead) for ahead in range(_CYCLE_DAYS)]
+    """The days within a year from `on` whose first installment comes soonest and latest after the draw.
+
+    A fee per period costs most per year when the first period is short, interest by days when it is long.
+    """
     waits: dict[int, date] = {}
-    for day in days:
-        due = first_due_on(product, due_dates=offer.due_dates, drawn_on=day)
-        waits.setdefault(0 if due is None else (due - day).days, day)
+    for ahead in range(_DAYS_A_YEAR):
+        day = on + timedelta(days=ahead)
+        due = first_due_on(product, due_dates=offer.due_dates, drawn_on=day) or add_months(day, 1)
+        waits.setdefault((due - day).days, day)
     return tuple(dict.fromkeys((waits[min(waits)], waits[max(waits)])))
 
 
