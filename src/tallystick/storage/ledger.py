@@ -14,8 +14,7 @@ _LINE_NUMBERS: Final = sorted(account.number for account in chart().values() if 
 _NUMBERS: Final = {code: account.number for code, account in chart().items()}
 _CODES: Final = {number: code for code, number in _NUMBERS.items()}
 
-# The rows of a line's balances are taken in one order by every batch, so that two batches never wait for each other.
-_POST: Final = """
+_FRESH: Final = """
 WITH fresh AS MATERIALIZED (
     SELECT * FROM unnest(
         %(debit_numbers)s::smallint[], %(debit_owners)s::bigint[],
@@ -24,12 +23,6 @@ WITH fresh AS MATERIALIZED (
         %(line_ids)s::bigint[], %(event_ids)s::bigint[]
     ) AS fresh (debit_number, debit_owner, credit_number, credit_owner, amount_minor, currency, effective_on, kind,
                 line_id, event_id)
-), written AS (
-    INSERT INTO transfers (debit_number, debit_owner, credit_number, credit_owner, amount_minor, currency,
-                           effective_on, booked_on, kind, line_id, event_id)
-    SELECT debit_number, debit_owner, credit_number, credit_owner, amount_minor, currency,
-           effective_on, %(booked_on)s, kind, line_id, event_id
-    FROM fresh
 ), moved AS MATERIALIZED (
     SELECT number, owner_id, currency,
            sum(debit_minor)::bigint AS debit_minor, sum(credit_minor)::bigint AS credit_minor
@@ -40,14 +33,39 @@ WITH fresh AS MATERIALIZED (
         SELECT credit_number, credit_owner, currency, 0, amount_minor FROM fresh
     ) AS sides
     GROUP BY number, owner_id, currency
+)
+"""
+# A check refuses the row that an upsert proposes, not the one it would make: so a new account begins with zeros.
+_OPEN_ACCOUNTS: Final = f"""{_FRESH}
+INSERT INTO line_balances (line_id, number, currency, debit_minor, credit_minor)
+SELECT owner_id, number, currency, 0, 0 FROM moved
+WHERE number = ANY(%(line_numbers)s::smallint[]) AND NOT EXISTS (
+    SELECT FROM line_balances AS known
+    WHERE known.line_id = moved.owner_id AND known.number = moved.number AND known.currency = moved.currency
+)
+ORDER BY owner_id, number, currency
+ON CONFLICT DO NOTHING
+"""
+# The rows of a line's balances are locked in one order by every batch, so that two batches never wait for each other.
+_POST: Final = f"""{_FRESH}, written AS (
+    INSERT INTO transfers (debit_number, debit_owner, credit_number, credit_owner, amount_minor, currency,
+                           effective_on, booked_on, kind, line_id, event_id)
+    SELECT debit_number, debit_owner, credit_number, credit_owner, amount_minor, currency,
+           effective_on, %(booked_on)s, kind, line_id, event_id
+    FROM fresh
+), locked AS MATERIALIZED (
+    SELECT present.line_id, present.number, present.currency, moved.debit_minor, moved.credit_minor
+    FROM moved JOIN line_balances AS present
+      ON present.line_id = moved.owner_id AND present.number = moved.number AND present.currency = moved.currency
+    WHERE moved.number = ANY(%(line_numbers)s::smallint[])
+    ORDER BY present.line_id, present.number, present.currency
+    FOR UPDATE OF present
 ), kept AS (
-    INSERT INTO line_balances AS present (line_id, number, currency, debit_minor, credit_minor)
-    SELECT owner_id, number, currency, debit_minor, credit_minor FROM moved
-    WHERE number = ANY(%(line_numbers)s::smallint[])
-    ORDER BY owner_id, number, currency
-    ON CONFLICT (line_id, number, currency) DO UPDATE
-    SET debit_minor = present.debit_minor + excluded.debit_minor,
-        credit_minor = present.credit_minor + excluded.credit_minor
+    UPDATE line_balances AS present
+    SET debit_minor = present.debit_minor + locked.debit_minor,
+        credit_minor = present.credit_minor + locked.credit_minor
+    FROM locked
+    WHERE present.line_id = locked.line_id AND present.number = locked.number AND present.currency = locked.currency
 )
 INSERT INTO shared_deltas (number, owner_id, currency, debit_minor, credit_minor)
 SELECT number, owner_id, currency, debit_minor, credit_minor FROM moved
@@ -62,23 +80,23 @@ def post(connection: Connection, transfers: Sequence[Transfer], *, booked_on: da
     """
     if not transfers:
         return
-    connection.execute(
-        _POST,
-        {
-            "debit_numbers": [_NUMBERS[transfer.debit.code] for transfer in transfers],
-            "debit_owners": [transfer.debit.owner_id for transfer in transfers],
-            "credit_numbers": [_NUMBERS[transfer.credit.code] for transfer in transfers],
-            "credit_owners": [transfer.credit.owner_id for transfer in transfers],
-            "amounts": [transfer.amount_minor for transfer in transfers],
-            "currencies": [transfer.currency for transfer in transfers],
-            "effective": [transfer.effective_on for transfer in transfers],
-            "kinds": [transfer.kind for transfer in transfers],
-            "line_ids": [transfer.line_id for transfer in transfers],
-            "event_ids": [transfer.event_id for transfer in transfers],
-            "booked_on": booked_on,
-            "line_numbers": _LINE_NUMBERS,
-        },
-    )
+    fresh = {
+        "debit_numbers": [_NUMBERS[transfer.debit.code] for transfer in transfers],
+        "debit_owners": [transfer.debit.owner_id for transfer in transfers],
+        "credit_numbers": [_NUMBERS[transfer.credit.code] for transfer in transfers],
+        "credit_owners": [transfer.credit.owner_id for transfer in transfers],
+        "amounts": [transfer.amount_minor for transfer in transfers],
+        "currencies": [transfer.currency for transfer in transfers],
+        "effective": [transfer.effective_on for transfer in transfers],
+        "kinds": [transfer.kind for transfer in transfers],
+        "line_ids": [transfer.line_id for transfer in transfers],
+        "event_ids": [transfer.event_id for transfer in transfers],
+        "booked_on": booked_on,
+        "line_numbers": _LINE_NUMBERS,
+    }
+    with connection.pipeline():
+        connection.execute(_OPEN_ACCOUNTS, {name: fresh[name] for name in fresh if name != "booked_on"})
+        connection.execute(_POST, fresh)
 
 
 class Balance(Struct, frozen=True):

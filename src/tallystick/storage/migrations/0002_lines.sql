@@ -83,6 +83,8 @@ CREATE TABLE lines (
     owed_penalty_minor   bigint NOT NULL CHECK (owed_penalty_minor >= 0),
     credit_minor         bigint NOT NULL CHECK (credit_minor >= 0),
     charged_off_minor    bigint NOT NULL CHECK (charged_off_minor >= 0),
+    accrued_micro        bigint NOT NULL,           -- not billed yet when `as_of` begins, millionths of a minor unit,
+    accruing_daily_micro bigint NOT NULL,           -- and what each day adds until `next_due_on`
     oldest_unpaid_due_on date,
     next_due_on          date,                      -- the day on which time alone next changes something
     revision             integer NOT NULL CHECK (revision > 0),

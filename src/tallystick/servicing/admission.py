@@ -1,0 +1,306 @@
+"""The one gate of a line: a proposed fact is admitted as it will be recorded, or refused with a named reason.
+
+All refusals live here. What is admitted has happened, and `advance` never refuses it.
+"""
+
+from datetime import date, timedelta
+from typing import Final
+
+from tallystick.servicing import facts
+from tallystick.servicing.admission_of_draws import admit_bill_conversion, admit_draw, admit_hold, admit_plan
+from tallystick.servicing.admission_of_payments import (
+    admit_chargeback_or_refund,
+    admit_settlement,
+    admit_withdrawal,
+)
+from tallystick.servicing.circumstances import Circumstances
+from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact
+from tallystick.servicing.journal import CHANNELS
+from tallystick.servicing.line import Condition, Line
+from tallystick.servicing.owed import held_minor, owed_minor
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.terms.product import Component
+
+# After charge-off or closing, money may still come in and be given back; nothing else happens to the line.
+_AFTER_CHARGE_OFF: Final = (
+    facts.PaymentReceived,
+    facts.PaymentReturned,
+    facts.Refunded,
+    facts.Chargeback,
+    facts.CreditPaidOut,
+    facts.EventUndone,
+    facts.CareBegun,
+    facts.CareEnded,
+    facts.LineClosed,
+)
+_AFTER_CLOSING: Final = (facts.Refunded, facts.Chargeback, facts.CreditPaidOut, facts.PaymentReturned)
+_AMOUNTS: Final = ("amount_minor", "limit_minor", "cash_limit_minor", "merchant_fee_minor", "joint_cap_minor")
+_MAY_BE_ZERO: Final = ("limit_minor", "cash_limit_minor", "merchant_fee_minor")
+
+
+def admit(line: Line | None, fact: AnyFact, *, on: date, circumstances: Circumstances) -> AnyFact | Refusal:
+    """The fact as it will be recorded from the business day `on`, completed with its figures; or why not.
+
+    `line` stands as of today, caught up; None only for an opening. Refusals come in the order of `RefusalReason`.
+    """
+    refusal = _bad_request(line, fact, on=on, circumstances=circumstances)
+    if refusal is not None:
+        return refusal
+    if line is None:
+        assert isinstance(fact, facts.LineOpened)
+        return _admit_opening(fact, circumstances=circumstances)
+    refusal = _wrong_condition(line, fact)
+    if refusal is not None:
+        return refusal
+    return _admit_on_line(line, fact, on=on, circumstances=circumstances)
+
+
+def _bad_request(line: Line | None, fact: AnyFact, *, on: date, circumstances: Circumstances) -> Refusal | None:
+    """What is wrong with the request itself, whatever the line owes."""
+    for name in _AMOUNTS:
+        amount_minor = getattr(fact, name, None)
+        if isinstance(amount_minor, int) and amount_minor < (0 if name in _MAY_BE_ZERO else 1):
+            return Refusal(RefusalReason.AMOUNT_NOT_POSITIVE, field=name, figures={name: amount_minor})
+    if on > circumstances.today:
+        return Refusal(RefusalReason.DATE_IN_FUTURE, field="effective_on", figures={"today": circumstances.today})
+    opening = isinstance(fact, facts.LineOpened)
+    if line is None and not opening:
+        return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
+    if line is not None and opening:
+        return Refusal(RefusalReason.LINE_ALREADY_OPEN, field="line")
+    if line is not None and on < line.opened_on:
+        return Refusal(RefusalReason.DATE_BEFORE_OPENING, field="effective_on", figures={"opened_on": line.opened_on})
+    if isinstance(fact, NEEDS_SECOND_PERSON) and not circumstances.has_second_person:
+        return Refusal(RefusalReason.SECOND_PERSON_MISSING, field="approved_by")
+    return None
+
+
+def _wrong_condition(line: Line, fact: AnyFact) -> Refusal | None:
+    if line.condition is Condition.CLOSED and not isinstance(fact, _AFTER_CLOSING):
+        return Refusal(RefusalReason.LINE_CLOSED, field="line")
+    if line.condition is Condition.CHARGED_OFF and not isinstance(fact, _AFTER_CHARGE_OFF):
+        return Refusal(RefusalReason.LINE_CHARGED_OFF, field="line")
+    return None
+
+
+def _admit_opening(fact: facts.LineOpened, *, circumstances: Circumstances) -> AnyFact | Refusal:
+    contract = circumstances.contracts.get(fact.contract_hash)
+    if contract is None:
+        return Refusal(RefusalReason.TERMS_UNKNOWN, field="contract_hash")
+    if contract.currency != fact.currency:
+        return Refusal(
+            RefusalReason.CURRENCY_DIFFERS, field="currency", figures={"contract_currency": contract.currency}
+        )
+    if circumstances.borrower.blocked_because is not None:
+        return Refusal(RefusalReason.BORROWER_BLOCKED, field="borrower_id")
+    bounds = contract.limit
+    if not bounds.least_minor <= fact.limit_minor <= bounds.most_minor:
+        return Refusal(
+            RefusalReason.LIMIT_OUT_OF_BOUNDS,
+            field="limit_minor",
+            figures={"least_minor": bounds.least_minor, "most_minor": bounds.most_minor},
+        )
+    return _within_person_cap(fact.limit_minor, circumstances=circumstances) or fact
+
+
+def _within_person_cap(limit_minor: int, *, circumstances: Circumstances) -> Refusal | None:
+    """The legal limit is per person: this line's limit and all other lines' together stay within it."""
+    borrower = circumstances.borrower
+    if limit_minor + borrower.other_limits_minor <= borrower.joint_cap_minor:
+        return None
+    return Refusal(
+        RefusalReason.JOINT_CAP_EXCEEDED,
+        field="limit_minor",
+        figures={
+            "joint_cap_minor": borrower.joint_cap_minor,
+            "other_limits_minor": borrower.other_limits_minor,
+        },
+    )
+
+
+def _admit_on_line(  # noqa: PLR0912
+    line: Line, fact: AnyFact, *, on: date, circumstances: Circumstances
+) -> AnyFact | Refusal:
+    match fact:
+        case facts.HoldPlaced():
+            return admit_hold(line, fact, on=on, circumstances=circumstances)
+        case facts.Drawdown():
+            return admit_draw(line, fact, on=on, circumstances=circumstances)
+        case facts.PlanCreated():
+            return admit_plan(line, fact, on=on)
+        case facts.BillConverted():
+            return admit_bill_conversion(line, fact, on=on)
+        case facts.HoldVoided() | facts.HoldExpired():
+            return _admit_release(line, fact, on=on)
+        case facts.PaymentReceived():
+            return _unknown_channel(fact.channel) or fact
+        case facts.SettledEarly():
+            return _unknown_channel(fact.channel) or admit_settlement(line, fact, on=on)
+        case facts.DrawWithdrawn():
+            terms = circumstances.contracts[line.contract_hash]
+            return _unknown_channel(fact.channel) or admit_withdrawal(line, fact, on=on, terms=terms)
+        case facts.Refunded() | facts.Chargeback():
+            return admit_chargeback_or_refund(line, fact)
+        case facts.CreditPaidOut():
+            return _admit_payout(line, fact)
+        case facts.PaymentReturned() | facts.EventUndone():
+            return _admit_taking_back(fact, circumstances=circumstances)
+        case facts.StatementClosed():
+            # Statements close by themselves, on their day (`keeping_up`): nobody closes one by asking.
+            return Refusal(RefusalReason.STATEMENT_NOT_DUE, field="kind")
+        case facts.LimitChanged():
+            return _admit_limit(line, fact, circumstances=circumstances)
+        case facts.TermsChanged():
+            return _admit_terms(line, fact, on=on, circumstances=circumstances)
+        case facts.Waived():
+            return _admit_waiver(line, fact, on=on)
+        case facts.PlanReaged() | facts.PaymentHoliday():
+            return _admit_restructure(line, fact, on=on)
+        case facts.DelinquencyPaused():
+            if fact.until <= on:
+                return Refusal(RefusalReason.PAUSE_EMPTY, field="until", figures={"begins_on": on})
+            return fact
+        case facts.LineClosed():
+            return _admit_closing(line, fact, on=on)
+        case facts.LineFrozen() if line.frozen_because is not None:
+            return Refusal(RefusalReason.LINE_FROZEN, field="line", figures={"reason": line.frozen_because})
+        case facts.LineUnfrozen() if line.frozen_because is None:
+            return Refusal(RefusalReason.LINE_NOT_FROZEN, field="line")
+        case facts.CareBegun() if fact.kind in line.cares:
+            return Refusal(RefusalReason.LINE_IN_CARE, field="kind", figures={"kind": fact.kind})
+        case facts.CareEnded() if fact.kind not in line.cares:
+            return Refusal(RefusalReason.CARE_NOT_BEGUN, field="kind", figures={"kind": fact.kind})
+        case _:
+            return fact
+
+
+def _unknown_channel(channel: str) -> Refusal | None:
+    if channel in CHANNELS:
+        return None
+    return Refusal(RefusalReason.CHANNEL_UNKNOWN, field="channel", figures={"known": sorted(CHANNELS)})
+
+
+def _admit_release(line: Line, fact: facts.HoldVoided | facts.HoldExpired, *, on: date) -> AnyFact | Refusal:
+    hold = next((hold for hold in line.holds if hold.hold_id == fact.hold_id), None)
+    if hold is None:
+        return Refusal(RefusalReason.HOLD_UNKNOWN, field="hold_id")
+    if isinstance(fact, facts.HoldExpired):
+        if on < hold.expires_on:
+            return Refusal(RefusalReason.HOLD_NOT_EXPIRED, field="hold_id", figures={"expires_on": hold.expires_on})
+        return fact
+    if fact.amount_minor is not None and fact.amount_minor > hold.left_minor:
+        return Refusal(RefusalReason.HOLD_TOO_SMALL, field="amount_minor", figures={"left_minor": hold.left_minor})
+    return fact
+
+
+def _admit_payout(line: Line, fact: facts.CreditPaidOut) -> AnyFact | Refusal:
+    if fact.amount_minor > line.credit_minor:
+        return Refusal(
+            RefusalReason.CREDIT_BALANCE_TOO_SMALL,
+            field="amount_minor",
+            figures={"credit_minor": line.credit_minor},
+        )
+    return fact
+
+
+def _admit_taking_back(
+    fact: facts.PaymentReturned | facts.EventUndone, *, circumstances: Circumstances
+) -> AnyFact | Refusal:
+    """An event is taken back once, and only while nothing that was recorded later needs it."""
+    target = circumstances.target
+    if target is None or target.event_id != fact.event_id:
+        return Refusal(RefusalReason.EVENT_UNKNOWN, field="event_id")
+    if circumstances.target_is_undone:
+        return Refusal(RefusalReason.EVENT_ALREADY_UNDONE, field="event_id")
+    if isinstance(fact, facts.PaymentReturned):
+        paid = target.fact
+        is_payment = isinstance(paid, facts.PaymentReceived | facts.SettledEarly | facts.DrawWithdrawn)
+        if not is_payment or paid.payment_id != fact.payment_id:
+            return Refusal(RefusalReason.EVENT_NOT_UNDOABLE, field="payment_id")
+        return fact
+    if circumstances.target_has_dependents or isinstance(target.fact, _NEVER_UNDONE):
+        return Refusal(RefusalReason.EVENT_NOT_UNDOABLE, field="event_id")
+    return fact
+
+
+_NEVER_UNDONE: Final = (
+    facts.LineOpened,
+    facts.StatementClosed,
+    facts.PaymentReturned,
+    facts.EventUndone,
+    facts.LineClosed,
+)
+
+
+def _admit_limit(line: Line, fact: facts.LimitChanged, *, circumstances: Circumstances) -> AnyFact | Refusal:
+    """A decrease holds at once, whatever is drawn; an increase is an offer that the borrower must have accepted."""
+    if fact.limit_minor == line.limit_minor:
+        return Refusal(RefusalReason.NOTHING_TO_DO, field="limit_minor", figures={"limit_minor": line.limit_minor})
+    if fact.limit_minor < line.limit_minor:
+        return fact
+    if circumstances.borrower.blocked_because is not None:
+        return Refusal(RefusalReason.BORROWER_BLOCKED, field="borrower_id")
+    if line.frozen_because is not None:
+        return Refusal(RefusalReason.LINE_FROZEN, field="line", figures={"reason": line.frozen_because})
+    if fact.acceptance_id is None:
+        return Refusal(RefusalReason.ACCEPTANCE_MISSING, field="acceptance_id")
+    bounds = circumstances.contracts[line.contract_hash].limit
+    if fact.limit_minor > bounds.most_minor:
+        return Refusal(
+            RefusalReason.LIMIT_OUT_OF_BOUNDS, field="limit_minor", figures={"most_minor": bounds.most_minor}
+        )
+    return _within_person_cap(fact.limit_minor, circumstances=circumstances) or fact
+
+
+def _admit_terms(line: Line, fact: facts.TermsChanged, *, on: date, circumstances: Circumstances) -> AnyFact | Refusal:
+    """New terms bind after the notice that the present contract promises, unless the borrower accepted them."""
+    present, new = circumstances.contracts[line.contract_hash], circumstances.contracts.get(fact.contract_hash)
+    if new is None:
+        return Refusal(RefusalReason.TERMS_UNKNOWN, field="contract_hash")
+    if new.currency != line.currency or new.ledger_id != line.product_id:
+        return Refusal(RefusalReason.CURRENCY_DIFFERS, field="contract_hash", figures={"product": present.id})
+    binds_on = fact.noticed_on + timedelta(days=present.notice.price_change_days)
+    if fact.acceptance_id is None and on < binds_on:
+        return Refusal(RefusalReason.NOTICE_TOO_SHORT, field="effective_on", figures={"binds_on": binds_on})
+    return fact
+
+
+def _admit_waiver(line: Line, fact: facts.Waived, *, on: date) -> AnyFact | Refusal:
+    """Of interest, fees and penalties, at most what is owed; principal is written off, not waived."""
+    if fact.component not in set(Component) - {Component.PRINCIPAL}:
+        known = sorted(set(Component) - {Component.PRINCIPAL})
+        return Refusal(RefusalReason.COMPONENT_UNKNOWN, field="component", figures={"known": known})
+    left_minor = owed_minor(line, day=on)[Component(fact.component)]
+    if fact.amount_minor > left_minor:
+        return Refusal(RefusalReason.AMOUNT_EXCEEDS_OWED, field="amount_minor", figures={"owed_minor": left_minor})
+    return fact
+
+
+def _admit_restructure(line: Line, fact: facts.PlanReaged | facts.PaymentHoliday, *, on: date) -> AnyFact | Refusal:
+    plan = next((plan for plan in line.plans if plan.plan_id == fact.plan_id), None)
+    if plan is None:
+        return Refusal(RefusalReason.PLAN_UNKNOWN, field="plan_id")
+    if plan.principal_left_minor == 0:
+        return Refusal(RefusalReason.PLAN_SETTLED, field="plan_id")
+    match fact:
+        case facts.PlanReaged(installments=count) if count < 1:
+            return Refusal(RefusalReason.NOTHING_TO_DO, field="installments", figures={"installments": count})
+        case facts.PlanReaged(first_due_on=first) if first <= on:
+            return Refusal(RefusalReason.PAUSE_EMPTY, field="first_due_on", figures={"restructured_on": on})
+        case facts.PaymentHoliday(periods=periods) if periods < 1:
+            return Refusal(RefusalReason.PAUSE_EMPTY, field="periods", figures={"periods": periods})
+        case _:
+            return fact
+
+
+def _admit_closing(line: Line, fact: facts.LineClosed, *, on: date) -> AnyFact | Refusal:
+    """A line closes when nothing is owed either way and no hold is open; a claim kept off the books stays a claim."""
+    left = {
+        "owed_minor": sum(owed_minor(line, day=on).values()),
+        "held_minor": held_minor(line),
+        "credit_minor": line.credit_minor,
+        "claim_minor": line.charged_off_minor - line.recovered_minor,
+    }
+    if any(left.values()):
+        return Refusal(RefusalReason.STILL_OWED, field="line", figures=left)
+    return fact

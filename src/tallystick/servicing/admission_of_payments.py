@@ -1,0 +1,66 @@
+"""Whether money may come back in a way that changes a draw: refunds, early settlement, withdrawal."""
+
+from datetime import date, timedelta
+
+from tallystick.servicing import facts
+from tallystick.servicing import plan as plans
+from tallystick.servicing.line import Draw, Line
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.terms.product import Product
+
+
+def admit_chargeback_or_refund(
+    line: Line, fact: facts.Refunded | facts.Chargeback
+) -> facts.Refunded | facts.Chargeback | Refusal:
+    """Never more than was drawn, over all refunds of a draw together."""
+    draw = next((draw for draw in line.draws if draw.draw_id == fact.draw_id), None)
+    if draw is None:
+        return Refusal(RefusalReason.DRAW_UNKNOWN, field="draw_id")
+    left_minor = draw.amount_minor - draw.refunded_minor
+    if fact.amount_minor > left_minor:
+        figures = {"refundable_minor": left_minor}
+        return Refusal(RefusalReason.REFUND_EXCEEDS_DRAW, field="amount_minor", figures=figures)
+    if fact.merchant_fee_minor > draw.merchant_fee_minor:
+        figures = {"merchant_fee_minor": draw.merchant_fee_minor}
+        return Refusal(RefusalReason.REFUND_EXCEEDS_DRAW, field="merchant_fee_minor", figures=figures)
+    return fact
+
+
+def admit_settlement(line: Line, fact: facts.SettledEarly, *, on: date) -> facts.SettledEarly | Refusal:
+    """Exactly the quote of that day: what is over would be a payment, what is short would settle nothing."""
+    plan = next((plan for plan in line.plans if plan.plan_id == fact.plan_id), None)
+    if plan is None:
+        return Refusal(RefusalReason.PLAN_UNKNOWN, field="plan_id")
+    if plan.principal_left_minor == 0:
+        return Refusal(RefusalReason.PLAN_SETTLED, field="plan_id")
+    quote_minor = plans.settle_quote(plan, on=on).total_minor
+    if fact.amount_minor != quote_minor:
+        figures = {"quote_minor": quote_minor}
+        return Refusal(RefusalReason.AMOUNT_DIFFERS_FROM_QUOTE, field="amount_minor", figures=figures)
+    return fact
+
+
+def admit_withdrawal(
+    line: Line, fact: facts.DrawWithdrawn, *, on: date, terms: Product
+) -> facts.DrawWithdrawn | Refusal:
+    """Within the cooling-off days, for exactly the principal that is left of the draw."""
+    draw = next((draw for draw in line.draws if draw.draw_id == fact.draw_id), None)
+    if draw is None:
+        return Refusal(RefusalReason.DRAW_UNKNOWN, field="draw_id")
+    last_on = draw.drawn_on + timedelta(days=terms.notice.cooling_off_days)
+    if on > last_on:
+        return Refusal(RefusalReason.COOLING_OFF_OVER, field="effective_on", figures={"last_on": last_on})
+    left_minor = principal_left_minor(line, draw)
+    if left_minor == 0:
+        return Refusal(RefusalReason.NOTHING_TO_DO, field="draw_id")
+    if fact.amount_minor != left_minor:
+        figures = {"quote_minor": left_minor}
+        return Refusal(RefusalReason.AMOUNT_DIFFERS_FROM_QUOTE, field="amount_minor", figures=figures)
+    return fact
+
+
+def principal_left_minor(line: Line, draw: Draw) -> int:
+    """What is left of the draw's principal, in its plan or as a purchase to pay next month."""
+    if draw.plan_id is not None:
+        return sum(plan.principal_left_minor for plan in line.plans if plan.plan_id == draw.plan_id)
+    return sum(item.left_minor for item in line.revolving.purchases if item.draw_id == draw.draw_id)

@@ -1,0 +1,102 @@
+"""Money that a merchant gives back: the hardest path, so it has a room of its own.
+
+A refund first undoes the draw it belongs to: principal shrinks by the contract's policy, the price of that principal is
+given back pro rata, and what exceeds all that is owed on the draw stands to the borrower's credit, for other dues or to
+be paid out. It never gives back more than was drawn, nor more of a price than was charged.
+"""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from tallystick.servicing import facts
+from tallystick.servicing import plan as plans
+from tallystick.servicing import revolving as bills
+from tallystick.servicing.applying import apply_credit, plan_of, post_applied, receive, with_penalty_pace, with_plan
+from tallystick.servicing.journal import CREDIT, MERCHANT_DISCOUNT, MERCHANT_PAYABLE, Journal
+from tallystick.servicing.line import Draw, Line
+from tallystick.terms.product import Component, RefundCharges, RefundInstallments, RefundTerms
+
+_FREE: Final = RefundTerms(
+    installments=RefundInstallments.LAST, interest=RefundCharges.PRO_RATA, fee=RefundCharges.PRO_RATA
+)
+
+
+def refund(line: Line, fact: facts.Refunded | facts.Chargeback, *, journal: Journal) -> Line:
+    """The merchant's money comes in, the draw shrinks, its price is given back, and the rest is the borrower's."""
+    draw = next((draw for draw in line.draws if draw.draw_id == fact.draw_id), None)
+    if draw is None:  # the draw itself was taken back: the money is simply the borrower's
+        return _from_merchant(line, fact, merchant_id=0, journal=journal)
+    line = _from_merchant(line, fact, merchant_id=draw.merchant_id, journal=journal)
+    line = _with_draw(line, replace(draw, refunded_minor=draw.refunded_minor + fact.amount_minor))
+    terms = journal.terms(line).refund
+    line = _undrawn(line, draw, amount_minor=fact.amount_minor, terms=terms, journal=journal)
+    return with_penalty_pace(apply_credit(line, kind="refund", journal=journal), journal=journal)
+
+
+def withdraw(line: Line, fact: facts.DrawWithdrawn, *, journal: Journal) -> Line:
+    """The borrower gives a draw back within the cooling-off days: the principal, and no price at all."""
+    line = receive(line, amount_minor=fact.amount_minor, channel=fact.channel, journal=journal)
+    draw = next((draw for draw in line.draws if draw.draw_id == fact.draw_id), None)
+    if draw is not None:
+        line = _undrawn(line, draw, amount_minor=fact.amount_minor, terms=_FREE, journal=journal)
+    return with_penalty_pace(apply_credit(line, kind="refund", journal=journal), journal=journal)
+
+
+def _from_merchant(line: Line, fact: facts.Refunded | facts.Chargeback, *, merchant_id: int, journal: Journal) -> Line:
+    kind = "refund" if isinstance(fact, facts.Refunded) else "chargeback"
+    journal.move(
+        line, kind, debit=MERCHANT_PAYABLE, credit=CREDIT, amount_minor=fact.amount_minor, other_id=merchant_id
+    )
+    journal.move(
+        line,
+        "merchant_fee_returned",
+        debit=MERCHANT_DISCOUNT,
+        credit=MERCHANT_PAYABLE,
+        amount_minor=fact.merchant_fee_minor,
+        other_id=merchant_id,
+    )
+    return replace(line, credit_minor=line.credit_minor + fact.amount_minor)
+
+
+def _with_draw(line: Line, draw: Draw) -> Line:
+    return replace(line, draws=tuple(draw if old.draw_id == draw.draw_id else old for old in line.draws))
+
+
+def _undrawn(line: Line, draw: Draw, *, amount_minor: int, terms: RefundTerms, journal: Journal) -> Line:
+    """Take the amount off the draw's own principal, from the credit balance, and give its price back."""
+    if draw.plan_id is not None and any(plan.plan_id == draw.plan_id for plan in line.plans):
+        return _off_plan(line, plan_id=draw.plan_id, amount_minor=amount_minor, terms=terms, journal=journal)
+    return _off_purchase(line, draw, amount_minor=amount_minor, terms=terms, journal=journal)
+
+
+def _off_plan(line: Line, *, plan_id: int, amount_minor: int, terms: RefundTerms, journal: Journal) -> Line:
+    before = plan_of(line, plan_id)
+    given = plans.refund(before, on=journal.day, principal_minor=amount_minor, terms=terms)
+    line = with_plan(line, given.plan, journal=journal)
+    post_applied(line, Component.PRINCIPAL, given.principal_minor, journal=journal)
+    for component, returned_minor in given.returned_minor.items():
+        post_applied(line, component, -returned_minor, journal=journal)
+    returned_minor = sum(given.returned_minor.values())
+    return _refunded(line, used_minor=given.principal_minor - returned_minor, counted_minor=given.principal_minor)
+
+
+def _off_purchase(line: Line, draw: Draw, *, amount_minor: int, terms: RefundTerms, journal: Journal) -> Line:
+    revolved = next((item for item in line.revolving.purchases if item.draw_id == draw.draw_id), None)
+    if revolved is None:
+        return line
+    taken_minor = min(amount_minor, revolved.left_minor)
+    revolving, _ = bills.pay_principal(
+        line.revolving, paid_minor=taken_minor, day=journal.day, of=lambda item: item.draw_id == draw.draw_id
+    )
+    if revolved.revolves and terms.interest is RefundCharges.PRO_RATA:
+        days = (journal.day - revolved.posted_on).days
+        revolving = bills.give_interest_back(revolving, micro=taken_minor * revolved.daily_rate_ppm * days)
+    post_applied(line, Component.PRINCIPAL, taken_minor, journal=journal)
+    counted_minor = taken_minor if revolved.statement_number is not None else 0
+    return _refunded(replace(line, revolving=revolving), used_minor=taken_minor, counted_minor=counted_minor)
+
+
+def _refunded(line: Line, *, used_minor: int, counted_minor: int) -> Line:
+    cycle = replace(line.cycle, refunds_minor=line.cycle.refunds_minor + counted_minor)
+    return replace(line, credit_minor=line.credit_minor - used_minor, cycle=cycle)

@@ -1,0 +1,99 @@
+"""What the calendar asks of a line: statements to close, holds to expire, and the next day on which anything is due."""
+
+from collections.abc import Collection, Iterator
+from datetime import date, timedelta
+
+from msgspec import Struct
+
+from tallystick.servicing.advance import advance
+from tallystick.servicing.aging import next_change_on, roll
+from tallystick.servicing.billing import close_statement, next_statement_on
+from tallystick.servicing.facts import AnyFact, Event, HoldExpired, StatementClosed
+from tallystick.servicing.fold import Checkpoint
+from tallystick.servicing.journal import Journal
+from tallystick.servicing.line import Condition, Line
+from tallystick.terms.product import PayNextMonth, Product
+from tallystick.terms.statement_days import due_on
+from tallystick.units.periods import working_day
+
+
+class CaughtUp(Struct, frozen=True):
+    """The line when the business day begins, and the events that the calendar asked for on the way."""
+
+    line: Line
+    events: tuple[Event, ...]
+    checkpoints: tuple[Checkpoint, ...]
+
+
+def catch_up(
+    line: Line,
+    *,
+    today: date,
+    event_ids: Iterator[int],
+    days_off: Collection[date],
+    journal: Journal,
+) -> CaughtUp:
+    """Let everything happen that was due before `today` begins, each on its own day.
+
+    A line that is caught up already is left as it is. Event ids must rise.
+    """
+    events: list[Event] = []
+    checkpoints: list[Checkpoint] = []
+    while (due := _next_due(line, terms=journal.terms(line))) is not None:
+        day, hold_id = due
+        if day > today or (day == today and not hold_id):  # a hold expires when its day begins, a statement as it ends
+            break
+        line = roll(line, to=day, journal=journal)
+        fact = _fact(line, day=day, hold_id=hold_id, days_off=days_off, journal=journal)
+        event = Event(event_id=next(event_ids), effective_on=day, fact=fact)
+        line = advance(line, event, line_id=line.line_id, journal=journal)
+        events.append(event)
+        if isinstance(fact, StatementClosed):
+            checkpoints.append(Checkpoint(order=event.order, line=line))
+    line = roll(line, to=today, journal=journal)
+    return CaughtUp(line=line, events=tuple(events), checkpoints=tuple(checkpoints))
+
+
+def _next_due(line: Line, *, terms: Product) -> tuple[date, int] | None:
+    """The next day at whose end a statement closes (hold 0), or on which a hold expires; the earlier first."""
+    dues = [(hold.expires_on, hold.hold_id) for hold in line.holds]
+    if terms.pay_next_month is not None and line.condition is Condition.OPEN:
+        closes_on = next_statement_on(line, cycle=terms.pay_next_month)
+        if closes_on is not None:
+            dues.append((closes_on, 0))
+    return min(dues, key=lambda due: (due[0], due[1] == 0, due[1]), default=None)
+
+
+def _fact(line: Line, *, day: date, hold_id: int, days_off: Collection[date], journal: Journal) -> AnyFact:
+    if hold_id:
+        return HoldExpired(hold_id=hold_id)
+    terms = journal.terms(line)
+    assert terms.pay_next_month is not None
+    return statement(line, closed_on=day, cycle=terms.pay_next_month, days_off=days_off, journal=journal)
+
+
+def statement(
+    line: Line, *, closed_on: date, cycle: PayNextMonth, days_off: Collection[date], journal: Journal
+) -> StatementClosed:
+    """The statement of a line that stands at the end of that day, its figures found by closing it on paper."""
+    terms = journal.terms(line)
+    is_due_on = working_day(due_on(closed_on, cycle=cycle), rule=terms.calendar.holiday_rule, days_off=days_off)
+    draft = journal.draft(day=closed_on)
+    closing = close_statement(line, number=line.statements_closed + 1, due_on=is_due_on, journal=draft)
+    last = line.last_statement_on
+    return StatementClosed(
+        number=line.statements_closed + 1,
+        period_from=line.opened_on if last is None else last + timedelta(days=1),
+        due_on=is_due_on,
+        figures=closing.figures,
+    )
+
+
+def next_due_on(line: Line, *, terms: Product) -> date | None:
+    """The business day whose close brings the next change that time makes: what `close-day` looks for.
+
+    A statement closes and a hold expires with its own day; a due date or a late fee comes when its day begins.
+    """
+    due = _next_due(line, terms=terms)
+    change_on = next_change_on(line, terms=terms)
+    return min((day for day in (due[0] if due else None, change_on) if day is not None), default=None)

@@ -1,0 +1,125 @@
+"""A credit line as it stands: an immutable value, the fold of its events up to a business day."""
+
+from datetime import date
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tallystick.servicing.accruing import Accrual
+from tallystick.servicing.facts import ChargeKind
+from tallystick.servicing.plan import Plan
+from tallystick.servicing.revolving import Revolving
+from tallystick.terms.product import CareKind, Component
+
+
+class Condition(StrEnum):
+    """What may still happen on a line."""
+
+    OPEN = "open"
+    CHARGED_OFF = "charged_off"
+    CLOSED = "closed"
+
+
+class Hold(Struct, frozen=True):
+    """What a merchant has reserved and not captured."""
+
+    hold_id: int
+    merchant_id: int
+    left_minor: int
+    expires_on: date
+    category: str = ""
+
+
+class Draw(Struct, frozen=True):
+    """One draw and what was given back of it; kept while it may still be refunded."""
+
+    draw_id: int
+    drawn_on: date
+    merchant_id: int
+    amount_minor: int
+    merchant_fee_minor: int
+    is_cash: bool
+    refunded_minor: int = 0
+    plan_id: int | None = None
+
+
+class Charge(Struct, frozen=True):
+    """A fee or penalty of the line itself, and what is left of it; `statement_number` is that of the first to ask."""
+
+    charge_id: int
+    kind: ChargeKind
+    charged_on: date
+    left_minor: int
+    statement_number: int | None = None
+
+    @property
+    def component(self) -> Component:
+        """Where it stands in the allocation order and in the books."""
+        return Component.PENALTY if self.kind is ChargeKind.PENALTY_INTEREST else Component.FEE
+
+
+class Booked(Struct, frozen=True):
+    """What of a plan's price stands in the books: interest and fees that fell due or were paid early, ever."""
+
+    plan_id: int
+    interest_minor: int = 0
+    fee_minor: int = 0
+
+
+class Cycle(Struct, frozen=True):
+    """What was charged, and what was paid, refunded or waived of billed amounts, since the last statement."""
+
+    payments_minor: int = 0
+    refunds_minor: int = 0
+    waivers_minor: int = 0
+    fees_minor: int = 0
+    penalties_minor: int = 0
+
+
+class Pause(Struct, frozen=True):
+    """Days on which days past due do not count: from `begins_on` until the day `ends_on` begins."""
+
+    begins_on: date
+    ends_on: date
+
+
+class Line(Struct, frozen=True):
+    """A line at the end of business on `as_of`, as far as it is told.
+
+    `exposure = drawn + held`; drawn is principal of plans and purchases together, billed or not. `tells_from` is the
+    day since when the next statement has something to tell; a line that sleeps gets none.
+    """
+
+    line_id: int
+    borrower_id: int
+    currency: str
+    contract_hash: str
+    product_id: int
+    opened_on: date
+    as_of: date
+    last_order: tuple[date, int, int]
+    limit_minor: int
+    cash_limit_minor: int
+    revolving: Revolving
+    penalty: Accrual
+    condition: Condition = Condition.OPEN
+    frozen_because: str | None = None
+    cares: tuple[CareKind, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    draws: tuple[Draw, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    booked: tuple[Booked, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    credit_minor: int = 0
+    charged_off_minor: int = 0
+    recovered_minor: int = 0
+    commitment_minor: int = 0
+    charges_made: int = 0
+    statements_closed: int = 0
+    tells_from: date | None = None
+    last_statement_on: date | None = None
+    last_statement_due_on: date | None = None
+    last_closing_minor: int = 0
+    last_minimum_minor: int = 0
+    cycle: Cycle = Cycle()

@@ -1,0 +1,138 @@
+"""What a line owes on a day, as figures and as one list of dues: plans, bills and charges side by side."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from tallystick.servicing import plan as plans
+from tallystick.servicing.allocation import Timing
+from tallystick.servicing.line import Line
+from tallystick.servicing.plan_figures import billed_left_minor
+from tallystick.terms.product import Component, Product
+
+REVOLVING_OWNER: Final = 0
+
+
+class LineDue(Struct, frozen=True):
+    """One part owed: by which plan or charge (`REVOLVING_OWNER`: the bills), until when, of what kind."""
+
+    owner_id: int
+    due_on: date
+    timing: Timing
+    component: Component
+    left_minor: int
+
+
+def drawn_minor(line: Line) -> int:
+    """Principal drawn and not paid back: what counts against the limit."""
+    return line.revolving.principal_minor + sum(plan.principal_left_minor for plan in line.plans)
+
+
+def held_minor(line: Line) -> int:
+    """What holds reserve."""
+    return sum(hold.left_minor for hold in line.holds)
+
+
+def cash_drawn_minor(line: Line) -> int:
+    """Principal of cash draws not paid back: what counts against the cash limit."""
+    cash_plans = {draw.plan_id for draw in line.draws if draw.is_cash}
+    return sum(plan.principal_left_minor for plan in line.plans if plan.plan_id in cash_plans)
+
+
+def available_minor(line: Line) -> int:
+    """What may still be held or drawn; never negative, for the excess over a lowered limit is a figure of its own."""
+    return max(0, line.limit_minor - drawn_minor(line) - held_minor(line))
+
+
+def excess_minor(line: Line) -> int:
+    """By how much the exposure exceeds the limit."""
+    return max(0, drawn_minor(line) + held_minor(line) - line.limit_minor)
+
+
+def dues(line: Line, *, day: date) -> tuple[LineDue, ...]:
+    """Everything owed, with its timing seen from `day`: past due, asked for, or in advance."""
+    return (*_plan_dues(line, day), *_revolving_dues(line, day), *_charge_dues(line, day))
+
+
+def _plan_dues(line: Line, day: date) -> Iterator[LineDue]:
+    asked_until = max(day, line.last_statement_due_on or day)
+    for plan in line.plans:
+        for due in plans.dues(plan, on=day):
+            timing = _timing(due.due_on, day=day, asked_until=asked_until)
+            yield LineDue(plan.plan_id, due.due_on, timing, due.component, due.left_minor)
+
+
+def _timing(due_on: date, *, day: date, asked_until: date) -> Timing:
+    if due_on < day:
+        return Timing.PAST_DUE
+    return Timing.DUE if due_on <= asked_until else Timing.IN_ADVANCE
+
+
+def _revolving_dues(line: Line, day: date) -> Iterator[LineDue]:
+    """Missed minimums are past due, interest before principal; what else is billed is due; the rest is in advance."""
+    revolving = line.revolving
+    interest_minor = revolving.interest_due_minor
+    billed_minor = revolving.billed_principal_minor
+    for bill in revolving.bills:
+        if bill.due_on < day and bill.minimum_left_minor:
+            interest_part = min(interest_minor, bill.minimum_left_minor)
+            principal_part = min(billed_minor, bill.minimum_left_minor - interest_part)
+            interest_minor -= interest_part
+            billed_minor -= principal_part
+            yield LineDue(REVOLVING_OWNER, bill.due_on, Timing.PAST_DUE, Component.INTEREST, interest_part)
+            yield LineDue(REVOLVING_OWNER, bill.due_on, Timing.PAST_DUE, Component.PRINCIPAL, principal_part)
+    asked_on = max(day, line.last_statement_due_on or day)
+    yield LineDue(REVOLVING_OWNER, asked_on, Timing.DUE, Component.INTEREST, interest_minor)
+    yield LineDue(REVOLVING_OWNER, asked_on, Timing.DUE, Component.PRINCIPAL, billed_minor)
+    unbilled_minor = revolving.principal_minor - revolving.billed_principal_minor
+    later = asked_on + timedelta(days=1)
+    yield LineDue(REVOLVING_OWNER, later, Timing.IN_ADVANCE, Component.PRINCIPAL, unbilled_minor)
+
+
+def _charge_dues(line: Line, day: date) -> Iterator[LineDue]:
+    for charge in line.charges:
+        yield LineDue(charge.charge_id, day, Timing.DUE, charge.component, charge.left_minor)
+
+
+def oldest_unpaid_due_on(line: Line, *, day: date) -> date | None:
+    """The oldest due date that was missed when `day` begins; a charge alone never makes a line past due."""
+    missed = [due.due_on for plan in line.plans for due in plans.dues(plan, on=day) if due.due_on < day]
+    bill_due_on = line.revolving.oldest_unpaid_due_on()
+    if bill_due_on is not None and bill_due_on < day:
+        missed.append(bill_due_on)
+    return min(missed, default=None)
+
+
+def days_past_due(line: Line, *, day: date) -> int:
+    """Days since the oldest missed due date, without the days on which a pause held."""
+    oldest = oldest_unpaid_due_on(line, day=day)
+    if oldest is None:
+        return 0
+    paused = sum(
+        max(0, (min(pause.ends_on, day) - max(pause.begins_on, oldest + timedelta(days=1))).days)
+        for pause in line.pauses
+    )
+    return max(0, (day - oldest).days - paused)
+
+
+def bucket(days: int, *, contract: Product) -> str:
+    """The contract's delinquency bucket of so many days past due."""
+    return max(
+        (band for band in contract.delinquency.buckets if band.from_days <= days), key=lambda band: band.from_days
+    ).code
+
+
+def owed_minor(line: Line, *, day: date) -> dict[Component, int]:
+    """What stands in the books as receivable, by component: all principal, and what was billed of the rest."""
+    owed = dict.fromkeys(Component, 0)
+    owed[Component.PRINCIPAL] = drawn_minor(line)
+    owed[Component.INTEREST] = line.revolving.interest_due_minor
+    for charge in line.charges:
+        owed[charge.component] += charge.left_minor
+    for plan in line.plans:
+        billed = billed_left_minor(plan, on=day)
+        owed[Component.INTEREST] += billed[Component.INTEREST]
+        owed[Component.FEE] += billed[Component.FEE]
+    return owed

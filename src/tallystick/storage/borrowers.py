@@ -1,0 +1,113 @@
+"""Borrowers, and where each stands over all lines: the legal limit is per person."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+
+class Borrower(Struct, frozen=True):
+    """A person as the books know one: by the lender's own reference, never by name. The cap is in minor units."""
+
+    borrower_id: int
+    reference: str
+    jurisdiction: str
+    currency: str
+    joint_cap_minor: int
+    blocked_because: str | None
+    metadata: Mapping[str, str]
+    opened_at: datetime
+
+
+class Standing(Struct, frozen=True):
+    """One line of a person, as the other lines must know it; minor units."""
+
+    line_id: int
+    limit_minor: int
+    exposure_minor: int
+    oldest_unpaid_due_on: Any
+
+
+_COLUMNS = "borrower_id, reference, jurisdiction, currency, joint_cap_minor, blocked_because, metadata, opened_at"
+
+
+def add_borrower(connection: Connection, borrower: Borrower) -> bool:
+    """Write a new borrower; False where the reference is taken."""
+    added = connection.execute(
+        f"INSERT INTO borrowers ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        [
+            borrower.borrower_id,
+            borrower.reference,
+            borrower.jurisdiction,
+            borrower.currency,
+            borrower.joint_cap_minor,
+            borrower.blocked_because,
+            Jsonb(dict(borrower.metadata)),
+            borrower.opened_at,
+        ],
+    )
+    return added.rowcount == 1
+
+
+def read_borrower(connection: Connection, borrower_id: int) -> Borrower | None:
+    """A borrower, without a lock."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM borrowers WHERE borrower_id = %s", [borrower_id]).fetchone()
+    return None if row is None else Borrower(*row)
+
+
+def borrower_of_reference(connection: Connection, reference: str) -> Borrower | None:
+    """The borrower that the lender's own reference names."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM borrowers WHERE reference = %s", [reference]).fetchone()
+    return None if row is None else Borrower(*row)
+
+
+def lock_borrower(connection: Connection, borrower_id: int) -> Borrower | None:
+    """A borrower, so that no other line of the same person takes the same yuan: locked before any of the lines."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM borrowers WHERE borrower_id = %s FOR UPDATE", [borrower_id]
+    ).fetchone()
+    return None if row is None else Borrower(*row)
+
+
+def borrower_of_line(connection: Connection, line_id: int) -> int | None:
+    """Whose line it is; that never changes, so it is read without a lock."""
+    row = connection.execute("SELECT borrower_id FROM lines WHERE line_id = %s", [line_id]).fetchone()
+    return None if row is None else int(row[0])
+
+
+def other_standings(connection: Connection, borrower_id: int, *, but_line_id: int) -> list[Standing]:
+    """The person's other lines that are not closed."""
+    rows = connection.execute(
+        """
+        SELECT line_id, limit_minor, drawn_minor + held_minor, oldest_unpaid_due_on FROM lines
+        WHERE borrower_id = %s AND line_id <> %s AND condition <> 'closed'
+        """,
+        [borrower_id, but_line_id],
+    )
+    return [Standing(*row) for row in rows]
+
+
+def write_block(
+    connection: Connection,
+    borrower_id: int,
+    *,
+    block_id: int,
+    blocked_because: str | None,
+    reason: str,
+    actor: str,
+    decided_at: datetime,
+) -> None:
+    """Put a person on the blocked list, or take one off it (`blocked_because` None); the decision is kept."""
+    connection.execute(
+        "UPDATE borrowers SET blocked_because = %s WHERE borrower_id = %s", [blocked_because, borrower_id]
+    )
+    connection.execute(
+        """
+        INSERT INTO borrower_blocks (borrower_id, block_id, blocked, reason, actor, decided_at)
+        VALUES (%s, %s, %s, %s, %s, %s)
+        """,
+        [borrower_id, block_id, blocked_because is not None, reason, actor, decided_at],
+    )

@@ -1,0 +1,470 @@
+"""Lines, their events and what follows from them: every statement that reads or writes a line's life.
+
+One call writes one line or thousands: rows travel as arrays, one round trip for each table, inside the caller's
+transaction. What is written here is what servicing computed; nothing is decided.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from psycopg import Connection, Cursor
+
+from tallystick.servicing.accrued import accrued
+from tallystick.servicing.facts import (
+    NEEDS_SECOND_PERSON,
+    AnyFact,
+    Chargeback,
+    Drawdown,
+    DrawWithdrawn,
+    Event,
+    HoldPlaced,
+    PaymentReceived,
+    Refunded,
+    SettledEarly,
+    StatementClosed,
+    kind_of,
+)
+from tallystick.servicing.fold import Checkpoint
+from tallystick.servicing.history import Snapshot
+from tallystick.servicing.line import Condition, Line
+from tallystick.servicing.owed import drawn_minor, held_minor, oldest_unpaid_due_on, owed_minor
+from tallystick.terms.product import Component
+
+_STATE: Final = msgspec.msgpack.Decoder(Line)
+_FACT: Final = msgspec.json.Decoder(AnyFact)
+
+
+class StoredLine(Struct, frozen=True):
+    """A line as it was read under lock, with the revision that the next write must find."""
+
+    line: Line
+    revision: int
+    test_clock_id: int | None
+
+
+class LineWrite(Struct, frozen=True):
+    """Everything one step changed on one line; `forget_from` drops checkpoints that a refold made untrue."""
+
+    line: Line
+    revision_before: int
+    next_due_on: date | None
+    events: tuple[Event, ...]
+    history: tuple[Snapshot, ...]
+    checkpoints: tuple[Checkpoint, ...] = ()
+    forget_from: date | None = None
+    approved_by: str | None = None
+
+
+class Recording(Struct, frozen=True):
+    """Who records, when, and on which business day it is booked."""
+
+    actor: str
+    recorded_at: datetime
+    booked_on: date
+
+
+class LineChangedMeanwhile(RuntimeError):
+    """A line was written without holding its lock: the caller's bug, and nothing was written."""
+
+
+def lock_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, StoredLine]:
+    """Read lines and keep others from writing them until the transaction ends; always in the order of their ids.
+
+    Lines that do not exist are absent from the answer.
+    """
+    rows = connection.execute(
+        """
+        SELECT line_id, revision, test_clock_id, state FROM lines
+        WHERE line_id = ANY(%s) ORDER BY line_id FOR UPDATE
+        """,
+        [list(line_ids)],
+    )
+    return {line_id: StoredLine(_STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
+
+
+def lock_due_lines(connection: Connection, *, until: date, after_line_id: int, most: int) -> dict[int, StoredLine]:
+    """Up to `most` lines on which time alone changes something by `until`, by id, skipping those in use.
+
+    A line that another transaction holds is caught up by that transaction, or by the next call.
+    """
+    rows = connection.execute(
+        """
+        SELECT line_id, revision, test_clock_id, state FROM lines
+        WHERE next_due_on <= %s AND line_id > %s AND test_clock_id IS NULL
+        ORDER BY line_id LIMIT %s FOR UPDATE SKIP LOCKED
+        """,
+        [until, after_line_id, most],
+    )
+    return {line_id: StoredLine(_STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
+
+
+def read_line(connection: Connection, line_id: int) -> StoredLine | None:
+    """A line as it is recorded, without a lock."""
+    row = connection.execute(
+        "SELECT revision, test_clock_id, state FROM lines WHERE line_id = %s", [line_id]
+    ).fetchone()
+    return None if row is None else StoredLine(_STATE.decode(row[2]), row[0], row[1])
+
+
+def read_events(connection: Connection, line_id: int, *, after: tuple[date, int, int] | None = None) -> list[Event]:
+    """The line's events in life order, those after a checkpoint's place only when one is given."""
+    rows = connection.execute(
+        """
+        SELECT event_id, effective_on, fact::text FROM events
+        WHERE line_id = %s AND (%s::date IS NULL OR (effective_on, rank, event_id) > (%s, %s, %s))
+        ORDER BY effective_on, rank, event_id
+        """,
+        [line_id, after[0] if after else None, *(after or (date.min, 0, 0))],
+    )
+    return [Event(event_id, effective_on, _FACT.decode(fact)) for event_id, effective_on, fact in rows]
+
+
+def read_event(connection: Connection, line_id: int, event_id: int) -> Event | None:
+    """One event of a line."""
+    row = connection.execute(
+        "SELECT event_id, effective_on, fact::text FROM events WHERE line_id = %s AND event_id = %s",
+        [line_id, event_id],
+    ).fetchone()
+    return None if row is None else Event(row[0], row[1], _FACT.decode(row[2]))
+
+
+def checkpoint_before(connection: Connection, line_id: int, order: tuple[date, int, int]) -> Checkpoint | None:
+    """The last folded state that lies wholly before that place in the line's life."""
+    row = connection.execute(
+        """
+        SELECT effective_on, rank, event_id, state FROM checkpoints
+        WHERE line_id = %s AND (effective_on, rank, event_id) < (%s, %s, %s)
+        ORDER BY effective_on DESC, rank DESC, event_id DESC LIMIT 1
+        """,
+        [line_id, *order],
+    ).fetchone()
+    return None if row is None else Checkpoint(order=(row[0], row[1], row[2]), line=_STATE.decode(row[3]))
+
+
+def write_lines(connection: Connection, writes: Sequence[LineWrite], *, recording: Recording) -> None:
+    """Write what steps changed: lines, events, history, statements, checkpoints, and the ids that others know.
+
+    Raises `LineChangedMeanwhile` where a line's revision is not the one that was read.
+    """
+    with connection.pipeline():
+        _write_new_lines(connection, [write for write in writes if write.revision_before == 0])
+        updated = _write_known_lines(connection, [write for write in writes if write.revision_before > 0])
+        _write_events(connection, writes, recording)
+        _write_history(connection, writes, recording)
+        _write_statements(connection, writes)
+        _write_checkpoints(connection, writes)
+        _write_objects(connection, writes)
+    expected = sum(write.revision_before > 0 for write in writes)
+    if updated is not None and updated.rowcount != expected:
+        raise LineChangedMeanwhile(
+            f"{expected - updated.rowcount} lines changed while they were written; lock them first"
+        )
+
+
+def _figures(write: LineWrite) -> tuple[Any, ...]:
+    line = write.line
+    owed = owed_minor(line, day=line.as_of)
+    accrual = accrued(line)
+    return (
+        line.line_id,
+        line.borrower_id,
+        line.product_id,
+        line.contract_hash,
+        line.currency,
+        line.opened_on,
+        str(line.condition),
+        line.frozen_because,
+        line.as_of,
+        line.limit_minor,
+        drawn_minor(line),
+        held_minor(line),
+        owed[Component.INTEREST],
+        owed[Component.FEE],
+        owed[Component.PENALTY],
+        line.credit_minor,
+        line.charged_off_minor - line.recovered_minor,
+        accrual.accrued_micro,
+        accrual.daily_micro,
+        oldest_unpaid_due_on(line, day=line.as_of),
+        write.next_due_on,
+        write.revision_before + 1,
+        msgspec.msgpack.encode(line),
+    )
+
+
+_LINE_COLUMNS: Final = (
+    ("line_id", "bigint"),
+    ("borrower_id", "bigint"),
+    ("product_key", "bigint"),
+    ("contract_hash", "text"),
+    ("currency", "text"),
+    ("opened_on", "date"),
+    ("condition", "text"),
+    ("frozen_because", "text"),
+    ("as_of", "date"),
+    ("limit_minor", "bigint"),
+    ("drawn_minor", "bigint"),
+    ("held_minor", "bigint"),
+    ("owed_interest_minor", "bigint"),
+    ("owed_fee_minor", "bigint"),
+    ("owed_penalty_minor", "bigint"),
+    ("credit_minor", "bigint"),
+    ("charged_off_minor", "bigint"),
+    ("accrued_micro", "bigint"),
+    ("accruing_daily_micro", "bigint"),
+    ("oldest_unpaid_due_on", "date"),
+    ("next_due_on", "date"),
+    ("revision", "integer"),
+    ("state", "bytea"),
+)
+_FIXED: Final = frozenset({"line_id", "borrower_id", "product_key", "currency", "opened_on"})
+
+
+def _unnest(columns: Sequence[tuple[str, str]]) -> str:
+    arrays = ", ".join(f"%s::{kind}[]" for _, kind in columns)
+    return f"unnest({arrays}) AS fresh ({', '.join(name for name, _ in columns)})"
+
+
+def _arrays(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _names(columns: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(name for name, _ in columns)
+
+
+_INSERT_LINES: Final = (
+    f"INSERT INTO lines ({_names(_LINE_COLUMNS)}) SELECT {_names(_LINE_COLUMNS)} FROM {_unnest(_LINE_COLUMNS)}"
+)
+_UPDATE_LINES: Final = f"""
+    UPDATE lines SET {", ".join(f"{name} = fresh.{name}" for name, _ in _LINE_COLUMNS if name not in _FIXED)}
+    FROM {_unnest(_LINE_COLUMNS)}
+    WHERE lines.line_id = fresh.line_id AND lines.revision = fresh.revision - 1
+"""
+
+
+def _write_new_lines(connection: Connection, writes: Sequence[LineWrite]) -> None:
+    if writes:
+        connection.execute(_INSERT_LINES, _arrays([_figures(write) for write in writes]))
+
+
+def _write_known_lines(connection: Connection, writes: Sequence[LineWrite]) -> Cursor[Any] | None:
+    if not writes:
+        return None
+    return connection.execute(_UPDATE_LINES, _arrays([_figures(write) for write in writes]))
+
+
+_EVENT_COLUMNS: Final = (
+    ("line_id", "bigint"),
+    ("event_id", "bigint"),
+    ("effective_on", "date"),
+    ("rank", "smallint"),
+    ("kind", "text"),
+    ("fact", "jsonb"),
+    ("approved_by", "text"),
+)
+_INSERT_EVENTS: Final = f"""
+    INSERT INTO events ({_names(_EVENT_COLUMNS)}, booked_on, recorded_at, actor)
+    SELECT {_names(_EVENT_COLUMNS)}, %s, %s, %s FROM {_unnest(_EVENT_COLUMNS)}
+"""
+
+
+def _write_events(connection: Connection, writes: Sequence[LineWrite], recording: Recording) -> None:
+    rows = [
+        (
+            write.line.line_id,
+            event.event_id,
+            event.effective_on,
+            event.order[1],
+            kind_of(event.fact),
+            msgspec.json.encode(event.fact).decode(),
+            write.approved_by if isinstance(event.fact, NEEDS_SECOND_PERSON) else None,
+        )
+        for write in writes
+        for event in write.events
+    ]
+    if rows:
+        stamp = [recording.booked_on, recording.recorded_at, recording.actor]
+        connection.execute(_INSERT_EVENTS, [*stamp, *_arrays(rows)])
+
+
+_HISTORY_COLUMNS: Final = (
+    ("line_id", "bigint"),
+    ("revision", "integer"),
+    ("step", "smallint"),
+    ("effective_on", "date"),
+    ("cause", "text"),
+    ("event_id", "bigint"),
+    ("condition", "text"),
+    ("limit_minor", "bigint"),
+    ("drawn_minor", "bigint"),
+    ("held_minor", "bigint"),
+    ("credit_minor", "bigint"),
+    ("oldest_unpaid_due_on", "date"),
+    ("statement_closing_minor", "bigint"),
+    ("statement_minimum_minor", "bigint"),
+)
+_INSERT_HISTORY: Final = f"""
+    INSERT INTO line_history ({_names(_HISTORY_COLUMNS)}, recorded_at)
+    SELECT {_names(_HISTORY_COLUMNS)}, %s FROM {_unnest(_HISTORY_COLUMNS)}
+"""
+
+
+def _write_history(connection: Connection, writes: Sequence[LineWrite], recording: Recording) -> None:
+    rows = [
+        (
+            write.line.line_id,
+            write.revision_before + 1,
+            step,
+            row.effective_on,
+            row.cause,
+            row.event_id,
+            *(str(figure) if isinstance(figure, Condition) else figure for figure in row.figures),
+        )
+        for write in writes
+        for step, row in enumerate(write.history)
+    ]
+    if rows:
+        connection.execute(_INSERT_HISTORY, [recording.recorded_at, *_arrays(rows)])
+
+
+_STATEMENT_COLUMNS: Final = (
+    ("line_id", "bigint"),
+    ("number", "integer"),
+    ("event_id", "bigint"),
+    ("period_from", "date"),
+    ("closed_on", "date"),
+    ("due_on", "date"),
+    ("closing_minor", "bigint"),
+    ("minimum_due_minor", "bigint"),
+    ("figures", "jsonb"),
+)
+_INSERT_STATEMENTS: Final = f"""
+    INSERT INTO statements ({_names(_STATEMENT_COLUMNS)})
+    SELECT {_names(_STATEMENT_COLUMNS)} FROM {_unnest(_STATEMENT_COLUMNS)}
+"""
+
+
+def _write_statements(connection: Connection, writes: Sequence[LineWrite]) -> None:
+    rows = [
+        (
+            write.line.line_id,
+            event.fact.number,
+            event.event_id,
+            event.fact.period_from,
+            event.effective_on,
+            event.fact.due_on,
+            event.fact.figures.closing_minor,
+            event.fact.figures.minimum_due_minor,
+            msgspec.json.encode(event.fact.figures).decode(),
+        )
+        for write in writes
+        for event in write.events
+        if isinstance(event.fact, StatementClosed)
+    ]
+    if rows:
+        connection.execute(_INSERT_STATEMENTS, _arrays(rows))
+
+
+_CHECKPOINT_COLUMNS: Final = (
+    ("line_id", "bigint"),
+    ("effective_on", "date"),
+    ("rank", "smallint"),
+    ("event_id", "bigint"),
+    ("state", "bytea"),
+)
+_INSERT_CHECKPOINTS: Final = f"""
+    INSERT INTO checkpoints ({_names(_CHECKPOINT_COLUMNS)})
+    SELECT {_names(_CHECKPOINT_COLUMNS)} FROM {_unnest(_CHECKPOINT_COLUMNS)}
+"""
+
+
+def _write_checkpoints(connection: Connection, writes: Sequence[LineWrite]) -> None:
+    for write in writes:
+        if write.forget_from is not None:
+            connection.execute(
+                "DELETE FROM checkpoints WHERE line_id = %s AND effective_on >= %s",
+                [write.line.line_id, write.forget_from],
+            )
+    rows = [
+        (write.line.line_id, *checkpoint.order, msgspec.msgpack.encode(checkpoint.line))
+        for write in writes
+        for checkpoint in write.checkpoints
+    ]
+    if rows:
+        connection.execute(_INSERT_CHECKPOINTS, _arrays(rows))
+
+
+def _write_objects(connection: Connection, writes: Sequence[LineWrite]) -> None:
+    objects: list[tuple[int, int, str, int]] = []
+    payments: list[tuple[Any, ...]] = []
+    for write in writes:
+        for event in write.events:
+            objects.extend(_objects_of(event, line_id=write.line.line_id))
+            if isinstance(event.fact, PaymentReceived | SettledEarly | DrawWithdrawn):
+                payments.append(_payment_row(event, line_id=write.line.line_id))
+    if objects:
+        connection.execute(
+            """
+            INSERT INTO line_objects (object_id, line_id, kind, event_id)
+            SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
+            """,
+            _arrays(objects),
+        )
+    if payments:
+        connection.execute(
+            """
+            INSERT INTO payments (payment_id, line_id, event_id, channel, reference, amount_minor, effective_on)
+            SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[],
+                                 %s::date[])
+            """,
+            _arrays(payments),
+        )
+
+
+def _objects_of(event: Event, *, line_id: int) -> Iterator[tuple[int, int, str, int]]:
+    """The ids that this event brought into the world; a capture, a void or a return only names older ones."""
+    fact = event.fact
+    match fact:
+        case HoldPlaced():
+            yield fact.hold_id, line_id, "hold", event.event_id
+        case Drawdown():
+            yield fact.draw_id, line_id, "draw", event.event_id
+        case PaymentReceived() | SettledEarly() | DrawWithdrawn():
+            yield fact.payment_id, line_id, "payment", event.event_id
+        case Refunded():
+            yield fact.refund_id, line_id, "refund", event.event_id
+        case Chargeback():
+            yield fact.chargeback_id, line_id, "chargeback", event.event_id
+        case _:
+            pass
+    plan = getattr(fact, "plan", None)
+    if plan is not None:
+        yield plan.plan_id, line_id, "plan", event.event_id
+
+
+def _payment_row(event: Event, *, line_id: int) -> tuple[Any, ...]:
+    fact = event.fact
+    assert isinstance(fact, PaymentReceived | SettledEarly | DrawWithdrawn)
+    reference = getattr(fact, "reference", "") or None
+    return fact.payment_id, line_id, event.event_id, fact.channel, reference, fact.amount_minor, event.effective_on
+
+
+def payment_of_reference(connection: Connection, *, channel: str, reference: str) -> tuple[int, int, int] | None:
+    """Line, event and amount of the payment that a channel's own reference is known for."""
+    row = connection.execute(
+        "SELECT line_id, event_id, amount_minor FROM payments WHERE channel = %s AND reference = %s",
+        [channel, reference],
+    ).fetchone()
+    return None if row is None else (row[0], row[1], row[2])
+
+
+def line_of(connection: Connection, object_id: int, *, kind: str) -> int | None:
+    """The line that a hold, draw, plan, payment, refund or chargeback belongs to."""
+    row = connection.execute(
+        "SELECT line_id FROM line_objects WHERE object_id = %s AND kind = %s", [object_id, kind]
+    ).fetchone()
+    return None if row is None else int(row[0])
