@@ -36,6 +36,9 @@ _INTERVALS: Final = {
     "year": (Interval.MONTH, 12),
 }
 
+# Remark (c) of Annex I: a year has 12 equal months, 52 weeks, or 365 days.
+_PER_YEAR: Final = {"t_years": 1, "t_months": 12, "t_weeks": 52, "t_days": 365}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what passed and what differs; 0 where nothing differs."""
@@ -49,7 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def judge(examples: Sequence[Example]) -> dict[str, Any]:
-    """Count the examples that match at every printed digit, and tell the first difference of each that does not."""
+    """Count the examples that match at every printed digit, and tell the first difference of each that does not.
+
+    An example that says that its published answer does not follow from its flows (`agrees` is false) is held to the
+    figure that it recomputed.
+    """
     differences = [found for example in examples if (found := difference(example)) is not None]
     return {"passed": len(examples) - len(differences), "failed": len(differences), "differences": differences}
 
@@ -61,13 +68,18 @@ def difference(example: Example) -> dict[str, str] | None:
     except (NoAnnualRate, KeyError, ValueError) as fault:
         return {"id": str(example.get("id")), "key": "answer_percent", "problem": f"{type(fault).__name__}: {fault}"}
     for key, rate in ours.items():
-        if key not in example:
+        if key not in example or (key == "answer_percent" and _disowns_its_answer(example)):
             continue
         expected = Decimal(str(example[key]))
         percent = published_percent(rate, decimals=_decimals(example, key=key))
         if percent != expected:
             return {"id": example["id"], "key": key, "expected": str(expected), "ours": str(percent)}
     return None
+
+
+def _disowns_its_answer(example: Example) -> bool:
+    """Whether the example says itself that its published answer does not follow from its flows."""
+    return example.get("agrees") is False and "recomputed_percent" in example
 
 
 def _decimals(example: Example, *, key: str) -> int:
@@ -80,14 +92,19 @@ def _decimals(example: Example, *, key: str) -> int:
 def _our_rates(example: Example) -> dict[str, Decimal]:
     regime = example["regime"]
     if regime.startswith("US_"):
-        return {"answer_percent": _us_rate(example)}
+        return _answers(_us_rate(example))
     if regime.startswith(("EU_", "UK_")):
-        return {"answer_percent": _eu_rate(example)}
+        return _answers(_eu_rate(example))
     if regime.startswith("CN_"):
         rates = _cn_rates(example)
         first = rates.effective if "EFFECTIVE" in regime else rates.simple
-        return {"answer_percent": first, "simple_percent": rates.simple, "effective_percent": rates.effective}
+        return {**_answers(first), "simple_percent": rates.simple, "effective_percent": rates.effective}
     raise ValueError(f"regime: {regime!r} is not known; known begin with US_, EU_, UK_ or CN_")
+
+
+def _answers(rate: Decimal) -> dict[str, Decimal]:
+    """The published answer, and the same recomputed to more digits where the example has it."""
+    return {"answer_percent": rate, "recomputed_percent": rate}
 
 
 def _us_rate(example: Example) -> Decimal:
@@ -98,7 +115,8 @@ def _us_rate(example: Example) -> Decimal:
     if "first_payment_full_unit_periods" not in example:
         return us_nominal_rate(flows, unit_period=unit_period)
     rate = period_rate(_placed_after_first(example, flows=flows, unit_period=unit_period))
-    return rate * Decimal(str(example["unit_periods_per_year"]))
+    per_year = unit_period.periods_per_year()
+    return rate * per_year.numerator / per_year.denominator
 
 
 def _placed_after_first(example: Example, *, flows: Sequence[DatedFlow], unit_period: UnitPeriod) -> list[PlacedFlow]:
@@ -128,12 +146,29 @@ def _placed_after_first(example: Example, *, flows: Sequence[DatedFlow], unit_pe
 
 
 def stated_unit_period(example: Example) -> UnitPeriod:
-    """`2 weeks`, `1 month`, `semimonth`, `255 days`."""
+    """The unit period as it is written (`2 weeks`, `1 month`, `255 days`), else as its number per year tells it."""
     found = _UNIT_PERIOD.search(str(example["unit_period"]).lower())
-    if found is None:
-        raise ValueError(f"unit_period: {example['unit_period']!r} is not known; write as `2 weeks` or `1 month`")
-    interval, multiple = _INTERVALS[found["interval"].replace("-", "")]
-    return UnitPeriod(interval=interval, count=multiple * int(found["count"] or 1))
+    if found is not None:
+        interval, multiple = _INTERVALS[found["interval"].replace("-", "")]
+        written = UnitPeriod(interval=interval, count=multiple * int(found["count"] or 1))
+        if _is_about(written.periods_per_year(), example.get("unit_periods_per_year")):
+            return written
+    return _unit_period_per_year(Fraction(str(example["unit_periods_per_year"])))
+
+
+def _is_about(per_year: Fraction, stated: object) -> bool:
+    """Whether a number per year is the stated one, which may be rounded; where none is stated, any is."""
+    return stated is None or abs(Fraction(str(stated)) / per_year - 1) < Fraction(1, 1000)
+
+
+def _unit_period_per_year(per_year: Fraction) -> UnitPeriod:
+    """24 a year are half months, 52 and its parts weeks, 12 and its parts months, all else days."""
+    if per_year == 24:
+        return UnitPeriod(interval=Interval.SEMIMONTH, count=1)
+    for interval, most in ((Interval.MONTH, 12), (Interval.WEEK, 52)):
+        if (most / per_year).denominator == 1:
+            return UnitPeriod(interval=interval, count=int(most / per_year))
+    return UnitPeriod(interval=Interval.DAY, count=round(365 / per_year))
 
 
 def _eu_rate(example: Example) -> Decimal:
@@ -142,10 +177,17 @@ def _eu_rate(example: Example) -> Decimal:
     amounts = _whole([flow["amount"] for flow in example["flows"]])
     return effective_rate(
         [
-            PlacedFlow(periods=Fraction(str(flow["t_years"])), paid_minor=amount)
+            PlacedFlow(periods=_years(flow), paid_minor=amount)
             for flow, amount in zip(example["flows"], amounts, strict=True)
         ]
     )
+
+
+def _years(flow: Mapping[str, Any]) -> Fraction:
+    for key, per_year in _PER_YEAR.items():
+        if key in flow:
+            return Fraction(str(flow[key])) / per_year
+    raise KeyError(f"a flow needs one of {', '.join(_PER_YEAR)}, or a date")
 
 
 def _cn_rates(example: Example) -> IrrRates:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.conformance.apr import difference, judge, main, stated_unit_period
 
-from tallystick.terms.unit_periods import series_days, unit_period_of, unit_spans
+from tallystick.terms.unit_periods import Interval, UnitPeriod, series_days, unit_period_of, unit_spans
 
 EXAMPLES = Path(__file__).parents[3] / "shared" / "data" / "apr_examples.json"
 needs_examples = pytest.mark.skipif(not EXAMPLES.exists(), reason=f"{EXAMPLES} is not here")
@@ -58,6 +58,42 @@ def test_a_wrong_answer_is_told_with_both_figures() -> None:
         "expected": "11.46",
         "ours": "11.45",
     }
+
+
+def test_the_figure_recomputed_to_more_digits_is_met_too_and_replaces_an_answer_that_does_not_follow() -> None:
+    assert difference({**SINGLE, "recomputed_percent": "11.4510"}) is None
+    disowned = {**SINGLE, "answer_percent": "11.50", "agrees": False}
+    assert difference(disowned) is not None
+    assert difference({**disowned, "recomputed_percent": "11.4510"}) is None
+    found = difference({**disowned, "recomputed_percent": "11.4511"})
+    assert found is not None
+    assert found["ours"] == "11.4510"
+
+
+@pytest.mark.parametrize(
+    ("written", "per_year", "unit_period"),
+    [
+        ("2 weeks", 26, UnitPeriod(interval=Interval.WEEK, count=2)),
+        ("month", 12, UnitPeriod(interval=Interval.MONTH, count=1)),
+        ("quarter", 4, UnitPeriod(interval=Interval.MONTH, count=3)),
+        ("semi-month", 24, UnitPeriod(interval=Interval.SEMIMONTH, count=1)),
+        ("0.5 month", 24, UnitPeriod(interval=Interval.SEMIMONTH, count=1)),
+        ("the term", "365/255", UnitPeriod(interval=Interval.DAY, count=255)),
+        ("255 days", 1.431373, UnitPeriod(interval=Interval.DAY, count=255)),
+        ("year", 1, UnitPeriod(interval=Interval.MONTH, count=12)),
+    ],
+)
+def test_a_unit_period_is_read_as_it_is_written_or_by_its_number_per_year(
+    written: str, per_year: object, unit_period: UnitPeriod
+) -> None:
+    assert stated_unit_period({"unit_period": written, "unit_periods_per_year": per_year}) == unit_period
+
+
+def test_flows_in_months_weeks_or_days_are_parts_of_a_year() -> None:
+    for key, place in (("t_years", "1/2"), ("t_months", "6"), ("t_weeks", "26"), ("t_days", "182.5")):
+        flows = [{key: "0", "amount": "-100"}, {key: place, "amount": "105"}]
+        example = {"id": key, "regime": "EU_APRC_EFFECTIVE", "flows": flows, "answer_percent": "10.25"}
+        assert difference(example) is None
 
 
 def test_an_example_that_cannot_be_read_is_a_difference_and_not_a_crash() -> None:
