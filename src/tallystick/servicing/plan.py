@@ -3,17 +3,24 @@
 from datetime import date
 
 from tallystick.servicing.allocation import AllocationOrder
+from tallystick.servicing.plan_easing import Waived, payment_holiday, re_age, stop_interest, waive
 from tallystick.servicing.plan_opening import add_draw, open_plan
 from tallystick.servicing.plan_paying import dues, pay_as_scheduled
 from tallystick.servicing.plan_recalculating import pay_recalculated, roll_recalculated
+from tallystick.servicing.plan_refunding import Refunded, refund
+from tallystick.servicing.plan_settling import Settled, SettleQuote, owed_minor, settle, settle_quote
 from tallystick.servicing.plan_state import Due, Paid, Plan, PlanInstallment
 
-__all__ = ["Due", "Paid", "Plan", "PlanInstallment", "add_draw", "dues", "open_plan", "pay", "roll"]
+__all__ = [
+    "Due", "Paid", "Plan", "PlanInstallment", "Refunded", "SettleQuote", "Settled", "Waived", "add_draw", "dues",
+    "open_plan", "owed_minor", "pay", "payment_holiday", "re_age", "refund", "roll", "settle", "settle_quote",
+    "stop_interest", "waive",
+]  # fmt: skip
 
 
 def roll(plan: Plan, *, on: date) -> Plan:
     """The business day `on` begins. Any jump of days gives the same; a day that is past changes nothing."""
-    if on < plan.rolled_to or not plan.is_recalculated:
+    if on <= plan.rolled_to or not plan.is_recalculated or plan.is_settled:
         return plan
     return roll_recalculated(plan, on=on)
 

@@ -50,7 +50,7 @@ class Book:
                 installment,
                 principal_minor=figures.principal_minor,
                 interest_minor=figures.interest_minor + interest_minor,
-                fee_minor=max(fee_minor, installment.paid_fee_minor),
+                fee_minor=max(fee_minor, installment.paid_fee_minor + installment.waived_fee_minor),
             )
             self.installments[index] = with_settlement(asked, on=on)
 
@@ -113,8 +113,9 @@ def _ladder_of(plan: Plan) -> Ladder:
             planned_minor=state.planned_minor,
             brought_minor=state.brought_minor,
             is_brought=state.is_brought,
+            forgiven_minor=state.forgiven_minor,
             paid_principal_minor=part.paid_principal_minor if plan.is_recalculated else 0,
-            paid_interest_minor=part.paid_interest_minor if plan.is_recalculated else 0,
+            paid_interest_minor=part.paid_interest_minor + part.waived_interest_minor if plan.is_recalculated else 0,
         )
         for number, (part, state) in enumerate(zip(regular, plan.rungs, strict=True), start=1)
     ]
@@ -130,6 +131,7 @@ def _ladder_of(plan: Plan) -> Ladder:
         changes=changes.values(),
         overdue=plan.overdue,
         interest_until=plan.interest_until,
+        pauses=plan.pauses,
     )
 
 
@@ -140,6 +142,7 @@ def _state_of(rung: Rung) -> RungState:
         planned_minor=rung.planned_minor,
         brought_minor=rung.brought_minor,
         is_brought=rung.is_brought,
+        forgiven_minor=rung.forgiven_minor,
     )
 
 

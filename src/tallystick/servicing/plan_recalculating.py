@@ -18,11 +18,11 @@ from tallystick.terms.product import Component, Walk
 def roll_recalculated(plan: Plan, *, on: date) -> Plan:
     """The business day begins: principal past due has borne interest until then."""
     book = Book(plan)
-    _roll(book, on=on, rest=plan.terms.rest)
+    roll_book(book, on=on, rest=plan.terms.rest)
     return book.closed(rolled_to=on)
 
 
-def _roll(book: Book, *, on: date, rest: Rest) -> None:
+def roll_book(book: Book, *, on: date, rest: Rest) -> None:
     if book.terms.overdue_interest is OverdueInterest.ACCRUES:
         carry_overdue(book, on=on, rest=rest)
         book.ask_as_ladder(on=on)
@@ -32,7 +32,7 @@ def pay_recalculated(plan: Plan, *, on: date, amount_minor: int, order: Allocati
     """Pay what the day makes payable, in the order agreed; what cannot be paid is the rest."""
     book = Book(plan)
     rest = _rest_of(book, on=on, amount_minor=amount_minor)
-    _roll(book, on=on, rest=rest)
+    roll_book(book, on=on, rest=rest)
     if rest is Rest.PERIOD_END:
         _ask_until_period_end(book, on=on)
     paying = _Paying(book, on=on, amount_minor=amount_minor, order=order, rest=rest)

@@ -5,14 +5,17 @@ from datetime import date
 from msgspec import Struct
 
 from tallystick.servicing.allocation import Timing
-from tallystick.terms.amortization import Overdue
+from tallystick.terms.amortization import Overdue, Pause
 from tallystick.terms.plan_terms import PlanTerms, Recalculation
 from tallystick.terms.product import Component
 from tallystick.terms.schedule import InstallmentKind
 
 
 class PlanInstallment(Struct, frozen=True):
-    """One installment: what it asks for, what of that was paid, early or late, and since when nothing is left."""
+    """One installment: what it asks for, what of that was waived or paid, and since when nothing is left.
+
+    `paid_early_minor` and `paid_late_minor` tell how much was paid before and after the due date.
+    """
 
     number: int
     kind: InstallmentKind
@@ -21,6 +24,8 @@ class PlanInstallment(Struct, frozen=True):
     principal_minor: int = 0
     interest_minor: int = 0
     fee_minor: int = 0
+    waived_interest_minor: int = 0
+    waived_fee_minor: int = 0
     paid_principal_minor: int = 0
     paid_interest_minor: int = 0
     paid_fee_minor: int = 0
@@ -30,8 +35,9 @@ class PlanInstallment(Struct, frozen=True):
 
     @property
     def due_minor(self) -> int:
-        """All that it asks for."""
-        return self.principal_minor + self.interest_minor + self.fee_minor
+        """All that it asks for and was not waived."""
+        asked_minor = self.principal_minor + self.interest_minor + self.fee_minor
+        return asked_minor - self.waived_interest_minor - self.waived_fee_minor
 
     @property
     def paid_minor(self) -> int:
@@ -49,9 +55,9 @@ class PlanInstallment(Struct, frozen=True):
             case Component.PRINCIPAL:
                 return self.principal_minor - self.paid_principal_minor
             case Component.INTEREST:
-                return self.interest_minor - self.paid_interest_minor
+                return self.interest_minor - self.waived_interest_minor - self.paid_interest_minor
             case Component.FEE:
-                return self.fee_minor - self.paid_fee_minor
+                return self.fee_minor - self.waived_fee_minor - self.paid_fee_minor
             case Component.PENALTY:
                 return 0
 
@@ -64,6 +70,7 @@ class RungState(Struct, frozen=True):
     planned_minor: int | None = None
     brought_minor: int = 0
     is_brought: bool = False
+    forgiven_minor: int = 0
 
 
 class PlanDraw(Struct, frozen=True):
@@ -85,7 +92,8 @@ class Correction(Struct, frozen=True):
 class Plan(Struct, frozen=True):
     """A plan after everything up to now. `overdue_until` is the day up to which principal past due bore interest.
 
-    `interest_until` is the day from which the plan bears no interest any more; `rolled_to` the business day it knows.
+    `interest_until` is the day from which the plan bears no interest any more; `pauses` are stretches without it.
+    `rolled_to` is the business day that the plan knows, `holiday_periods` how far due dates were put off in all.
     """
 
     plan_id: int
@@ -99,6 +107,8 @@ class Plan(Struct, frozen=True):
     overdue: tuple[Overdue, ...] = ()
     overdue_until: date | None = None
     interest_until: date | None = None
+    pauses: tuple[Pause, ...] = ()
+    holiday_periods: int = 0
 
     @property
     def principal_minor(self) -> int:

@@ -24,7 +24,8 @@ class Rung(Struct):
     """One period. It asks for `asked_minor`, interest before principal, or for its interest and `planned_minor`.
 
     `agreed_minor` is what it asked for before payments changed that; `brought_minor` is interest of later periods
-    asked for with it, because nothing but interest is left of them (`is_brought`).
+    asked for with it, because nothing but interest is left of them (`is_brought`). `forgiven_minor` is interest
+    given back to the borrower.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Rung(Struct):
     paid_interest_minor: int = 0
     brought_minor: int = 0
     is_brought: bool = False
+    forgiven_minor: int = 0
 
     @property
     def paid_minor(self) -> int:
@@ -70,6 +72,13 @@ class Overdue(Struct, frozen=True):
     period_due_on: date
 
 
+class Pause(Struct, frozen=True):
+    """Days on which no interest runs: from `begins_on` until the day `ends_on` begins."""
+
+    begins_on: date
+    ends_on: date
+
+
 class Ladder:
     """Rungs, and every change of the balance; `overdue` tells which corrections stand for principal past due."""
 
@@ -81,12 +90,14 @@ class Ladder:
         changes: Iterable[BalanceChange] = (),
         overdue: Iterable[Overdue] = (),
         interest_until: date | None = None,
+        pauses: Sequence[Pause] = (),
     ) -> None:
         self.terms = terms
         self.rungs = list(rungs)
         self.changes = {change.on: change for change in changes}
         self.overdue = list(overdue)
         self.interest_until = interest_until
+        self.pauses = tuple(pauses)
         self._yearly_rate = Fraction(terms.nominal_rate) * Fraction(PPM - terms.merchant_subsidy_ppm, PPM)
         self._daily: dict[tuple[int, date], Fraction] = {}
         self._days: list[list[date]] = []
@@ -162,7 +173,7 @@ class Ladder:
         for index, rung in enumerate(self.rungs):
             interest, balance_minor = self._interest(index, balance_minor=balance_minor, until=until)
             computed_minor = 0 if rung.is_brought else whole(interest, self.terms.rounding)
-            computed_minor += rung.brought_minor + carried_minor
+            computed_minor = max(0, computed_minor - rung.forgiven_minor) + rung.brought_minor + carried_minor
             figures = self._settled(rung, computed_minor=computed_minor, balance_minor=balance_minor)
             balance_minor, carried_minor = figures.closing_minor, figures.carried_minor
             found.append(figures)
@@ -209,7 +220,9 @@ class Ladder:
         for last_on in (until, self.interest_until):
             if last_on is not None:
                 end_on = min(end_on, last_on)
-        days = (end_on - start_on).days
+        days = (end_on - start_on).days - sum(
+            max(0, (min(end_on, pause.ends_on) - max(start_on, pause.begins_on)).days) for pause in self.pauses
+        )
         if days <= 0 or not self._yearly_rate or rung.number <= self.terms.interest_free:
             return Fraction(0)
         if self.terms.interest_base is InterestBase.ORIGINAL_PRINCIPAL:

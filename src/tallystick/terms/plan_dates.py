@@ -1,6 +1,6 @@
 """The periods of a plan: where each begins and when its installment is due."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from msgspec import Struct
 
@@ -28,9 +28,9 @@ def plan_spans(terms: PlanTerms, *, drawn_on: date) -> tuple[Span, ...]:
     ['2026-02-28', '2026-03-31', '2026-04-30']
     """
     begins_on = terms.starts_on or drawn_on
-    due_dates = [_due_on(terms, begins_on=begins_on, number=number) for number in range(1, terms.installments + 1)]
-    if terms.length_days is not None:
-        due_dates[-1] = begins_on + timedelta(days=terms.length_days)
+    due_dates = [due_date(terms, begins_on=begins_on, number=number) for number in range(1, terms.installments + 1)]
+    if terms.length is not None:
+        due_dates[-1] = add_periods(begins_on, terms.length, unit=terms.period_unit)
     return spans_between(begins_on, due_dates)
 
 
@@ -47,8 +47,8 @@ def spans_between(begins_on: date, due_dates: list[date]) -> tuple[Span, ...]:
     return tuple(Span(from_on=from_on, due_on=due_on) for from_on, due_on in zip(starts, due_dates, strict=True))
 
 
-def _due_on(terms: PlanTerms, *, begins_on: date, number: int) -> date:
-    """Counted from the first date, then moved off a day on which nobody works."""
+def due_date(terms: PlanTerms, *, begins_on: date, number: int) -> date:
+    """When the installment of that number is due: counted from the first date, then moved off a day off."""
     anchor, periods = (begins_on, number) if terms.first_due_on is None else (terms.first_due_on, number - 1)
     due_on = add_periods(
         anchor, periods, unit=terms.period_unit, every=terms.every, month_end_rule=terms.month_end_rule

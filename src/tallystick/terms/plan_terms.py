@@ -92,8 +92,15 @@ class OverdueInterest(StrEnum):
     STOPS = "stops"
 
 
+class HolidayInterest(StrEnum):
+    """Whether principal bears interest through periods that a payment holiday puts off."""
+
+    ACCRUES = "accrues"
+    STOPS = "stops"
+
+
 class UnearnedCharges(StrEnum):
-    """What early settlement does to fees and interest per period of installments that are not due yet."""
+    """What early settlement does to the price of periods that have not begun: it is not charged, or charged in full."""
 
     WAIVED = "waived"
     CHARGED = "charged"
@@ -107,8 +114,8 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     `merchant_subsidy_ppm` of that price, the borrower the rest of it.
 
     Dates: period n ends n times `every` `period_unit` after the draw, or after `starts_on`; where `first_due_on` is
-    given, the first one ends there and the others are counted from it. `length_days` ends the last period that many
-    days after the first one begins. `days_off` are the days that `holiday_rule` moves due dates away from.
+    given, the first one ends there and the others are counted from it. `length` ends the last period that many
+    units after the first one begins. `days_off` are the days that `holiday_rule` moves due dates away from.
 
     Grace counts first installments: `grace_principal` asks only for interest, `grace_interest` puts interest off to
     the first installment after it, `interest_free` charges none.
@@ -136,7 +143,7 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
     first_due_on: date | None = None
     starts_on: date | None = None
-    length_days: int | None = None
+    length: int | None = None
     month_end_rule: MonthEndRule = MonthEndRule.CLAMP
     holiday_rule: HolidayRule = HolidayRule.NONE
     days_off: frozenset[date] = frozenset()
@@ -155,6 +162,7 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     rest: Rest = Rest.DAY
     pay_off_interest_until: Rest = Rest.DAY
     overdue_interest: OverdueInterest = OverdueInterest.ACCRUES
+    holiday_interest: HolidayInterest = HolidayInterest.ACCRUES
 
     def __post_init__(self) -> None:
         faults = term_faults(self)

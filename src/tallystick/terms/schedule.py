@@ -15,11 +15,16 @@ from tallystick.units.rounding import whole
 
 
 class InstallmentKind(StrEnum):
-    """What an installment is: paid over time, on the day of the draw, or all at once for a draw after the last one."""
+    """What an installment is.
+
+    Paid over time; on the day of the draw; all at once, for a draw after the last one; or what was paid of one that a
+    new schedule replaced.
+    """
 
     REGULAR = "regular"
     DOWN_PAYMENT = "down_payment"
     AT_ONCE = "at_once"
+    REPLACED = "replaced"
 
 
 class Installment(Struct, frozen=True):
