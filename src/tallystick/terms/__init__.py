@@ -1,1 +1,1 @@
-"""What was agreed and what the law allows: for now, the dated legal caps on the price of credit."""
+"""What was agreed and what the law allows: products, plans, annual rates, legal limits, disclosures."""

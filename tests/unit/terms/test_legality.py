@@ -61,7 +61,7 @@ def test_a_short_first_period_makes_the_same_fee_dearer_and_the_worst_corner_fin
     assert (soonest, latest) == (date(2026, 12, 19), date(2026, 12, 20))
     worst = worst_corner(BAITIAO, offer=ORDER, price=_order_offer(BAITIAO).prices[0], on=TODAY)
     assert (worst.installments, worst.drawn_on) == (3, date(2026, 12, 19))
-    assert Decimal("0.16") < worst.simple_rate < Decimal("0.17")  # 7.2 % nominal, 10.75 % with whole months
+    assert Decimal("0.16") < worst.simple_rate < Decimal("0.17")  # 7.2 % nominal, 10.77 % with whole months
 
 
 def test_a_price_above_the_cap_is_refused_with_rate_cap_rule_and_date() -> None:
