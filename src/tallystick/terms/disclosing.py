@@ -6,6 +6,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from msgspec import Struct
+
 from tallystick.terms.annual_rates import (
     AnnualRates,
     DatedFlow,
@@ -107,32 +109,58 @@ def disclose_plan(
     )
 
 
+class LinePrices(Struct, frozen=True, kw_only=True):
+    """Every price of a contract at the highest it can cost, and the annual rates of the dearest.
+
+    Found once for a contract and a day, for it looks at every corner of every price (most of a second), and then said
+    in as many disclosures as there are lines.
+    """
+
+    terms_hash: str
+    prices: tuple[PriceRange, ...]
+    rates: RatePercents
+
+
+def line_prices(contract: ContractTerms, *, on: date) -> LinePrices:
+    """The prices that a line opened or raised on a day can come to within a year."""
+    ranges = _price_ranges(contract.product, on=on)
+    dearest = max((rates for _, rates in ranges), key=lambda rates: rates.cn.simple)
+    return LinePrices(
+        terms_hash=contract.terms_hash,
+        prices=tuple(price for price, _ in ranges),
+        rates=rate_percents(dearest),
+    )
+
+
 def disclose_line(
-    contract: ContractTerms, *, limit_minor: int, previous_limit_minor: int | None = None, offered_on: date
+    contract: ContractTerms,
+    *,
+    prices: LinePrices,
+    limit_minor: int,
+    previous_limit_minor: int | None = None,
+    offered_on: date,
 ) -> Disclosure:
     """The disclosure of a line that is opened, or of a new limit where there is a previous one.
 
     Its rate is the highest that any price of the line can cost: nobody pays more than what stands at the top.
     """
+    assert prices.terms_hash == contract.terms_hash, "prices are of the contract that is disclosed"
     product = contract.product
-    prices = _price_ranges(product, on=offered_on)
-    dearest = max(prices, key=lambda price: price[1].cn.simple)[1]
     line = LineOffer(
         limit_minor=limit_minor,
         cash_limit_minor=limit_minor * product.limit.cash_share_ppm // PPM,
         previous_limit_minor=previous_limit_minor,
-        prices=tuple(price for price, _ in prices),
+        prices=prices.prices,
         late=line_late_example(product),
     )
-    rates = rate_percents(dearest)
     kind = DisclosureKind.LINE_OPENING if previous_limit_minor is None else DisclosureKind.LIMIT_OFFER
     return _document(
         contract,
         kind=kind,
         offered_on=offered_on,
-        rates=rates,
+        rates=prices.rates,
         line=line,
-        say=lambda speaker: line_passages(line, rates=rates, speaker=speaker),
+        say=lambda speaker: line_passages(line, rates=prices.rates, speaker=speaker),
     )
 
 

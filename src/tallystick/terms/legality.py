@@ -140,8 +140,10 @@ def price_corners(product: Product, *, on: date) -> dict[str, Corner]:
 
 
 def worst_corner(product: Product, *, offer: OfferKind, price: InstallmentPrice, on: date) -> Corner:
-    """The combination of a price that costs the most per year: each count of installments, the least and the most
-    principal (cents round hardest on small ones), and the draws with the shortest and the longest first period.
+    """The combination of a price that costs the most per year.
+
+    Looked at are each count of installments, the least and the most principal (cents round hardest on small ones),
+    and the draws with the shortest and the longest first period.
     """
     sold = installment_offers(product)[offer]
     principals_minor = sorted({sold.least_principal_minor, sold.most_principal_minor})

@@ -9,7 +9,7 @@ import pytest
 from tallystick.reports.disclosure import render_disclosure
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.contract import freeze
-from tallystick.terms.disclosing import disclose_line, disclose_plan
+from tallystick.terms.disclosing import disclose_line, disclose_plan, line_prices
 from tallystick.terms.disclosure import Disclosure, Language, document_hash
 from tallystick.terms.product import OfferKind
 
@@ -37,11 +37,14 @@ def _documents() -> dict[str, Disclosure]:
     assert isinstance(plan, Disclosure)
     assert isinstance(course, Disclosure)
     line = freeze(products["baitiao"], on=ON)
+    prices = line_prices(line, on=ON)
     return {
         "plan": plan,
         "course": course,
-        "line": disclose_line(line, limit_minor=3_000_000, offered_on=ON),
-        "limit": disclose_line(line, limit_minor=5_000_000, previous_limit_minor=3_000_000, offered_on=ON),
+        "line": disclose_line(line, prices=prices, limit_minor=3_000_000, offered_on=ON),
+        "limit": disclose_line(
+            line, prices=prices, limit_minor=5_000_000, previous_limit_minor=3_000_000, offered_on=ON
+        ),
     }
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.contract import freeze
-from tallystick.terms.disclosing import disclose_line, disclose_plan
+from tallystick.terms.disclosing import disclose_line, disclose_plan, line_prices
 from tallystick.terms.disclosure import CostKind, Disclosure, DisclosureKind, Language, PlanOffer, document_hash
 from tallystick.terms.offering import OfferFault, OfferReason
 from tallystick.terms.plan_terms import UnearnedCharges
@@ -34,6 +34,17 @@ def _plan_document(product: Product, **choice: Any) -> Disclosure:
     document = disclose_plan(freeze(product, on=ON), **{**chosen, **choice})
     assert isinstance(document, Disclosure)
     return document
+
+
+def _line_document(product: Product, *, limit_minor: int, previous_limit_minor: int | None = None) -> Disclosure:
+    contract = freeze(product, on=ON)
+    return disclose_line(
+        contract,
+        prices=line_prices(contract, on=ON),
+        limit_minor=limit_minor,
+        previous_limit_minor=previous_limit_minor,
+        offered_on=ON,
+    )
 
 
 def _plan(document: Disclosure) -> PlanOffer:
@@ -135,7 +146,7 @@ def test_one_installment_has_no_middle_to_settle_in() -> None:
 
 
 def test_a_line_shows_its_dearest_price_on_top_and_all_of_them_below() -> None:
-    document = disclose_line(freeze(PRODUCTS["baitiao"], on=ON), limit_minor=3_000_000, offered_on=ON)
+    document = _line_document(PRODUCTS["baitiao"], limit_minor=3_000_000)
     assert document.kind is DisclosureKind.LINE_OPENING
     assert document.line is not None
     assert document.rates.simple == max(price.simple_percent for price in document.line.prices)
@@ -144,9 +155,7 @@ def test_a_line_shows_its_dearest_price_on_top_and_all_of_them_below() -> None:
 
 
 def test_a_new_limit_shows_the_old_one_and_may_be_refused() -> None:
-    document = disclose_line(
-        freeze(PRODUCTS["baitiao"], on=ON), limit_minor=5_000_000, previous_limit_minor=3_000_000, offered_on=ON
-    )
+    document = _line_document(PRODUCTS["baitiao"], limit_minor=5_000_000, previous_limit_minor=3_000_000)
     assert document.kind is DisclosureKind.LIMIT_OFFER
     assert any("refuse the new limit" in said for said in _sentences(document, language="en", code="rights"))
 
@@ -196,5 +205,5 @@ def test_every_text_stands_in_both_languages_with_the_same_placeholders() -> Non
 
 def test_every_forbidden_purpose_of_a_shipped_product_has_its_words() -> None:
     for product in PRODUCTS.values():
-        document = disclose_line(freeze(product, on=ON), limit_minor=1_000_000, offered_on=ON)
+        document = _line_document(product, limit_minor=1_000_000)
         assert not any("_" in said for said in _sentences(document, language="en", code="rights"))
