@@ -9,21 +9,18 @@ from datetime import date, datetime
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 from psycopg import Connection
 
 from tallystick.ledger.transfer import Transfer
 from tallystick.servicing import facts
 from tallystick.servicing.admission import admit
-from tallystick.servicing.advance import advance
 from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
 from tallystick.servicing.facts import AnyFact, Event, undone_by
-from tallystick.servicing.fold import Checkpoint, has_dependents, refold
-from tallystick.servicing.history import Snapshot, changes_after
-from tallystick.servicing.journal import Journal
-from tallystick.servicing.keeping_up import catch_up, next_due_on
+from tallystick.servicing.fold import has_dependents
+from tallystick.servicing.keeping_up import next_due_on
 from tallystick.servicing.line import Line
 from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.servicing.steps import Step, caught_up, changes_from, is_late, with_event, with_late_event
 from tallystick.storage import borrowers, ledger, lines
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.lines import LineWrite, Recording, StoredLine
@@ -71,15 +68,18 @@ def record(
     if position is None:
         return Refusal(RefusalReason.BORROWER_UNKNOWN, field="borrower_id")
     stored = lines.lock_lines(connection, [line_id]).get(line_id)
-    present = _caught_up(connection, stored, act=act)
+    step = _caught_up(connection, stored, act=act)
     circumstances = _circumstances(connection, line_id, fact, position=position, act=act)
-    admitted = admit(present.line, fact, on=on or act.today, circumstances=circumstances)
+    admitted = admit(step.line, fact, on=on or act.today, circumstances=circumstances)
+    revision = stored.revision if stored else 0
     if isinstance(admitted, Refusal):
-        _write(connection, present, act=act)
+        _write(connection, step, revision=revision, act=act)
         return admitted
     event = Event(next(act.event_ids), on or act.today, admitted)
-    after = _with_event(connection, line_id, present, event, act=act)
-    return _write(connection, after, act=act)
+    after = _with_event(connection, line_id, step, event, target=circumstances.target)
+    assert after.line is not None
+    _write(connection, after, revision=revision, act=act)
+    return Recorded(event=event, line=after.line, revision=revision + 1, transfers=after.transfers)
 
 
 def catch_line_up(connection: Connection, line_id: int, *, act: Act) -> Line | None:
@@ -87,104 +87,56 @@ def catch_line_up(connection: Connection, line_id: int, *, act: Act) -> Line | N
     stored = lines.lock_lines(connection, [line_id]).get(line_id)
     if stored is None:
         return None
-    present = _caught_up(connection, stored, act=act)
-    _write(connection, present, act=act)
-    return present.line
+    step = _caught_up(connection, stored, act=act)
+    _write(connection, step, revision=stored.revision, act=act)
+    return step.line
 
 
-class _Present(Struct, frozen=True):
-    """A line within the transaction: how it stands, the revision it was read at, and all that is to be written."""
-
-    line: Line | None
-    revision: int
-    events: tuple[Event, ...] = ()
-    transfers: tuple[Transfer, ...] = ()
-    history: tuple[Snapshot, ...] = ()
-    checkpoints: tuple[Checkpoint, ...] = ()
-    forget_from: date | None = None
-
-
-def _caught_up(connection: Connection, stored: StoredLine | None, *, act: Act) -> _Present:
-    if stored is None:
-        return _Present(line=None, revision=0)
-    journal = Journal(contracts=Contracts(connection))
-    caught = catch_up(stored.line, today=act.today, event_ids=act.event_ids, days_off=act.days_off, journal=journal)
-    return _Present(
-        line=caught.line,
-        revision=stored.revision,
-        events=caught.events,
-        transfers=tuple(journal.transfers),
-        history=changes_after(stored.line, journal.history),
-        checkpoints=caught.checkpoints,
+def _caught_up(connection: Connection, stored: StoredLine | None, *, act: Act) -> Step:
+    return caught_up(
+        stored.line if stored else None,
+        today=act.today,
+        event_ids=act.event_ids,
+        days_off=act.days_off,
+        contracts=Contracts(connection),
     )
 
 
-def _with_event(connection: Connection, line_id: int, present: _Present, event: Event, *, act: Act) -> _Present:
+def _with_event(connection: Connection, line_id: int, step: Step, event: Event, *, target: Event | None) -> Step:
     """The line after the event: folded on where it is the latest, folded again where it changes the past."""
     contracts = Contracts(connection)
-    if present.line is not None and (event.order < present.line.last_order or undone_by(event.fact) is not None):
-        return _with_late_event(connection, present, event, act=act)
-    journal = Journal(contracts=contracts)
-    line = advance(present.line, event, line_id=line_id, journal=journal)
-    return replace(
-        present,
-        line=line,
-        events=(*present.events, event),
-        transfers=(*present.transfers, *journal.transfers),
-        history=(*present.history, *changes_after(present.line, journal.history)),
-    )
+    if not is_late(step, event):
+        return with_event(step, event, line_id=line_id, contracts=contracts)
+    changed_from = changes_from(event, target=target)
+    start = lines.checkpoint_before(connection, line_id, changed_from)
+    recorded = lines.read_events(connection, line_id, after=start.order if start else None)
+    return with_late_event(step, event, start=start, recorded=recorded, changed_from=changed_from, contracts=contracts)
 
 
-def _with_late_event(connection: Connection, present: _Present, event: Event, *, act: Act) -> _Present:
-    line = present.line
-    assert line is not None
-    changed_from = event.order
-    target_id = undone_by(event.fact)
-    if target_id is not None:
-        target = lines.read_event(connection, line.line_id, target_id)
-        assert target is not None, "admission found the event that is taken back"
-        changed_from = min(changed_from, target.order)
-    checkpoint = lines.checkpoint_before(connection, line.line_id, changed_from)
-    recorded = lines.read_events(connection, line.line_id, after=checkpoint.order if checkpoint else None)
-    again = refold(
-        (*recorded, *present.events),
-        event,
-        line_id=line.line_id,
-        start=checkpoint.line if checkpoint else None,
-        contracts=Contracts(connection),
-        until=act.today,
-    )
-    return replace(
-        present,
-        line=again.line,
-        events=(*present.events, event),
-        transfers=(*present.transfers, *again.transfers),
-        history=(*present.history, *again.history),
-        checkpoints=again.checkpoints,
-        forget_from=changed_from[0],
-    )
-
-
-def _write(connection: Connection, present: _Present, *, act: Act) -> Recorded | None:
+def _write(connection: Connection, step: Step, *, revision: int, act: Act) -> None:
     """Write the line, its events and its transfers; nothing where nothing happened."""
-    line = present.line
-    if line is None or (not present.events and not present.transfers and not present.history):
-        return None
-    terms = Contracts(connection)[line.contract_hash]
-    write = LineWrite(
-        line=line,
-        revision_before=present.revision,
-        next_due_on=next_due_on(line, terms=terms),
-        events=present.events,
-        history=present.history,
-        checkpoints=present.checkpoints,
-        forget_from=present.forget_from,
-        approved_by=act.approved_by,
-    )
+    if step.line is None or step.is_empty:
+        return
     recording = Recording(actor=act.actor, recorded_at=act.at, booked_on=act.today)
+    write = line_write(connection, step, revision=revision, approved_by=act.approved_by)
     lines.write_lines(connection, [write], recording=recording)
-    ledger.post(connection, present.transfers, booked_on=act.today)
-    return Recorded(present.events[-1], line, present.revision + 1, present.transfers) if present.events else None
+    ledger.post(connection, step.transfers, booked_on=act.today)
+
+
+def line_write(connection: Connection, step: Step, *, revision: int, approved_by: str | None) -> LineWrite:
+    """A step as it is written over a line that was read at that revision."""
+    assert step.line is not None
+    terms = Contracts(connection)[step.line.contract_hash]
+    return LineWrite(
+        line=step.line,
+        revision_before=revision,
+        next_due_on=next_due_on(step.line, terms=terms),
+        events=step.events,
+        history=step.history,
+        checkpoints=step.checkpoints,
+        forget_from=step.forget_from,
+        approved_by=approved_by,
+    )
 
 
 def _circumstances(

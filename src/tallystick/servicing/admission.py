@@ -214,8 +214,7 @@ def _admit_taking_back(
         return Refusal(RefusalReason.EVENT_ALREADY_UNDONE, field="event_id")
     if isinstance(fact, facts.PaymentReturned):
         paid = target.fact
-        is_payment = isinstance(paid, facts.PaymentReceived | facts.SettledEarly | facts.DrawWithdrawn)
-        if not is_payment or paid.payment_id != fact.payment_id:
+        if getattr(paid, "payment_id", None) != fact.payment_id or isinstance(paid, facts.PaymentReturned):
             return Refusal(RefusalReason.EVENT_NOT_UNDOABLE, field="payment_id")
         return fact
     if circumstances.target_has_dependents or isinstance(target.fact, _NEVER_UNDONE):

@@ -87,8 +87,8 @@ def _reasons_against_use(line: Line, circumstances: Circumstances) -> Iterator[R
         figures = {"oldest_unpaid_due_on": oldest}
         yield Refusal(RefusalReason.LINE_PAST_DUE, field="line", figures=figures)
     if borrower.worst_days_past_due >= default_days:
-        figures = {"days_past_due_elsewhere": borrower.worst_days_past_due}
-        yield Refusal(RefusalReason.LINE_PAST_DUE, field="borrower_id", figures=figures)
+        elsewhere = {"days_past_due_elsewhere": borrower.worst_days_past_due}
+        yield Refusal(RefusalReason.LINE_PAST_DUE, field="borrower_id", figures=elsewhere)
     if line.cares:
         yield Refusal(RefusalReason.LINE_IN_CARE, field="line", figures={"cares": list(line.cares)})
 

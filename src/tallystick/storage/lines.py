@@ -6,7 +6,7 @@ transaction. What is written here is what servicing computed; nothing is decided
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import msgspec
 from msgspec import Struct
@@ -85,19 +85,25 @@ def lock_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, Sto
     return {line_id: StoredLine(_STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
 
 
-def lock_due_lines(connection: Connection, *, until: date, after_line_id: int, most: int) -> dict[int, StoredLine]:
-    """Up to `most` lines on which time alone changes something by `until`, by id, skipping those in use.
+_DUE_LINES: Final = """
+    SELECT line_id, revision, test_clock_id, state FROM lines
+    WHERE next_due_on <= %s AND line_id > %s AND test_clock_id IS NULL
+    ORDER BY line_id LIMIT %s FOR UPDATE
+"""
 
-    A line that another transaction holds is caught up by that transaction, or by the next call.
-    """
-    rows = connection.execute(
-        """
-        SELECT line_id, revision, test_clock_id, state FROM lines
-        WHERE next_due_on <= %s AND line_id > %s AND test_clock_id IS NULL
-        ORDER BY line_id LIMIT %s FOR UPDATE SKIP LOCKED
-        """,
-        [until, after_line_id, most],
-    )
+
+def lock_free_due_lines(connection: Connection, *, until: date, after_line_id: int, most: int) -> dict[int, StoredLine]:
+    """Up to `most` lines on which time alone changes something by `until`, by id, passing over those in use."""
+    return _due_lines(connection, f"{_DUE_LINES} SKIP LOCKED", [until, after_line_id, most])
+
+
+def lock_due_lines(connection: Connection, *, until: date, after_line_id: int, most: int) -> dict[int, StoredLine]:
+    """As `lock_free_due_lines`, waiting for lines in use until their transactions end."""
+    return _due_lines(connection, _DUE_LINES, [until, after_line_id, most])
+
+
+def _due_lines(connection: Connection, statement: LiteralString, parameters: list[Any]) -> dict[int, StoredLine]:
+    rows = connection.execute(statement, parameters)
     return {line_id: StoredLine(_STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
 
 

@@ -1,0 +1,125 @@
+"""The close of a business day: lines with something due catch up in chunks, then what accrued is posted as one change.
+
+Each chunk is a transaction of its own, so a close that was killed goes on where it was. A payment never waits for it:
+the payment catches its own line up, and the close passes over lines that are in use and comes back to them.
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import psycopg
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.ledger.transfer import Address, Transfer
+from tallystick.operations.lines import Act, line_write
+from tallystick.servicing.journal import ACCRUED, INTEREST_INCOME
+from tallystick.servicing.steps import caught_up
+from tallystick.storage import close_days, ledger, lines
+from tallystick.storage.contracts import Contracts
+from tallystick.storage.lines import LineWrite, Recording, StoredLine
+
+LINES_PER_CHUNK = 500
+
+
+class DayNotOver(ValueError):
+    """A day is closed when it is over, not before."""
+
+
+class Closed(Struct, frozen=True):
+    """What the close of a day did; `was_closed` where it had been closed before."""
+
+    closed_on: date
+    lines: int
+    was_closed: bool = False
+
+
+def close_day(connection: Connection, closed_on: date, *, act: Act) -> Iterator[int]:
+    """Close a day that is over: gives the number of lines of each chunk as it is committed, then posts the accrual.
+
+    `connection` must be in autocommit; every chunk commits by itself, and the day is finished at last. A day that is
+    closed already gives nothing. Raises `DayNotOver` for today or a day to come.
+    """
+    assert connection.autocommit, "each chunk commits by itself"
+    if closed_on >= act.today:
+        raise DayNotOver(f"closed_on: {closed_on} is not over, today is {act.today}; close it tomorrow")
+    if not close_days.begin_day(connection, closed_on, begun_at=act.at):
+        return
+    yield from move_due_lines(connection, closed_on, act=act)
+    post_accrual(connection, closed_on, act=act)
+
+
+def move_due_lines(connection: Connection, closed_on: date, *, act: Act) -> Iterator[int]:
+    """Catch up every line with something due by the end of the day, chunk by chunk, until none is left.
+
+    Lines in use are passed over in the first round; the second waits for those that did not catch up by themselves.
+    """
+    for lock in (lines.lock_free_due_lines, lines.lock_due_lines):
+        after_line_id = 0
+        while True:
+            with connection.transaction():
+                due = lock(connection, until=closed_on, after_line_id=after_line_id, most=LINES_PER_CHUNK)
+                if due:
+                    _move(connection, due, closed_on=closed_on, act=act)
+                    close_days.count_moved(connection, closed_on, lines=len(due))
+            if not due:
+                break
+            after_line_id = max(due)
+            yield len(due)
+
+
+def _move(connection: Connection, due: dict[int, StoredLine], *, closed_on: date, act: Act) -> None:
+    contracts = Contracts(connection)
+    writes: list[LineWrite] = []
+    transfers: list[Transfer] = []
+    for stored in due.values():
+        step = caught_up(
+            stored.line,
+            today=closed_on + timedelta(days=1),
+            event_ids=act.event_ids,
+            days_off=act.days_off,
+            contracts=contracts,
+        )
+        writes.append(line_write(connection, step, revision=stored.revision, approved_by=None))
+        transfers.extend(step.transfers)
+    recording = Recording(actor=act.actor, recorded_at=act.at, booked_on=closed_on)
+    lines.write_lines(connection, writes, recording=recording)
+    ledger.post(connection, transfers, booked_on=closed_on)
+
+
+def post_accrual(connection: Connection, closed_on: date, *, act: Act) -> None:
+    """Post, per product, by how much the sum of what is accrued and not billed changed; keep each line's figure.
+
+    Figures and the account's balance come from one snapshot, so lines that move meanwhile are in both or in neither.
+    """
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    try:
+        with connection.transaction():
+            for accrued in close_days.write_accrual_figures(connection, closed_on):
+                account = Address(ACCRUED, accrued.product_key)
+                balance = ledger.shared_balance(connection, account, currency=accrued.currency)
+                posted_minor = accrued.accrued_minor - (balance.debit_minor - balance.credit_minor)
+                transfers = _change(accrued, posted_minor=posted_minor, closed_on=closed_on)
+                ledger.post(connection, transfers, booked_on=closed_on)
+                close_days.write_accrual_day(connection, closed_on, accrued, posted_minor=posted_minor)
+            close_days.finish_day(connection, closed_on, finished_at=act.at)
+    finally:
+        connection.isolation_level = None
+
+
+def _change(accrued: close_days.AccruedSum, *, posted_minor: int, closed_on: date) -> list[Transfer]:
+    if posted_minor == 0:
+        return []
+    earned, lost = Address(ACCRUED, accrued.product_key), Address(INTEREST_INCOME, accrued.product_key)
+    return [
+        Transfer(
+            debit=earned if posted_minor > 0 else lost,
+            credit=lost if posted_minor > 0 else earned,
+            amount_minor=abs(posted_minor),
+            currency=accrued.currency,
+            effective_on=closed_on,
+            kind="accrual",
+            line_id=0,
+            event_id=0,
+        )
+    ]

@@ -1,0 +1,117 @@
+"""One step of a line's life as it is taken: caught up, then an event added in its place, late or not.
+
+The same step serves a payment at the counter, the close of a day and a test; only who loads and who writes differs.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tallystick.ledger.transfer import Transfer
+from tallystick.servicing.advance import advance
+from tallystick.servicing.facts import Event, undone_by
+from tallystick.servicing.fold import Checkpoint, Order, refold
+from tallystick.servicing.history import Snapshot, changes_after
+from tallystick.servicing.journal import Journal
+from tallystick.servicing.keeping_up import catch_up
+from tallystick.servicing.line import Line
+from tallystick.terms.product import Product
+
+
+class Step(Struct, frozen=True):
+    """A line after what was taken so far, and everything that is to be written for it.
+
+    `forget_from` is the day from which older checkpoints no longer hold, because the past was corrected.
+    """
+
+    line: Line | None
+    events: tuple[Event, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    history: tuple[Snapshot, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    forget_from: date | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing happened that must be written."""
+        return not (self.events or self.transfers or self.history)
+
+
+def caught_up(
+    line: Line | None,
+    *,
+    today: date,
+    event_ids: Iterator[int],
+    days_off: Collection[date],
+    contracts: Mapping[str, Product],
+) -> Step:
+    """The line when the business day begins, with all that was due before; None for a line still to be opened."""
+    if line is None:
+        return Step(line=None)
+    journal = Journal(contracts=contracts)
+    caught = catch_up(line, today=today, event_ids=event_ids, days_off=days_off, journal=journal)
+    return Step(
+        line=caught.line,
+        events=caught.events,
+        transfers=tuple(journal.transfers),
+        history=changes_after(line, journal.history),
+        checkpoints=caught.checkpoints,
+    )
+
+
+def is_late(step: Step, event: Event) -> bool:
+    """Whether the event changes what has been folded already: it has its place before the latest, or takes one back."""
+    return step.line is not None and (event.order < step.line.last_order or undone_by(event.fact) is not None)
+
+
+def changes_from(event: Event, *, target: Event | None) -> Order:
+    """The first place in the line's life that the event changes; `target` is the event it takes back."""
+    return event.order if target is None else min(event.order, target.order)
+
+
+def with_event(step: Step, event: Event, *, line_id: int, contracts: Mapping[str, Product]) -> Step:
+    """The step with an event that comes last in the line's life."""
+    journal = Journal(contracts=contracts)
+    line = advance(step.line, event, line_id=line_id, journal=journal)
+    return replace(
+        step,
+        line=line,
+        events=(*step.events, event),
+        transfers=(*step.transfers, *journal.transfers),
+        history=(*step.history, *changes_after(step.line, journal.history)),
+    )
+
+
+def with_late_event(
+    step: Step,
+    event: Event,
+    *,
+    start: Checkpoint | None,
+    recorded: Iterable[Event],
+    changed_from: Order,
+    contracts: Mapping[str, Product],
+) -> Step:
+    """The step with an event put into its place: folded again from `start`, which lies before `changed_from`.
+
+    `recorded` are the events after `start` that were recorded before this step.
+    """
+    assert step.line is not None
+    again = refold(
+        (*recorded, *step.events),
+        event,
+        line_id=step.line.line_id,
+        start=start.line if start else None,
+        contracts=contracts,
+        until=step.line.as_of,
+    )
+    return replace(
+        step,
+        line=again.line,
+        events=(*step.events, event),
+        transfers=(*step.transfers, *again.transfers),
+        history=(*step.history, *again.history),
+        checkpoints=tuple(checkpoint for checkpoint in again.checkpoints if checkpoint.order >= changed_from),
+        forget_from=changed_from[0],
+    )
