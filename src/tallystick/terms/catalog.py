@@ -21,6 +21,7 @@ from tallystick.terms.product import (
     installment_offers,
 )
 from tallystick.units.money import MINOR_DIGITS
+from tallystick.units.periods import HolidayRule
 
 PRICE_KEYS: Final = ("fee_per_period_ppm", "interest_per_period_ppm", "nominal_rate_ppm")
 
@@ -58,6 +59,8 @@ def _contradictions(product: Product) -> Iterator[Contradiction]:
         yield "currency", f"{product.currency!r} is not known", f"use one of {', '.join(sorted(MINOR_DIGITS))}"
     if product.limit.least_minor > product.limit.most_minor:
         yield "limit.least_minor", "above limit.most_minor", "exchange the two"
+    if (product.calendar.holiday_rule is HolidayRule.NONE) != (product.calendar.holidays is None):
+        yield "calendar.holidays", "belongs to a holiday_rule that moves due dates", "give both, or none of them"
     if product.pay_next_month is None and not installment_offers(product):
         yield "", "nothing is offered", "write [pay_next_month], [order_installments], [bill_installments] or [cash]"
     yield from _of_purpose(product)

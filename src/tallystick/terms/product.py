@@ -28,6 +28,7 @@ StatementDay = Annotated[int, Meta(ge=1, le=28)]
 DayOfMonth = Annotated[int, Meta(ge=1, le=31)]
 InstallmentCount = Annotated[int, Meta(ge=1, le=360)]
 Text = Annotated[str, Meta(min_length=1)]
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
 Code = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]*$")]
 
 
@@ -55,12 +56,12 @@ class Lender(Section, frozen=True, kw_only=True):
 class CalendarRules(Section, frozen=True, kw_only=True):
     """What due dates become at month ends and on days off.
 
-    `holidays` names the calendar whose days off move a due date; the edge supplies its dates.
+    `holidays` is the country (ISO code) whose days off move a due date; the edge supplies its dates.
     """
 
     month_end_rule: MonthEndRule
     holiday_rule: HolidayRule
-    holidays: Code | None = None
+    holidays: Country | None = None
 
 
 class InterestRules(Section, frozen=True, kw_only=True):
@@ -364,7 +365,7 @@ class Product(Section, frozen=True, kw_only=True):
     version: Annotated[int, Meta(ge=1)]
     ledger_id: Annotated[int, Meta(ge=1)]
     name: Names
-    jurisdiction: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
+    jurisdiction: Country
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
     sold_from: date
     lender: Lender

@@ -29,6 +29,8 @@ def test_the_shipped_products_offer_what_their_names_say() -> None:
     ("was", "becomes", "fault"),
     [
         ('"CNY"', '"XYZ"', "currency: 'XYZ' is not known"),
+        ('holiday_rule = "none"', 'holiday_rule = "following"', "calendar.holidays: belongs to a holiday_rule"),
+        ('holiday_rule = "none"', 'holiday_rule = "none"\nholidays = "CN"', "calendar.holidays: belongs to a holiday_"),
         ("least_minor = 50_000", "least_minor = 5_000_001", "limit.least_minor: above limit.most_minor"),
         ('"debt_repayment"]', '"debt_repayment", "goods"]', "purpose.forbidden: goods is allowed as well"),
         ('payee = "merchant"', 'payee = "borrower"', "purpose.payee: an order is paid to its merchant"),
