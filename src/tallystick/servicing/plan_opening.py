@@ -50,7 +50,7 @@ def add_draw(plan: Plan, *, on: date, principal_minor: int) -> Plan:
     add_draw_to(book.ladder, on=on, principal_minor=financed_minor)
     book.plan = replace(plan, draws=(*plan.draws, draw))
     book.ask_as_ladder(on=on, from_due_on=on)
-    if down_minor:
+    if plan.terms.down_payment_ppm:
         book.installments.append(_at_once(on, minor=down_minor, kind=InstallmentKind.DOWN_PAYMENT))
     if on > plan.installments[-1].due_on:
         book.installments.append(_at_once(on, minor=financed_minor, kind=InstallmentKind.AT_ONCE))

@@ -13,10 +13,10 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from tallystick.terms.interest_shares import accrued_share, agreed_share
+from tallystick.terms.interest_shares import PeriodRates
 from tallystick.terms.plan_dates import Span
 from tallystick.terms.plan_terms import InterestBase, PlanTerms
-from tallystick.units.rates import PPM
+from tallystick.units.arithmetic import Number
 from tallystick.units.rounding import multiple, whole
 
 
@@ -98,8 +98,7 @@ class Ladder:
         self.overdue = list(overdue)
         self.interest_until = interest_until
         self.pauses = tuple(pauses)
-        self._yearly_rate = Fraction(terms.nominal_rate) * Fraction(PPM - terms.merchant_subsidy_ppm, PPM)
-        self._daily: dict[tuple[int, date], Fraction] = {}
+        self.rates = PeriodRates(terms, begins_on=self.rungs[0].span.from_on)
         self._days: list[list[date]] = []
         self._place_changes()
 
@@ -217,37 +216,37 @@ class Ladder:
         return interest, balance_minor
 
     def _accrued(self, rung: Rung, *, start_on: date, end_on: date, balance_minor: int, until: date | None) -> Fraction:
-        for last_on in (until, self.interest_until):
-            if last_on is not None:
-                end_on = min(end_on, last_on)
-        days = (end_on - start_on).days - sum(
-            max(0, (min(end_on, pause.ends_on) - max(start_on, pause.begins_on)).days) for pause in self.pauses
-        )
-        if days <= 0 or not self._yearly_rate or rung.number <= self.terms.interest_free:
+        """Interest of a stretch of days: its share, by days, of the interest to the end of the period."""
+        if not self.terms.nominal_rate or rung.number <= self.terms.interest_free:
+            return Fraction(0)
+        days = self._bearing_days(start_on, end_on, until=until)
+        if days <= 0:
             return Fraction(0)
         if self.terms.interest_base is InterestBase.ORIGINAL_PRINCIPAL:
             balance_minor = self.drawn_until(start_on)
-        return balance_minor * days * self._daily_rate(rung, start_on)
+        arithmetic = self.rates.arithmetic
+        to_end = arithmetic.product(balance_minor, self.rates.accrued(rung.span, from_on=start_on))
+        daily = arithmetic.quotient(to_end, (rung.span.due_on - start_on).days)
+        return Fraction(arithmetic.product(daily, days))
 
-    def _daily_rate(self, rung: Rung, start_on: date) -> Fraction:
-        """Exact interest a day on one unit of balance from a day to the end of its period."""
-        key = rung.number, start_on
-        if key not in self._daily:
-            share = accrued_share(self.terms, span=rung.span, from_on=start_on, begins_on=self.rungs[0].span.from_on)
-            days = (rung.span.due_on - start_on).days
-            self._daily[key] = self._yearly_rate * share / days
-        return self._daily[key]
+    def _bearing_days(self, start_on: date, end_on: date, *, until: date | None) -> int:
+        """Days of a stretch on which interest runs."""
+        for last_on in (until, self.interest_until):
+            if last_on is not None:
+                end_on = min(end_on, last_on)
+        paused = sum(
+            max(0, (min(end_on, pause.ends_on) - max(start_on, pause.begins_on)).days) for pause in self.pauses
+        )
+        return (end_on - start_on).days - paused
 
-    def growth(self, index: int) -> Fraction:
+    def growth(self, index: int) -> Number:
         """One and the interest of a whole period as agreed, by which installments are set."""
         rung = self.rungs[index]
-        if rung.number <= max(self.terms.grace_interest, self.terms.interest_free):
-            return Fraction(1)
-        shares = (
-            agreed_share(self.terms, span=rung.span, from_on=start_on, until_on=end_on)
-            for start_on, end_on in self.stretches(index)
-        )
-        return 1 + self._yearly_rate * sum(shares, Fraction(0))
+        rate = self.rates.arithmetic.number(0)
+        if rung.number > max(self.terms.grace_interest, self.terms.interest_free):
+            for start_on, end_on in self.stretches(index):
+                rate += self.rates.agreed(rung.span, from_on=start_on, until_on=end_on)  # type: ignore[operator]
+        return self.rates.arithmetic.one_and(rate)
 
 
 def in_multiples(exact: Fraction, terms: PlanTerms) -> int:

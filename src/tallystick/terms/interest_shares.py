@@ -1,4 +1,4 @@
-"""How much of a year's interest falls into a part of a plan's period, as an exact share."""
+"""What part of a year's rate falls into a part of a plan's period."""
 
 from datetime import date
 from fractions import Fraction
@@ -6,61 +6,118 @@ from typing import Final
 
 from tallystick.terms.plan_dates import Span
 from tallystick.terms.plan_terms import InterestPeriod, PlanTerms
+from tallystick.units.arithmetic import Arithmetic, Number
 from tallystick.units.day_counts import (
-    DayCount,
     LeapRule,
     has_actual_years,
     has_thirty_day_months,
     holds_feb_29,
+    parts_by_year,
     year_days,
-    year_share,
 )
 from tallystick.units.periods import PeriodUnit, add_periods
+from tallystick.units.rates import PPM
 
 _PERIODS_A_YEAR: Final = {PeriodUnit.WEEKS: 52, PeriodUnit.MONTHS: 12, PeriodUnit.YEARS: 1}
 _UNIT_DAYS: Final = {PeriodUnit.DAYS: 1, PeriodUnit.WEEKS: 7, PeriodUnit.MONTHS: 30, PeriodUnit.YEARS: 360}
 
 
-def agreed_share(terms: PlanTerms, *, span: Span, from_on: date, until_on: date) -> Fraction:
-    """The share of a year in a part of a period, the period counted as long as agreed: what installments are set by.
+class PeriodRates:
+    """The rates of parts of a plan's periods: the share of a year that a part is, times what the borrower pays a year.
 
-    >>> month = Span(from_on=date(2026, 1, 31), due_on=date(2026, 2, 28))
-    >>> monthly = PlanTerms(installments=12, interest_period=InterestPeriod.SHARE_OF_YEAR)
-    >>> agreed_share(monthly, span=month, from_on=date(2026, 1, 31), until_on=date(2026, 2, 14))
-    Fraction(1, 24)
+    `begins_on` is the beginning of the first period.
     """
-    units = Fraction(terms.every)
-    return _share(terms, span=span, from_on=from_on, until_on=until_on, units=units)
 
+    def __init__(self, terms: PlanTerms, *, begins_on: date) -> None:
+        self.terms = terms
+        self.arithmetic = Arithmetic(terms.significant_digits)
+        self._begins_on = begins_on
+        borrower_share = Fraction(PPM - terms.merchant_subsidy_ppm, PPM)
+        self._yearly = self.arithmetic.number(Fraction(terms.nominal_rate) * borrower_share)
+        self._accrued: dict[tuple[date, date], Number] = {}
 
-def accrued_share(terms: PlanTerms, *, span: Span, from_on: date, begins_on: date) -> Fraction:
-    """The share of a year from a day to the end of its period, the period counted as long as it is.
+    def agreed(self, span: Span, *, from_on: date, until_on: date) -> Number:
+        """The rate of a part of a period, the period counted as long as agreed: what installments are set by.
 
-    Differs from `agreed_share` where months have 30 days and a first due date makes a period longer or shorter than
-    agreed: 45 days to a first due date are a month and a half. `begins_on` is the beginning of the first period.
-    """
-    if not has_thirty_day_months(terms.day_count):
-        units = Fraction(terms.every)
-    else:
-        units = _units_long(span, unit=terms.period_unit, every=terms.every, begins_on=begins_on)
-    return _share(terms, span=span, from_on=from_on, until_on=span.due_on, units=units)
+        >>> from decimal import Decimal
+        >>> month = Span(from_on=date(2026, 1, 31), due_on=date(2026, 2, 28))
+        >>> monthly = PlanTerms(installments=12, nominal_rate=Decimal("0.12"),
+        ...                     interest_period=InterestPeriod.SHARE_OF_YEAR)
+        >>> PeriodRates(monthly, begins_on=date(2026, 1, 31)).agreed(
+        ...     month, from_on=date(2026, 1, 31), until_on=date(2026, 2, 14))
+        Fraction(1, 200)
+        """
+        return self._rate(span, from_on=from_on, until_on=until_on, units=Fraction(self.terms.every))
 
+    def accrued(self, span: Span, *, from_on: date) -> Number:
+        """The rate from a day to the end of its period, the period counted as long as it is.
 
-def _share(terms: PlanTerms, *, span: Span, from_on: date, until_on: date, units: Fraction) -> Fraction:
-    days = (until_on - from_on).days
-    if days <= 0:
-        return Fraction(0)
-    part = Fraction(days, span.days)
-    if terms.interest_period is not InterestPeriod.DAYS and terms.period_unit in _PERIODS_A_YEAR:
-        return part * Fraction(terms.every, _PERIODS_A_YEAR[terms.period_unit])
-    year = _YearOfDays(terms, span=span, from_on=from_on)
-    if year.is_split_by(until_on):
-        return year_share(
-            start_on=from_on, end_on=until_on, day_count=DayCount.ACTUAL_ACTUAL, year_split=terms.year_split
+        Differs from `agreed` where months have 30 days and a first due date makes a period longer or shorter than
+        agreed: 45 days to a first due date are a month and a half.
+        """
+        key = span.due_on, from_on
+        if key not in self._accrued:
+            units = Fraction(self.terms.every)
+            if has_thirty_day_months(self.terms.day_count):
+                units = self._units_long(span)
+            self._accrued[key] = self._rate(span, from_on=from_on, until_on=span.due_on, units=units)
+        return self._accrued[key]
+
+    def _rate(self, span: Span, *, from_on: date, until_on: date, units: Fraction) -> Number:
+        days = (until_on - from_on).days
+        unit = self.terms.period_unit
+        if days <= 0:
+            return self.arithmetic.number(0)
+        if self.terms.interest_period is not InterestPeriod.DAYS and unit in _PERIODS_A_YEAR:
+            year_share = self.arithmetic.quotient(self.terms.every, _PERIODS_A_YEAR[unit])
+            return self._of_year(year_share, days=days, of_days=span.days)
+        year = _YearOfDays(self.terms, span=span, from_on=from_on)
+        if year.is_split_by(until_on):
+            return self._of_year(self._split_share(from_on=from_on, until_on=until_on), days=1, of_days=1)
+        if has_thirty_day_months(self.terms.day_count):
+            unit_days = self.arithmetic.product(_UNIT_DAYS[unit], self.arithmetic.number(units))
+            year_share = self.arithmetic.quotient(unit_days, year.days)
+            return self._of_year(year_share, days=days, of_days=span.days)
+        return self._of_year(self.arithmetic.quotient(days, year.days), days=1, of_days=1)
+
+    def _of_year(self, year_share: Number, *, days: int, of_days: int) -> Number:
+        """So many days of so many of a share of the year's rate."""
+        rate = self.arithmetic.product(self._yearly, year_share)
+        rate = self.arithmetic.quotient(self.arithmetic.product(rate, days), of_days)
+        return self.arithmetic.at_last_place(rate)
+
+    def _split_share(self, *, from_on: date, until_on: date) -> Number:
+        """The share of a stretch over New Year: each part over the days of its own year."""
+        found = self.arithmetic.number(0)
+        for year, days in parts_by_year(start_on=from_on, end_on=until_on, year_split=self.terms.year_split):
+            found += self.arithmetic.quotient(days, year_days(self.terms.day_count, year=year))  # type: ignore[operator]
+        return found
+
+    def _units_long(self, span: Span) -> Fraction:
+        """Whole units from the beginning of a period, and the days beyond them as a part of the next unit."""
+        unit = self.terms.period_unit
+        if self._is_on_grid(span):
+            return Fraction(self.terms.every)
+        count = 0
+        while add_periods(span.from_on, count + 1, unit=unit) <= span.due_on:
+            count += 1
+        reached_on = add_periods(span.from_on, count, unit=unit)
+        next_on = add_periods(span.from_on, count + 1, unit=unit)
+        return count + Fraction((span.due_on - reached_on).days, (next_on - reached_on).days)
+
+    def _is_on_grid(self, span: Span) -> bool:
+        """Whether a period lies where counting from the first date puts it, so that month ends do not make it odd."""
+        place = 0
+        anchor = self.terms.first_due_on or self._begins_on
+        while self._counted(anchor, place) < span.due_on:
+            place += 1
+        return self._counted(anchor, place) == span.due_on and self._counted(anchor, place - 1) == span.from_on
+
+    def _counted(self, anchor: date, place: int) -> date:
+        terms = self.terms
+        return add_periods(
+            anchor, place, unit=terms.period_unit, every=terms.every, month_end_rule=terms.month_end_rule
         )
-    if has_thirty_day_months(terms.day_count):
-        return part * units * Fraction(_UNIT_DAYS[terms.period_unit], year.days)
-    return Fraction(days, year.days)
 
 
 class _YearOfDays:
@@ -77,25 +134,3 @@ class _YearOfDays:
     def is_split_by(self, until_on: date) -> bool:
         """Whether New Year lies between, so that each part counts over its own year."""
         return self.can_split and until_on.year > self.from_on.year
-
-
-def _units_long(span: Span, *, unit: PeriodUnit, every: int, begins_on: date) -> Fraction:
-    """Whole units from the beginning of a period, and the days beyond them as a part of the next unit."""
-    if _is_on_grid(span, unit=unit, every=every, begins_on=begins_on):
-        return Fraction(every)
-    count = 0
-    while add_periods(span.from_on, count + 1, unit=unit) <= span.due_on:
-        count += 1
-    reached_on = add_periods(span.from_on, count, unit=unit)
-    next_on = add_periods(span.from_on, count + 1, unit=unit)
-    return count + Fraction((span.due_on - reached_on).days, (next_on - reached_on).days)
-
-
-def _is_on_grid(span: Span, *, unit: PeriodUnit, every: int, begins_on: date) -> bool:
-    """Whether a period lies where counting from the first day puts it, so that month ends do not make it odd."""
-    if add_periods(span.due_on, -1, unit=unit, every=every) != span.from_on:
-        return False
-    count = 1
-    while (counted_on := add_periods(begins_on, count, unit=unit)) < span.due_on:
-        count += 1
-    return counted_on == span.due_on

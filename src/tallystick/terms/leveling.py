@@ -94,12 +94,15 @@ def _balance_to_repay(ladder: Ladder, *, first: int) -> int:
 
 def _set_equal(ladder: Ladder, *, first: int) -> None:
     """The equal installment `P * prod(1 + r_k) / F`, with F = 1, then 1 + F * (1 + r_k): no balance is left over."""
-    product = divisor = Fraction(1)
+    arithmetic = ladder.rates.arithmetic
+    product = divisor = arithmetic.number(1)
     for index in range(first, len(ladder.rungs)):
         growth = ladder.growth(index)
-        product *= growth
-        divisor = 1 + divisor * growth if index > first else Fraction(1)
-    equal = _balance_to_repay(ladder, first=first) * product / divisor
+        product = arithmetic.product(product, growth)
+        if index > first:
+            divisor = arithmetic.one_and(arithmetic.product(divisor, growth))
+    repaid = arithmetic.product(product, _balance_to_repay(ladder, first=first))
+    equal = Fraction(arithmetic.quotient(repaid, divisor))
     equal_minor = in_multiples(equal, ladder.terms)
     for rung in ladder.rungs[first:]:
         if equal_minor >= rung.paid_minor:

@@ -120,6 +120,7 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     Grace counts first installments: `grace_principal` asks only for interest, `grace_interest` puts interest off to
     the first installment after it, `interest_free` charges none.
 
+    Interest is exact until it is rounded once; `significant_digits` keeps only so many at each step before.
     `installment_multiple_minor` rounds each installment to a multiple of so many minor units; the last takes the rest.
     """
 
@@ -154,6 +155,7 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     interest_free: int = 0
 
     equal_installment_rule: EqualInstallmentRule = EqualInstallmentRule.PERIOD_FACTORS
+    significant_digits: int | None = None
     rounding: Rounding = Rounding.HALF_EVEN
     residue: Residue = Residue.LAST
     installment_multiple_minor: int = 1

@@ -75,7 +75,7 @@ def schedule(terms: PlanTerms, *, drawn_on: date, principal_minor: int) -> tuple
     add_draw(ladder, on=drawn_on, principal_minor=financed_minor)
     fee_minor, interest_minor = period_price(terms, financed_minor=financed_minor)
     found: list[Installment] = []
-    if down_minor:
+    if terms.down_payment_ppm:
         found.append(
             Installment(
                 number=1,

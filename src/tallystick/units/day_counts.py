@@ -140,12 +140,17 @@ def _actual_actual(*, start_on: date, end_on: date, leap_rule: LeapRule, year_sp
     if leap_rule is LeapRule.FEB_29_PERIOD_ONLY:
         long_year = holds_feb_29(start_on=start_on, end_on=end_on)
         return Fraction((end_on - start_on).days, 366 if long_year else 365)
-    parts = _by_year(start_on=start_on, end_on=end_on, year_split=year_split)
+    parts = parts_by_year(start_on=start_on, end_on=end_on, year_split=year_split)
     return sum((Fraction(days, 366 if is_leap(year) else 365) for year, days in parts), Fraction(0))
 
 
-def _by_year(*, start_on: date, end_on: date, year_split: YearSplit) -> Iterator[tuple[int, int]]:
-    """Each year's part of the stretch, in days."""
+def parts_by_year(*, start_on: date, end_on: date, year_split: YearSplit) -> Iterator[tuple[int, int]]:
+    """Each year that a stretch touches, and how many of its days count there.
+
+    >>> stretch = (date(2023, 12, 12), date(2024, 1, 12))
+    >>> list(parts_by_year(start_on=stretch[0], end_on=stretch[1], year_split=YearSplit.LAST_OF_DECEMBER))
+    [(2023, 19), (2024, 12)]
+    """
     early = timedelta(days=0 if year_split is YearSplit.FIRST_OF_JANUARY else 1)
     for year in range(start_on.year, end_on.year + 1):
         begins_on = max(start_on, date(year, 1, 1) - early) if year > start_on.year else start_on

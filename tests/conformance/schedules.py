@@ -1,0 +1,208 @@
+"""Installment schedules against another system's: `python -m tests.conformance.schedules FILE --json`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from tests.conformance.schedule_replay import Booked, Case, Replay
+
+from tallystick.servicing import plan as plans
+from tallystick.servicing.plan import Plan, PlanInstallment
+from tallystick.terms.product import Component
+
+Difference = dict[str, Any]
+_DATES: Final = {"paid_date", "due_date", "date"}
+_TOTALS: Final = (
+    "principal", "interest", "fees", "penalties", "due", "paid", "paid_in_advance", "paid_late", "outstanding",
+)  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print what passed and what differs; 0 where nothing differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path, help="cases in the form of installment_schedules.json")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    chosen = parser.parse_args(arguments)
+    outcome = judge(json.loads(chosen.file.read_text(encoding="utf-8"))["cases"])
+    sys.stdout.write(json.dumps(outcome, ensure_ascii=False) + "\n" if chosen.json else _as_text(outcome))
+    return 1 if outcome["failed"] else 0
+
+
+def judge(cases: Sequence[Case]) -> Difference:
+    """Count the cases whose every expectation holds; tell the first difference of each other one."""
+    differences = [found for case in cases if (found := difference(case)) is not None]
+    return {"passed": len(cases) - len(differences), "failed": len(differences), "differences": differences}
+
+
+def difference(case: Case) -> Difference | None:
+    """The first figure that ours differs from, or why we have none; `None` where all agree."""
+    place = -1
+    try:
+        replay = Replay(case)
+        for place, item in enumerate(case["timeline"]):
+            if "event" in item:
+                replay.happen(item)
+            elif (found := _compared(replay, item)) is not None:
+                return {"id": case["id"], "place": place, "on": item["on"], **found}
+    except (AssertionError, KeyError, ValueError, ZeroDivisionError) as fault:
+        return {"id": case.get("id"), "place": place, "key": "", "problem": f"{type(fault).__name__}: {fault}"}
+    return None
+
+
+def _compared(replay: Replay, item: Case) -> Difference | None:
+    match item["expect"]:
+        case "schedule":
+            return _first_difference(expected=item, ours=_schedule(replay))
+        case "transactions":
+            return _first_difference(expected=item, ours={"rows": _transactions(replay)})
+        case "status":
+            return _first_difference(expected={"status": item["status"].upper()}, ours={"status": _status(replay)})
+        case "outstanding":
+            return _first_difference(expected=item, ours={"amount": _text(replay, _left_minor(replay))})
+        case "overpaid":
+            return _first_difference(expected=item, ours={"amount": _text(replay, replay.overpaid_minor)})
+        case other:
+            return {"key": "expect", "problem": f"{other!r} is not known"}
+
+
+def _first_difference(*, expected: Case, ours: Case) -> Difference | None:
+    for key, value in ours.items():
+        if key == "rows":
+            found = _row_difference(expected=expected["rows"], ours=value)
+        elif key == "total":
+            found = _first_difference(expected=expected.get("total") or {}, ours=value)
+        else:
+            differs = key in expected and expected[key] != value
+            found = {"key": key, "expected": expected[key], "ours": value} if differs else None
+        if found is not None:
+            return found
+    return None
+
+
+def _row_difference(*, expected: Sequence[Case], ours: Sequence[Case]) -> Difference | None:
+    for number, (wanted, row) in enumerate(zip(expected, ours, strict=False)):
+        for key, value in wanted.items():
+            if key in row and row[key] != value:
+                return {"key": f"rows[{number}].{key}", "expected": value, "ours": row[key]}
+            if key not in row and key != "reverted":
+                return {"key": f"rows[{number}].{key}", "expected": value, "ours": None}
+    if len(expected) != len(ours):
+        return {"key": "rows", "expected": len(expected), "ours": len(ours)}
+    return None
+
+
+def _schedule(replay: Replay) -> dict[str, Any]:
+    plan = replay.plan or _expected_plan(replay)
+    rows: list[dict[str, Any]] = []
+    shown, balance_minor = 0, 0
+    for part in plan.installments:
+        while shown < len(plan.draws) and plan.draws[shown].on <= part.due_on:
+            rows.append(_draw_row(replay, on=plan.draws[shown].on, amount_minor=plan.draws[shown].principal_minor))
+            shown += 1
+        drawn_minor = sum(draw.principal_minor for draw in plan.draws if _is_drawn_before(draw.on, part))
+        balance_minor -= part.principal_minor
+        rows.append(_installment_row(replay, part, balance_minor=drawn_minor + balance_minor))
+    rows += [_draw_row(replay, on=draw.on, amount_minor=draw.principal_minor) for draw in plan.draws[shown:]]
+    totals = [{key: _minor_of(row[key]) for key in _TOTALS} for row in rows if row["kind"] == "instalment"]
+    return {
+        "periods": len(plan.installments),
+        "rows": rows,
+        "total": {key: _text(replay, sum(row[key] for row in totals)) for key in _TOTALS},
+    }
+
+
+def _expected_plan(replay: Replay) -> Plan:
+    """What is approved and not drawn yet, drawn as it is expected."""
+    on = date.fromisoformat(replay.loan.get("expected_disbursement") or replay.loan["submitted"])
+    amount_minor = _minor_of(replay.loan["principal"])
+    return plans.open_plan(plan_id=1, terms=replay.terms, drawn_on=on, principal_minor=amount_minor)
+
+
+def _is_drawn_before(drawn_on: date, part: PlanInstallment) -> bool:
+    return drawn_on < part.due_on or drawn_on == part.due_on == part.from_on
+
+
+def _draw_row(replay: Replay, *, on: date, amount_minor: int) -> dict[str, Any]:
+    return {
+        "kind": "disbursement",
+        "date": on.isoformat(),
+        "amount": _text(replay, amount_minor),
+        "fees": _text(replay, 0),
+        "balance_after": _text(replay, amount_minor),
+        "interest": _text(replay, 0),
+        "penalties": _text(replay, 0),
+    }
+
+
+def _installment_row(replay: Replay, part: PlanInstallment, *, balance_minor: int) -> dict[str, Any]:
+    return {
+        "kind": "instalment",
+        "nr": part.number,
+        "days": (part.due_on - part.from_on).days,
+        "due_date": part.due_on.isoformat(),
+        "paid_date": part.settled_on.isoformat() if part.settled_on else None,
+        "balance_after": _text(replay, balance_minor),
+        "principal": _text(replay, part.principal_minor),
+        "interest": _text(replay, part.interest_minor),
+        "fees": _text(replay, part.fee_minor),
+        "penalties": _text(replay, 0),
+        "due": _text(replay, part.due_minor),
+        "paid": _text(replay, part.paid_minor),
+        "paid_in_advance": _text(replay, part.paid_early_minor),
+        "paid_late": _text(replay, part.paid_late_minor),
+        "outstanding": _text(replay, part.left_minor),
+    }
+
+
+def _transactions(replay: Replay) -> list[dict[str, Any]]:
+    return [_transaction(replay, booked) for booked in replay.booked]
+
+
+def _transaction(replay: Replay, booked: Booked) -> dict[str, Any]:
+    applied = booked.applied_minor
+    return {
+        "date": booked.on.isoformat(),
+        "type": booked.kind,
+        "amount": _text(replay, booked.amount_minor),
+        "principal": _text(replay, applied.get(Component.PRINCIPAL, 0)),
+        "interest": _text(replay, applied.get(Component.INTEREST, 0)),
+        "fees": _text(replay, applied.get(Component.FEE, 0)),
+        "penalties": _text(replay, applied.get(Component.PENALTY, 0)),
+        "balance_after": _text(replay, booked.balance_minor),
+        "reverted": False,
+    }
+
+
+def _status(replay: Replay) -> str:
+    if replay.plan is None:
+        return "APPROVED"
+    if replay.overpaid_minor:
+        return "OVERPAID"
+    return "CLOSED_OBLIGATIONS_MET" if replay.plan.is_settled else "ACTIVE"
+
+
+def _left_minor(replay: Replay) -> int:
+    assert replay.plan is not None, "nothing is drawn yet"
+    return sum(part.left_minor for part in replay.plan.installments)
+
+
+def _text(replay: Replay, amount_minor: int) -> str:
+    return f"{amount_minor / 100:.2f}"
+
+
+def _minor_of(text: str) -> int:
+    return round(float(text) * 100)
+
+
+def _as_text(outcome: Mapping[str, Any]) -> str:
+    lines = [f"{outcome['passed']} passed, {outcome['failed']} failed"]
+    lines += [json.dumps(found, ensure_ascii=False) for found in outcome["differences"]]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
