@@ -22,7 +22,7 @@ from tallystick.terms.annual_rates import (
     us_nominal_rate,
 )
 from tallystick.terms.rate_equation import NoAnnualRate, PlacedFlow, period_rate
-from tallystick.terms.unit_periods import Interval, Span, UnitPeriod, series_days, unit_spans
+from tallystick.terms.unit_periods import Interval, UnitPeriod, UnitSpan, series_days, unit_spans
 
 Example = Mapping[str, Any]
 _UNIT_PERIOD: Final = re.compile(r"(?P<count>\d+)?\s*(?P<interval>day|week|semi-?month|half-?month|month|quarter|year)")
@@ -125,7 +125,7 @@ def _placed_after_first(example: Example, *, flows: Sequence[DatedFlow], unit_pe
     payments = [flow for flow in flows if flow.paid_minor >= 0]
     days = series_days(start_on=start_on, dates=[flow.on for flow in payments])
     spans = unit_spans(start_on=start_on, days=days, unit_period=unit_period)
-    stated = Span(
+    stated = UnitSpan(
         periods=int(example["first_payment_full_unit_periods"]),
         odd_period=Fraction(str(example["first_payment_fraction"])),
     )

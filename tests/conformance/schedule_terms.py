@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tallystick.servicing.allocation import AllocationOrder, InAdvance, Step, Timing
 from tallystick.terms.plan_terms import (
+    FurtherDraws,
     InterestBase,
     InterestPeriod,
     OverdueInterest,
@@ -79,6 +80,7 @@ def plan_terms_of(product: Settings, loan: Settings) -> PlanTerms:
         grace_principal=int(loan.get("grace_principal_instalments") or 0),
         grace_interest=int(loan.get("grace_interest_payment_instalments") or 0),
         interest_free=int(loan.get("interest_free_instalments") or 0),
+        further_draws=_further_draws(product),
         residue=Residue.SHIFTED,
         significant_digits=19,
         installment_multiple_minor=minor(multiple, product=product) if multiple else 1,
@@ -104,6 +106,11 @@ def _interest_period(product: Settings, loan: Settings) -> InterestPeriod:
 def _length(product: Settings) -> int | None:
     length = product.get("fixed_length_days")
     return int(length) if length else None
+
+
+def _further_draws(product: Settings) -> FurtherDraws:
+    """The file tells of this setting only by the product's name."""
+    return FurtherDraws.FULL_TERM if "FULL_TERM_TRANCHE" in product.get("name", "") else FurtherDraws.WITHIN_TERM
 
 
 def _recalculation(product: Settings) -> dict[str, Any]:

@@ -35,22 +35,48 @@ def payable(ladder: Ladder, *, index: int, on: date) -> Payable:
     A period that has not begun asks for the agreed installment, all of it principal, as far as so much is owed.
     """
     known = known_on(ladder, on=on)
-    figures = known.figures()
+    _ask_agreed(known, index=index, on=on)
+    found = known.figures()[index]
+    return Payable(principal_minor=found.principal_minor, interest_minor=found.interest_minor)
+
+
+def payable_by_component(ladder: Ladder, *, index: int, on: date) -> Payable:
+    """What a period can be paid where all principal comes before any interest: its whole installment as principal."""
+    known = known_on(ladder, on=on)
+    unpaid = _unpaid(known)
+    _ask_agreed(known, index=index, on=on)
+    figures, rung = known.figures(), known.rungs[index]
+    principal_minor = figures[index].asked_minor if unpaid > 1 else figures[index].principal_minor
+    interest_left_minor = sum(found.interest_minor for found in figures) - sum(
+        each.paid_interest_minor for each in known.rungs
+    )
+    return Payable(
+        principal_minor=min(
+            principal_minor, max(known.drawn_minor - known.paid_principal_minor, rung.paid_principal_minor)
+        ),
+        interest_minor=min(figures[index].interest_minor, max(interest_left_minor, rung.paid_interest_minor)),
+    )
+
+
+def _ask_agreed(known: Ladder, *, index: int, on: date) -> None:
+    """A period that has not begun asks for what was agreed, as far as so much is owed in all."""
     rung = known.rungs[index]
     if on > rung.span.from_on:
-        return Payable(principal_minor=figures[index].principal_minor, interest_minor=figures[index].interest_minor)
+        return
+    figures = known.figures()
     left_minor = max(0, known.drawn_minor - known.paid_principal_minor)
-    unpaid = sum(not is_paid(known, at, figures) for at in range(len(known.rungs)))
+    unpaid = _unpaid(known)
     if unpaid > 1:
         open_principal_minor = max(0, figures[index].principal_minor - rung.paid_principal_minor)
         rung.asked_minor = rung.agreed_minor - max(0, open_principal_minor - left_minor)
     elif unpaid == 1 and is_paid(known, index, figures):
-        rung.asked_minor = min(
-            rung.agreed_minor,
-            known.drawn_minor - known.paid_principal_minor + rung.paid_principal_minor + figures[index].interest_minor,
-        )
-    found = known.figures()[index]
-    return Payable(principal_minor=found.principal_minor, interest_minor=found.interest_minor)
+        left_minor += rung.paid_principal_minor + figures[index].interest_minor
+        rung.asked_minor = min(rung.agreed_minor, left_minor)
+
+
+def _unpaid(ladder: Ladder) -> int:
+    figures = ladder.figures()
+    return sum(not is_paid(ladder, at, figures) for at in range(len(ladder.rungs)))
 
 
 def known_on(ladder: Ladder, *, on: date) -> Ladder:
@@ -78,9 +104,7 @@ def pay_principal(book: Book, *, index: int, on: date, amount_minor: int) -> Non
     rung.paid_principal_minor += min(amount_minor, left_minor)
     counts_from = min(on, rung.span.due_on)
     book.correct(counts_from, corrected_minor=-amount_minor)
-    figures = ladder.figures()
-    unpaid = sum(not is_paid(ladder, at, figures) for at in range(len(ladder.rungs)))
-    if unpaid > 1 and on < rung.span.from_on:
+    if _unpaid(ladder) > 1 and on < rung.span.from_on:
         overpaid = rung.paid_minor > rung.asked_minor + rung.brought_minor
         if overpaid or rung.paid_minor == rung.agreed_minor:
             rung.asked_minor = rung.paid_minor

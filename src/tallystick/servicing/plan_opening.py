@@ -49,10 +49,15 @@ def add_draw(plan: Plan, *, on: date, principal_minor: int) -> Plan:
     draw = PlanDraw(on=on, principal_minor=principal_minor, financed_minor=financed_minor, interest_from=interest_from)
     add_draw_to(book.ladder, on=on, principal_minor=financed_minor)
     book.plan = replace(plan, draws=(*plan.draws, draw))
+    for rung in book.ladder.rungs[len(plan.rungs) :]:
+        span = rung.span
+        book.installments.append(
+            PlanInstallment(number=0, kind=InstallmentKind.REGULAR, from_on=span.from_on, due_on=span.due_on)
+        )
     book.ask_as_ladder(on=on, from_due_on=on)
     if plan.terms.down_payment_ppm:
         book.installments.append(_at_once(on, minor=down_minor, kind=InstallmentKind.DOWN_PAYMENT))
-    if on > plan.installments[-1].due_on:
+    if on > book.ladder.rungs[-1].span.due_on:
         book.installments.append(_at_once(on, minor=financed_minor, kind=InstallmentKind.AT_ONCE))
     book.installments = _numbered(book.installments)
     return book.closed(rolled_to=on)

@@ -9,7 +9,15 @@ from msgspec.structs import replace
 
 from tallystick.servicing.allocation import AllocationOrder, InAdvance, Step, Timing
 from tallystick.servicing.plan_book import Book
-from tallystick.servicing.plan_interest import carry_overdue, is_paid, open_minor, pay_interest, pay_principal, payable
+from tallystick.servicing.plan_interest import (
+    carry_overdue,
+    is_paid,
+    open_minor,
+    pay_interest,
+    pay_principal,
+    payable,
+    payable_by_component,
+)
 from tallystick.servicing.plan_state import Paid, Plan, PlanInstallment, timing_of
 from tallystick.terms.plan_terms import OverdueInterest, Rest
 from tallystick.terms.product import Component, Walk
@@ -135,13 +143,13 @@ class _Paying:
         pay_on = self.on
         if rung is None:
             self.nothing_payable.add(installment.number)
-        elif step.timing is Timing.IN_ADVANCE and self.order.walk is Walk.OLDEST_DUE_FIRST:
+        elif step.timing is Timing.IN_ADVANCE:
             pay_on = self._counted_on(installment)
             self._ask_payable(index, rung=rung, component=step.component, on=pay_on)
         paid_minor = self.book.pay(index, component=step.component, amount_minor=most_minor, on=self.on)
         self.left_minor -= paid_minor
         self.applied[step.component] += paid_minor
-        if rung is not None and self.order.walk is Walk.OLDEST_DUE_FIRST:
+        if rung is not None:
             self._tell_ladder(rung, component=step.component, paid_minor=paid_minor, on=pay_on)
 
     def _counted_on(self, installment: PlanInstallment) -> date:
@@ -151,7 +159,8 @@ class _Paying:
 
     def _ask_payable(self, index: int, *, rung: int, component: Component, on: date) -> None:
         """The installment asks for what the day makes payable of the component."""
-        found = payable(self.book.ladder, index=rung, on=on)
+        look = payable if self.order.walk is Walk.OLDEST_DUE_FIRST else payable_by_component
+        found = look(self.book.ladder, index=rung, on=on)
         installment = self.book.installments[index]
         if found.principal_minor == 0 and found.interest_minor == 0:
             self.nothing_payable.add(installment.number)

@@ -121,6 +121,11 @@ class Ladder:
         self.changes[on].drawn_minor += drawn_minor
         self.changes[on].corrected_minor += corrected_minor
 
+    def append(self, rung: Rung) -> None:
+        """One more period after the last."""
+        self.rungs.append(rung)
+        self._place_changes()
+
     def index_of(self, on: date) -> int | None:
         """The period that a day lies in: after its beginning, up to its due date; the first one holds its beginning."""
         for index, rung in enumerate(self.rungs):

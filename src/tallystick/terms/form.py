@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -216,5 +216,5 @@ def _nearest(name: str, *, known: Collection[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"use {_listed(known)}"
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[object]) -> str:
     return ", ".join(str(name) for name in names)

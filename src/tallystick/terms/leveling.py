@@ -4,9 +4,11 @@ from datetime import date
 from fractions import Fraction
 from typing import Final
 
+from msgspec.structs import replace
+
 from tallystick.terms.amortization import Figures, Ladder, Rung, in_multiples
-from tallystick.terms.plan_dates import Span
-from tallystick.terms.plan_terms import Amortization, InterestBase, InterestPeriod, Residue
+from tallystick.terms.plan_dates import Span, plan_spans
+from tallystick.terms.plan_terms import Amortization, FurtherDraws, InterestBase, InterestPeriod, Residue
 from tallystick.units.rounding import whole
 
 _SHARING_ROUNDS: Final = 3
@@ -23,6 +25,9 @@ def add_draw(ladder: Ladder, *, on: date, principal_minor: int) -> None:
         return
     is_first = ladder.drawn_minor == 0
     ladder.change(effective_on, drawn_minor=principal_minor)
+    if ladder.terms.further_draws is FurtherDraws.FULL_TERM and not is_first:
+        _add_term(ladder, on=on, principal_minor=principal_minor)
+        return
     if ladder.rungs[index].span.due_on == effective_on and index + 1 < len(ladder.rungs):
         index += 1
     if is_first:
@@ -35,6 +40,24 @@ def add_draw(ladder: Ladder, *, on: date, principal_minor: int) -> None:
             fresh.asked_minor, fresh.agreed_minor, fresh.planned_minor,
         )  # fmt: skip
     settle_last(ladder, until=ladder.rungs[index].span.due_on)
+
+
+def _add_term(ladder: Ladder, *, on: date, principal_minor: int) -> None:
+    """The draw has a schedule of its own from its period on, laid over the one that is there and beyond its end."""
+    running = (rung.span.from_on for rung in ladder.rungs if rung.span.from_on <= on < rung.span.due_on)
+    begins_on = next(running, ladder.rungs[-1].span.due_on)
+    terms = replace(ladder.terms, further_draws=FurtherDraws.WITHIN_TERM, starts_on=begins_on, first_due_on=None)
+    added = Ladder(terms=terms, rungs=rungs_of(plan_spans(terms, drawn_on=begins_on)))
+    add_draw(added, on=on, principal_minor=principal_minor)
+    known = {rung.span: rung for rung in ladder.rungs}
+    for rung, figures in zip(added.rungs, added.figures(), strict=True):
+        more_minor = figures.principal_minor + figures.interest_minor
+        if rung.span not in known:
+            ladder.append(Rung(number=len(ladder.rungs) + 1, span=rung.span))
+        found = known.get(rung.span, ladder.rungs[-1])
+        found.asked_minor += more_minor
+        found.agreed_minor = found.asked_minor
+    settle_last(ladder, until=on)
 
 
 def level(ladder: Ladder, *, first: int) -> None:

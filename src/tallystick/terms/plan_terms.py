@@ -71,6 +71,13 @@ class Residue(StrEnum):
     SHIFTED = "shifted"
 
 
+class FurtherDraws(StrEnum):
+    """Over which installments a further draw is paid back: those that are left, or as many as the first one had."""
+
+    WITHIN_TERM = "within_term"
+    FULL_TERM = "full_term"
+
+
 class Recalculation(StrEnum):
     """Whether interest follows what is really owed day by day, or stays as scheduled whenever payments come."""
 
@@ -150,6 +157,7 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     days_off: frozenset[date] = frozenset()
 
     down_payment_ppm: int = 0
+    further_draws: FurtherDraws = FurtherDraws.WITHIN_TERM
     grace_principal: int = 0
     grace_interest: int = 0
     interest_free: int = 0

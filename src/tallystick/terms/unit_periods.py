@@ -18,6 +18,7 @@ _MONTHS_A_YEAR: Final = 12
 _MONTH_DAYS: Final = 30
 _HALF_MONTH_DAYS: Final = 15
 _YEAR_DAYS: Final = 365
+_MONTH_END: Final = 31
 
 
 class Interval(StrEnum):
@@ -67,7 +68,7 @@ _INTERVAL_DAYS: Final = {
 _YEAR: Final = UnitPeriod(interval=Interval.MONTH, count=_MONTHS_A_YEAR)
 
 
-class Span(msgspec.Struct, frozen=True):
+class UnitSpan(msgspec.Struct, frozen=True):
     """Full unit periods, and the odd part of one more."""
 
     periods: int
@@ -123,33 +124,33 @@ def series_days(*, start_on: date, dates: Sequence[date]) -> tuple[SeriesDay, ..
     return tuple(SeriesDay(on=day, day_of_month=day.day) for day in dates)
 
 
-def unit_spans(*, start_on: date, days: Sequence[SeriesDay], unit_period: UnitPeriod) -> tuple[Span, ...]:
+def unit_spans(*, start_on: date, days: Sequence[SeriesDay], unit_period: UnitPeriod) -> tuple[UnitSpan, ...]:
     """How far each day lies from the first advance, Reg Z Appendix J (b)(5)(ii)-(v).
 
     >>> quarter = UnitPeriod(interval=Interval.MONTH, count=3)
     >>> days = [SeriesDay(on=date(1978, 10, 1), day_of_month=1)]
     >>> unit_spans(start_on=date(1978, 5, 23), days=days, unit_period=quarter)
-    (Span(periods=1, odd_period=Fraction(13, 30)),)
+    (UnitSpan(periods=1, odd_period=Fraction(13, 30)),)
     """
     return tuple(_unit_span(start_on=start_on, day=day, unit_period=unit_period) for day in days)
 
 
-def _unit_span(*, start_on: date, day: SeriesDay, unit_period: UnitPeriod) -> Span:
+def _unit_span(*, start_on: date, day: SeriesDay, unit_period: UnitPeriod) -> UnitSpan:
     if unit_period.interval in (Interval.DAY, Interval.WEEK):
         return _span_of_days((day.on - start_on).days, unit_days=unit_period.days())
     counted = months_and_days(start_on=start_on, end_on=day.on, day_of_month=day.day_of_month)
     if unit_period == _YEAR:
         years, months = divmod(counted.months, _MONTHS_A_YEAR)
         if not counted.odd_days:
-            return Span(periods=years, odd_period=Fraction(months, _MONTHS_A_YEAR))
+            return UnitSpan(periods=years, odd_period=Fraction(months, _MONTHS_A_YEAR))
         turn_on = _months_before(day.on, months=years * _MONTHS_A_YEAR, day_of_month=day.day_of_month)
-        return Span(periods=years, odd_period=Fraction((turn_on - start_on).days, _YEAR_DAYS))
+        return UnitSpan(periods=years, odd_period=Fraction((turn_on - start_on).days, _YEAR_DAYS))
     return _span_of_days(_MONTH_DAYS * counted.months + counted.odd_days, unit_days=unit_period.days())
 
 
-def _span_of_days(days: int, *, unit_days: int) -> Span:
+def _span_of_days(days: int, *, unit_days: int) -> UnitSpan:
     periods, odd_days = divmod(days, unit_days)
-    return Span(periods=periods, odd_period=Fraction(odd_days, unit_days))
+    return UnitSpan(periods=periods, odd_period=Fraction(odd_days, unit_days))
 
 
 def year_fractions(*, start_on: date, days: Sequence[SeriesDay]) -> tuple[Fraction, ...]:
@@ -222,9 +223,9 @@ def _period_between(earlier: date, later: SeriesDay) -> UnitPeriod:
 
 
 def _is_semimonthly(dates: Sequence[date]) -> bool:
-    """Two days of the month in turn, such as the 1st and the 16th, or the 15th and the last."""
+    """Two days of the month in turn, such as the 1st and the 16th, or the 15th and the end."""
     gaps = {(later - earlier).days for earlier, later in pairwise(dates)}
-    days = {31 if day.day == _last_day(day) else day.day for day in dates}
+    days = {_MONTH_END if day.day >= _MONTH_DAYS or day.day == _last_day(day) else day.day for day in dates}
     return len(dates) > 2 and len(days) == 2 and gaps <= {13, 14, 15, 16} and len(gaps) > 1
 
 
