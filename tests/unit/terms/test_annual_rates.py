@@ -105,6 +105,27 @@ def test_several_draws_and_a_skipped_month_stay_in_the_unit_period_of_the_paymen
 
 
 @pytest.mark.parametrize(
+    ("dates", "unit_period"),
+    [
+        (["2026-01-15", "2026-01-30", "2026-02-15", "2026-02-28"], UnitPeriod(interval=Interval.SEMIMONTH, count=1)),
+        (["2026-01-01", "2026-01-16", "2026-02-01"], UnitPeriod(interval=Interval.SEMIMONTH, count=1)),
+        (["2026-01-01", "2026-01-15", "2026-01-29"], UnitPeriod(interval=Interval.WEEK, count=2)),
+        (["2026-01-31", "2026-02-28", "2026-03-31"], UnitPeriod(interval=Interval.MONTH, count=1)),
+        (["2026-01-31", "2028-01-31", "2030-01-31"], UnitPeriod(interval=Interval.MONTH, count=12)),
+        (["2026-01-05", "2026-01-06", "2026-01-07"], UnitPeriod(interval=Interval.DAY, count=1)),
+        # 26, 50 and 71 days occur once each: 49 on average, seven weeks.
+        (["2026-01-10", "2026-03-01", "2026-05-11"], UnitPeriod(interval=Interval.WEEK, count=7)),
+        # A month and two weeks twice each: the shorter counts.
+        (["2026-01-15", "2026-02-15", "2026-03-01", "2026-03-15"], UnitPeriod(interval=Interval.WEEK, count=2)),
+    ],
+)
+def test_the_unit_period_is_the_commonest_distance(dates: list[str], unit_period: UnitPeriod) -> None:
+    start_on = date(2025, 12, 15)
+    days = series_days(start_on=start_on, dates=[date.fromisoformat(day) for day in dates])
+    assert unit_period_of(start_on=start_on, days=days) == unit_period
+
+
+@pytest.mark.parametrize(
     ("paid_on", "odd_year"),
     [
         (date(2023, 4, 20), Decimal(10) / 365),  # the year before 20 March 2023 has no 29 February
