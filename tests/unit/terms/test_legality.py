@@ -17,6 +17,7 @@ from tallystick.terms.legality import (
     worst_corner,
 )
 from tallystick.terms.offering import OfferReason
+from tallystick.terms.plan_terms import InterestPeriod
 from tallystick.terms.product import (
     InstallmentOffer,
     InstallmentPrice,
@@ -78,6 +79,26 @@ def test_a_price_above_the_cap_is_refused_with_rate_cap_rule_and_date() -> None:
         "drawn_on": date(2026, 12, 19),
     }
     assert "lower the price" in str(faults[0])
+
+
+@pytest.mark.parametrize(("nominal_rate_ppm", "refusals"), [(240_000, 0), (240_012, 1)])
+def test_a_price_of_exactly_the_cap_is_allowed_and_a_cent_more_is_not(nominal_rate_ppm: int, refusals: int) -> None:
+    assert CASH.cash is not None
+    price = replace(CASH.cash.prices[2], nominal_rate_ppm=nominal_rate_ppm)
+    twelfths = replace(
+        CASH,
+        cash=replace(CASH.cash, prices=(price,)),
+        interest=replace(CASH.interest, period=InterestPeriod.SHARE_OF_YEAR),
+    )
+    faults = offer_faults(
+        twelfths,
+        offer=OfferKind.CASH,
+        price_code="principal_at_end",
+        installments=1,
+        principal_minor=1_000_000,
+        drawn_on=TODAY,
+    )
+    assert [fault.reason for fault in faults] == [OfferReason.PRICE_CAP_EXCEEDED] * refusals
 
 
 def test_when_the_cap_falls_the_same_products_may_no_longer_be_published() -> None:
