@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from msgspec import Struct
-from tests.conformance.schedule_terms import minor, order_of, plan_terms_of
+from tests.conformance.schedule_terms import is_rebuilt, minor, order_of, plan_terms_of
 
 from tallystick.servicing import plan as plans
 from tallystick.servicing.plan import Plan
@@ -25,13 +25,18 @@ class Happened(Struct, frozen=True):
 
 
 class Booked(Struct, frozen=True):
-    """What one transaction came to."""
+    """What one transaction came to; a draw may be paid at once by what was paid too much before."""
 
     on: date
     kind: str
     amount_minor: int
     applied_minor: dict[Component, int]
-    balance_minor: int
+
+    @property
+    def more_owed_minor(self) -> int:
+        """By how much it raises the principal owed."""
+        drawn_minor = self.amount_minor if self.kind == "Disbursement" else 0
+        return drawn_minor - self.applied_minor.get(Component.PRINCIPAL, 0)
 
 
 class Replay:
@@ -58,7 +63,8 @@ class Replay:
         while position and self.history[position - 1].on > on:
             position -= 1
         self.history[position:position] = happened
-        if is_latest:
+        draws_again = self.plan is not None and item["event"] == "disburse" and is_rebuilt(self.product)
+        if is_latest and not draws_again:
             for fact in happened:
                 self._apply(fact)
         else:
@@ -87,9 +93,14 @@ class Replay:
 
     def _fold_again(self, business_on: date) -> None:
         self.plan, self.booked, self.overpaid_minor = None, [], 0
-        for fact in self.history:
+        for fact in sorted(self.history, key=self._place):
             self._apply(fact)
         self._roll(business_on)
+
+    def _place(self, fact: Happened) -> tuple[int, date]:
+        """By day; where a further draw makes everything anew, all draws come before any payment."""
+        is_first = is_rebuilt(self.product) and fact.kind == "Disbursement"
+        return 0 if is_first else 1, fact.on
 
     def _roll(self, on: date) -> None:
         if self.plan is not None:
@@ -107,18 +118,20 @@ class Replay:
                 plan_id=1, terms=self.terms, drawn_on=fact.on, principal_minor=fact.amount_minor
             )
         else:
-            self._roll(fact.on)
+            if not is_rebuilt(self.product):
+                self._roll(fact.on)
             self.plan = plans.add_draw(self.plan, on=fact.on, principal_minor=fact.amount_minor)
-            self._use_overpaid(fact)
-        self._book(fact, applied_minor={})
+        self._book(fact, applied_minor=self._use_overpaid(fact))
 
-    def _use_overpaid(self, fact: Happened) -> None:
+    def _use_overpaid(self, fact: Happened) -> dict[Component, int]:
         """What was paid too much before pays what the draw asks for."""
-        assert self.plan is not None, "a further draw comes after a first one"
-        if self.overpaid_minor:
-            order = order_of(self.product, self.loan, transaction="DEFAULT")
-            paid = plans.pay(self.plan, on=fact.on, amount_minor=self.overpaid_minor, order=order)
-            self.plan, self.overpaid_minor = paid.plan, paid.rest_minor
+        if not self.overpaid_minor:
+            return {}
+        assert self.plan is not None, "what was overpaid was drawn"
+        order = order_of(self.product, self.loan, transaction="DEFAULT")
+        paid = plans.pay(self.plan, on=fact.on, amount_minor=self.overpaid_minor, order=order)
+        self.plan, self.overpaid_minor = paid.plan, paid.rest_minor
+        return paid.applied_minor
 
     def _pay(self, fact: Happened) -> None:
         assert self.plan is not None, "nothing is drawn yet"
@@ -129,13 +142,5 @@ class Replay:
         self._book(fact, applied_minor=paid.applied_minor)
 
     def _book(self, fact: Happened, *, applied_minor: dict[Component, int]) -> None:
-        assert self.plan is not None, "what is booked was drawn"
-        self.booked.append(
-            Booked(
-                on=fact.on,
-                kind=fact.kind,
-                amount_minor=fact.amount_minor,
-                applied_minor=applied_minor,
-                balance_minor=self.plan.principal_left_minor,
-            )
-        )
+        booked = Booked(on=fact.on, kind=fact.kind, amount_minor=fact.amount_minor, applied_minor=applied_minor)
+        self.booked.append(booked)

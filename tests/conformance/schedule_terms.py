@@ -7,9 +7,12 @@ from typing import Any, Final
 
 from tallystick.servicing.allocation import AllocationOrder, InAdvance, Step, Timing
 from tallystick.terms.plan_terms import (
+    EarlyPayment,
+    EqualInstallmentRule,
     FurtherDraws,
     InterestBase,
     InterestPeriod,
+    InterestRounding,
     OverdueInterest,
     PlanTerms,
     Recalculation,
@@ -45,6 +48,12 @@ _IN_ADVANCE: Final = {
     "REAMORTIZATION": InAdvance.EVENLY,
 }
 _PERIODS_A_YEAR: Final = {"YEAR": 1, "MONTH": 12}
+_EARLY_PAYMENTS: Final = {
+    "ADJUST_LAST_UNPAID_PERIOD": EarlyPayment.INSTALLMENTS,
+    "REDUCE_EMI_AMOUNT": EarlyPayment.SMALLER_INSTALLMENTS,
+    "REDUCE_NUMBER_OF_INSTALLMENTS": EarlyPayment.FEWER_INSTALLMENTS,
+    "RESCHEDULE_NEXT_REPAYMENTS": EarlyPayment.NEXT_INSTALLMENTS,
+}
 _LEAP_RULES: Final = {None: LeapRule.ACTUAL, "FEB_29_PERIOD_ONLY": LeapRule.FEB_29_PERIOD_ONLY}
 _MONTH_ENDS: Final = {
     None: MonthEndRule.CLAMP,
@@ -67,7 +76,7 @@ def plan_terms_of(product: Settings, loan: Settings) -> PlanTerms:
         interest_base=InterestBase(
             {"FLAT": "original_principal", "DECLINING_BALANCE": "declining_balance"}[loan["interest_method"]]
         ),
-        day_count=_DAY_COUNTS[product["days_in_month"], product["days_in_year"]],
+        day_count=_day_count(product),
         leap_rule=_LEAP_RULES[product.get("days_in_year_custom_strategy")],
         year_split=YearSplit(
             "first_of_january" if product.get("interest_on_disbursement_date") else "last_of_december"
@@ -81,10 +90,12 @@ def plan_terms_of(product: Settings, loan: Settings) -> PlanTerms:
         grace_interest=int(loan.get("grace_interest_payment_instalments") or 0),
         interest_free=int(loan.get("interest_free_instalments") or 0),
         further_draws=_further_draws(product),
-        residue=Residue.SHIFTED,
+        residue=Residue.LAST if is_rebuilt(product) else Residue.SHIFTED,
+        equal_installment_rule=EqualInstallmentRule("one_rate" if is_rebuilt(product) else "period_factors"),
+        interest_rounding=InterestRounding("per_stretch" if is_rebuilt(product) else "per_period"),
         significant_digits=19,
         installment_multiple_minor=minor(multiple, product=product) if multiple else 1,
-        **_recalculation(product),
+        **_recalculation(product, loan),
     )
 
 
@@ -109,19 +120,37 @@ def _length(product: Settings) -> int | None:
 
 
 def _further_draws(product: Settings) -> FurtherDraws:
-    """The file tells of this setting only by the product's name."""
+    """The file tells of the full term only by the product's name."""
+    if is_rebuilt(product):
+        return FurtherDraws.REPLANNED
     return FurtherDraws.FULL_TERM if "FULL_TERM_TRANCHE" in product.get("name", "") else FurtherDraws.WITHIN_TERM
 
 
-def _recalculation(product: Settings) -> dict[str, Any]:
-    if not product.get("interest_recalculation"):
+def is_rebuilt(product: Settings) -> bool:
+    """Whether the schedule is of the older kind, built anew from all that happened each time something does."""
+    return bool(product["schedule_type"] == "CUMULATIVE")
+
+
+def _day_count(product: Settings) -> DayCount:
+    """The older kind counts every year as 365 days where the setting says actual."""
+    year = product["days_in_year"]
+    if is_rebuilt(product) and year == "ACTUAL":
+        year = "365"
+    return _DAY_COUNTS[product["days_in_month"], year]
+
+
+def _recalculation(product: Settings, loan: Settings) -> dict[str, Any]:
+    is_flat_rebuilt = is_rebuilt(product) and loan["interest_method"] == "FLAT"
+    if not product.get("interest_recalculation") or is_flat_rebuilt:
         return {}
     rules = product["recalculation"]
     until_rest = rules["preclose"] == "TILL_REST_FREQUENCY_DATE"
     by_period = rules["rest"] != "DAILY"
+    rests_at_period_end = by_period if is_rebuilt(product) else by_period and until_rest
     return {
         "recalculation": Recalculation.DAILY,
-        "rest": Rest.PERIOD_END if until_rest and by_period else Rest.DAY,
+        "rest": Rest.PERIOD_END if rests_at_period_end else Rest.DAY,
+        "early_payment": _EARLY_PAYMENTS[rules["reschedule_strategy"]],
         "pay_off_interest_until": Rest.PERIOD_END if until_rest else Rest.DAY,
         "overdue_interest": OverdueInterest("stops" if product.get("disallow_interest_on_past_due") else "accrues"),
     }

@@ -8,7 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
 from tests.conformance.schedule_replay import Booked, Case, Replay
+from tests.conformance.schedule_terms import is_rebuilt
 
 from tallystick.servicing import plan as plans
 from tallystick.servicing.plan import Plan, PlanInstallment
@@ -56,7 +58,7 @@ def difference(case: Case) -> Difference | None:
 def _compared(replay: Replay, item: Case) -> Difference | None:
     match item["expect"]:
         case "schedule":
-            return _first_difference(expected=item, ours=_schedule(replay))
+            return _first_difference(expected=item, ours=_schedule(replay, on=item["on"]))
         case "transactions":
             return _first_difference(expected=item, ours={"rows": _transactions(replay)})
         case "status":
@@ -102,35 +104,47 @@ def _day_and_kind(row: Case) -> tuple[str, str, str]:
     return row.get("date") or row["due_date"], kind, f"{row.get('nr', 0):03}"
 
 
-def _schedule(replay: Replay) -> dict[str, Any]:
-    plan = replay.plan or _expected_plan(replay)
+def _schedule(replay: Replay, *, on: str) -> dict[str, Any]:
+    plan = replay.plan or _expected_plan(replay, on=on)
     rows: list[dict[str, Any]] = []
     shown, balance_minor = 0, 0
-    for part in plan.installments:
+    installments = _shown(replay, plan)
+    for part in installments:
         while shown < len(plan.draws) and plan.draws[shown].on <= part.due_on:
             rows.append(_draw_row(replay, on=plan.draws[shown].on, amount_minor=plan.draws[shown].principal_minor))
             shown += 1
-        drawn_minor = sum(draw.principal_minor for draw in plan.draws if _is_drawn_before(draw.on, part))
+        drawn_minor = sum(draw.principal_minor for draw in plan.draws if _is_drawn_before(replay, draw.on, part))
         balance_minor -= part.principal_minor
         rows.append(_installment_row(replay, part, balance_minor=drawn_minor + balance_minor))
     rows += [_draw_row(replay, on=draw.on, amount_minor=draw.principal_minor) for draw in plan.draws[shown:]]
     totals = [{key: _minor_of(row[key]) for key in _TOTALS} for row in rows if row["kind"] == "instalment"]
     return {
-        "periods": len(plan.installments),
+        "periods": len(installments),
         "rows": rows,
         "total": {key: _text(replay, sum(row[key] for row in totals)) for key in _TOTALS},
     }
 
 
-def _expected_plan(replay: Replay) -> Plan:
-    """What is approved and not drawn yet, drawn as it is expected."""
-    on = date.fromisoformat(replay.loan.get("expected_disbursement") or replay.loan["submitted"])
+def _expected_plan(replay: Replay, *, on: str) -> Plan:
+    """What is approved and not drawn yet, as if it were drawn when it is expected; nothing of it is settled."""
+    drawn_on = date.fromisoformat(replay.loan.get("expected_disbursement") or on)
     amount_minor = _minor_of(replay.loan["principal"])
-    return plans.open_plan(plan_id=1, terms=replay.terms, drawn_on=on, principal_minor=amount_minor)
+    plan = plans.open_plan(plan_id=1, terms=replay.terms, drawn_on=drawn_on, principal_minor=amount_minor)
+    return replace(plan, installments=tuple(replace(part, settled_on=None) for part in plan.installments))
 
 
-def _is_drawn_before(drawn_on: date, part: PlanInstallment) -> bool:
-    return drawn_on < part.due_on or drawn_on == part.due_on == part.from_on
+def _shown(replay: Replay, plan: Plan) -> list[PlanInstallment]:
+    """The installments that are shown: the older kind of schedule ends where nothing is left to ask for."""
+    installments = list(plan.installments)
+    while is_rebuilt(replay.product) and installments[-1].due_minor == 0:
+        installments.pop()
+    return installments
+
+
+def _is_drawn_before(replay: Replay, drawn_on: date, part: PlanInstallment) -> bool:
+    """Whether a draw counts in the balance shown after an installment; on its due date, in the older kind only."""
+    counts_on_due_date = is_rebuilt(replay.product) or part.due_on == part.from_on
+    return drawn_on < part.due_on or (drawn_on == part.due_on and counts_on_due_date)
 
 
 def _draw_row(replay: Replay, *, on: date, amount_minor: int) -> dict[str, Any]:
@@ -166,11 +180,15 @@ def _installment_row(replay: Replay, part: PlanInstallment, *, balance_minor: in
 
 
 def _transactions(replay: Replay) -> list[dict[str, Any]]:
-    return [_transaction(replay, booked) for booked in replay.booked]
+    rows, balance_minor = [], 0
+    for booked in sorted(replay.booked, key=lambda booked: booked.on):
+        balance_minor += booked.more_owed_minor
+        rows.append(_transaction(replay, booked, balance_minor=balance_minor))
+    return rows
 
 
-def _transaction(replay: Replay, booked: Booked) -> dict[str, Any]:
-    applied = booked.applied_minor
+def _transaction(replay: Replay, booked: Booked, *, balance_minor: int) -> dict[str, Any]:
+    applied = booked.applied_minor if booked.kind != "Disbursement" else {}
     return {
         "date": booked.on.isoformat(),
         "type": booked.kind,
@@ -179,7 +197,7 @@ def _transaction(replay: Replay, booked: Booked) -> dict[str, Any]:
         "interest": _text(replay, applied.get(Component.INTEREST, 0)),
         "fees": _text(replay, applied.get(Component.FEE, 0)),
         "penalties": _text(replay, applied.get(Component.PENALTY, 0)),
-        "balance_after": _text(replay, booked.balance_minor),
+        "balance_after": _text(replay, balance_minor),
         "reverted": False,
     }
 

@@ -114,6 +114,7 @@ def _ladder_of(plan: Plan) -> Ladder:
             brought_minor=state.brought_minor,
             is_brought=state.is_brought,
             forgiven_minor=state.forgiven_minor,
+            set_interest_minor=state.set_interest_minor,
             paid_principal_minor=part.paid_principal_minor if plan.is_recalculated else 0,
             paid_interest_minor=part.paid_interest_minor + part.waived_interest_minor if plan.is_recalculated else 0,
         )
@@ -143,6 +144,7 @@ def _state_of(rung: Rung) -> RungState:
         brought_minor=rung.brought_minor,
         is_brought=rung.is_brought,
         forgiven_minor=rung.forgiven_minor,
+        set_interest_minor=rung.set_interest_minor,
     )
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from tallystick.servicing.plan_book import Book
 from tallystick.terms.amortization import Figures, Ladder, Overdue
-from tallystick.terms.leveling import bring_forward, settle_last
-from tallystick.terms.plan_terms import Rest
+from tallystick.terms.leveling import bring_forward, set_equal, settle_last
+from tallystick.terms.plan_terms import EarlyPayment, Rest
 
 
 class Payable(NamedTuple):
@@ -109,6 +109,34 @@ def pay_principal(book: Book, *, index: int, on: date, amount_minor: int) -> Non
         if overpaid or rung.paid_minor == rung.agreed_minor:
             rung.asked_minor = rung.paid_minor
     settle_last(ladder, until=counts_from)
+
+
+def prepay_principal(book: Book, *, index: int, on: date, amount_minor: int) -> None:
+    """Principal of the running period is paid before anything asks for it; what later periods ask for follows.
+
+    The period asks for its interest besides, so that the payment leaves no less principal than it paid.
+    """
+    ladder, rung = book.ladder, book.ladder.rungs[index]
+    ladder.change(on, corrected_minor=-amount_minor)
+    scheduled_minor = ladder.figures()[index].principal_minor
+    rung.paid_principal_minor += amount_minor
+    extra_minor = rung.paid_principal_minor - scheduled_minor
+    if extra_minor > 0:
+        rung.asked_minor = rung.paid_principal_minor + ladder.figures()[index].computed_minor
+        _ask_less_later(ladder, after=index, extra_minor=extra_minor)
+    settle_last(ladder, until=on)
+
+
+def _ask_less_later(ladder: Ladder, *, after: int, extra_minor: int) -> None:
+    rule = ladder.terms.early_payment
+    if rule is EarlyPayment.SMALLER_INSTALLMENTS and after + 1 < len(ladder.rungs):
+        set_equal(ladder, first=after + 1)
+    elif rule is EarlyPayment.NEXT_INSTALLMENTS:
+        for rung in ladder.rungs[after + 1 :]:
+            principal_minor = ladder.figures()[rung.number - 1].principal_minor
+            less_minor = min(extra_minor, principal_minor)
+            rung.asked_minor -= less_minor
+            extra_minor -= less_minor
 
 
 def pay_interest(book: Book, *, index: int, on: date, amount_minor: int) -> None:

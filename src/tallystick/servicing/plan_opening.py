@@ -9,7 +9,7 @@ from tallystick.servicing.plan_state import Plan, PlanDraw, PlanInstallment, Run
 from tallystick.terms.leveling import add_draw as add_draw_to
 from tallystick.terms.leveling import bears_interest_from
 from tallystick.terms.plan_dates import plan_spans
-from tallystick.terms.plan_terms import PlanTerms
+from tallystick.terms.plan_terms import FurtherDraws, PlanTerms
 from tallystick.terms.schedule import InstallmentKind, down_payment_minor
 
 
@@ -54,7 +54,8 @@ def add_draw(plan: Plan, *, on: date, principal_minor: int) -> Plan:
         book.installments.append(
             PlanInstallment(number=0, kind=InstallmentKind.REGULAR, from_on=span.from_on, due_on=span.due_on)
         )
-    book.ask_as_ladder(on=on, from_due_on=on)
+    is_replanned = plan.terms.further_draws is FurtherDraws.REPLANNED
+    book.ask_as_ladder(on=on, from_due_on=date.min if is_replanned else on)
     if plan.terms.down_payment_ppm:
         book.installments.append(_at_once(on, minor=down_minor, kind=InstallmentKind.DOWN_PAYMENT))
     if on > book.ladder.rungs[-1].span.due_on:

@@ -17,9 +17,10 @@ from tallystick.servicing.plan_interest import (
     pay_principal,
     payable,
     payable_by_component,
+    prepay_principal,
 )
 from tallystick.servicing.plan_state import Paid, Plan, PlanInstallment, timing_of
-from tallystick.terms.plan_terms import OverdueInterest, Rest
+from tallystick.terms.plan_terms import EarlyPayment, OverdueInterest, Rest
 from tallystick.terms.product import Component, Walk
 
 
@@ -43,12 +44,20 @@ def pay_recalculated(plan: Plan, *, on: date, amount_minor: int, order: Allocati
     roll_book(book, on=on, rest=rest)
     if rest is Rest.PERIOD_END:
         _ask_until_period_end(book, on=on)
-    paying = _Paying(book, on=on, amount_minor=amount_minor, order=order, rest=rest)
+    asked = order if plan.terms.early_payment is EarlyPayment.INSTALLMENTS else _without_in_advance(order)
+    paying = _Paying(book, on=on, amount_minor=amount_minor, order=asked, rest=rest)
     if order.walk is Walk.OLDEST_DUE_FIRST:
         paying.pay_oldest_first()
     else:
         paying.pay_component_first()
+    if asked is not order:
+        paying.prepay()
     return Paid(plan=book.closed(rolled_to=on), applied_minor=dict(paying.applied), rest_minor=paying.left_minor)
+
+
+def _without_in_advance(order: AllocationOrder) -> AllocationOrder:
+    steps = tuple(step for step in order.steps if step.timing is not Timing.IN_ADVANCE)
+    return replace(order, steps=steps)
 
 
 def _rest_of(book: Book, *, on: date, amount_minor: int) -> Rest:
@@ -98,6 +107,28 @@ class _Paying:
         """One step after the other, each over all installments that have something open of its component."""
         for step in self.order.steps:
             self._repeat(partial(self._pay_turn, [step], timing=step.timing, component=step.component))
+
+    def prepay(self) -> None:
+        """What is left is principal of the running period, then its interest; later ones ask for less by the terms."""
+        rung = self.book.ladder.index_of(self.on)
+        if rung is None or self.left_minor == 0:
+            return
+        index = self.book.regular[rung]
+        owed_minor = self.book.ladder.drawn_minor - self.book.ladder.paid_principal_minor
+        early_minor = min(self.left_minor, owed_minor)
+        if early_minor:
+            prepay_principal(self.book, index=rung, on=self.on, amount_minor=early_minor)
+            self.book.ask_as_ladder(on=self.on)
+            self._pay_open(index, component=Component.PRINCIPAL, most_minor=early_minor)
+        if early_minor == owed_minor:
+            self._pay_open(index, component=Component.INTEREST, most_minor=self.left_minor, tells=rung)
+
+    def _pay_open(self, index: int, *, component: Component, most_minor: int, tells: int | None = None) -> None:
+        paid_minor = self.book.pay(index, component=component, amount_minor=most_minor, on=self.on)
+        self.left_minor -= paid_minor
+        self.applied[component] += paid_minor
+        if tells is not None:
+            self._tell_ladder(tells, component=component, paid_minor=paid_minor, on=self.on)
 
     def _repeat(self, turn: Callable[[], bool]) -> None:
         """Turn after turn, until one finds no installment, or two in a row pay nothing."""

@@ -71,6 +71,7 @@ class RungState(Struct, frozen=True):
     brought_minor: int = 0
     is_brought: bool = False
     forgiven_minor: int = 0
+    set_interest_minor: int | None = None
 
 
 class PlanDraw(Struct, frozen=True):

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from tallystick.terms.interest_shares import PeriodRates
 from tallystick.terms.plan_dates import Span
-from tallystick.terms.plan_terms import InterestBase, PlanTerms
+from tallystick.terms.plan_terms import InterestBase, InterestRounding, PlanTerms
 from tallystick.units.arithmetic import Number
 from tallystick.units.rounding import multiple, whole
 
@@ -25,7 +25,7 @@ class Rung(Struct):
 
     `agreed_minor` is what it asked for before payments changed that; `brought_minor` is interest of later periods
     asked for with it, because nothing but interest is left of them (`is_brought`). `forgiven_minor` is interest
-    given back to the borrower.
+    given back to the borrower, `set_interest_minor` interest that does not follow from the balance.
     """
 
     number: int
@@ -38,6 +38,7 @@ class Rung(Struct):
     brought_minor: int = 0
     is_brought: bool = False
     forgiven_minor: int = 0
+    set_interest_minor: int | None = None
 
     @property
     def paid_minor(self) -> int:
@@ -207,7 +208,7 @@ class Ladder:
     def _interest(self, index: int, *, balance_minor: int, until: date | None) -> tuple[Fraction, int]:
         """Exact interest of a period, and the balance at its end before its principal is paid."""
         rung, days = self.rungs[index], self._days[index]
-        interest = Fraction(0)
+        interest = Fraction(rung.set_interest_minor or 0)
         start_on = rung.span.from_on
         for day in days:
             interest += self._accrued(rung, start_on=start_on, end_on=day, balance_minor=balance_minor, until=until)
@@ -222,7 +223,8 @@ class Ladder:
 
     def _accrued(self, rung: Rung, *, start_on: date, end_on: date, balance_minor: int, until: date | None) -> Fraction:
         """Interest of a stretch of days: its share, by days, of the interest to the end of the period."""
-        if not self.terms.nominal_rate or rung.number <= self.terms.interest_free:
+        is_set = rung.set_interest_minor is not None
+        if is_set or not self.terms.nominal_rate or rung.number <= self.terms.interest_free:
             return Fraction(0)
         days = self._bearing_days(start_on, end_on, until=until)
         if days <= 0:
@@ -232,7 +234,10 @@ class Ladder:
         arithmetic = self.rates.arithmetic
         to_end = arithmetic.product(balance_minor, self.rates.accrued(rung.span, from_on=start_on))
         daily = arithmetic.quotient(to_end, (rung.span.due_on - start_on).days)
-        return Fraction(arithmetic.product(daily, days))
+        interest = Fraction(arithmetic.product(daily, days))
+        if self.terms.interest_rounding is InterestRounding.PER_STRETCH:
+            return Fraction(whole(interest, self.terms.rounding))
+        return interest
 
     def _bearing_days(self, start_on: date, end_on: date, *, until: date | None) -> int:
         """Days of a stretch on which interest runs."""

@@ -63,6 +63,25 @@ class PeriodRates:
             self._accrued[key] = self._rate(span, from_on=from_on, until_on=span.due_on, units=units)
         return self._accrued[key]
 
+    def usual(self) -> Number:
+        """The rate of one period as if all were alike: months of 30 days, or the share of the year that it is."""
+        unit = self.terms.period_unit
+        if self.terms.interest_period is not InterestPeriod.DAYS and unit in _PERIODS_A_YEAR:
+            return self._of_year(self.arithmetic.quotient(self.terms.every, _PERIODS_A_YEAR[unit]), days=1, of_days=1)
+        days = year_days(self.terms.day_count, year=self._begins_on.year)
+        year_share = self.arithmetic.quotient(_UNIT_DAYS[unit] * self.terms.every, days)
+        return self._of_year(year_share, days=1, of_days=1)
+
+    def whole_term(self, ends_on: date) -> Number:
+        """The rate of the whole term, counted as one stretch."""
+        unit = self.terms.period_unit
+        if self.terms.interest_period is not InterestPeriod.DAYS and unit in _PERIODS_A_YEAR:
+            periods = self.arithmetic.number(self._units_long(Span(from_on=self._begins_on, due_on=ends_on)))
+            return self._of_year(self.arithmetic.quotient(periods, _PERIODS_A_YEAR[unit]), days=1, of_days=1)
+        days = (ends_on - self._begins_on).days
+        year_share = self.arithmetic.quotient(days, year_days(self.terms.day_count, year=self._begins_on.year))
+        return self._of_year(year_share, days=1, of_days=1)
+
     def _rate(self, span: Span, *, from_on: date, until_on: date, units: Fraction) -> Number:
         days = (until_on - from_on).days
         unit = self.terms.period_unit

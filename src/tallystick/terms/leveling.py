@@ -8,7 +8,15 @@ from msgspec.structs import replace
 
 from tallystick.terms.amortization import Figures, Ladder, Rung, in_multiples
 from tallystick.terms.plan_dates import Span, plan_spans
-from tallystick.terms.plan_terms import Amortization, FurtherDraws, InterestBase, InterestPeriod, Residue
+from tallystick.terms.plan_terms import (
+    Amortization,
+    EqualInstallmentRule,
+    FurtherDraws,
+    InterestBase,
+    InterestPeriod,
+    Residue,
+)
+from tallystick.units.rates import PPM
 from tallystick.units.rounding import whole
 
 _SHARING_ROUNDS: Final = 3
@@ -30,7 +38,10 @@ def add_draw(ladder: Ladder, *, on: date, principal_minor: int) -> None:
         return
     if ladder.rungs[index].span.due_on == effective_on and index + 1 < len(ladder.rungs):
         index += 1
-    if is_first:
+    if ladder.terms.further_draws is FurtherDraws.REPLANNED:
+        assert ladder.paid_principal_minor == 0, "a plan that is made anew takes all its draws before any payment"
+        index = 0
+    if is_first or ladder.terms.further_draws is FurtherDraws.REPLANNED:
         level(ladder, first=index)
         return
     unpaid = _as_if_never_paid(ladder)
@@ -63,7 +74,10 @@ def _add_term(ladder: Ladder, *, on: date, principal_minor: int) -> None:
 def level(ladder: Ladder, *, first: int) -> None:
     """Set the installments from a period on for the balance that is left when it begins, and what is drawn in it."""
     if ladder.terms.interest_base is InterestBase.ORIGINAL_PRINCIPAL:
-        _set_flat(ladder, first=first)
+        if ladder.terms.equal_installment_rule is EqualInstallmentRule.ONE_RATE:
+            _set_flat_evenly(ladder)
+        else:
+            _set_flat(ladder, first=first)
         return
     _set_installments(ladder, first=first)
     last_grace = ladder.terms.grace_principal
@@ -99,7 +113,7 @@ def _as_if_never_paid(ladder: Ladder) -> Ladder:
 def _set_installments(ladder: Ladder, *, first: int) -> None:
     match ladder.terms.amortization:
         case Amortization.EQUAL_INSTALLMENTS:
-            _set_equal(ladder, first=first)
+            set_equal(ladder, first=first)
         case Amortization.EQUAL_PRINCIPAL:
             _set_equal_principal(ladder, first=max(first, ladder.terms.grace_principal))
         case Amortization.INTEREST_THEN_PRINCIPAL:
@@ -115,7 +129,31 @@ def _balance_to_repay(ladder: Ladder, *, first: int) -> int:
     return opening_minor + drawn_minor
 
 
-def _set_equal(ladder: Ladder, *, first: int) -> None:
+def set_equal(ladder: Ladder, *, first: int) -> None:
+    """Ask for the same in each period from one on, by the rule of the terms."""
+    if ladder.terms.equal_installment_rule is EqualInstallmentRule.ONE_RATE:
+        equal = _annuity(ladder, first=first)
+    else:
+        equal = _by_period_factors(ladder, first=first)
+    equal_minor = in_multiples(equal, ladder.terms)
+    for rung in ladder.rungs[first:]:
+        if equal_minor >= rung.paid_minor:
+            rung.asked_minor = rung.agreed_minor = equal_minor
+
+
+def _annuity(ladder: Ladder, *, first: int) -> Fraction:
+    """The installment `P * r / (1 - (1 + r) ** -n)` of one rate `r` per period, as if all were alike."""
+    periods = len(ladder.rungs) - max(first, ladder.terms.grace_principal)
+    repaid_minor = _balance_to_repay(ladder, first=first)
+    if ladder.terms.further_draws is FurtherDraws.REPLANNED and first <= ladder.terms.grace_principal:
+        repaid_minor = ladder.drawn_minor
+    rate = Fraction(ladder.rates.usual())
+    if rate == 0:
+        return Fraction(repaid_minor, periods)
+    return repaid_minor * rate / (1 - (1 + rate) ** -periods)
+
+
+def _by_period_factors(ladder: Ladder, *, first: int) -> Fraction:
     """The equal installment `P * prod(1 + r_k) / F`, with F = 1, then 1 + F * (1 + r_k): no balance is left over."""
     arithmetic = ladder.rates.arithmetic
     product = divisor = arithmetic.number(1)
@@ -125,11 +163,7 @@ def _set_equal(ladder: Ladder, *, first: int) -> None:
         if index > first:
             divisor = arithmetic.one_and(arithmetic.product(divisor, growth))
     repaid = arithmetic.product(product, _balance_to_repay(ladder, first=first))
-    equal = Fraction(arithmetic.quotient(repaid, divisor))
-    equal_minor = in_multiples(equal, ladder.terms)
-    for rung in ladder.rungs[first:]:
-        if equal_minor >= rung.paid_minor:
-            rung.asked_minor = rung.agreed_minor = equal_minor
+    return Fraction(arithmetic.quotient(repaid, divisor))
 
 
 def _set_equal_principal(ladder: Ladder, *, first: int) -> None:
@@ -162,6 +196,42 @@ def _set_flat(ladder: Ladder, *, first: int) -> None:
         rung.asked_minor = rung.agreed_minor = max(asked_minor, rung.paid_minor)
         overpaid_minor += rung.asked_minor - asked_minor
     _take_off_last(ladder, rungs=rungs, surplus_minor=overpaid_minor)
+
+
+def _set_flat_evenly(ladder: Ladder) -> None:
+    """Interest of the whole term in equal parts; principal in equal parts of what is drawn by then; the last corrects.
+
+    Interest is on everything drawn, its down payment too.
+    """
+    rungs, terms = ladder.rungs, ladder.terms
+    drawn_minor = ladder.drawn_minor * Fraction(PPM, PPM - terms.down_payment_ppm)
+    total_minor = whole(drawn_minor * Fraction(ladder.rates.whole_term(rungs[-1].span.due_on)), terms.rounding)
+    charged = len(rungs) - terms.interest_free
+    total_minor = whole(Fraction(total_minor * charged, len(rungs)), terms.rounding)
+    each_minor = whole(Fraction(total_minor, charged), terms.rounding)
+    left_minor = 0
+    for index, rung in enumerate(rungs):
+        is_free = index < terms.interest_free
+        rung.set_interest_minor = 0 if is_free else each_minor
+        principal_minor = _even_principal(ladder, rung, interest_minor=rung.set_interest_minor)
+        left_minor = ladder.drawn_until(rung.span.due_on) - sum(other.planned_minor or 0 for other in rungs[:index])
+        rung.planned_minor = min(principal_minor, left_minor)
+        rung.agreed_minor = rung.planned_minor + rung.set_interest_minor
+    rungs[-1].planned_minor = left_minor
+    rungs[-1].set_interest_minor = total_minor - each_minor * (charged - 1)
+
+
+def _even_principal(ladder: Ladder, rung: Rung, *, interest_minor: int) -> int:
+    """Principal of one period, set so that the installment with its interest is the multiple that the terms ask for."""
+    repaying = len(ladder.rungs) - ladder.terms.grace_principal
+    if rung.number <= ladder.terms.grace_principal:
+        return 0
+    even = Fraction(ladder.drawn_until(rung.span.due_on), repaying)
+    if ladder.terms.installment_multiple_minor == 1:
+        return whole(even, ladder.terms.rounding)
+    multiple = ladder.terms.installment_multiple_minor
+    rounded_interest_minor = whole(Fraction(interest_minor, multiple), ladder.terms.rounding) * multiple
+    return in_multiples(even, ladder.terms) + rounded_interest_minor - interest_minor
 
 
 def _with_carried(figures: list[Figures], first: int) -> list[tuple[Figures, int]]:

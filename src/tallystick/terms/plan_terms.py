@@ -57,7 +57,8 @@ class EqualInstallmentRule(StrEnum):
     """How the equal installment is found.
 
     `period_factors` uses each period's own interest, so that the last installment differs by cents only;
-    `one_rate` is the annuity of one rate for all periods, and the last installment takes what their lengths change.
+    `one_rate` is the annuity of one rate for all periods, and the last installment takes what their lengths change;
+    flat interest is then the same in each period too.
     """
 
     PERIOD_FACTORS = "period_factors"
@@ -71,11 +72,36 @@ class Residue(StrEnum):
     SHIFTED = "shifted"
 
 
+class InterestRounding(StrEnum):
+    """What interest is rounded for: a whole period, or every stretch of it between two changes of the balance."""
+
+    PER_PERIOD = "per_period"
+    PER_STRETCH = "per_stretch"
+
+
 class FurtherDraws(StrEnum):
-    """Over which installments a further draw is paid back: those that are left, or as many as the first one had."""
+    """Over which installments a further draw is paid back.
+
+    Those that are left; as many as the first draw had; or all, the plan made anew as if everything had been agreed
+    at first. Such a plan takes all its draws before any payment: whoever keeps its history folds it in that order.
+    """
 
     WITHIN_TERM = "within_term"
     FULL_TERM = "full_term"
+    REPLANNED = "replanned"
+
+
+class EarlyPayment(StrEnum):
+    """What money is used for that comes before anything asks for it, where interest follows what is owed.
+
+    It pays coming installments, in the order of allocation; or it is principal of the running one, so that those
+    after it are smaller, or fewer, or the next ones ask for less.
+    """
+
+    INSTALLMENTS = "installments"
+    SMALLER_INSTALLMENTS = "smaller_installments"
+    FEWER_INSTALLMENTS = "fewer_installments"
+    NEXT_INSTALLMENTS = "next_installments"
 
 
 class Recalculation(StrEnum):
@@ -165,10 +191,12 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     equal_installment_rule: EqualInstallmentRule = EqualInstallmentRule.PERIOD_FACTORS
     significant_digits: int | None = None
     rounding: Rounding = Rounding.HALF_EVEN
+    interest_rounding: InterestRounding = InterestRounding.PER_PERIOD
     residue: Residue = Residue.LAST
     installment_multiple_minor: int = 1
 
     recalculation: Recalculation = Recalculation.NONE
+    early_payment: EarlyPayment = EarlyPayment.INSTALLMENTS
     rest: Rest = Rest.DAY
     pay_off_interest_until: Rest = Rest.DAY
     overdue_interest: OverdueInterest = OverdueInterest.ACCRUES
