@@ -34,8 +34,14 @@ class Accrual(Struct, frozen=True):
         return Accrual(counted_to=day, accrued_micro=self.on(day), daily_micro=self.daily_micro)
 
     def at_daily(self, daily_micro: int, *, day: date) -> "Accrual":
-        """Counted up to `day`, and accruing at another pace from then on."""
-        return Accrual(counted_to=day, accrued_micro=self.on(day), daily_micro=daily_micro)
+        """Counted up to `day`, and accruing at another pace from then on.
+
+        Where nothing accrues any more, a fraction that rounds to nothing is dropped.
+        """
+        accrued_micro = self.on(day)
+        if daily_micro == 0 and minor_from_micro(accrued_micro) == 0:
+            accrued_micro = 0
+        return Accrual(counted_to=day, accrued_micro=accrued_micro, daily_micro=daily_micro)
 
     @property
     def is_over(self) -> bool:

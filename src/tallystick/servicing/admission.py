@@ -34,6 +34,17 @@ _AFTER_CHARGE_OFF: Final = (
     facts.LineClosed,
 )
 _AFTER_CLOSING: Final = (facts.Refunded, facts.Chargeback, facts.CreditPaidOut, facts.PaymentReturned)
+# What the world did may be learned late; what is decided, agreed or quoted counts from the day it is.
+_MAY_BE_LATE: Final = (
+    facts.Drawdown,
+    facts.PaymentReceived,
+    facts.Refunded,
+    facts.Chargeback,
+    facts.FeeCharged,
+    facts.DelinquencyPaused,
+    facts.CareBegun,
+    facts.HoldExpired,
+)
 _AMOUNTS: Final = ("amount_minor", "limit_minor", "cash_limit_minor", "merchant_fee_minor", "joint_cap_minor")
 _MAY_BE_ZERO: Final = ("limit_minor", "cash_limit_minor", "merchant_fee_minor")
 
@@ -63,6 +74,8 @@ def _bad_request(line: Line | None, fact: AnyFact, *, on: date, circumstances: C
             return Refusal(RefusalReason.AMOUNT_NOT_POSITIVE, field=name, figures={name: amount_minor})
     if on > circumstances.today:
         return Refusal(RefusalReason.DATE_IN_FUTURE, field="effective_on", figures={"today": circumstances.today})
+    if on < circumstances.today and not isinstance(fact, _MAY_BE_LATE):
+        return Refusal(RefusalReason.DATE_IN_PAST, field="effective_on", figures={"today": circumstances.today})
     opening = isinstance(fact, facts.LineOpened)
     if line is None and not opening:
         return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
@@ -140,7 +153,7 @@ def _admit_on_line(  # noqa: PLR0912
             terms = circumstances.contracts[line.contract_hash]
             return _unknown_channel(fact.channel) or admit_withdrawal(line, fact, on=on, terms=terms)
         case facts.Refunded() | facts.Chargeback():
-            return admit_chargeback_or_refund(line, fact)
+            return admit_chargeback_or_refund(line, fact, on=on)
         case facts.CreditPaidOut():
             return _admit_payout(line, fact)
         case facts.PaymentReturned() | facts.EventUndone():

@@ -32,6 +32,9 @@ def admit_draw(line: Line, fact: facts.Drawdown, *, on: date, circumstances: Cir
     hold = next((hold for hold in line.holds if hold.hold_id == fact.hold_id), None)
     if fact.hold_id is not None and hold is None:
         return Refusal(RefusalReason.HOLD_UNKNOWN, field="hold_id")
+    if hold is not None and on < hold.placed_on:
+        figures = {"held_on": hold.placed_on}
+        return Refusal(RefusalReason.DATE_BEFORE_EVENT, field="effective_on", figures=figures)
     cycle = terms.pay_next_month
     if cycle is not None and closes_on(on, cycle=cycle) < circumstances.today:
         figures = {"closed_on": closes_on(on, cycle=cycle)}

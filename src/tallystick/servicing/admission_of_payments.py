@@ -10,12 +10,14 @@ from tallystick.terms.product import Product
 
 
 def admit_chargeback_or_refund(
-    line: Line, fact: facts.Refunded | facts.Chargeback
+    line: Line, fact: facts.Refunded | facts.Chargeback, *, on: date
 ) -> facts.Refunded | facts.Chargeback | Refusal:
     """Never more than was drawn, over all refunds of a draw together."""
     draw = next((draw for draw in line.draws if draw.draw_id == fact.draw_id), None)
     if draw is None:
         return Refusal(RefusalReason.DRAW_UNKNOWN, field="draw_id")
+    if on < draw.drawn_on:
+        return Refusal(RefusalReason.DATE_BEFORE_EVENT, field="effective_on", figures={"drawn_on": draw.drawn_on})
     left_minor = draw.amount_minor - draw.refunded_minor
     if fact.amount_minor > left_minor:
         figures = {"refundable_minor": left_minor}

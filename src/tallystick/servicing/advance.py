@@ -13,8 +13,8 @@ from tallystick.servicing.applying import (
     add_charge,
     apply_credit,
     pay_plan,
-    plan_of,
     receive,
+    running_plan,
     stops,
     with_penalty_pace,
     with_plan,
@@ -87,6 +87,7 @@ def _happened(line: Line, fact: facts.AnyFact, *, journal: Journal) -> Line:  # 
                 hold_id=fact.hold_id,
                 merchant_id=fact.merchant_id,
                 left_minor=fact.amount_minor,
+                placed_on=journal.day,
                 expires_on=fact.expires_on,
                 category=fact.category,
             )
@@ -115,14 +116,8 @@ def _happened(line: Line, fact: facts.AnyFact, *, journal: Journal) -> Line:  # 
             return waive(line, fact, journal=journal)
         case facts.ChargedOff():
             return charge_off(line, journal=journal)
-        case facts.PlanReaged():
-            plan = plan_of(line, fact.plan_id)
-            after = plans.re_age(plan, on=journal.day, installments=fact.installments, first_due_on=fact.first_due_on)
-            return with_penalty_pace(with_plan(line, after, journal=journal), journal=journal)
-        case facts.PaymentHoliday():
-            plan = plan_of(line, fact.plan_id)
-            after = plans.payment_holiday(plan, on=journal.day, periods=fact.periods)
-            return with_penalty_pace(with_plan(line, after, journal=journal), journal=journal)
+        case facts.PlanReaged() | facts.PaymentHoliday():
+            return _restructured(line, fact, journal=journal)
         case facts.LimitChanged():
             return replace(line, limit_minor=fact.limit_minor)
         case facts.TermsChanged():
@@ -243,15 +238,28 @@ def _converted(line: Line, fact: facts.BillConverted, *, journal: Journal) -> Li
     return _with_new_plan(line, fact.plan, principal_minor=moved_minor, journal=journal) if moved_minor else line
 
 
+def _restructured(line: Line, fact: facts.PlanReaged | facts.PaymentHoliday, *, journal: Journal) -> Line:
+    plan = running_plan(line, fact.plan_id)
+    if plan is None:
+        return line
+    match fact:
+        case facts.PlanReaged():
+            after = plans.re_age(plan, on=journal.day, installments=fact.installments, first_due_on=fact.first_due_on)
+        case facts.PaymentHoliday():
+            after = plans.payment_holiday(plan, on=journal.day, periods=fact.periods)
+    return with_penalty_pace(with_plan(line, after, journal=journal), journal=journal)
+
+
 def _settled(line: Line, fact: facts.SettledEarly, *, journal: Journal) -> Line:
     """Everything the plan still costs falls due, its fee is charged, and the payment meets exactly that."""
     line = receive(line, amount_minor=fact.amount_minor, channel=fact.channel, journal=journal)
-    before = plan_of(line, fact.plan_id)
-    settled = plans.settle(before, on=journal.day)
-    line = with_plan(line, settled.plan, journal=journal)
-    line = add_charge(line, kind=ChargeKind.SETTLEMENT_FEE, amount_minor=settled.fee_minor, journal=journal)
-    paid_minor = min(line.credit_minor, plans.owed_minor(settled.plan))
-    line = pay_plan(line, plan_id=fact.plan_id, paid_minor=paid_minor, kind="settlement", journal=journal)
+    plan = running_plan(line, fact.plan_id)
+    if plan is not None:
+        settled = plans.settle(plan, on=journal.day)
+        line = with_plan(line, settled.plan, journal=journal)
+        line = add_charge(line, kind=ChargeKind.SETTLEMENT_FEE, amount_minor=settled.fee_minor, journal=journal)
+        paid_minor = min(line.credit_minor, plans.owed_minor(settled.plan))
+        line = pay_plan(line, plan_id=fact.plan_id, paid_minor=paid_minor, kind="settlement", journal=journal)
     return apply_credit(line, kind="settlement", journal=journal)
 
 

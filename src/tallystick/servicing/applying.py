@@ -1,7 +1,7 @@
 """Money that stands to the borrower's credit, applied to what is owed in the order that the contract names."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 
 from msgspec.structs import replace
 
@@ -96,8 +96,13 @@ def pay_plan(line: Line, *, plan_id: int, paid_minor: int, kind: str, journal: J
 
 
 def plan_of(line: Line, plan_id: int) -> Plan:
-    """The line's plan of that id; admission has made sure that there is one."""
+    """The line's plan of that id; whoever asks has found it there."""
     return next(plan for plan in line.plans if plan.plan_id == plan_id)
+
+
+def running_plan(line: Line, plan_id: int) -> Plan | None:
+    """The plan if it still has principal to pay; None where a corrected past has paid it off or undone its draw."""
+    return next((plan for plan in line.plans if plan.plan_id == plan_id and plan.principal_left_minor), None)
 
 
 def with_plan(line: Line, plan: Plan, *, journal: Journal) -> Line:
@@ -113,6 +118,19 @@ def with_plan(line: Line, plan: Plan, *, journal: Journal) -> Line:
     journal.move(line, "fee_billed", debit=FEE, credit=ACCRUED, amount_minor=fee_minor)
     others = tuple(booked for booked in line.booked if booked.plan_id != plan.plan_id)
     return replace(line, plans=plans_now, booked=(*others, now))
+
+
+def bill_interest(line: Line, *, until: date, journal: Journal) -> tuple[Line, int]:
+    """Make due what revolving purchases bore until a day; gives the amount, negative where interest is given back.
+
+    What is given back comes off what is due; the rest of it stands to the borrower's credit.
+    """
+    revolving, billed_minor = bills.bill_interest(line.revolving, day=until)
+    journal.move(line, "interest_billed", debit=INTEREST, credit=ACCRUED, amount_minor=billed_minor)
+    back_minor = max(0, -revolving.interest_due_minor)
+    post_applied(line, Component.INTEREST, -back_minor, journal=journal)
+    revolving = replace(revolving, interest_due_minor=revolving.interest_due_minor + back_minor)
+    return replace(line, revolving=revolving, credit_minor=line.credit_minor + back_minor), billed_minor
 
 
 def bill_penalty(line: Line, *, journal: Journal) -> Line:

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from tallystick.servicing import revolving as bills
 from tallystick.servicing.allocation import Timing
-from tallystick.servicing.applying import apply_credit, bill_penalty, with_penalty_pace
+from tallystick.servicing.applying import apply_credit, bill_interest, bill_penalty, with_penalty_pace
 from tallystick.servicing.facts import StatementFigures
-from tallystick.servicing.journal import ACCRUED, INTEREST, Journal
+from tallystick.servicing.journal import Journal
 from tallystick.servicing.line import Cycle, Line
 from tallystick.servicing.owed import REVOLVING_OWNER, LineDue, dues, excess_minor
 from tallystick.terms.product import Component, MinimumDue, MinimumPart, PayNextMonth
@@ -64,7 +64,7 @@ def close_statement(line: Line, *, number: int, due_on: date, journal: Journal) 
     only the first time are the figures told to the borrower.
     """
     asked = _asked_anew(line, due_on=due_on, journal=journal)
-    line, interest_minor = _bill_interest(line, journal=journal)
+    line, interest_minor = bill_interest(line, until=journal.day + timedelta(days=1), journal=journal)
     line = bill_penalty(line, journal=journal)
     charged = line.cycle
     line = _numbered(line, number=number, due_on=due_on, day=journal.day)
@@ -105,13 +105,6 @@ def _asked_anew(line: Line, *, due_on: date, journal: Journal) -> Asked:
         interest_minor=parts[Component.INTEREST],
         fees_minor=parts[Component.FEE],
     )
-
-
-def _bill_interest(line: Line, *, journal: Journal) -> tuple[Line, int]:
-    """Interest of what revolves, up to and with the day of the statement."""
-    revolving, billed_minor = bills.bill_interest(line.revolving, day=journal.day + timedelta(days=1))
-    journal.move(line, "interest_billed", debit=INTEREST, credit=ACCRUED, amount_minor=billed_minor)
-    return replace(line, revolving=revolving), billed_minor
 
 
 def _numbered(line: Line, *, number: int, due_on: date, day: date) -> Line:

@@ -26,6 +26,7 @@ class Hold(Struct, frozen=True):
     hold_id: int
     merchant_id: int
     left_minor: int
+    placed_on: date
     expires_on: date
     category: str = ""
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tallystick.servicing.plan_book import Book, with_settlement
 from tallystick.servicing.plan_state import Plan, PlanDraw, PlanInstallment
 from tallystick.terms.leveling import level, settle_last
-from tallystick.terms.plan_terms import PlanTerms
+from tallystick.terms.plan_terms import PlanTerms, Recalculation
 from tallystick.terms.product import Component, RefundCharges, RefundInstallments, RefundTerms
 from tallystick.terms.schedule import InstallmentKind
 from tallystick.units.rounding import whole
@@ -41,8 +41,11 @@ def refund(plan: Plan, *, on: date, principal_minor: int, terms: RefundTerms) ->
     overflow_minor = principal_minor - taken_minor
     if taken_minor == 0:
         return Refunded(plan=plan, principal_minor=0, returned_minor={}, overflow_minor=overflow_minor)
-    step = _recalculated if plan.is_recalculated else _as_scheduled
-    after = step(plan, on=on, taken_minor=taken_minor, terms=terms)
+    if plan.is_recalculated and on < max(part.due_on for part in plan.installments):
+        after = _recalculated(plan, on=on, taken_minor=taken_minor, terms=terms)
+    else:  # after the last due date there is no period left whose interest could follow the balance
+        scheduled = replace(plan, terms=replace(plan.terms, recalculation=Recalculation.NONE))
+        after = _as_scheduled(scheduled, on=on, taken_minor=taken_minor, terms=terms)
     returned_minor = {
         component: minor
         for component, minor in (

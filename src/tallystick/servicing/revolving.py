@@ -52,6 +52,11 @@ class Revolving(Struct, frozen=True):
         return sum(purchase.left_minor for purchase in self.purchases if purchase.statement_number is not None)
 
     @property
+    def billed_minor(self) -> int:
+        """Principal and interest that statements have asked for and nobody paid."""
+        return self.billed_principal_minor + self.interest_due_minor
+
+    @property
     def minimum_left_minor(self) -> int:
         """What is missing of all minimums asked for."""
         return sum(bill.minimum_left_minor for bill in self.bills)
@@ -87,14 +92,12 @@ def bill_interest(revolving: Revolving, *, day: date) -> tuple[Revolving, int]:
     """Round what accrued until `day` to whole minor units and make it due; gives the amount that became due."""
     accrued = revolving.interest.rolled(day)
     billed_minor = minor_from_micro(accrued.accrued_micro)
-    return (
-        replace(
-            revolving,
-            interest=accrued.less(billed_minor),
-            interest_due_minor=revolving.interest_due_minor + billed_minor,
-        ),
-        billed_minor,
+    billed = replace(
+        revolving,
+        interest=accrued.less(billed_minor),
+        interest_due_minor=revolving.interest_due_minor + billed_minor,
     )
+    return towards_minimum(billed, paid_minor=max(0, -billed_minor)), billed_minor
 
 
 def start_revolving(revolving: Revolving, *, day: date) -> Revolving:
@@ -186,12 +189,18 @@ def pay_principal(
 
 
 def towards_minimum(revolving: Revolving, *, paid_minor: int) -> Revolving:
-    """What was paid counts for the oldest bill's minimum first; a minimum never exceeds what is left to pay."""
+    """What was paid counts for the oldest bill's minimum first; all minimums together never exceed what is billed."""
     bills: list[Bill] = []
     for bill in revolving.bills:
         counted_minor = min(bill.minimum_left_minor, paid_minor)
         paid_minor -= counted_minor
         bills.append(replace(bill, minimum_left_minor=bill.minimum_left_minor - counted_minor))
+    excess_minor = sum(bill.minimum_left_minor for bill in bills) - revolving.billed_minor
+    for place in reversed(range(len(bills))):
+        less_minor = min(bills[place].minimum_left_minor, max(0, excess_minor))
+        excess_minor -= less_minor
+        if less_minor:
+            bills[place] = replace(bills[place], minimum_left_minor=bills[place].minimum_left_minor - less_minor)
     return replace(revolving, bills=tuple(bills))
 
 

@@ -62,8 +62,11 @@ def caught_up(
 
 
 def is_late(step: Step, event: Event) -> bool:
-    """Whether the event changes what has been folded already: it has its place before the latest, or takes one back."""
-    return step.line is not None and (event.order < step.line.last_order or undone_by(event.fact) is not None)
+    """Whether the event changes what has been folded already: it lies before the present, or takes an event back."""
+    line = step.line
+    return line is not None and (
+        event.effective_on < line.as_of or event.order < line.last_order or undone_by(event.fact) is not None
+    )
 
 
 def changes_from(event: Event, *, target: Event | None) -> Order:
