@@ -95,6 +95,7 @@ def test_a_disclosure_adds_up_and_names_the_cost_of_its_own_schedule(choice: Cho
     paid_minor = sum(payment.total_minor for payment in plan.schedule)
     assert paid_minor == plan.principal_minor + plan.cost_minor
     assert len(plan.schedule) == choice.installments
+    assert [cost.percent for cost in plan.costs] == [document.rates.simple]
     assert (plan.cost_minor == 0) == (document.rates.simple == 0)
     if plan.settlement is not None:
         on_schedule_minor = sum(p.total_minor for p in plan.schedule if p.number > plan.settlement.number)

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tallystick.terms.annual_rates import DatedFlow, annual_rates, cn_irr_rates, irr_rates
@@ -41,7 +41,7 @@ def test_every_credit_has_its_rates_and_none_is_negative(flows: list[DatedFlow])
     rates = annual_rates(flows)
     assert min(rates.us_nominal, rates.eu_effective, rates.cn.simple) >= 0
     assert rates.cn.effective >= rates.cn.simple
-    assert abs(rates.cn.effective - rates.eu_effective) < Decimal("1e-9")
+    assert abs(rates.cn.effective - rates.eu_effective) <= (1 + rates.eu_effective) * Decimal("1e-14")
 
 
 @no_deadline
@@ -63,6 +63,7 @@ def test_the_order_of_the_flows_does_not_matter(flows: list[DatedFlow]) -> None:
     amounts_minor,
 )
 def test_at_the_rate_found_all_flows_are_worth_nothing(payments: list[tuple[int, int]], advanced_minor: int) -> None:
+    assume(100 * sum(paid_minor for _, paid_minor in payments) >= advanced_minor)  # a gift of nearly all has no rate
     flows = [PlacedFlow(periods=Fraction(0), paid_minor=-advanced_minor)]
     flows += [PlacedFlow(periods=Fraction(place), paid_minor=paid_minor) for place, paid_minor in payments]
     rate = period_rate(flows)

@@ -200,6 +200,11 @@ def test_of_two_rates_that_solve_the_flows_the_lower_one_counts() -> None:
     assert published_percent(eu_effective_rate(flows), decimals=6) == Decimal("10.000000")  # 20 % solves them too
 
 
+def test_a_rate_of_zero_or_above_counts_before_a_negative_one() -> None:
+    flows = _flows("100", "2026-01-01", [(date(2027, 1, 1), "210"), (date(2028, 1, 1), "-105")])
+    assert published_percent(eu_effective_rate(flows), decimals=2) == Decimal("27.91")  # -17.91 % solves them too
+
+
 def test_a_loan_for_a_day_at_a_dollar_has_a_rate_too() -> None:
     rate = us_nominal_rate(_flows("100", "2026-01-01", [(date(2026, 1, 2), "101")]))
     assert published_percent(rate, decimals=2) == Decimal("365.00")

@@ -86,7 +86,9 @@ def test_a_free_plan_costs_nothing_and_says_who_pays() -> None:
 
 
 def test_a_down_payment_is_told_apart_from_what_is_lent() -> None:
-    plan = _plan(_plan_document(PRODUCTS["scene-education"], principal_minor=1_000_000))
+    document = _plan_document(PRODUCTS["scene-education"], principal_minor=1_000_000)
+    plan = _plan(document)
+    assert [cost.percent for cost in plan.costs] == [document.rates.simple]
     assert (plan.down_payment_minor, plan.principal_minor, len(plan.schedule)) == (200_000, 800_000, 12)
     assert sum(payment.principal_minor for payment in plan.schedule) == 800_000
 
