@@ -1,5 +1,5 @@
 """`python -m tallystick`."""
 
-from tallystick.cli import main
+from tallystick.cli.app import main
 
 main()

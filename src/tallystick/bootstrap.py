@@ -1,6 +1,8 @@
 """Where the parts meet: settings from the environment, the clock, the terminal."""
 
 import os
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -10,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from tallystick.config import Language, Settings, read_settings
+from tallystick.operations.database import Where
+from tallystick.operations.lines import Act
 from tallystick.reports.summary import Bilingual
 
 # The lender's business day: China has one time zone and no daylight saving.
@@ -24,6 +28,26 @@ def settings() -> Settings:
 def business_date() -> date:
     """Today, by the lender's clock: the only place where a date comes from the wall."""
     return datetime.now(UTC).astimezone(_BUSINESS_ZONE).date()
+
+
+def database_place() -> Where:
+    """The database that the settings name."""
+    stated = settings()
+    return Where(url=stated.database_url, data_folder=stated.data_folder)
+
+
+def act_of(actor: str) -> Act:
+    """An act of that actor, now: the only place where an instant comes from the wall."""
+    return Act(actor=actor, at=datetime.now(UTC), today=business_date(), event_ids=_event_ids())
+
+
+def _event_ids() -> Iterator[int]:
+    """Ids that rise with time and never repeat: milliseconds, then bits of chance, then a count within the process."""
+    last = 0
+    while True:
+        fresh = (time.time_ns() // 1_000_000) << 22 | secrets.randbits(22)
+        last = max(fresh, last + 1)
+        yield last
 
 
 def terminal() -> Console:

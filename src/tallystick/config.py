@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, get_args
 
 Language = Literal["zh", "en"]
@@ -15,21 +16,50 @@ class SettingsFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`language` is that of the terminal; reports always hold both."""
+    """`language` is that of the terminal; reports always hold both.
+
+    `database_url` names a PostgreSQL server of one's own; without it, Tallystick keeps one in `data_folder`.
+    """
 
     language: Language = "en"
+    database_url: str | None = None
+    data_folder: Path = Path("tallystick-data")
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """TALLYSTICK_LANGUAGE, or else the locale's language where it is Chinese, or else English.
+    """Every setting. The language: TALLYSTICK_LANGUAGE, or the locale's where it is Chinese, or else English.
 
     >>> read_settings({"LANG": "zh_CN.UTF-8"}).language
     'zh'
     """
+    return Settings(
+        language=_language(environment),
+        database_url=_database_url(environment),
+        data_folder=_data_folder(environment),
+    )
+
+
+def _language(environment: Mapping[str, str]) -> Language:
     stated = environment.get("TALLYSTICK_LANGUAGE") or environment.get("LANG", "")[:2]
     for language in LANGUAGES:
         if stated == language:
-            return Settings(language=language)
+            return language
     if "TALLYSTICK_LANGUAGE" in environment:
         raise SettingsFault(f"TALLYSTICK_LANGUAGE is {stated!r}: give zh or en")
-    return Settings()
+    return "en"
+
+
+def _database_url(environment: Mapping[str, str]) -> str | None:
+    url = environment.get("TALLYSTICK_DATABASE_URL")
+    if url and not url.startswith(("postgresql://", "postgres://")):
+        raise SettingsFault("TALLYSTICK_DATABASE_URL: give postgresql://user:password@host:port/database")
+    return url or None
+
+
+def _data_folder(environment: Mapping[str, str]) -> Path:
+    """TALLYSTICK_DATA_DIR, or else the user's folder for programs' data (XDG Base Directory Specification)."""
+    stated = environment.get("TALLYSTICK_DATA_DIR")
+    if stated:
+        return Path(stated)
+    home = Path(environment.get("HOME", "."))
+    return Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share") / "tallystick"

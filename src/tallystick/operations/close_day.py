@@ -49,6 +49,11 @@ def close_day(connection: Connection, closed_on: date, *, act: Act) -> Iterator[
     post_accrual(connection, closed_on, act=act)
 
 
+def count_due(connection: Connection, closed_on: date) -> int:
+    """How many lines the close of a day has to move."""
+    return close_days.count_due_lines(connection, until=closed_on)
+
+
 def move_due_lines(connection: Connection, closed_on: date, *, act: Act) -> Iterator[int]:
     """Catch up every line with something due by the end of the day, chunk by chunk, until none is left.
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from tallystick.operations.close_day import DayNotOver
+from tallystick.operations.database import DatabaseFault
 from tallystick.operations.judging import InfeasibleCaps
 from tallystick.operations.outputs import OutputFault
 from tallystick.operations.review import ReviewFault
@@ -13,11 +15,16 @@ from tallystick.scoring.model import ColumnFault
 from tallystick.sources.files import FileFault
 from tallystick.sources.mapping import MappingFaults
 from tallystick.sources.portfolio import PortfolioFault
+from tallystick.storage.migration import SchemaFault
+from tallystick.storage.place import EmbeddedFault
 from tallystick.strategy.economics import StrategyFaults
 
 FAULTS: Final = (
     CalibrationFault,
     ColumnFault,
+    DatabaseFault,
+    DayNotOver,
+    EmbeddedFault,
     FileFault,
     InfeasibleCaps,
     MappingFaults,
@@ -26,6 +33,7 @@ FAULTS: Final = (
     OutputFault,
     PortfolioFault,
     ReviewFault,
+    SchemaFault,
     ScoringFault,
     StrategyFaults,
 )

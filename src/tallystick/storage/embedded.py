@@ -47,17 +47,29 @@ def ensure_running(at: Place) -> Running:
     while time.monotonic() < deadline:
         if _answers(at):
             return Running(url=at.url, keeper_pid=keeper_pid(at))
+        started = False
         with _start_lock(at):
             if not _answers(at) and keeper_pid(at) is None:
                 _check_version(at)
                 _make_cluster(at)
                 _start_keeper(at)
-        _wait_until_it_answers(at, deadline=deadline)
+                started = True
+        came_up = _wait_until_it_answers(at, deadline=deadline)
+        if started and not came_up:
+            raise EmbeddedFault(f"the embedded PostgreSQL stopped while it started; {_last_words(at)}")
     raise EmbeddedFault(f"the embedded PostgreSQL did not start within {_START_SECONDS:.0f} s; {_last_words(at)}")
+
+
+def stay_up(at: Place) -> Running:
+    """Start the server and have it stay without users, until `stop`."""
+    with embedded_server(at) as running:
+        (at.folder / "stay").touch()
+        return running
 
 
 def stop(at: Place) -> bool:
     """Ask the keeper to stop the server, whoever uses it; False where none runs."""
+    (at.folder / "stay").unlink(missing_ok=True)
     pid = keeper_pid(at)
     if pid is None:
         return False
@@ -165,13 +177,15 @@ def _start_keeper(at: Place) -> None:
         time.sleep(0.01)
 
 
-def _wait_until_it_answers(at: Place, *, deadline: float) -> None:
-    while time.monotonic() < deadline and not _answers(at):
+def _wait_until_it_answers(at: Place, *, deadline: float) -> bool:
+    """Wait for the server; False as soon as nobody keeps it, as when another process had just begun to stop it."""
+    while time.monotonic() < deadline:
+        if _answers(at):
+            return True
         if keeper_pid(at) is None:
-            time.sleep(0.1)
-            if keeper_pid(at) is None and not _answers(at):
-                raise EmbeddedFault(f"the embedded PostgreSQL stopped while it started; {_last_words(at)}")
+            return _answers(at)
         time.sleep(0.02)
+    return False
 
 
 def _last_words(at: Place) -> str:

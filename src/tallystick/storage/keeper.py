@@ -81,7 +81,9 @@ def _start(cluster: Path, *, programs: Path, socket_folder: Path, owner: str | N
 
 
 def _in_use(folder: Path) -> bool:
-    """Whether any process holds `users.lock`, now or within the idle time."""
+    """Whether it was told to stay, or any process holds `users.lock`, now or within the idle time."""
+    if (folder / "stay").exists():
+        return True
     deadline = time.monotonic() + _IDLE_SECONDS
     with open(folder / "users.lock", "a", encoding="ascii") as users:
         while time.monotonic() < deadline:

@@ -72,6 +72,11 @@ def _wheel_programs() -> Path:
     return Path(spec.origin).parent / _PROGRAMS
 
 
+def client_programs() -> Path:
+    """The folder of `pg_dump`, `pg_restore` and the like; clients run as anybody."""
+    return _wheel_programs() / "bin"
+
+
 def _version(programs: Path) -> str:
     """A folder name for these programs: another wheel gets another folder."""
     postgres = programs / "bin" / "postgres"

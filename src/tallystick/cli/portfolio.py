@@ -1,4 +1,4 @@
-"""`tallystick ...`: translates words into one operation, and shows what came out."""
+"""Commands over a portfolio file: review, fit, drift, the demonstration, mappings and strategies."""
 
 import sys
 from datetime import date
@@ -7,25 +7,14 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from tallystick import __version__
 from tallystick.bootstrap import business_date, error_terminal, settings, shown_progress, terminal
-from tallystick.config import SettingsFault
 from tallystick.reports.summary import Summary
 from tallystick.scoring.model import ModelKind
 
-app = App(
-    name="tallystick",
-    help="A consumer credit line that a lender can run, read and prove.",
-    version=__version__,
-    help_format="plaintext",
-)
 mapping_app = App(name="mapping", help="Tell Tallystick which of your columns is which field.")
 strategy_app = App(name="strategy", help="The rules, tables and economics that decide.")
-app.command(mapping_app)
-app.command(strategy_app)
 
 
-@app.command
 def review(  # noqa: PLR0913 - one parameter per option of the command line
     *,
     data: Path,
@@ -88,7 +77,6 @@ def review(  # noqa: PLR0913 - one parameter per option of the command line
     _show(summary, out=out)
 
 
-@app.command
 def fit(*, data: Path, mapping: str, out: Path, kind: ModelKind = "lightgbm", seed: int = 1) -> None:
     """Fit a model on a portfolio whose outcomes are known, and write it as a folder.
 
@@ -117,7 +105,6 @@ def fit(*, data: Path, mapping: str, out: Path, kind: ModelKind = "lightgbm", se
     screen.print(f"{answer.kind} · {answer.features} · {answer.model_id} → {out}")
 
 
-@app.command
 def drift(*, data: Path, against: Path, mapping: str) -> None:
     """Compare a portfolio with the one a model was fitted on: PSI per feature, with a limit for their sizes.
 
@@ -139,7 +126,6 @@ def drift(*, data: Path, against: Path, mapping: str) -> None:
     terminal().print(drift_table(moved, language=language))
 
 
-@app.command
 def demo(*, out: Path, lines: int = 20_000, seed: int = 1, as_of: date | None = None) -> None:
     """Review a simulated portfolio with caps of 30,000 and 50,000 yuan.
 
@@ -243,25 +229,3 @@ def _show(summary: Summary, *, out: Path) -> None:
         screen.print(table(summary, language=language))
     label: dict[Literal["zh", "en"], str] = {"zh": "报告", "en": "report"}
     screen.print(f"{label[language]}: {out / 'report.html'}", soft_wrap=True, markup=False)
-
-
-def main() -> None:
-    """Run the command line; a refusal goes to standard error with status 2, a defect keeps its traceback."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except OSError as error:
-        if "libgomp" not in str(error):
-            raise
-        error_terminal().print(
-            "LightGBM needs the system library libgomp: on Debian, apt-get install libgomp1", style="red"
-        )
-        sys.exit(2)
-    except (ValueError, LookupError) as fault:
-        from tallystick.operations.faults import FAULTS
-
-        if not isinstance(fault, (*FAULTS, SettingsFault)):
-            raise
-        error_terminal().print(str(fault), style="red", markup=False, soft_wrap=True)
-        sys.exit(2)

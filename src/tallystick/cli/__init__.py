@@ -1,0 +1,1 @@
+"""`tallystick ...`: commands translate words in, call one operation, and show what came out."""

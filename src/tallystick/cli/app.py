@@ -1,0 +1,43 @@
+"""The command line as a whole: every command by its name, and what becomes of a refusal."""
+
+import sys
+
+from cyclopts import App
+
+from tallystick import __version__
+from tallystick.bootstrap import error_terminal
+from tallystick.cli import books, database, portfolio
+from tallystick.config import SettingsFault
+
+app = App(
+    name="tallystick",
+    help="A consumer credit line that a lender can run, read and prove.",
+    version=__version__,
+    help_format="plaintext",
+)
+for command in (portfolio.review, portfolio.fit, portfolio.drift, portfolio.demo, books.close_day):
+    app.command(command)
+for group in (portfolio.mapping_app, portfolio.strategy_app, database.app):
+    app.command(group)
+
+
+def main() -> None:
+    """Run the command line; a refusal goes to standard error with status 2, a defect keeps its traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        if "libgomp" not in str(error):
+            raise
+        error_terminal().print(
+            "LightGBM needs the system library libgomp: on Debian, apt-get install libgomp1", style="red"
+        )
+        sys.exit(2)
+    except (ValueError, LookupError, RuntimeError) as fault:
+        from tallystick.operations.faults import FAULTS
+
+        if not isinstance(fault, (*FAULTS, SettingsFault)):
+            raise
+        error_terminal().print(str(fault), style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
