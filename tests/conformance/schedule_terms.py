@@ -18,6 +18,7 @@ from tallystick.terms.plan_terms import (
     Recalculation,
     Residue,
     Rest,
+    UnearnedCharges,
 )
 from tallystick.terms.product import Component, Walk
 from tallystick.units.day_counts import DayCount, LeapRule, YearSplit
@@ -90,6 +91,7 @@ def plan_terms_of(product: Settings, loan: Settings) -> PlanTerms:
         grace_interest=int(loan.get("grace_interest_payment_instalments") or 0),
         interest_free=int(loan.get("interest_free_instalments") or 0),
         further_draws=_further_draws(product),
+        unearned_charges=UnearnedCharges.CHARGED,
         residue=Residue.LAST if is_rebuilt(product) else Residue.SHIFTED,
         equal_installment_rule=EqualInstallmentRule("one_rate" if is_rebuilt(product) else "period_factors"),
         interest_rounding=InterestRounding("per_stretch" if is_rebuilt(product) else "per_period"),

@@ -81,6 +81,15 @@ class Book:
         self.ladder.change(on, corrected_minor=corrected_minor)
         settle_last(self.ladder, until=on)
 
+    def settle_rung(self, rung: int, *, installment: PlanInstallment, on: date) -> None:
+        """The ladder learns that a period asks for exactly what was paid of it, by a payment of a day."""
+        period = self.ladder.rungs[rung]
+        paid_now_minor = installment.paid_principal_minor - period.paid_principal_minor
+        self.ladder.change(min(on, period.span.due_on), corrected_minor=-paid_now_minor)
+        period.paid_principal_minor = installment.paid_principal_minor
+        period.paid_interest_minor = installment.paid_interest_minor + installment.waived_interest_minor
+        period.asked_minor, period.brought_minor = period.paid_minor, 0
+
     def closed(self, *, rolled_to: date) -> Plan:
         """The plan as the book leaves it."""
         return replace(

@@ -20,6 +20,7 @@ from tallystick.servicing.plan_interest import (
     prepay_principal,
 )
 from tallystick.servicing.plan_state import Paid, Plan, PlanInstallment, timing_of
+from tallystick.terms.leveling import settle_last
 from tallystick.terms.plan_terms import EarlyPayment, OverdueInterest, Rest
 from tallystick.terms.product import Component, Walk
 
@@ -52,7 +53,41 @@ def pay_recalculated(plan: Plan, *, on: date, amount_minor: int, order: Allocati
         paying.pay_component_first()
     if asked is not order:
         paying.prepay()
-    return Paid(plan=book.closed(rolled_to=on), applied_minor=dict(paying.applied), rest_minor=paying.left_minor)
+    paid = Paid(plan=book.closed(rolled_to=on), applied_minor=dict(paying.applied), rest_minor=paying.left_minor)
+    if amount_minor >= plan.principal_left_minor and not paid.plan.is_settled:
+        return _paid_off(plan, on=on, amount_minor=amount_minor, rest=rest) or paid
+    return paid
+
+
+def _paid_off(plan: Plan, *, on: date, amount_minor: int, rest: Rest) -> Paid | None:
+    """Everything paid at once, where the amount is enough for principal and interest up to the day.
+
+    Whatever the order, paying all of it leaves nothing; an order that spreads money can leave interest that only
+    exists because it spread it.
+    """
+    book = Book(plan)
+    roll_book(book, on=on, rest=rest)
+    freeze_interest(book, on=on, rest=rest)
+    left_minor = sum(part.left_minor for part in book.installments)
+    if amount_minor < left_minor:
+        return None
+    applied: Counter[Component] = Counter()
+    for index, part in enumerate(book.installments):
+        for component in Component:
+            paid_minor = book.pay(index, component=component, amount_minor=part.left_of(component), on=on)
+            applied[component] += paid_minor
+    for rung, index in enumerate(book.regular):
+        book.settle_rung(rung, installment=book.installments[index], on=on)
+    return Paid(plan=book.closed(rolled_to=on), applied_minor=dict(applied), rest_minor=amount_minor - left_minor)
+
+
+def freeze_interest(book: Book, *, on: date, rest: Rest) -> None:
+    """Installments ask for no interest after a day, or after the end of the period that it lies in."""
+    running = next((part.due_on for part in book.installments if part.from_on < on <= part.due_on), on)
+    until = running if rest is Rest.PERIOD_END else on
+    book.ladder.stop_interest(until)
+    settle_last(book.ladder, until=until)
+    book.ask_as_ladder(on=on)
 
 
 def _without_in_advance(order: AllocationOrder) -> AllocationOrder:
@@ -177,6 +212,8 @@ class _Paying:
         elif step.timing is Timing.IN_ADVANCE:
             pay_on = self._counted_on(installment)
             self._ask_payable(index, rung=rung, component=step.component, on=pay_on)
+        if step.component is Component.PRINCIPAL and rung is not None:
+            most_minor = min(most_minor, self.book.ladder.drawn_minor - self.book.ladder.paid_principal_minor)
         paid_minor = self.book.pay(index, component=step.component, amount_minor=most_minor, on=self.on)
         self.left_minor -= paid_minor
         self.applied[step.component] += paid_minor

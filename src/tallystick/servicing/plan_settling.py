@@ -7,10 +7,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.servicing.plan_book import Book, with_settlement
-from tallystick.servicing.plan_recalculating import roll_book
+from tallystick.servicing.plan_recalculating import freeze_interest, roll_book
 from tallystick.servicing.plan_state import Plan, PlanInstallment
-from tallystick.terms.leveling import settle_last
-from tallystick.terms.plan_terms import PlanTerms, Rest, UnearnedCharges
+from tallystick.terms.plan_terms import PlanTerms, UnearnedCharges
 from tallystick.terms.product import Component
 from tallystick.units.rates import PPM
 from tallystick.units.rounding import whole
@@ -69,11 +68,7 @@ def _without_later_interest(plan: Plan, *, on: date) -> Plan:
     rest = plan.terms.pay_off_interest_until
     book = Book(plan)
     roll_book(book, on=on, rest=rest)
-    running = next((part.due_on for part in plan.installments if part.from_on < on <= part.due_on), on)
-    until = running if rest is Rest.PERIOD_END else on
-    book.ladder.stop_interest(until)
-    settle_last(book.ladder, until=until)
-    book.ask_as_ladder(on=on)
+    freeze_interest(book, on=on, rest=rest)
     return replace(book.closed(rolled_to=on), interest_until=book.ladder.interest_until)
 
 

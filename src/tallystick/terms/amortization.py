@@ -186,11 +186,11 @@ class Ladder:
 
     def _settled(self, rung: Rung, *, computed_minor: int, balance_minor: int) -> Figures:
         """How what is asked for divides into interest and principal."""
+        is_waiting = rung.number <= self.terms.grace_interest
         if rung.planned_minor is None:
             asked_minor = rung.asked_minor + rung.brought_minor
         else:
-            asked_minor = computed_minor + rung.planned_minor
-        is_waiting = rung.number <= self.terms.grace_interest
+            asked_minor = rung.planned_minor + (rung.paid_interest_minor if is_waiting else computed_minor)
         if is_waiting or rung.paid_principal_minor > max(0, asked_minor - computed_minor):
             interest_minor = rung.paid_interest_minor
         else:

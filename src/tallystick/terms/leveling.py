@@ -78,6 +78,7 @@ def level(ladder: Ladder, *, first: int) -> None:
             _set_flat_evenly(ladder)
         else:
             _set_flat(ladder, first=first)
+            settle_last(ladder, until=ladder.rungs[first].span.due_on)
         return
     _set_installments(ladder, first=first)
     last_grace = ladder.terms.grace_principal
