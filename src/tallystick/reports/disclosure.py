@@ -169,10 +169,10 @@ def _sections(
             *(told[code] for code in ("late", "early", "rights")),
         )
     assert disclosure.line is not None, "a disclosure is of a plan or of a line"
-    prices = passages["prices"]
+    choice = passages["choice"]
     table = _price_table(disclosure.line, texts=texts)
     return (
-        PageSection("prices", prices.heading, prices.sentences, table),
+        PageSection("choice", choice.heading, choice.sentences, table),
         *(told[code] for code in ("late", "early", "rights")),
     )
 
@@ -235,19 +235,19 @@ def _price_table(line: LineOffer, *, texts: DisclosureTexts) -> FigureTable:
         for price in line.prices
     )
     columns = (
-        TableColumn(texts("prices.column_name"), "text"),
-        TableColumn(texts("prices.column_terms"), "text"),
-        TableColumn(texts("prices.column_installments")),
-        TableColumn(texts("prices.column_percent"), "strong"),
-        TableColumn(texts("prices.column_effective")),
+        TableColumn(texts("choice.column_name"), "text"),
+        TableColumn(texts("choice.column_terms"), "text"),
+        TableColumn(texts("choice.column_installments")),
+        TableColumn(texts("choice.column_percent"), "strong"),
+        TableColumn(texts("choice.column_effective")),
     )
-    return FigureTable(texts("prices.caption"), columns, rows)
+    return FigureTable(texts("choice.caption"), columns, rows)
 
 
 def _count_range(least: int | None, most: int | None, *, texts: DisclosureTexts) -> str:
     if least is None or most is None:
         return ABSENT
-    return str(most) if least == most else texts("prices.from_to", least=str(least), most=str(most))
+    return str(most) if least == most else texts("choice.from_to", least=str(least), most=str(most))
 
 
 def _figures(amounts_minor: Sequence[int], *, currency: str) -> tuple[str, ...]:

@@ -302,14 +302,14 @@ def _price_ranges(product: Product, *, on: date) -> list[tuple[PriceRange, Annua
 def _pay_next_month_ranges(offer: PayNextMonth, *, rates: IrrRates) -> Iterator[PriceRange]:
     """Paid in full, where that is free, and revolving."""
     if offer.interest_free is InterestFree.PAID_IN_FULL:
-        yield _range("pay_next_month", basis=_both(lambda texts: texts("prices.pay_next_month_terms")), rates=_FREE)
+        yield _range("pay_next_month", basis=_both(lambda texts: texts("choice.pay_next_month_terms")), rates=_FREE)
     share = share_words(offer.daily_rate_ppm)
-    yield _range("revolving", basis=_both(lambda texts: texts("prices.revolving_terms", share=share)), rates=rates)
+    yield _range("revolving", basis=_both(lambda texts: texts("choice.revolving_terms", share=share)), rates=rates)
 
 
 def _range(code: str, *, basis: Names, rates: IrrRates) -> PriceRange:
     return PriceRange(
-        way=_both(lambda texts: texts(f"prices.{code}")),
+        way=_both(lambda texts: texts(f"choice.{code}")),
         basis=basis,
         least_installments=None,
         most_installments=None,
@@ -322,8 +322,8 @@ def _installment_range(kind: OfferKind, *, price: InstallmentPrice, rates: IrrRa
     return PriceRange(
         way=_both(
             lambda texts: texts(
-                "prices.way",
-                offer=texts(f"prices.{kind}"),
+                "choice.way",
+                offer=texts(f"choice.{kind}"),
                 amortization=amortization_words(price.amortization, texts=texts),
             )
         ),

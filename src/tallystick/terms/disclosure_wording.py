@@ -52,7 +52,7 @@ def line_passages(line: LineOffer, *, rates: RatePercents, speaker: Speaker) -> 
     """Everything that is said about a line or its new limit, in the order of the page."""
     return (
         _passage("rate", _line_rate(rates, speaker=speaker), speaker=speaker, heading="rate.headline_highest"),
-        _passage("prices", iter([speaker.texts("cost.nothing_else")]), speaker=speaker),
+        _passage("choice", iter([speaker.texts("cost.nothing_else")]), speaker=speaker),
         _passage("late", _late(line.late, number=None, speaker=speaker), speaker=speaker),
         _passage("early", _early(None, speaker=speaker), speaker=speaker),
         _passage("rights", _line_rights(line, speaker=speaker), speaker=speaker),
@@ -210,14 +210,14 @@ def cost_basis(price: InstallmentPrice, *, texts: DisclosureTexts) -> str:
 def price_basis(price: InstallmentPrice, *, texts: DisclosureTexts) -> str:
     """How a price of a line is charged, short enough for a table."""
     if price.merchant_subsidy_ppm == PPM:
-        return texts("prices.subsidized")
+        return texts("choice.subsidized")
     if price.nominal_rate_ppm is not None:
-        return texts("prices.of_balance", share=share_words(price.nominal_rate_ppm))
+        return texts("choice.of_balance", share=share_words(price.nominal_rate_ppm))
     return texts(
-        "prices.of_principal", share=share_words(price.fee_per_period_ppm or price.interest_per_period_ppm or 0)
+        "choice.of_principal", share=share_words(price.fee_per_period_ppm or price.interest_per_period_ppm or 0)
     )
 
 
 def amortization_words(amortization: Amortization, *, texts: DisclosureTexts) -> str:
     """等额本息, 等额本金, 先息后本."""
-    return texts(f"prices.{amortization}")
+    return texts(f"choice.{amortization}")

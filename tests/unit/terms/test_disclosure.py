@@ -1,5 +1,6 @@
 """A disclosure tells every figure of the offer, adds up, says the same in both languages, and has one hash."""
 
+import re
 import tomllib
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,7 @@ from tallystick.terms.catalog import shipped_products
 from tallystick.terms.contract import freeze
 from tallystick.terms.disclosing import disclose_line, disclose_plan, line_prices
 from tallystick.terms.disclosure import CostKind, Disclosure, DisclosureKind, Language, PlanOffer, document_hash
+from tallystick.terms.disclosure_texts import texts_in
 from tallystick.terms.offering import OfferFault, OfferReason
 from tallystick.terms.plan_terms import UnearnedCharges
 from tallystick.terms.product import LateFee, LateTerms, OfferKind, Product
@@ -203,6 +205,17 @@ def test_every_text_stands_in_both_languages_with_the_same_placeholders() -> Non
             assert set(text) == {"zh", "en"}, f"{section}.{name}"
             placeholders = [{field for _, field, _, _ in Formatter().parse(text[code]) if field} for code in text]
             assert placeholders[0] == placeholders[1], f"{section}.{name}"
+
+
+def test_every_text_is_used_and_every_key_named_in_the_code_exists() -> None:
+    readers = ("terms/disclosing.py", "terms/disclosure_wording.py", "reports/disclosure.py")
+    source = "\n".join(files("tallystick").joinpath(name).read_text(encoding="utf-8") for name in readers)
+    keys = set(texts_in("en").entries)
+    sections = {key.split(".")[0] for key in keys}
+    named = {key for key in re.findall(r'"([a-z]+\.[a-z_]+)"', source) if key.split(".")[0] in sections}
+    assert named - keys == set()
+    chosen = set(re.findall(r'f"([a-z]+)\.[a-z_]*\{', source)) | {"purpose"}  # a part of the key is a variable
+    assert {key for key in keys - named if key.split(".")[0] not in chosen and not key.endswith(".heading")} == set()
 
 
 def test_every_forbidden_purpose_of_a_shipped_product_has_its_words() -> None:
