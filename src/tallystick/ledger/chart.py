@@ -1,23 +1,14 @@
-"""The chart of accounts as data: every account's number, side, scope and name, read once and checked as a whole."""
+"""The chart of accounts as data: every account's number, side, owner and name, read once and checked as a whole."""
 
 import hashlib
 import tomllib
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct
-
-
-class Scope(StrEnum):
-    """Who owns an account, and so how its balance is kept: a row of the line's own, or a sum over all."""
-
-    LINE = "line"
-    MERCHANT = "merchant"
-    PRODUCT = "product"
-    HOUSE = "house"
+from msgspec import Meta, Struct
 
 
 class Group(StrEnum):
@@ -31,6 +22,18 @@ class Group(StrEnum):
     OFF_BALANCE = "off_balance"
 
 
+class Scope(StrEnum):
+    """Who owns an account, by the second figure of its number, and so how its balance is kept.
+
+    A line's account has a row of its own; the others are sums over all lines.
+    """
+
+    LINE = "line"
+    MERCHANT = "merchant"
+    PRODUCT = "product"
+    HOUSE = "house"
+
+
 _GROUPS: Final = {
     1: Group.ASSET,
     2: Group.LIABILITY,
@@ -39,21 +42,29 @@ _GROUPS: Final = {
     5: Group.EXPENSE,
     9: Group.OFF_BALANCE,
 }
-_DEBIT_GROUPS: Final = frozenset({Group.ASSET, Group.EXPENSE})
+_SCOPES: Final = {1: Scope.LINE, 2: Scope.MERCHANT, 3: Scope.PRODUCT, 4: Scope.HOUSE}
+_DEBIT_GROUPS: Final = frozenset({Group.ASSET, Group.EXPENSE, Group.OFF_BALANCE})
+_FIRST_CONTRA: Final = 91
+
+Text = Annotated[str, Meta(min_length=1)]
 
 
 class Names(Struct, frozen=True, forbid_unknown_fields=True):
     """One name in both languages."""
 
-    zh: str
-    en: str
+    zh: Text
+    en: Text
 
 
 class Account(Struct, frozen=True, forbid_unknown_fields=True):
-    """One account of the chart. An odd off-balance number is the claim, the even one after it its contra."""
+    """One account of the chart; what it is and who owns it stand in its number.
 
-    number: int
-    scope: Scope
+    >>> allowance = Account(number=1391, name=Names(zh="贷款损失准备", en="Allowance for credit losses"))
+    >>> allowance.group, allowance.scope, allowance.is_debit
+    (<Group.ASSET: 'asset'>, <Scope.PRODUCT: 'product'>, False)
+    """
+
+    number: Annotated[int, Meta(ge=1000, le=9999)]
     name: Names
 
     @property
@@ -62,16 +73,19 @@ class Account(Struct, frozen=True, forbid_unknown_fields=True):
         return _GROUPS[self.number // 1000]
 
     @property
-    def is_debit(self) -> bool:
-        """Whether its balance is normally a debit."""
-        if self.group is Group.OFF_BALANCE:
-            return self.number % 2 == 1
-        return self.group in _DEBIT_GROUPS
+    def scope(self) -> Scope:
+        """Whose account it is."""
+        return _SCOPES[self.number // 100 % 10]
 
     @property
-    def is_shared(self) -> bool:
-        """Whether many lines post to it, so that no row of its own may be locked by each of them."""
-        return self.scope is not Scope.LINE
+    def is_contra(self) -> bool:
+        """Whether it takes away from the accounts of its group."""
+        return self.number % 100 >= _FIRST_CONTRA
+
+    @property
+    def is_debit(self) -> bool:
+        """Whether its balance is normally a debit."""
+        return (self.group in _DEBIT_GROUPS) != self.is_contra
 
 
 class ChartFault(ValueError):
@@ -80,7 +94,7 @@ class ChartFault(ValueError):
 
 @cache
 def chart() -> dict[str, Account]:
-    """The accounts that ship, by code.
+    """The accounts that ship, by code, in the order of their numbers.
 
     >>> chart()["cash"].group, chart()["receivable_fee"].scope
     (<Group.ASSET: 'asset'>, <Scope.LINE: 'line'>)
@@ -89,21 +103,28 @@ def chart() -> dict[str, Account]:
 
 
 def read_chart(text: str) -> dict[str, Account]:
-    """Accounts by code from TOML. Raises `ChartFault` naming the account that is wrong."""
+    """Accounts by code from TOML. Raises `ChartFault` naming every account that is wrong."""
     try:
         accounts = msgspec.convert(tomllib.loads(text).get("accounts", {}), dict[str, Account])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as fault:
-        raise ChartFault(f"chart of accounts: {fault}; give number, scope and both names of each account") from fault
+        raise ChartFault(f"chart of accounts: {fault}; give a number and both names of each account") from fault
+    faults: list[str] = []
     by_number: dict[int, str] = {}
     for code, account in accounts.items():
-        if account.number // 1000 not in _GROUPS:
-            raise ChartFault(f"{code}: number {account.number} is in no group; begin it with 1, 2, 3, 4, 5 or 9")
-        if account.number in by_number:
-            raise ChartFault(f"{code}: number {account.number} is that of {by_number[account.number]}; number it anew")
-        by_number[account.number] = code
-    return accounts
+        number = account.number
+        if number // 1000 not in _GROUPS:
+            faults.append(f"{code}: number {number} is in no group; begin it with 1, 2, 3, 4, 5 or 9")
+        if number // 100 % 10 not in _SCOPES:
+            faults.append(f"{code}: number {number} has no owner; its second figure is 1, 2, 3 or 4")
+        if number in by_number:
+            faults.append(f"{code}: number {number} is that of {by_number[number]}; give it one of its own")
+        by_number.setdefault(number, code)
+    if faults:
+        raise ChartFault("chart of accounts: " + "\n".join(faults))
+    return dict(sorted(accounts.items(), key=lambda entry: entry[1].number))
 
 
-def chart_hash() -> str:
-    """The SHA-256 of the chart's content, in hexadecimal: books say by which chart they were kept."""
-    return hashlib.sha256(msgspec.json.encode(chart(), order="sorted")).hexdigest()
+@cache
+def chart_sha256() -> bytes:
+    """The SHA-256 of what the numbers mean: every seal over transfers holds it."""
+    return hashlib.sha256(msgspec.json.encode(chart(), order="sorted")).digest()

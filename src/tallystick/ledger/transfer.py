@@ -1,9 +1,15 @@
 """One amount moved from one account to another: it cannot be unbalanced."""
 
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
+
+from tallystick.ledger.chart import Group, Scope, chart
+
+_OFF_BALANCE: Final = frozenset(code for code, account in chart().items() if account.group is Group.OFF_BALANCE)
+_OF_A_LINE: Final = frozenset(code for code, account in chart().items() if account.scope is Scope.LINE)
+_OF_THE_HOUSE: Final = frozenset(code for code, account in chart().items() if account.scope is Scope.HOUSE)
 
 
 class Address(NamedTuple):
@@ -12,9 +18,16 @@ class Address(NamedTuple):
     code: str
     owner_id: int
 
+    def __str__(self) -> str:
+        """The code, and the owner where there is one: `cash`, `credit_balance 7`."""
+        return f"{self.code} {self.owner_id}" if self.owner_id else self.code
+
 
 class Transfer(Struct, frozen=True):
     """`amount_minor` (above zero) leaves `credit` and enters `debit`, counting from `effective_on`; `kind` says why.
+
+    Raises `ValueError` naming the field for what no ledger could hold. A line's accounts move in transfers of that
+    line only, so that each line's books stand by themselves; from line to line money goes through a shared account.
 
     >>> paid = Transfer(debit=Address("cash", 0), credit=Address("credit_balance", 7), amount_minor=500,
     ...     currency="CNY", effective_on=date(2026, 11, 24), kind="payment", line_id=7, event_id=1)
@@ -36,3 +49,21 @@ class Transfer(Struct, frozen=True):
             raise ValueError(f"amount_minor is {self.amount_minor}: a transfer moves more than zero; swap its sides")
         if self.debit == self.credit:
             raise ValueError(f"debit and credit are both {self.debit}: a transfer moves between two accounts")
+        if (self.debit.code in _OFF_BALANCE) != (self.credit.code in _OFF_BALANCE):
+            raise ValueError(
+                f"debit {self.debit}, credit {self.credit}: what is off the balance sheet moves against its contra"
+            )
+        if len(self.currency) != 3 or not self.currency.isupper():
+            raise ValueError(f"currency is {self.currency!r}: give the three letters of ISO 4217")
+        _check_owner("debit", self.debit, line_id=self.line_id)
+        _check_owner("credit", self.credit, line_id=self.line_id)
+
+
+def _check_owner(side: str, address: Address, *, line_id: int) -> None:
+    code, owner_id = address
+    if code not in chart():
+        raise ValueError(f"{side}: there is no account {code!r}; the chart has {', '.join(chart())}")
+    if code in _OF_A_LINE and (owner_id != line_id or owner_id == 0):
+        raise ValueError(f"{side}: {address} is not an account of line_id {line_id}; own it by the transfer's line")
+    if code in _OF_THE_HOUSE and owner_id != 0:
+        raise ValueError(f"{side}: {address} belongs to the house; give owner_id 0")
