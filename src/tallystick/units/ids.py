@@ -1,0 +1,124 @@
+"""Ids: 64-bit numbers that rise with time inside, prefixed Crockford base32 text outside."""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from threading import Lock
+from typing import Final
+
+# 41 bits of milliseconds (until 2093), 10 bits of the process that made the id, 12 bits of its count within the
+# millisecond: 63 bits, so that every id is a positive number to PostgreSQL.
+EPOCH_MS: Final = 1_704_067_200_000  # 2024-01-01T00:00:00Z
+_NODE_BITS: Final = 10
+_COUNT_BITS: Final = 12
+NODES: Final = 1 << _NODE_BITS
+_COUNTS: Final = 1 << _COUNT_BITS
+_LARGEST: Final = (1 << 63) - 1
+
+# https://www.crockford.com/base32.html, in lower case: no i, l, o or u, so that nobody misreads an id over the phone.
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES: Final = {character: value for value, character in enumerate(_ALPHABET)}
+_LENGTH: Final = 13
+ID_PATTERN: Final = "[0-7][0-9a-hjkmnp-tv-z]{12}"
+
+
+class IdPrefix(StrEnum):
+    """What a public id names. A prefix is never used for anything else, and never changes."""
+
+    ACCEPTANCE = "acceptance"
+    API_KEY = "key"
+    BORROWER = "borrower"
+    CHARGEBACK = "chargeback"
+    DRAWDOWN = "draw"
+    EVENT = "event"
+    HOLD = "hold"
+    LINE = "line"
+    MERCHANT = "merchant"
+    PAYMENT = "payment"
+    PLAN = "plan"
+    PROPOSAL = "proposal"
+    REFUND = "refund"
+    REQUEST = "request"
+    TEST_CLOCK = "clock"
+    TRANSFER = "transfer"
+    WEBHOOK_DELIVERY = "delivery"
+    WEBHOOK_ENDPOINT = "endpoint"
+
+
+class IdFault(ValueError):
+    """A text is not an id of that kind; the message says what it should look like."""
+
+
+def id_after(previous: int, *, now_ms: int, node: int) -> int:
+    """The next id of a process: later than `previous` even where the clock stood still or went back.
+
+    `now_ms` is the time since 1970, `node` the number of the process, below `NODES`. After 4,096 ids within one
+    millisecond the next one is taken from the millisecond to come.
+
+    >>> first = id_after(0, now_ms=EPOCH_MS + 1, node=5)
+    >>> first == (1 << 22) + (5 << 12), id_after(first, now_ms=EPOCH_MS, node=5) - first
+    (True, 1)
+    """
+    previous_ms, previous_count = previous >> (_NODE_BITS + _COUNT_BITS), previous % _COUNTS
+    since_ms = now_ms - EPOCH_MS
+    if since_ms > previous_ms:
+        count = 0
+    else:
+        carry, count = divmod(previous_count + 1, _COUNTS)
+        since_ms = previous_ms + carry
+    fresh = (since_ms << _NODE_BITS | node) << _COUNT_BITS | count
+    assert 0 < fresh <= _LARGEST, "the clock is before 2024 or after 2093"
+    return fresh
+
+
+class IdSource(Iterator[int]):
+    """Ids of one process, without end, for any number of threads.
+
+    `node` must be the process's own while it lives; `now_ms` is the clock, milliseconds since 1970.
+    """
+
+    def __init__(self, *, node: int, now_ms: Callable[[], int]) -> None:
+        if not 0 <= node < NODES:
+            raise ValueError(f"node is {node}: give a number from 0 to {NODES - 1}")
+        self._node = node
+        self._now_ms = now_ms
+        self._previous = 0
+        self._lock = Lock()
+
+    def __next__(self) -> int:
+        """One more id, greater than every one before."""
+        with self._lock:
+            self._previous = id_after(self._previous, now_ms=self._now_ms(), node=self._node)
+            return self._previous
+
+
+def encode_id(prefix: str, number: int) -> str:
+    """The public text of an id: its prefix and 13 characters that sort as the numbers do.
+
+    >>> encode_id("line", 1), encode_id("line", 2**63 - 1)
+    ('line_0000000000001', 'line_7zzzzzzzzzzzz')
+    """
+    if not 0 <= number <= _LARGEST:
+        raise ValueError(f"id {number} is not a number from 0 to 2^63 - 1")
+    return f"{prefix}_{''.join(_ALPHABET[number >> shift & 31] for shift in range(60, -1, -5))}"
+
+
+def decode_id(prefix: str, text: str) -> int:
+    """The number of a public id; only the very text that `encode_id` gives is one.
+
+    Raises `IdFault`, naming the kind of id that is wanted.
+
+    >>> decode_id("line", "line_0000000000010")
+    32
+    >>> decode_id("line", "hold_0000000000010")
+    Traceback (most recent call last):
+    tallystick.units.ids.IdFault: 'hold_0000000000010' is not an id of this kind: give one that begins with line_
+    """
+    head, _, tail = text.partition("_")
+    if head != prefix:
+        raise IdFault(f"{text[:40]!r} is not an id of this kind: give one that begins with {prefix}_")
+    if len(tail) != _LENGTH or any(character not in _VALUES for character in tail) or _VALUES[tail[0]] > 7:
+        raise IdFault(f"{text[:40]!r} is not an id: after {prefix}_ stand {_LENGTH} characters of {_ALPHABET}")
+    number = 0
+    for character in tail:
+        number = number << 5 | _VALUES[character]
+    return number
