@@ -32,7 +32,7 @@ def _choice(number: int, *, offer: OfferKind, code: str, installments: int, on: 
     price = price_for(PRODUCT, offer=offer, price_code=code, installments=installments)
     assert isinstance(price, InstallmentPrice)
     terms = plan_terms(PRODUCT, offer=offer, price=price, installments=installments, drawn_on=on)
-    return facts.PlanChoice(plan_id=number, offer=offer.value, terms=terms)
+    return facts.PlanChoice(plan_id=100_000 + number, offer=offer.value, terms=terms)
 
 
 @st.composite
@@ -309,7 +309,7 @@ def test_paying_everything_off_leaves_exactly_nothing(story: list[tuple[str, int
         quote_minor = settle_quote(plan, on=today).total_minor
         if plan.principal_left_minor and life.line.condition is Condition.OPEN:
             settled = facts.SettledEarly(
-                payment_id=9_000 + plan.plan_id, plan_id=plan.plan_id, amount_minor=quote_minor, channel="bank"
+                payment_id=9_000_000 + plan.plan_id, plan_id=plan.plan_id, amount_minor=quote_minor, channel="bank"
             )
             assert not isinstance(life.act(settled, today=today), Refusal)
     for months in range(4):  # what is not billed yet is asked for by the next statements

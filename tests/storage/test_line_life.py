@@ -1,0 +1,193 @@
+"""A line's life in a real PostgreSQL: what is written is what servicing computed, and the database refuses the rest."""
+
+import threading
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from tests.books import OPENED_ON, Books
+from tests.laws.test_line_laws import Teller, stories
+from tests.lives import LINE_ID, Life
+
+from tallystick.operations.lines import Recorded
+from tallystick.servicing import facts
+from tallystick.servicing.history import snapshot
+from tallystick.servicing.owed import owed_minor
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.storage import lines
+from tallystick.storage.ledger_reading import line_balances
+
+
+@pytest.fixture
+def books(connection: psycopg.Connection) -> Books:
+    books = Books(connection)
+    books.add_borrower(1)
+    books.open_line(7, 1)
+    return books
+
+
+def test_a_late_payment_corrects_the_past_and_its_return_brings_it_back(books: Books) -> None:
+    books.buy(7, 11, 100_000, date(2026, 1, 6))
+    before = books.act(7, facts.LineFrozen(reason="to look at it"), date(2026, 3, 2))
+    assert isinstance(before, Recorded)
+    late = books.pay(7, 31, 100_000, date(2026, 3, 2), on=date(2026, 1, 20))
+    assert isinstance(late, Recorded)
+    assert sum(owed_minor(late.line, day=date(2026, 3, 2)).values()) == 0
+    assert {transfer.effective_on for transfer in late.transfers} == {date(2026, 1, 20)}
+    returned = books.act(
+        7,
+        facts.PaymentReturned(payment_id=31, event_id=late.event.event_id, reason="insufficient funds"),
+        date(2026, 3, 3),
+    )
+    assert isinstance(returned, Recorded)
+    assert owed_minor(returned.line, day=date(2026, 3, 2)) == owed_minor(before.line, day=date(2026, 3, 2))
+
+
+def test_a_statement_stays_as_it_was_told(books: Books, connection: psycopg.Connection) -> None:
+    books.buy(7, 11, 100_000, date(2026, 1, 6))
+    books.pay(7, 31, 1, date(2026, 2, 1))
+    told = connection.execute("SELECT closing_minor, figures FROM statements WHERE number = 1").fetchone()
+    books.pay(7, 32, 40_000, date(2026, 2, 2), on=date(2026, 1, 10))
+    assert connection.execute("SELECT closing_minor, figures FROM statements WHERE number = 1").fetchone() == told
+    books.pay(7, 33, 1, date(2026, 2, 25))
+    second = connection.execute("SELECT figures FROM statements WHERE number = 2").fetchone()
+    assert second is not None
+    assert second[0]["opening_minor"] == 100_000
+    assert second[0]["adjustments_minor"] == -40_000  # learned after the first statement was told
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET actor = 'somebody else'",
+        "DELETE FROM transfers",
+        "UPDATE line_history SET drawn_minor = 0",
+        "DELETE FROM statements",
+        "TRUNCATE contracts CASCADE",
+    ],
+)
+def test_what_was_written_once_cannot_be_changed(books: Books, statement: str) -> None:
+    books.buy(7, 11, 100_000, date(2026, 1, 6))
+    books.pay(7, 31, 1, date(2026, 2, 1))
+    with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="append-only"):
+        books.connection.execute(statement)  # type: ignore[call-overload]
+
+
+def test_the_same_person_cannot_ask_and_approve(books: Books) -> None:
+    books.act(7, facts.FeeCharged(charge_id=1, amount_minor=500, reason="card copy"), date(2026, 1, 6))
+    waiver = facts.Waived(component="fee", amount_minor=500, reason="goodwill")
+    refused = books.act(7, waiver, date(2026, 1, 6), actor="ann", approved_by="ann")
+    assert isinstance(refused, Refusal)
+    assert refused.reason is RefusalReason.SECOND_PERSON_MISSING
+    with pytest.raises(psycopg.errors.CheckViolation, match="a_second_person_approves"):
+        books.connection.execute(
+            """
+            INSERT INTO events (line_id, event_id, effective_on, rank, kind, fact, booked_on, recorded_at, actor,
+                                approved_by)
+            VALUES (7, 99, '2026-01-06', 8, 'waived', '{}', '2026-01-06', now(), 'ann', 'ann')
+            """
+        )
+
+
+def test_the_database_refuses_a_draw_beyond_the_limit(books: Books) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="stays_within_the_limit"):
+        books.connection.execute(
+            """
+            INSERT INTO line_history (line_id, revision, step, effective_on, recorded_at, cause, condition,
+                                      limit_minor, drawn_minor, held_minor, credit_minor)
+            VALUES (7, 99, 0, '2026-01-06', now(), 'drawdown', 'open', 1000, 900, 101, 0)
+            """
+        )
+
+
+def test_two_draws_on_two_lines_of_one_person_never_both_take_the_last_yuan(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        books = Books(connection)
+        books.add_borrower(1, joint_cap_minor=600_000)
+        for line_id in (7, 8):
+            books.open_line(line_id, 1, limit_minor=300_000)
+        connection.execute("UPDATE borrowers SET joint_cap_minor = 300000")
+        connection.commit()
+    answers: list[Recorded | Refusal] = []
+    ready = threading.Barrier(2)
+
+    def draw(line_id: int) -> None:
+        with psycopg.connect(database_url) as connection:
+            own = Books(connection)
+            own.ids = iter(range(line_id * 1000, line_id * 1000 + 100))
+            ready.wait()
+            answers.append(own.buy(line_id, line_id * 10, 200_000, date(2026, 1, 6)))
+            connection.commit()
+
+    threads = [threading.Thread(target=draw, args=[line_id]) for line_id in (7, 8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(isinstance(answer, Recorded) for answer in answers) == [False, True]
+    refused = next(answer for answer in answers if isinstance(answer, Refusal))
+    assert refused.reason is RefusalReason.JOINT_CAP_EXCEEDED
+    assert refused.figures["joint_available_minor"] == 100_000
+
+
+def test_a_blocked_person_draws_on_no_line(books: Books, connection: psycopg.Connection) -> None:
+    connection.execute("UPDATE borrowers SET blocked_because = 'reported identity theft'")
+    refused = books.buy(7, 11, 1_000, date(2026, 1, 6))
+    assert isinstance(refused, Refusal)
+    assert refused.reason is RefusalReason.BORROWER_BLOCKED
+    assert isinstance(books.pay(7, 31, 1_000, date(2026, 1, 6)), Recorded)
+
+
+def test_the_id_of_a_draw_leads_to_its_line(books: Books, connection: psycopg.Connection) -> None:
+    books.buy(7, 11, 1_000, date(2026, 1, 6))
+    assert lines.line_of(connection, 11, kind="draw") == 7
+    assert lines.line_of(connection, 11, kind="plan") is None
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stories)
+def test_a_life_in_the_database_is_the_life_in_memory(
+    database_url: str, story: list[tuple[str, int, int, int]]
+) -> None:
+    """The same random acts, once with lists and once with tables: same answers, same line, same books, same history."""
+    with psycopg.connect(database_url) as connection:
+        books = Books(connection)
+        books.add_borrower(1)
+        books.open_line(LINE_ID, 1)
+        life = Life(product=books.product).open(OPENED_ON)
+        teller = Teller(life)
+        today = OPENED_ON
+        for kind, days, amount_minor, late in story:
+            today += timedelta(days=days)
+            life.sleep_until(today)
+            fact = teller.fact(kind, amount_minor, today - timedelta(days=late))
+            if fact is None:
+                continue
+            on = max(OPENED_ON, today - timedelta(days=late))
+            in_memory = life.act(fact, today=today, on=on)
+            in_tables = books.act(LINE_ID, fact, today, on=on, approved_by="officer")
+            assert isinstance(in_memory, Refusal) == isinstance(in_tables, Refusal), (in_memory, in_tables)
+        at_last = facts.FeeCharged(charge_id=1, amount_minor=1, reason="so that both are written as of today")
+        assert isinstance(books.act(LINE_ID, at_last, today), Recorded)
+        assert not isinstance(life.act(at_last, today=today), Refusal)
+        stored = lines.read_line(connection, LINE_ID)
+        assert stored is not None
+        assert life.line is not None
+        assert stored.line == life.line
+        told = {
+            balance.address: balance.debit_minor - balance.credit_minor
+            for balance in line_balances(connection, LINE_ID)
+        }
+        own = {address: minor for address, minor in life.balances().items() if address.owner_id == LINE_ID}
+        assert {key: minor for key, minor in told.items() if minor} == {key: m for key, m in own.items() if m}
+        latest = connection.execute(
+            """
+            SELECT drawn_minor, held_minor, limit_minor, credit_minor FROM line_history WHERE line_id = %s
+            ORDER BY effective_on DESC, revision DESC, step DESC LIMIT 1
+            """,
+            [LINE_ID],
+        ).fetchone()
+        now = snapshot(life.line, day=today, cause="", event_id=0)
+        assert latest == (now.drawn_minor, now.held_minor, now.limit_minor, now.credit_minor)
+        connection.rollback()
