@@ -1,0 +1,32 @@
+"""What a caller may do: one scope per noun of the API and direction, and the two modes of an installation."""
+
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Real money, or none: a database holds one of both, and a key opens only its own."""
+
+    LIVE = "live"
+    TEST = "test"
+
+
+class Scope(StrEnum):
+    """A permission of an API key. None implies another."""
+
+    BORROWERS_READ = "borrowers:read"
+    BORROWERS_WRITE = "borrowers:write"
+    PERSONAL_DATA_READ = "personal_data:read"
+    PERSONAL_DATA_WRITE = "personal_data:write"
+    PRODUCTS_READ = "products:read"
+    LINES_READ = "lines:read"
+    LINES_WRITE = "lines:write"
+    DRAWS_WRITE = "draws:write"
+    PAYMENTS_WRITE = "payments:write"
+    CORRECTIONS_WRITE = "corrections:write"
+    LEDGER_READ = "ledger:read"
+    EVENTS_READ = "events:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
+    CLOCKS_WRITE = "clocks:write"
