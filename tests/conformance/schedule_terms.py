@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tallystick.servicing.allocation import AllocationOrder, InAdvance, Step, Timing
 from tallystick.terms.plan_terms import (
+    Amortization,
     EarlyPayment,
     EqualInstallmentRule,
     FurtherDraws,
@@ -48,7 +49,11 @@ _IN_ADVANCE: Final = {
     "NEXT_LAST_INSTALLMENT": InAdvance.RUNNING_THEN_LAST,
     "REAMORTIZATION": InAdvance.EVENLY,
 }
-_PERIODS_A_YEAR: Final = {"YEAR": 1, "MONTH": 12}
+_AMORTIZATIONS: Final = {
+    "EQUAL_INSTALLMENTS": Amortization.EQUAL_INSTALLMENTS,
+    "EQUAL_PRINCIPAL": Amortization.EQUAL_PRINCIPAL,
+}
+_PERIODS_A_YEAR: Final = {"YEAR": 1, "MONTH": 12, "WEEK": 52, "DAY": 365}
 _EARLY_PAYMENTS: Final = {
     "ADJUST_LAST_UNPAID_PERIOD": EarlyPayment.INSTALLMENTS,
     "REDUCE_EMI_AMOUNT": EarlyPayment.SMALLER_INSTALLMENTS,
@@ -73,6 +78,7 @@ def plan_terms_of(product: Settings, loan: Settings) -> PlanTerms:
         installments=int(loan["number_of_instalments"]),
         period_unit=_UNITS[loan["repay_unit"]],
         every=int(loan["repay_every"]),
+        amortization=_AMORTIZATIONS[loan["amortization"]],
         nominal_rate=yearly_rate(loan),
         interest_base=InterestBase(
             {"FLAT": "original_principal", "DECLINING_BALANCE": "declining_balance"}[loan["interest_method"]]
@@ -89,7 +95,7 @@ def plan_terms_of(product: Settings, loan: Settings) -> PlanTerms:
         down_payment_ppm=int(Decimal(product.get("down_payment_percent") or 0) * 10_000),
         grace_principal=int(loan.get("grace_principal_instalments") or 0),
         grace_interest=int(loan.get("grace_interest_payment_instalments") or 0),
-        interest_free=int(loan.get("interest_free_instalments") or 0),
+        interest_free=int(loan.get("interest_free_instalments") or 0) if is_rebuilt(product) else 0,
         further_draws=_further_draws(product),
         unearned_charges=UnearnedCharges.CHARGED,
         residue=Residue.LAST if is_rebuilt(product) else Residue.SHIFTED,
@@ -179,8 +185,10 @@ def _step(name: str) -> Step:
 
 def _named_order(strategy: str) -> AllocationOrder:
     """The orders that have a name instead of a list: `DUE_A_B_C_IN_ADVANCE_D_E_F`, or one for all timings."""
+    strategy = strategy.removeprefix("OVERDUE_")
     if strategy.startswith("DUE_"):
         due, _, in_advance = strategy.removeprefix("DUE_").partition("_IN_ADVANCE_")
+        in_advance = in_advance or due
     else:
         due = in_advance = strategy.removesuffix("_ORDER")
     due_parts, advance_parts = (_components(names) for names in (due, in_advance))

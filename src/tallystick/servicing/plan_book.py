@@ -49,10 +49,30 @@ class Book:
             asked = replace(
                 installment,
                 principal_minor=figures.principal_minor,
-                interest_minor=figures.interest_minor + interest_minor,
+                interest_minor=max(
+                    figures.interest_minor + interest_minor,
+                    installment.paid_interest_minor + installment.waived_interest_minor,
+                ),
                 fee_minor=max(fee_minor, installment.paid_fee_minor + installment.waived_fee_minor),
             )
             self.installments[index] = with_settlement(asked, on=on)
+        self._ask_no_less_than_paid(on=on)
+
+    def _ask_no_less_than_paid(self, *, on: date) -> None:
+        """Where interest does not follow payments, what was paid may exceed what is asked: the last ask less."""
+        missing_minor = 0
+        for index in self.regular:
+            part = self.installments[index]
+            below_minor = max(0, part.paid_principal_minor - part.principal_minor)
+            missing_minor += below_minor
+            self.installments[index] = replace(part, principal_minor=part.principal_minor + below_minor)
+        for index in reversed(self.regular):
+            part = self.installments[index]
+            less_minor = min(missing_minor, part.left_of(Component.PRINCIPAL))
+            if less_minor:
+                missing_minor -= less_minor
+                smaller = replace(part, principal_minor=part.principal_minor - less_minor)
+                self.installments[index] = with_settlement(smaller, on=on)
 
     def _period_prices(self) -> tuple[int, int]:
         return period_price(self.terms, financed_minor=sum(draw.financed_minor for draw in self.plan.draws))

@@ -104,9 +104,10 @@ def pay_principal(book: Book, *, index: int, on: date, amount_minor: int) -> Non
     rung.paid_principal_minor += min(amount_minor, left_minor)
     counts_from = min(on, rung.span.due_on)
     book.correct(counts_from, corrected_minor=-amount_minor)
-    if _unpaid(ladder) > 1 and on < rung.span.from_on:
+    if _unpaid(ladder) > 1:
         overpaid = rung.paid_minor > rung.asked_minor + rung.brought_minor
-        if overpaid or rung.paid_minor == rung.agreed_minor:
+        is_agreed = on < rung.span.from_on and rung.paid_minor == rung.agreed_minor
+        if overpaid or is_agreed:
             rung.asked_minor = rung.paid_minor
     settle_last(ladder, until=counts_from)
 

@@ -55,17 +55,17 @@ def pay_recalculated(plan: Plan, *, on: date, amount_minor: int, order: Allocati
         paying.prepay()
     paid = Paid(plan=book.closed(rolled_to=on), applied_minor=dict(paying.applied), rest_minor=paying.left_minor)
     if amount_minor >= plan.principal_left_minor and not paid.plan.is_settled:
-        return _paid_off(plan, on=on, amount_minor=amount_minor, rest=rest) or paid
+        return _paid_off(plan, on=on, amount_minor=amount_minor) or paid
     return paid
 
 
-def _paid_off(plan: Plan, *, on: date, amount_minor: int, rest: Rest) -> Paid | None:
+def _paid_off(plan: Plan, *, on: date, amount_minor: int) -> Paid | None:
     """Everything paid at once, where the amount is enough for principal and interest up to the day.
 
     Whatever the order, paying all of it leaves nothing; an order that spreads money can leave interest that only
     exists because it spread it.
     """
-    book = Book(plan)
+    book, rest = Book(plan), plan.terms.pay_off_interest_until
     roll_book(book, on=on, rest=rest)
     freeze_interest(book, on=on, rest=rest)
     left_minor = sum(part.left_minor for part in book.installments)

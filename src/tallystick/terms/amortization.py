@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from tallystick.terms.interest_shares import PeriodRates
 from tallystick.terms.plan_dates import Span
-from tallystick.terms.plan_terms import InterestBase, InterestRounding, PlanTerms
+from tallystick.terms.plan_terms import EqualInstallmentRule, InterestBase, InterestRounding, PlanTerms
 from tallystick.units.arithmetic import Number
 from tallystick.units.rounding import multiple, whole
 
@@ -179,18 +179,17 @@ class Ladder:
             interest, balance_minor = self._interest(index, balance_minor=balance_minor, until=until)
             computed_minor = 0 if rung.is_brought else whole(interest, self.terms.rounding)
             computed_minor = max(0, computed_minor - rung.forgiven_minor) + rung.brought_minor + carried_minor
-            figures = self._settled(rung, computed_minor=computed_minor, balance_minor=balance_minor)
+            figures = self._settled(
+                rung, computed_minor=computed_minor, carried_minor=carried_minor, balance_minor=balance_minor
+            )
             balance_minor, carried_minor = figures.closing_minor, figures.carried_minor
             found.append(figures)
         return found
 
-    def _settled(self, rung: Rung, *, computed_minor: int, balance_minor: int) -> Figures:
+    def _settled(self, rung: Rung, *, computed_minor: int, carried_minor: int, balance_minor: int) -> Figures:
         """How what is asked for divides into interest and principal."""
+        asked_minor = self._asked(rung, computed_minor=computed_minor, carried_minor=carried_minor)
         is_waiting = rung.number <= self.terms.grace_interest
-        if rung.planned_minor is None:
-            asked_minor = rung.asked_minor + rung.brought_minor
-        else:
-            asked_minor = rung.planned_minor + (rung.paid_interest_minor if is_waiting else computed_minor)
         if is_waiting or rung.paid_principal_minor > max(0, asked_minor - computed_minor):
             interest_minor = rung.paid_interest_minor
         else:
@@ -204,6 +203,22 @@ class Ladder:
             carried_minor=max(0, computed_minor - interest_minor),
             closing_minor=max(0, balance_minor + rung.paid_principal_minor - principal_minor),
         )
+
+    def _asked(self, rung: Rung, *, computed_minor: int, carried_minor: int) -> int:
+        """What a period asks for. Interest that is put off leaves its place to principal, or leaves it empty.
+
+        An installment of one rate for all is less by the interest put off, and more by it when it is asked for.
+        """
+        is_waiting = rung.number <= self.terms.grace_interest
+        if rung.planned_minor is not None:
+            return rung.planned_minor + (rung.paid_interest_minor if is_waiting else computed_minor)
+        asked_minor = rung.asked_minor + rung.brought_minor
+        if self.terms.equal_installment_rule is EqualInstallmentRule.ONE_RATE and self.terms.grace_interest:
+            if is_waiting:
+                return max(rung.paid_minor, asked_minor - (computed_minor - carried_minor))
+            if rung.number == self.terms.grace_interest + 1:
+                return asked_minor + carried_minor
+        return asked_minor
 
     def _interest(self, index: int, *, balance_minor: int, until: date | None) -> tuple[Fraction, int]:
         """Exact interest of a period, and the balance at its end before its principal is paid."""

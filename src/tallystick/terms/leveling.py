@@ -173,7 +173,9 @@ def _set_equal_principal(ladder: Ladder, *, first: int) -> None:
         rung.planned_minor = rung.planned_minor or 0
     balance_minor = _balance_to_repay(ladder, first=first)
     repaying = ladder.rungs[first:]
-    each_minor = in_multiples(Fraction(balance_minor, len(repaying)), ladder.terms)
+    each = Fraction(balance_minor, len(repaying))
+    is_exact = ladder.terms.equal_installment_rule is EqualInstallmentRule.ONE_RATE
+    each_minor = whole(each, ladder.terms.rounding) if is_exact else in_multiples(each, ladder.terms)
     for rung in repaying:
         rung.planned_minor = each_minor
     repaying[-1].planned_minor = balance_minor - each_minor * (len(repaying) - 1)
@@ -204,22 +206,33 @@ def _set_flat_evenly(ladder: Ladder) -> None:
 
     Interest is on everything drawn, its down payment too.
     """
-    rungs, terms = ladder.rungs, ladder.terms
-    drawn_minor = ladder.drawn_minor * Fraction(PPM, PPM - terms.down_payment_ppm)
-    total_minor = whole(drawn_minor * Fraction(ladder.rates.whole_term(rungs[-1].span.due_on)), terms.rounding)
-    charged = len(rungs) - terms.interest_free
-    total_minor = whole(Fraction(total_minor * charged, len(rungs)), terms.rounding)
-    each_minor = whole(Fraction(total_minor, charged), terms.rounding)
+    rungs = ladder.rungs
+    for rung, interest_minor in zip(rungs, _even_interest(ladder), strict=True):
+        rung.set_interest_minor = interest_minor
     left_minor = 0
     for index, rung in enumerate(rungs):
-        is_free = index < terms.interest_free
-        rung.set_interest_minor = 0 if is_free else each_minor
-        principal_minor = _even_principal(ladder, rung, interest_minor=rung.set_interest_minor)
+        principal_minor = _even_principal(ladder, rung, interest_minor=rung.set_interest_minor or 0)
         left_minor = ladder.drawn_until(rung.span.due_on) - sum(other.planned_minor or 0 for other in rungs[:index])
         rung.planned_minor = min(principal_minor, left_minor)
-        rung.agreed_minor = rung.planned_minor + rung.set_interest_minor
+        rung.agreed_minor = rung.planned_minor + (rung.set_interest_minor or 0)
     rungs[-1].planned_minor = left_minor
-    rungs[-1].set_interest_minor = total_minor - each_minor * (charged - 1)
+
+
+def _even_interest(ladder: Ladder) -> list[int]:
+    """Interest of each period: none in those that are free, in equal parts over those that are asked for any.
+
+    Where principal is equal and interest put off, each period has its own part, asked for later.
+    """
+    terms, periods = ladder.terms, len(ladder.rungs)
+    drawn_minor = ladder.drawn_minor * Fraction(PPM, PPM - terms.down_payment_ppm)
+    rate = Fraction(ladder.rates.whole_term(ladder.rungs[-1].span.due_on))
+    total_minor = whole(drawn_minor * rate, terms.rounding)
+    total_minor -= whole(Fraction(total_minor, periods), terms.rounding) * terms.interest_free
+    averages = terms.amortization is Amortization.EQUAL_INSTALLMENTS
+    without = terms.interest_free + (terms.grace_interest if averages else 0)
+    asked = max(1, periods - without)
+    each_minor = whole(Fraction(total_minor, asked), terms.rounding)
+    return [0] * without + [each_minor] * (asked - 1) + [total_minor - each_minor * (asked - 1)]
 
 
 def _even_principal(ladder: Ladder, rung: Rung, *, interest_minor: int) -> int:

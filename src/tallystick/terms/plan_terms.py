@@ -251,11 +251,9 @@ def _contradictions(terms: PlanTerms) -> list[str]:
         faults.append("per_period_ppm: a plan has one price; set either it or nominal_rate to 0")
     if terms.recalculation is Recalculation.DAILY and terms.per_period_ppm:
         faults.append("recalculation: a price per period does not follow the balance; use none, or a nominal_rate")
-    if terms.amortization is not Amortization.EQUAL_INSTALLMENTS and terms.interest_base is not _DECLINING:
-        faults.append("interest_base: flat interest is for equal_installments; use per_period_ppm or declining_balance")
+    is_flat = terms.interest_base is InterestBase.ORIGINAL_PRINCIPAL
+    if is_flat and terms.amortization is Amortization.INTEREST_THEN_PRINCIPAL:
+        faults.append("interest_base: flat interest on principal paid at the end is the same; use declining_balance")
     if terms.holiday_rule is HolidayRule.NONE and terms.days_off:
         faults.append("days_off: holiday_rule is none, so they would move nothing; name a rule or leave them out")
     return faults
-
-
-_DECLINING: Final = InterestBase.DECLINING_BALANCE
