@@ -6,7 +6,7 @@ from cyclopts import App
 
 from tallystick import __version__
 from tallystick.bootstrap import error_terminal
-from tallystick.cli import books, database, portfolio
+from tallystick.cli import books, database, ledger, portfolio
 from tallystick.config import SettingsFault
 
 app = App(
@@ -17,7 +17,7 @@ app = App(
 )
 for command in (portfolio.review, portfolio.fit, portfolio.drift, portfolio.demo, books.close_day):
     app.command(command)
-for group in (portfolio.mapping_app, portfolio.strategy_app, database.app):
+for group in (portfolio.mapping_app, portfolio.strategy_app, database.app, ledger.app):
     app.command(group)
 
 

@@ -11,6 +11,7 @@ the speed of the disk. Dates count from 2000-01-01. Transfers are sealed in the 
 """
 
 import hashlib
+import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
@@ -31,6 +32,7 @@ _FIELDS: Final = 14
 _POSITION: Final = struct.Struct(">4xi4xq4xq")
 _POSITION_AT: Final = 2
 _SEAL_HEAD: Final = struct.Struct(">qi")
+_ANCHOR: Final = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
 
 
 class Position(NamedTuple):
@@ -58,6 +60,38 @@ class Seal(Struct, frozen=True):
     chart_sha256: bytes
     marks: bytes
     digest: bytes
+
+
+class AnchorFault(ValueError):
+    """What was given as an anchor is none; the message says its form."""
+
+
+class Anchor(Struct, frozen=True):
+    """A seal as it is remembered outside the books: without one, a chain cut short or made anew looks whole.
+
+    >>> str(Anchor(seal_number=12, digest_hex="9f" * 32))[:12]
+    '12:9f9f9f9f9'
+    """
+
+    seal_number: int
+    digest_hex: str
+
+    def __str__(self) -> str:
+        """The form in which it is written down and given back."""
+        return f"{self.seal_number}:{self.digest_hex}"
+
+
+def read_anchor(text: str) -> Anchor:
+    """An anchor from its written form. Raises `AnchorFault`."""
+    match = _ANCHOR.fullmatch(text.strip().lower())
+    if match is None:
+        raise AnchorFault(f"anchor {text!r}: give a seal's number, a colon and the 64 hexadecimal digits of its digest")
+    return Anchor(int(match[1]), match[2])
+
+
+def anchor_of(seal: Seal) -> Anchor:
+    """How a seal is remembered outside."""
+    return Anchor(seal.number, seal.digest.hex())
 
 
 class Tampering(StrEnum):

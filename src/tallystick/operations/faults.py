@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from tallystick.ledger.chain import AnchorFault
 from tallystick.operations.close_day import DayNotOver
 from tallystick.operations.database import DatabaseFault
 from tallystick.operations.judging import InfeasibleCaps
+from tallystick.operations.ledger import AccountFault
 from tallystick.operations.outputs import OutputFault
 from tallystick.operations.review import ReviewFault
 from tallystick.operations.scoring import ScoringFault
@@ -20,6 +22,8 @@ from tallystick.storage.place import EmbeddedFault
 from tallystick.strategy.economics import StrategyFaults
 
 FAULTS: Final = (
+    AccountFault,
+    AnchorFault,
     CalibrationFault,
     ColumnFault,
     DatabaseFault,

@@ -21,6 +21,7 @@ CREATE TABLE transfers (
     CONSTRAINT between_two_accounts CHECK ((debit_number, debit_owner) <> (credit_number, credit_owner)),
     -- What is off the balance sheet moves against its contra only.
     CONSTRAINT on_or_off_the_balance_sheet CHECK ((debit_number >= 9000) = (credit_number >= 9000)),
+    CONSTRAINT in_the_order_of_commits CHECK (recorded_generation > 0 AND recorded_xid > 0),
     -- A line's accounts move with that line only, so that lines can live on different machines.
     CONSTRAINT accounts_of_one_line CHECK (
         (debit_number / 100 % 10 <> 1 OR (debit_owner = line_id AND line_id <> 0))
