@@ -78,17 +78,17 @@ def proof_table(verification: Verification, *, language: Language) -> Table:
 
 def head_text(anchor: str, *, language: Language) -> Text:
     """The head of the chain, to be written down elsewhere and given to a later proof."""
-    return Text(f"{texts_in(language)('ledger.head')}:\n{anchor}")
+    return Text(texts_in(language)("ledger.head") + f":\n{anchor}")
 
 
 def sound_text(*, language: Language) -> Text:
     """What a proof that found nothing says."""
-    return Text(f"✓ {texts_in(language)('ledger.sound')}")
+    return Text("✓ " + texts_in(language)("ledger.sound"))
 
 
 def sealed_text(count: int, *, language: Language) -> Text:
     """How many transfers were sealed."""
-    return Text(f"✓ {texts_in(language)('ledger.sealed', count=count_text(count))}")
+    return Text("✓ " + texts_in(language)("ledger.sealed", count=count_text(count)))
 
 
 def findings_table(verification: Verification, *, language: Language) -> Table:
