@@ -1,0 +1,81 @@
+"""Answers that are given again: one record per write, in the write's own transaction."""
+
+import hashlib
+from datetime import datetime
+
+from msgspec import Struct
+from psycopg import Connection
+
+
+class RequestKey(Struct, frozen=True):
+    """What makes two requests the same: who asks, for what (the path with its ids), and the key the caller chose."""
+
+    api_key_id: int
+    route: str
+    idempotency_key: str
+
+    @property
+    def lock(self) -> int:
+        """The advisory lock of the request: 64 bits of a hash. Two requests that share it by chance only wait."""
+        plain = f"{self.api_key_id}\n{self.route}\n{self.idempotency_key}".encode()
+        return int.from_bytes(hashlib.sha256(plain).digest()[:8], "big", signed=True)
+
+
+class Answer(Struct, frozen=True):
+    """An answer as it was given: its HTTP code and its bytes, and by what body it was asked for."""
+
+    body_fingerprint: bytes
+    answer_code: int
+    answer_body: bytes
+
+
+def claim(connection: Connection, key: RequestKey) -> bool:
+    """Be the one who runs this request until the transaction ends; False where another one is running it now."""
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [key.lock]).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+def recorded_answer(connection: Connection, key: RequestKey) -> Answer | None:
+    """The answer that was given to this request. Ask after `claim`: what another one recorded is then visible."""
+    row = connection.execute(
+        """
+        SELECT body_fingerprint, answer_code, answer_body FROM idempotency_records
+        WHERE api_key_id = %s AND route = %s AND idempotency_key = %s
+        """,
+        [key.api_key_id, key.route, key.idempotency_key],
+    ).fetchone()
+    return None if row is None else Answer(*row)
+
+
+def record_answer(connection: Connection, key: RequestKey, answer: Answer, *, recorded_at: datetime) -> None:
+    """Keep an answer with what it did: both are committed, or neither."""
+    connection.execute(
+        """
+        INSERT INTO idempotency_records (api_key_id, route, idempotency_key, body_fingerprint, answer_code,
+                                         answer_body, recorded_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        """,
+        [
+            key.api_key_id,
+            key.route,
+            key.idempotency_key,
+            answer.body_fingerprint,
+            answer.answer_code,
+            answer.answer_body,
+            recorded_at,
+        ],
+    )
+
+
+def forget_answers(connection: Connection, *, before: datetime, most: int = 10_000) -> int:
+    """Drop up to `most` answers recorded before that instant; gives how many. A key is free again afterwards."""
+    dropped = connection.execute(
+        """
+        DELETE FROM idempotency_records WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM idempotency_records WHERE recorded_at < %s LIMIT %s
+        ))
+        """,
+        [before, most],
+    )
+    return dropped.rowcount

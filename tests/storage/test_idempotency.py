@@ -1,0 +1,70 @@
+"""A request that comes twice is run once, however close the two come."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg import Connection
+from tests.callers import KEY, NOW
+
+from tallystick.storage import idempotency, trust
+from tallystick.storage.idempotency import Answer, RequestKey
+
+REQUEST = RequestKey(api_key_id=1, route="POST /v1/lines/line_0000000000001/payments", idempotency_key="a")
+ANSWER = Answer(body_fingerprint=b"f" * 32, answer_code=201, answer_body=b"{}")
+
+
+def test_an_answer_is_given_as_it_was_recorded(connection: Connection) -> None:
+    trust.add_api_key(connection, KEY)
+    assert idempotency.claim(connection, REQUEST)
+    assert idempotency.recorded_answer(connection, REQUEST) is None
+    idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
+    assert idempotency.recorded_answer(connection, REQUEST) == ANSWER
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        RequestKey(2, REQUEST.route, "a"),
+        RequestKey(1, "POST /v1/lines/line_0000000000002/payments", "a"),
+        RequestKey(1, REQUEST.route, "b"),
+    ],
+    ids=["another caller", "another line", "another key"],
+)
+def test_another_request_has_no_answer_yet(connection: Connection, other: RequestKey) -> None:
+    trust.add_api_key(connection, KEY)
+    idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
+    assert idempotency.recorded_answer(connection, other) is None
+    assert other.lock != REQUEST.lock
+
+
+def test_while_one_runs_a_request_the_other_may_not(connection: Connection, database_url: str) -> None:
+    trust.add_api_key(connection, KEY)
+    connection.commit()
+    with psycopg.connect(database_url) as other:
+        assert idempotency.claim(connection, REQUEST)
+        assert not idempotency.claim(other, REQUEST)
+        idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
+        connection.commit()
+        assert idempotency.claim(other, REQUEST)
+        assert idempotency.recorded_answer(other, REQUEST) == ANSWER
+
+
+def test_a_write_that_is_rolled_back_leaves_no_answer(connection: Connection) -> None:
+    trust.add_api_key(connection, KEY)
+    connection.commit()
+    idempotency.claim(connection, REQUEST)
+    idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
+    connection.rollback()
+    assert idempotency.recorded_answer(connection, REQUEST) is None
+
+
+def test_old_answers_are_forgotten_a_part_at_a_time(connection: Connection) -> None:
+    trust.add_api_key(connection, KEY)
+    for number in range(5):
+        key = RequestKey(1, REQUEST.route, str(number))
+        idempotency.record_answer(connection, key, ANSWER, recorded_at=NOW + timedelta(days=number))
+    assert idempotency.forget_answers(connection, before=NOW + timedelta(days=3), most=2) == 2
+    assert idempotency.forget_answers(connection, before=NOW + timedelta(days=3), most=2) == 1
+    kept = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+    assert connection.execute("SELECT min(recorded_at) FROM idempotency_records").fetchone() == (kept,)
