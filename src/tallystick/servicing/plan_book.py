@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tallystick.servicing.allocation import Timing
 from tallystick.servicing.plan_state import Correction, Plan, PlanInstallment, RungState, timing_of
 from tallystick.terms.amortization import BalanceChange, Ladder, Rung
-from tallystick.terms.leveling import settle_last
+from tallystick.terms.last_installment import settle_last
 from tallystick.terms.plan_dates import Span
 from tallystick.terms.product import Component
 from tallystick.terms.schedule import InstallmentKind, period_price

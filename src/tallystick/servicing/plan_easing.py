@@ -10,7 +10,7 @@ from tallystick.servicing.plan_opening import open_plan
 from tallystick.servicing.plan_settling import settle
 from tallystick.servicing.plan_state import Plan, PlanDraw, PlanInstallment
 from tallystick.terms.amortization import Pause
-from tallystick.terms.leveling import settle_last
+from tallystick.terms.last_installment import settle_last
 from tallystick.terms.plan_dates import due_date
 from tallystick.terms.plan_terms import HolidayInterest, UnearnedCharges
 from tallystick.terms.product import Component

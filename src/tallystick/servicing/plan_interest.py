@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from tallystick.servicing.plan_book import Book
 from tallystick.terms.amortization import Figures, Ladder, Overdue
-from tallystick.terms.leveling import bring_forward, set_equal, settle_last
+from tallystick.terms.last_installment import bring_forward, settle_last
+from tallystick.terms.leveling import set_equal
 from tallystick.terms.plan_terms import EarlyPayment, Rest
 
 

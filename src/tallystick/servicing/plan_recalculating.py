@@ -20,7 +20,7 @@ from tallystick.servicing.plan_interest import (
     prepay_principal,
 )
 from tallystick.servicing.plan_state import Paid, Plan, PlanInstallment, timing_of
-from tallystick.terms.leveling import settle_last
+from tallystick.terms.last_installment import settle_last
 from tallystick.terms.plan_terms import EarlyPayment, OverdueInterest, Rest
 from tallystick.terms.product import Component, Walk
 

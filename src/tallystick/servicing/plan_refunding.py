@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from tallystick.servicing.plan_book import Book, with_settlement
 from tallystick.servicing.plan_state import Plan, PlanDraw, PlanInstallment
-from tallystick.terms.leveling import level, settle_last
+from tallystick.terms.last_installment import settle_last
+from tallystick.terms.leveling import level
 from tallystick.terms.plan_terms import PlanTerms, Recalculation
 from tallystick.terms.product import Component, RefundCharges, RefundInstallments, RefundTerms
 from tallystick.terms.schedule import InstallmentKind

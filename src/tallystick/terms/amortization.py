@@ -280,3 +280,8 @@ def in_multiples(exact: Fraction, terms: PlanTerms) -> int:
     if terms.installment_multiple_minor == 1:
         return found_minor
     return multiple(Fraction(found_minor), of=terms.installment_multiple_minor, rounding=terms.rounding)
+
+
+def rungs_of(spans: tuple[Span, ...]) -> list[Rung]:
+    """One empty rung for each period."""
+    return [Rung(number=number, span=span) for number, span in enumerate(spans, start=1)]

@@ -1,13 +1,14 @@
-"""How installments are set: equal ones, equal principal, and what the last one takes so that everything is paid."""
+"""How installments are set when principal is drawn: equal ones, equal principal, or principal at the end."""
 
 from datetime import date
 from fractions import Fraction
-from typing import Final
 
 from msgspec.structs import replace
 
-from tallystick.terms.amortization import Figures, Ladder, Rung, in_multiples
-from tallystick.terms.plan_dates import Span, plan_spans
+from tallystick.terms.amortization import Ladder, Rung, in_multiples, rungs_of
+from tallystick.terms.flat_installments import set_flat, set_flat_evenly
+from tallystick.terms.last_installment import settle_last, share_residue
+from tallystick.terms.plan_dates import plan_spans
 from tallystick.terms.plan_terms import (
     Amortization,
     EqualInstallmentRule,
@@ -16,10 +17,7 @@ from tallystick.terms.plan_terms import (
     InterestPeriod,
     Residue,
 )
-from tallystick.units.rates import PPM
 from tallystick.units.rounding import whole
-
-_SHARING_ROUNDS: Final = 3
 
 
 def add_draw(ladder: Ladder, *, on: date, principal_minor: int) -> None:
@@ -75,9 +73,9 @@ def level(ladder: Ladder, *, first: int) -> None:
     """Set the installments from a period on for the balance that is left when it begins, and what is drawn in it."""
     if ladder.terms.interest_base is InterestBase.ORIGINAL_PRINCIPAL:
         if ladder.terms.equal_installment_rule is EqualInstallmentRule.ONE_RATE:
-            _set_flat_evenly(ladder)
+            set_flat_evenly(ladder)
         else:
-            _set_flat(ladder, first=first)
+            set_flat(ladder, first=first)
             settle_last(ladder, until=ladder.rungs[first].span.due_on)
         return
     _set_installments(ladder, first=first)
@@ -89,7 +87,7 @@ def level(ladder: Ladder, *, first: int) -> None:
         _set_installments(ladder, first=last_grace)
     settle_last(ladder, until=ladder.rungs[first].span.due_on)
     if ladder.terms.residue is Residue.SHIFTED:
-        _share_residue(ladder, first=first)
+        share_residue(ladder, first=first)
 
 
 def bears_interest_from(ladder: Ladder, on: date) -> date:
@@ -179,217 +177,3 @@ def _set_equal_principal(ladder: Ladder, *, first: int) -> None:
     for rung in repaying:
         rung.planned_minor = each_minor
     repaying[-1].planned_minor = balance_minor - each_minor * (len(repaying) - 1)
-
-
-def _set_flat(ladder: Ladder, *, first: int) -> None:
-    """Interest on what was drawn at first, the same installment in each period, odd cents in the last."""
-    rungs = ladder.rungs[first:]
-    for rung in rungs:
-        rung.asked_minor = 0
-    figures = ladder.figures()
-    last_start_on = ladder.stretches(first)[-1][0]
-    repaid_minor = _repaid_before(ladder, figures=figures, first=first)
-    interest_minor = sum(found.computed_minor - found_before for found, found_before in _with_carried(figures, first))
-    total_minor = ladder.drawn_until(last_start_on) + interest_minor - repaid_minor
-    each_minor = in_multiples(Fraction(total_minor, len(rungs)), ladder.terms)
-    last_minor = total_minor - each_minor * (len(rungs) - 1)
-    overpaid_minor = 0
-    for rung in rungs:
-        asked_minor = last_minor if rung is rungs[-1] else each_minor
-        rung.asked_minor = rung.agreed_minor = max(asked_minor, rung.paid_minor)
-        overpaid_minor += rung.asked_minor - asked_minor
-    _take_off_last(ladder, rungs=rungs, surplus_minor=overpaid_minor)
-
-
-def _set_flat_evenly(ladder: Ladder) -> None:
-    """Interest of the whole term in equal parts; principal in equal parts of what is drawn by then; the last corrects.
-
-    Interest is on everything drawn, its down payment too.
-    """
-    rungs = ladder.rungs
-    for rung, interest_minor in zip(rungs, _even_interest(ladder), strict=True):
-        rung.set_interest_minor = interest_minor
-    left_minor = 0
-    for index, rung in enumerate(rungs):
-        principal_minor = _even_principal(ladder, rung, interest_minor=rung.set_interest_minor or 0)
-        left_minor = ladder.drawn_until(rung.span.due_on) - sum(other.planned_minor or 0 for other in rungs[:index])
-        rung.planned_minor = min(principal_minor, left_minor)
-        rung.agreed_minor = rung.planned_minor + (rung.set_interest_minor or 0)
-    rungs[-1].planned_minor = left_minor
-
-
-def _even_interest(ladder: Ladder) -> list[int]:
-    """Interest of each period: none in those that are free, in equal parts over those that are asked for any.
-
-    Where principal is equal and interest put off, each period has its own part, asked for later.
-    """
-    terms, periods = ladder.terms, len(ladder.rungs)
-    drawn_minor = ladder.drawn_minor * Fraction(PPM, PPM - terms.down_payment_ppm)
-    rate = Fraction(ladder.rates.whole_term(ladder.rungs[-1].span.due_on))
-    total_minor = whole(drawn_minor * rate, terms.rounding)
-    total_minor -= whole(Fraction(total_minor, periods), terms.rounding) * terms.interest_free
-    averages = terms.amortization is Amortization.EQUAL_INSTALLMENTS
-    without = terms.interest_free + (terms.grace_interest if averages else 0)
-    asked = max(1, periods - without)
-    each_minor = whole(Fraction(total_minor, asked), terms.rounding)
-    return [0] * without + [each_minor] * (asked - 1) + [total_minor - each_minor * (asked - 1)]
-
-
-def _even_principal(ladder: Ladder, rung: Rung, *, interest_minor: int) -> int:
-    """Principal of one period, set so that the installment with its interest is the multiple that the terms ask for."""
-    repaying = len(ladder.rungs) - ladder.terms.grace_principal
-    if rung.number <= ladder.terms.grace_principal:
-        return 0
-    even = Fraction(ladder.drawn_until(rung.span.due_on), repaying)
-    if ladder.terms.installment_multiple_minor == 1:
-        return whole(even, ladder.terms.rounding)
-    multiple = ladder.terms.installment_multiple_minor
-    rounded_interest_minor = whole(Fraction(interest_minor, multiple), ladder.terms.rounding) * multiple
-    return in_multiples(even, ladder.terms) + rounded_interest_minor - interest_minor
-
-
-def _with_carried(figures: list[Figures], first: int) -> list[tuple[Figures, int]]:
-    """Figures from a period on, each beside the interest that the one before passed on to it."""
-    carried = [0, *(found.carried_minor for found in figures)]
-    return [(figures[index], carried[index]) for index in range(first, len(figures))]
-
-
-def _repaid_before(ladder: Ladder, *, figures: list[Figures], first: int) -> int:
-    if first == 0:
-        return 0
-    before = ladder.rungs[first - 1].span
-    return ladder.drawn_until(before.due_on) - figures[first - 1].closing_minor
-
-
-def _take_off_last(ladder: Ladder, *, rungs: list[Rung], surplus_minor: int) -> None:
-    """What some installments ask too much because it is paid, the last ask less; never less than their interest."""
-    figures = {rung.number: found for rung, found in zip(ladder.rungs, ladder.figures(), strict=True)}
-    for rung in reversed(rungs):
-        if surplus_minor > 0 and rung.asked_minor != rung.paid_minor:
-            least_minor = max(rung.asked_minor - surplus_minor, rung.paid_minor, figures[rung.number].computed_minor)
-            surplus_minor -= rung.asked_minor - least_minor
-            rung.asked_minor = least_minor
-
-
-def settle_last(ladder: Ladder, *, until: date) -> None:
-    """The last period that is not paid asks for what makes everything paid, no more and no less.
-
-    `until` is the day up to which interest is certain: interest that later periods would have beyond the last unpaid
-    one is asked for with it, as far as it has accrued by then.
-    """
-    _ask_no_more_than_is_left(ladder)
-    figures = ladder.figures()
-    last = _last_unpaid(ladder, figures)
-    if last is None:
-        return
-    rung = ladder.rungs[last]
-    rung.brought_minor = 0
-    for other in ladder.rungs:
-        other.is_brought = False
-    figures = ladder.figures()
-    missing_minor = ladder.drawn_minor + sum(found.interest_minor - found.asked_minor for found in figures)
-    _ask_more(rung, missing_minor)
-    if rung.planned_minor is None and rung.asked_minor < rung.paid_minor:
-        rung.asked_minor = rung.paid_minor
-        settle_last(ladder, until=until)
-        rung = ladder.rungs[last]
-    bring_forward(ladder, last=last, until=until)
-
-
-def _ask_more(rung: Rung, more_minor: int) -> None:
-    if rung.planned_minor is None:
-        rung.asked_minor += more_minor
-    else:
-        rung.planned_minor = max(0, rung.planned_minor + more_minor, rung.paid_principal_minor)
-
-
-def _ask_no_more_than_is_left(ladder: Ladder) -> None:
-    """No period asks for more principal than is owed in all, as happens when the last ones were paid first."""
-    left_minor = max(0, ladder.drawn_minor) - ladder.paid_principal_minor
-    figures = ladder.figures()
-    for index, rung in enumerate(ladder.rungs):
-        open_minor = max(0, figures[index].principal_minor - rung.paid_principal_minor)
-        if open_minor > left_minor:
-            _ask_more(rung, left_minor - open_minor)
-            if rung.planned_minor is None:
-                rung.asked_minor = max(rung.asked_minor, rung.paid_minor)
-            figures = ladder.figures()
-
-
-def _last_unpaid(ladder: Ladder, figures: list[Figures]) -> int | None:
-    """The last period that is not paid; the very last where nothing is paid and nothing asked, but something owed."""
-    for index in reversed(range(len(figures))):
-        if figures[index].asked_minor != ladder.rungs[index].paid_minor:
-            return index
-    if ladder.paid_principal_minor == 0 and figures and figures[-1].closing_minor > 0:
-        return len(figures) - 1
-    return None
-
-
-def bring_forward(ladder: Ladder, *, last: int, until: date) -> None:
-    """Interest accrued after the last unpaid period has no installment of its own: it is asked for with that one."""
-    figures = _without_overdue(ladder, last=last).figures(until=until)
-    for index in reversed(range(last + 1, len(figures))):
-        if figures[index].carried_minor > 0:
-            ladder.rungs[last].brought_minor = figures[index].carried_minor
-            for rung in ladder.rungs[last + 1 :]:
-                rung.is_brought = True
-            return
-
-
-def _without_overdue(ladder: Ladder, *, last: int) -> Ladder:
-    """Where only the last unpaid period itself holds what was past due, that is no reason for later interest."""
-    due_on = ladder.rungs[last].span.due_on
-    fell_into = {past.period_due_on for past in ladder.overdue}
-    if due_on not in fell_into or any(other > due_on for other in fell_into):
-        return ladder
-    twin = ladder.copied()
-    for past in ladder.overdue:
-        twin.change(past.on, corrected_minor=-past.corrected_minor)
-    return twin
-
-
-def _share_residue(ladder: Ladder, *, first: int) -> None:
-    """Shift equal installments by their share of the last one's gap while that makes the gap smaller."""
-    for _ in range(_SHARING_ROUNDS):
-        related = ladder.rungs[first:]
-        equal_minor, gap_minor = _gap(ladder, first=first)
-        counted = [rung for rung in related if _is_equal(ladder, rung)]
-        if abs(gap_minor) <= len(counted) // 2 or len(counted) < 2:
-            return
-        shared_by = sum(rung.paid_minor <= equal_minor for rung in counted)
-        shift_minor = whole(Fraction(gap_minor, max(1, shared_by)), ladder.terms.rounding)
-        shifted_minor = in_multiples(Fraction(equal_minor + shift_minor), ladder.terms)
-        if shifted_minor == equal_minor:
-            return
-        tried = ladder.copied()
-        for rung in tried.rungs[first:]:
-            if _is_equal(ladder, rung) and shifted_minor >= rung.paid_minor:
-                rung.asked_minor = rung.agreed_minor = shifted_minor
-        settle_last(tried, until=tried.rungs[first].span.due_on)
-        if abs(_gap(tried, first=0)[1]) >= abs(gap_minor):
-            return
-        for rung, better in zip(related, tried.rungs[first:], strict=True):
-            if _is_equal(ladder, rung):
-                rung.asked_minor = rung.agreed_minor = better.asked_minor
-
-
-def _is_equal(ladder: Ladder, rung: Rung) -> bool:
-    """Whether a period asks for the equal installment: not for its interest only, nor for a planned principal."""
-    return rung.planned_minor is None and rung.number > ladder.terms.grace_principal
-
-
-def _gap(ladder: Ladder, *, first: int) -> tuple[int, int]:
-    """The equal installment, and by how much the last one of two unpaid neighbors differs from it."""
-    figures = ladder.figures()
-    for index in reversed(range(first + 1, len(ladder.rungs))):
-        last, before = ladder.rungs[index], ladder.rungs[index - 1]
-        is_open = all(figures[at].asked_minor != ladder.rungs[at].paid_minor for at in (index, index - 1))
-        if is_open and _is_equal(ladder, last) and _is_equal(ladder, before):
-            return before.asked_minor, last.asked_minor - before.asked_minor
-    return ladder.rungs[first].asked_minor, 0
-
-
-def rungs_of(spans: tuple[Span, ...]) -> list[Rung]:
-    """One empty rung for each period."""
-    return [Rung(number=number, span=span) for number, span in enumerate(spans, start=1)]

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from tallystick.terms.amortization import Ladder, in_multiples
-from tallystick.terms.leveling import add_draw, rungs_of
+from tallystick.terms.amortization import Ladder, in_multiples, rungs_of
+from tallystick.terms.leveling import add_draw
 from tallystick.terms.plan_dates import plan_spans
 from tallystick.terms.plan_terms import BookedAs, PlanTerms
 from tallystick.units.rates import PPM
