@@ -39,15 +39,15 @@ _SEALS_PER_READ: Final = 256
 _BEGINNING: Final = Position(1, 0, 0)
 
 
-def seal(connection: Connection) -> int:
-    """Seal the next some 65,000 committed transfers; gives how many, 0 where none is left or another process seals.
+def seal(connection: Connection, *, about: int = 65_536) -> int:
+    """Seal the next committed transfers, `about` so many; gives how many, 0 where none is left or another one seals.
 
     Repeated in one transaction each, it goes on where it was, whenever it was interrupted.
     """
     if not ledger_chain.hold_sealing(connection):
         return 0
     head = ledger_chain.last_seal(connection)
-    window = ledger_chain.next_window(connection, after=head.last if head else _BEGINNING)
+    window = ledger_chain.next_window(connection, after=head.last if head else _BEGINNING, about=about)
     if window is None:
         return 0
     rows = ledger_chain.rows_of(connection, window)

@@ -10,7 +10,6 @@ from tallystick.ledger.chain import Position, Seal
 
 # One number for all of Tallystick: whoever holds this advisory lock seals, the others find it being done.
 _LOCK: Final = 0x7A11_5711
-_TRANSFERS_PER_WINDOW: Final = 65_536
 # The columns of canonical bytes, in the order that ledger/chain.py gives them.
 _CANONICAL: Final = """
     SELECT recorded_generation, recorded_xid, transfer_id, debit_number, debit_owner, credit_number, credit_owner,
@@ -73,11 +72,12 @@ def write_seals(connection: Connection, seals: Sequence[Seal]) -> None:
     )
 
 
-def next_window(connection: Connection, *, after: Position) -> Window | None:
-    """The next transfers to be sealed, some 65,000 of them; None where every one that all can see is sealed.
+def next_window(connection: Connection, *, after: Position, about: int) -> Window | None:
+    """The next transfers to be sealed, `about` so many; None where every one that all can see is sealed.
 
     Transaction ids below the oldest one still running have come to rest: nothing can appear among them any more.
-    Ids of transfers tell roughly how far the next 65,000 reach, and only that: the order is that of the transactions.
+    Ids of transfers tell roughly how far a window reaches, and only that: the order is that of the transactions, and a
+    transaction is never cut in two.
     """
     generations = connection.execute(
         """
@@ -89,20 +89,20 @@ def next_window(connection: Connection, *, after: Position) -> Window | None:
     for generation, is_present, resting_below in generations:
         start = after if generation == after.generation else Position(generation, 0, 0)
         limit_xid = resting_below - 1 if is_present else _ALL_XIDS
-        for last_xid in (min(_xid_ahead(connection, start=start, after=after), limit_xid), limit_xid):
+        for last_xid in (min(_xid_ahead(connection, start=start, after=after, about=about), limit_xid), limit_xid):
             window = Window(generation, start, last_xid)
             if last_xid >= start.xid and _is_inhabited(connection, window):
                 return window
     return None
 
 
-def _xid_ahead(connection: Connection, *, start: Position, after: Position) -> int:
+def _xid_ahead(connection: Connection, *, start: Position, after: Position, about: int) -> int:
     row = connection.execute(
         """
         SELECT recorded_xid FROM transfers WHERE transfer_id > %s AND recorded_generation = %s
         ORDER BY transfer_id OFFSET %s LIMIT 1
         """,
-        [after.transfer_id, start.generation, _TRANSFERS_PER_WINDOW],
+        [after.transfer_id, start.generation, about - 1],
     ).fetchone()
     return _ALL_XIDS if row is None else int(row[0])
 
