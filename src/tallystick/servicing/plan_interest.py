@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tallystick.servicing.plan_book import Book
 from tallystick.terms.amortization import Figures, Ladder, Overdue
-from tallystick.terms.last_installment import bring_forward, settle_last
+from tallystick.terms.last_installment import ask_more, bring_forward, settle_last
 from tallystick.terms.leveling import set_equal
 from tallystick.terms.plan_terms import EarlyPayment, Rest
 
@@ -137,7 +137,7 @@ def _ask_less_later(ladder: Ladder, *, after: int, extra_minor: int) -> None:
         for rung in ladder.rungs[after + 1 :]:
             principal_minor = ladder.figures()[rung.number - 1].principal_minor
             less_minor = min(extra_minor, principal_minor)
-            rung.asked_minor -= less_minor
+            ask_more(rung, -less_minor)
             extra_minor -= less_minor
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tallystick.servicing.plan_book import Book, with_settlement
 from tallystick.servicing.plan_state import Plan, PlanDraw, PlanInstallment
-from tallystick.terms.last_installment import settle_last
+from tallystick.terms.last_installment import ask_more, settle_last
 from tallystick.terms.leveling import level
 from tallystick.terms.plan_terms import PlanTerms, Recalculation
 from tallystick.terms.product import Component, RefundCharges, RefundInstallments, RefundTerms
@@ -192,7 +192,7 @@ def _ask_less_next(book: Book, *, taken_minor: int) -> None:
     ]
     shares = _shares(open_minor, taken_minor=min(taken_minor, sum(open_minor)), which=RefundInstallments.NEXT)
     for rung, share_minor in zip(book.ladder.rungs, shares, strict=True):
-        rung.asked_minor -= share_minor
+        ask_more(rung, -share_minor)
 
 
 def _take_off_at_once(book: Book, *, on: date) -> None:

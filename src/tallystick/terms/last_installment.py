@@ -31,18 +31,23 @@ def _settle_last_of(ladder: Ladder, *, count: int, until: date) -> None:
         other.is_brought = False
     figures = ladder.figures()
     missing_minor = ladder.drawn_minor + sum(found.interest_minor - found.asked_minor for found in figures)
-    _ask_more(rung, missing_minor)
-    if rung.planned_minor is None and rung.asked_minor < rung.paid_minor:
-        rung.asked_minor = rung.paid_minor
+    if ask_more(rung, missing_minor) != missing_minor:
         _settle_last_of(ladder, count=last, until=until)
     bring_forward(ladder, last=last, until=until)
 
 
-def _ask_more(rung: Rung, more_minor: int) -> None:
+def ask_more(rung: Rung, more_minor: int) -> int:
+    """A period asks for so much more, or less where negative, but never for less than was paid; gives the change."""
     if rung.planned_minor is None:
-        rung.asked_minor += more_minor
+        before_minor, least_minor = rung.asked_minor, rung.paid_minor
     else:
-        rung.planned_minor = max(0, rung.planned_minor + more_minor, rung.paid_principal_minor)
+        before_minor, least_minor = rung.planned_minor, rung.paid_principal_minor
+    asked_minor = max(before_minor + more_minor, least_minor)
+    if rung.planned_minor is None:
+        rung.asked_minor = asked_minor
+    else:
+        rung.planned_minor = asked_minor
+    return asked_minor - before_minor
 
 
 def _ask_no_more_than_is_left(ladder: Ladder) -> None:
@@ -52,9 +57,7 @@ def _ask_no_more_than_is_left(ladder: Ladder) -> None:
     for index, rung in enumerate(ladder.rungs):
         open_minor = max(0, figures[index].principal_minor - rung.paid_principal_minor)
         if open_minor > left_minor:
-            _ask_more(rung, left_minor - open_minor)
-            if rung.planned_minor is None:
-                rung.asked_minor = max(rung.asked_minor, rung.paid_minor)
+            ask_more(rung, left_minor - open_minor)
             figures = ladder.figures()
 
 

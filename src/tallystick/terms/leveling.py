@@ -175,5 +175,6 @@ def _set_equal_principal(ladder: Ladder, *, first: int) -> None:
     is_exact = ladder.terms.equal_installment_rule is EqualInstallmentRule.ONE_RATE
     each_minor = whole(each, ladder.terms.rounding) if is_exact else in_multiples(each, ladder.terms)
     for rung in repaying:
-        rung.planned_minor = each_minor
-    repaying[-1].planned_minor = balance_minor - each_minor * (len(repaying) - 1)
+        rung.planned_minor = min(each_minor, balance_minor)
+        balance_minor -= rung.planned_minor
+    repaying[-1].planned_minor = (repaying[-1].planned_minor or 0) + balance_minor

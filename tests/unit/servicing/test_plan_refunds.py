@@ -1,0 +1,134 @@
+"""Refunds of what a plan paid for: which installments shrink, what comes back, what overflows."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from tallystick.servicing import plan as plans
+from tallystick.servicing.allocation import order_of
+from tallystick.servicing.plan import Plan
+from tallystick.terms.plan_terms import PlanTerms, Recalculation
+from tallystick.terms.product import (
+    AllocationRule,
+    Component,
+    RefundCharges,
+    RefundInstallments,
+    RefundTerms,
+    Walk,
+)
+from tallystick.units.day_counts import DayCount
+
+DRAWN_ON = date(2026, 1, 31)
+ORDER = order_of(AllocationRule(walk=Walk.OLDEST_DUE_FIRST, components=tuple(Component)))
+
+
+def policy(
+    which: RefundInstallments = RefundInstallments.LAST, charges: RefundCharges = RefundCharges.PRO_RATA
+) -> RefundTerms:
+    return RefundTerms(installments=which, interest=charges, fee=charges)
+
+
+def fee_plan(principal_minor: int = 90_000) -> Plan:
+    terms = PlanTerms(installments=3, per_period_ppm=6_000)
+    return plans.open_plan(plan_id=1, terms=terms, drawn_on=DRAWN_ON, principal_minor=principal_minor)
+
+
+def daily_plan() -> Plan:
+    terms = PlanTerms(
+        installments=6, nominal_rate=Decimal("0.12"), day_count=DayCount.THIRTY_360, recalculation=Recalculation.DAILY
+    )
+    return plans.open_plan(plan_id=1, terms=terms, drawn_on=DRAWN_ON, principal_minor=60_000)
+
+
+@pytest.mark.parametrize(
+    ("which", "principals"),
+    [
+        (RefundInstallments.NEXT, [0, 15_000, 30_000]),
+        (RefundInstallments.LAST, [30_000, 15_000, 0]),
+        (RefundInstallments.REAMORTIZED, [15_000, 15_000, 15_000]),
+    ],
+)
+def test_the_policy_says_which_installments_shrink(which: RefundInstallments, principals: list[int]) -> None:
+    given = plans.refund(fee_plan(), on=date(2026, 2, 3), principal_minor=45_000, terms=policy(which))
+    assert [part.principal_minor for part in given.plan.installments] == principals
+    assert given.plan.principal_left_minor == 45_000
+
+
+@pytest.mark.parametrize(
+    ("charges", "fees"),
+    [
+        (RefundCharges.PRO_RATA, [270, 270, 270]),
+        (RefundCharges.UNEARNED_ONLY, [540, 270, 270]),
+        (RefundCharges.KEPT, [540, 540, 540]),
+    ],
+)
+def test_charges_follow_the_principal_as_the_policy_says(charges: RefundCharges, fees: list[int]) -> None:
+    given = plans.refund(fee_plan(), on=date(2026, 2, 3), principal_minor=45_000, terms=policy(charges=charges))
+    assert [part.fee_minor for part in given.plan.installments] == fees
+
+
+def test_a_fee_that_was_paid_on_what_is_given_back_comes_back() -> None:
+    plan = plans.pay(fee_plan(), on=date(2026, 2, 28), amount_minor=30_540, order=ORDER).plan
+    given = plans.refund(plan, on=date(2026, 3, 5), principal_minor=45_000, terms=policy())
+    assert given.returned_minor == {Component.FEE: 270}
+    assert given.plan.installments[0].paid_fee_minor == 270
+
+
+def test_what_exceeds_the_principal_left_overflows() -> None:
+    plan = plans.pay(fee_plan(), on=date(2026, 2, 28), amount_minor=30_540, order=ORDER).plan
+    given = plans.refund(plan, on=date(2026, 3, 5), principal_minor=90_000, terms=policy())
+    assert (given.principal_minor, given.overflow_minor) == (60_000, 30_000)
+    assert given.plan.principal_left_minor == 0
+
+
+def test_a_refund_after_pay_off_is_all_overflow() -> None:
+    plan = fee_plan()
+    paid = plans.pay(plan, on=date(2026, 5, 1), amount_minor=plans.owed_minor(plan), order=ORDER)
+    given = plans.refund(paid.plan, on=date(2026, 5, 2), principal_minor=100, terms=policy())
+    assert (given.principal_minor, given.overflow_minor, given.returned_minor) == (0, 100, {})
+    assert given.plan is paid.plan
+
+
+def test_several_partial_refunds_leave_what_one_would() -> None:
+    plan = fee_plan()
+    once = plans.refund(plan, on=date(2026, 2, 3), principal_minor=60_000, terms=policy()).plan
+    twice = plan
+    for part_minor in (20_000, 40_000):
+        twice = plans.refund(twice, on=date(2026, 2, 3), principal_minor=part_minor, terms=policy()).plan
+    assert [part.principal_minor for part in once.installments] == [part.principal_minor for part in twice.installments]
+    assert (
+        [part.fee_minor for part in once.installments]
+        == [180, 180, 180]
+        == [part.fee_minor for part in twice.installments]
+    )
+
+
+def test_a_refund_of_everything_before_the_first_bill_leaves_nothing() -> None:
+    given = plans.refund(fee_plan(), on=date(2026, 2, 1), principal_minor=90_000, terms=policy())
+    assert given.plan.is_settled
+
+
+@pytest.mark.parametrize("which", list(RefundInstallments))
+def test_interest_follows_the_smaller_balance_by_itself(which: RefundInstallments) -> None:
+    plan = daily_plan()
+    given = plans.refund(plan, on=date(2026, 2, 10), principal_minor=30_000, terms=policy(which, RefundCharges.KEPT))
+    parts = given.plan.installments
+    assert sum(part.principal_minor for part in parts) == 30_000
+    assert sum(part.interest_minor for part in parts) < sum(part.interest_minor for part in plan.installments)
+
+
+def test_interest_paid_on_what_is_given_back_comes_back() -> None:
+    plan = plans.pay(daily_plan(), on=date(2026, 2, 28), amount_minor=10_353, order=ORDER).plan
+    interest_paid_minor = plan.installments[0].paid_interest_minor
+    assert interest_paid_minor == 600
+    given = plans.refund(plan, on=date(2026, 3, 1), principal_minor=30_000, terms=policy())
+    assert given.returned_minor == {Component.INTEREST: 300}
+    assert given.plan.installments[0].left_minor == 0
+    assert sum(part.principal_minor for part in given.plan.installments) == 30_000
+
+
+def test_a_refund_of_everything_settles_a_plan_whose_interest_follows() -> None:
+    plan = daily_plan()
+    given = plans.refund(plan, on=DRAWN_ON, principal_minor=60_000, terms=policy())
+    assert given.plan.is_settled
