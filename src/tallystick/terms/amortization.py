@@ -13,11 +13,11 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from tallystick.terms.interest_shares import PeriodRates
+from tallystick.terms.interest_shares import Ratio, period_rates
 from tallystick.terms.plan_dates import Span
 from tallystick.terms.plan_terms import EqualInstallmentRule, InterestBase, InterestRounding, PlanTerms
 from tallystick.units.arithmetic import Number
-from tallystick.units.rounding import multiple, whole
+from tallystick.units.rounding import multiple, whole, whole_ratio
 
 
 class Rung(Struct):
@@ -99,7 +99,7 @@ class Ladder:
         self.overdue = list(overdue)
         self.interest_until = interest_until
         self.pauses = tuple(pauses)
-        self.rates = PeriodRates(terms, begins_on=self.rungs[0].span.from_on)
+        self.rates = period_rates(terms, begins_on=self.rungs[0].span.from_on)
         self._days: list[list[date]] = []
         self._place_changes()
 
@@ -176,8 +176,8 @@ class Ladder:
         found: list[Figures] = []
         balance_minor = carried_minor = 0
         for index, rung in enumerate(self.rungs):
-            interest, balance_minor = self._interest(index, balance_minor=balance_minor, until=until)
-            computed_minor = 0 if rung.is_brought else whole(interest, self.terms.rounding)
+            interest_minor, balance_minor = self._interest(index, balance_minor=balance_minor, until=until)
+            computed_minor = 0 if rung.is_brought else interest_minor
             computed_minor = max(0, computed_minor - rung.forgiven_minor) + rung.brought_minor + carried_minor
             figures = self._settled(
                 rung, computed_minor=computed_minor, carried_minor=carried_minor, balance_minor=balance_minor
@@ -220,38 +220,37 @@ class Ladder:
                 return asked_minor + carried_minor
         return asked_minor
 
-    def _interest(self, index: int, *, balance_minor: int, until: date | None) -> tuple[Fraction, int]:
-        """Exact interest of a period, and the balance at its end before its principal is paid."""
-        rung, days = self.rungs[index], self._days[index]
-        interest = Fraction(rung.set_interest_minor or 0)
+    def _interest(self, index: int, *, balance_minor: int, until: date | None) -> tuple[int, int]:
+        """Interest of a period, rounded once, and the balance at its end before its principal is paid."""
+        rung = self.rungs[index]
+        numerator, denominator = rung.set_interest_minor or 0, 1
         start_on = rung.span.from_on
-        for day in days:
-            interest += self._accrued(rung, start_on=start_on, end_on=day, balance_minor=balance_minor, until=until)
+        for day in self._days[index]:
+            accrued = self._accrued(rung, start_on=start_on, end_on=day, balance_minor=balance_minor, until=until)
+            numerator, denominator = _sum_of((numerator, denominator), accrued)
             change = self.changes[day]
             balance_minor += change.drawn_minor + change.corrected_minor
             if day < rung.span.due_on:
                 balance_minor = max(0, balance_minor)
             start_on = day
         end_on = rung.span.due_on
-        interest += self._accrued(rung, start_on=start_on, end_on=end_on, balance_minor=balance_minor, until=until)
-        return interest, balance_minor
+        accrued = self._accrued(rung, start_on=start_on, end_on=end_on, balance_minor=balance_minor, until=until)
+        numerator, denominator = _sum_of((numerator, denominator), accrued)
+        return whole_ratio(numerator, denominator, self.terms.rounding), balance_minor
 
-    def _accrued(self, rung: Rung, *, start_on: date, end_on: date, balance_minor: int, until: date | None) -> Fraction:
+    def _accrued(self, rung: Rung, *, start_on: date, end_on: date, balance_minor: int, until: date | None) -> Ratio:
         """Interest of a stretch of days: its share, by days, of the interest to the end of the period."""
         is_set = rung.set_interest_minor is not None
         if is_set or not self.terms.nominal_rate or rung.number <= self.terms.interest_free:
-            return Fraction(0)
+            return 0, 1
         days = self._bearing_days(start_on, end_on, until=until)
         if days <= 0:
-            return Fraction(0)
+            return 0, 1
         if self.terms.interest_base is InterestBase.ORIGINAL_PRINCIPAL:
             balance_minor = self.drawn_until(start_on)
-        arithmetic = self.rates.arithmetic
-        to_end = arithmetic.product(balance_minor, self.rates.accrued(rung.span, from_on=start_on))
-        daily = arithmetic.quotient(to_end, (rung.span.due_on - start_on).days)
-        interest = Fraction(arithmetic.product(daily, days))
+        interest = self.rates.interest(rung.span, from_on=start_on, balance_minor=balance_minor, days=days)
         if self.terms.interest_rounding is InterestRounding.PER_STRETCH:
-            return Fraction(whole(interest, self.terms.rounding))
+            return whole_ratio(*interest, self.terms.rounding), 1
         return interest
 
     def _bearing_days(self, start_on: date, end_on: date, *, until: date | None) -> int:
@@ -272,6 +271,15 @@ class Ladder:
             for start_on, end_on in self.stretches(index):
                 rate += self.rates.agreed(rung.span, from_on=start_on, until_on=end_on)  # type: ignore[operator]
         return self.rates.arithmetic.one_and(rate)
+
+
+def _sum_of(one: Ratio, other: Ratio) -> Ratio:
+    """The sum of two ratios, not reduced: the rounding that follows does not need it."""
+    if other[0] == 0:
+        return one
+    if one[1] == other[1]:
+        return one[0] + other[0], one[1]
+    return one[0] * other[1] + other[0] * one[1], one[1] * other[1]
 
 
 def in_multiples(exact: Fraction, terms: PlanTerms) -> int:

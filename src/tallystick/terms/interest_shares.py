@@ -2,6 +2,7 @@
 
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from tallystick.terms.plan_dates import Span
@@ -22,6 +23,15 @@ _PERIODS_A_YEAR: Final = {PeriodUnit.WEEKS: 52, PeriodUnit.MONTHS: 12, PeriodUni
 _UNIT_DAYS: Final = {PeriodUnit.DAYS: 1, PeriodUnit.WEEKS: 7, PeriodUnit.MONTHS: 30, PeriodUnit.YEARS: 360}
 
 
+Ratio = tuple[int, int]
+
+
+@lru_cache(maxsize=1024)
+def period_rates(terms: PlanTerms, *, begins_on: date) -> "PeriodRates":
+    """The rates of a plan's periods, counted once for all that happens to it."""
+    return PeriodRates(terms, begins_on=begins_on)
+
+
 class PeriodRates:
     """The rates of parts of a plan's periods: the share of a year that a part is, times what the borrower pays a year.
 
@@ -35,6 +45,7 @@ class PeriodRates:
         borrower_share = Fraction(PPM - terms.merchant_subsidy_ppm, PPM)
         self._yearly = self.arithmetic.number(Fraction(terms.nominal_rate) * borrower_share)
         self._accrued: dict[tuple[date, date], Number] = {}
+        self._daily: dict[tuple[date, date], Ratio] = {}
 
     def agreed(self, span: Span, *, from_on: date, until_on: date) -> Number:
         """The rate of a part of a period, the period counted as long as agreed: what installments are set by.
@@ -62,6 +73,19 @@ class PeriodRates:
                 units = self._units_long(span)
             self._accrued[key] = self._rate(span, from_on=from_on, until_on=span.due_on, units=units)
         return self._accrued[key]
+
+    def interest(self, span: Span, *, from_on: date, balance_minor: int, days: int) -> Ratio:
+        """Interest of so many days of a stretch that begins on a day, in minor units as numerator and denominator."""
+        length = (span.due_on - from_on).days
+        if self.terms.significant_digits is not None:
+            to_end = self.arithmetic.product(balance_minor, self.accrued(span, from_on=from_on))
+            found = self.arithmetic.product(self.arithmetic.quotient(to_end, length), days)
+            return found.as_integer_ratio()
+        key = span.due_on, from_on
+        if key not in self._daily:
+            self._daily[key] = (Fraction(self.accrued(span, from_on=from_on)) / length).as_integer_ratio()
+        numerator, denominator = self._daily[key]
+        return balance_minor * days * numerator, denominator
 
     def usual(self) -> Number:
         """The rate of one period as if all were alike: months of 30 days, or the share of the year that it is."""

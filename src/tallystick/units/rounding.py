@@ -21,17 +21,26 @@ def whole(exact: Fraction, rounding: Rounding) -> int:
     >>> [whole(Fraction(-5, 2), rounding) for rounding in Rounding]
     [-2, -3, -3, -2]
     """
-    if rounding is Rounding.HALF_EVEN:
-        return round(exact)
-    sign = 1 if exact >= 0 else -1
-    quotient, remainder = divmod(abs(exact.numerator), exact.denominator)
+    return whole_ratio(exact.numerator, exact.denominator, rounding)
+
+
+def whole_ratio(numerator: int, denominator: int, rounding: Rounding) -> int:
+    """The ratio of two whole numbers, the second above zero, in whole units; it need not be in lowest terms.
+
+    >>> [whole_ratio(10, 4, rounding) for rounding in Rounding]
+    [2, 3, 3, 2]
+    """
+    quotient, remainder = divmod(abs(numerator), denominator)
     match rounding:
+        case Rounding.HALF_EVEN:
+            quotient += 2 * remainder > denominator or (2 * remainder == denominator and quotient % 2 == 1)
         case Rounding.HALF_UP:
-            return sign * (quotient + (2 * remainder >= exact.denominator))
+            quotient += 2 * remainder >= denominator
         case Rounding.UP:
-            return sign * (quotient + (remainder > 0))
+            quotient += remainder > 0
         case Rounding.DOWN:
-            return sign * quotient
+            pass
+    return quotient if numerator >= 0 else -quotient
 
 
 def multiple(exact: Fraction, *, of: int, rounding: Rounding) -> int:
