@@ -101,6 +101,13 @@ class Book:
         self.ladder.change(on, corrected_minor=corrected_minor)
         settle_last(self.ladder, until=on)
 
+    def end_period(self, rung: int, *, on: date) -> None:
+        """A period ends on a day before its due date, and its installment is due then."""
+        index, span = self.regular[rung], self.ladder.rungs[rung].span
+        if span.from_on < on < span.due_on:
+            self.ladder.end_period(rung, on=on)
+            self.installments[index] = replace(self.installments[index], due_on=on)
+
     def settle_rung(self, rung: int, *, installment: PlanInstallment, on: date) -> None:
         """The ladder learns that a period asks for exactly what was paid of it, by a payment of a day."""
         period = self.ladder.rungs[rung]

@@ -163,7 +163,8 @@ def carry_overdue(book: Book, *, on: date, rest: Rest) -> None:
     rungs = book.ladder.rungs
     on = min(on, rungs[-1].span.due_on)
     past = [index for index, rung in enumerate(rungs) if rung.span.due_on < on]
-    if not past or on == book.overdue_until:
+    running = book.ladder.index_of(on)
+    if not past or running is None or on == book.overdue_until:
         return
     overdue_minor = total_minor = 0
     for index in past:
@@ -172,8 +173,6 @@ def carry_overdue(book: Book, *, on: date, rest: Rest) -> None:
         rung = rungs[index]
         overdue_minor = max(0, book.ladder.figures()[index].principal_minor - rung.paid_principal_minor)
         total_minor += overdue_minor
-    running = book.ladder.index_of(on)
-    assert running is not None, "a day up to the last due date lies in a period"
     _carry_into(book, index=running, overdue_minor=overdue_minor)
     until = rungs[running].span.due_on if rest is Rest.PERIOD_END else on
     _correct_overdue(book, until, corrected_minor=-total_minor)

@@ -144,12 +144,17 @@ class _Paying:
             self._repeat(partial(self._pay_turn, [step], timing=step.timing, component=step.component))
 
     def prepay(self) -> None:
-        """What is left is principal of the running period, then its interest; later ones ask for less by the terms."""
+        """What is left is principal of the running period, then its interest; later ones ask for less by the terms.
+
+        Where it is all that is owed, the plan ends on that day.
+        """
         rung = self.book.ladder.index_of(self.on)
         if rung is None or self.left_minor == 0:
             return
         index = self.book.regular[rung]
         owed_minor = self.book.ladder.drawn_minor - self.book.ladder.paid_principal_minor
+        if self.left_minor >= owed_minor + open_minor(self.book, until=self.on).interest_minor:
+            self.book.end_period(rung, on=self.on)
         early_minor = min(self.left_minor, owed_minor)
         if early_minor:
             prepay_principal(self.book, index=rung, on=self.on, amount_minor=early_minor)

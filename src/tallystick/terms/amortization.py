@@ -127,6 +127,12 @@ class Ladder:
         self.rungs.append(rung)
         self._place_changes()
 
+    def end_period(self, index: int, *, on: date) -> None:
+        """A period ends on a day within it."""
+        rung = self.rungs[index]
+        rung.span = Span(from_on=rung.span.from_on, due_on=on)
+        self._place_changes()
+
     def index_of(self, on: date) -> int | None:
         """The period that a day lies in: after its beginning, up to its due date; the first one holds its beginning."""
         for index, rung in enumerate(self.rungs):
