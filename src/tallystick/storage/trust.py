@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 from psycopg import Connection
@@ -196,19 +196,19 @@ def erase_personal_record(connection: Connection, borrower_id: int, *, erased_at
     return erased.rowcount == 1
 
 
-def lock_wrapped_keys(connection: Connection, *, after_id: int, most: int) -> list[tuple[int, bytes]]:
-    """Persons' wrapped keys by borrower, `most` at a time, kept from other writers until the transaction ends."""
+def lock_personal_records(connection: Connection, *, after_id: int, most: int) -> list[PersonalRecord]:
+    """Persons who were not erased, by borrower, `most` at a time, kept from other writers."""
     rows = connection.execute(
         """
-        SELECT borrower_id, wrapped_key FROM personal_records
+        SELECT borrower_id, wrapped_key, sealed, identity_index, erased_at FROM personal_records
         WHERE borrower_id > %s AND wrapped_key IS NOT NULL ORDER BY borrower_id LIMIT %s FOR UPDATE
         """,
         [after_id, most],
     )
-    return [(borrower_id, bytes(wrapped)) for borrower_id, wrapped in rows]
+    return [PersonalRecord(*row) for row in rows]
 
 
-def write_rewrapped(connection: Connection, rewrapped: Sequence[tuple[int, bytes, bytes | None]]) -> None:
+def write_rewrapped(connection: Connection, records: Sequence[PersonalRecord]) -> None:
     """Write persons' keys as another master key wraps them, and the index of their document under it."""
     connection.execute(
         """
@@ -216,7 +216,11 @@ def write_rewrapped(connection: Connection, rewrapped: Sequence[tuple[int, bytes
         FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[]) AS fresh (borrower_id, wrapped_key, identity_index)
         WHERE present.borrower_id = fresh.borrower_id
         """,
-        _columns(rewrapped, 3),
+        [
+            [record.borrower_id for record in records],
+            [record.wrapped_key for record in records],
+            [record.identity_index for record in records],
+        ],
     )
 
 
@@ -228,7 +232,3 @@ def note_personal_data_read(
         "INSERT INTO personal_data_reads (borrower_id, actor, request_id, read_at) VALUES (%s, %s, %s, %s)",
         [borrower_id, actor, request_id, read_at],
     )
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [[row[place] for row in rows] for place in range(width)]

@@ -30,6 +30,7 @@ class IdPrefix(StrEnum):
     CHARGEBACK = "chargeback"
     DRAWDOWN = "draw"
     EVENT = "event"
+    FEE = "fee"
     HOLD = "hold"
     LINE = "line"
     MERCHANT = "merchant"

@@ -30,6 +30,9 @@ CREATE TABLE webhook_endpoints (
     position_event_id   bigint NOT NULL
 );
 
+-- A replay asks for what was recorded since an instant.
+CREATE INDEX events_by_time ON events USING brin (recorded_at);
+
 -- Secrets sealed with the master key; more than one while they rotate.
 CREATE TABLE webhook_secrets (
     endpoint_id bigint NOT NULL REFERENCES webhook_endpoints,
@@ -40,7 +43,8 @@ CREATE TABLE webhook_secrets (
     PRIMARY KEY (endpoint_id, secret_id)
 );
 
--- `next_attempt_at` is null once a delivery has ended: delivered, or dead after its last attempt.
+-- `next_attempt_at` is null once a delivery has ended: delivered, or dead after its last attempt. Whoever sends one
+-- first moves it some seconds away; an attempt is counted when its outcome is known.
 CREATE TABLE webhook_deliveries (
     delivery_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     endpoint_id     bigint NOT NULL REFERENCES webhook_endpoints,
@@ -56,7 +60,8 @@ CREATE TABLE webhook_deliveries (
     FOREIGN KEY (line_id, event_id) REFERENCES events,
     CONSTRAINT waits_or_has_ended CHECK (num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1)
 ) WITH (fillfactor = 80);
-CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (endpoint_id, next_attempt_at)
+    WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_untried ON webhook_deliveries (endpoint_id, line_id, delivery_id)
     WHERE next_attempt_at IS NOT NULL AND attempts = 0;
 CREATE INDEX webhook_deliveries_of_endpoint ON webhook_deliveries (endpoint_id, delivery_id);
