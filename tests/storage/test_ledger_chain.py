@@ -1,11 +1,11 @@
 """Seals in a real database: everything committed is sealed once and in order, whatever else goes on."""
 
-import time
 from collections.abc import Iterator
 from datetime import date
 
 import psycopg
 import pytest
+from tests.waiting import wait_until_all_can_see
 
 from tallystick.ledger.chain import Position, Seal, encode, fault_of
 from tallystick.ledger.transfer import Address, Transfer
@@ -46,28 +46,8 @@ def _post(connection: psycopg.Connection, *line_ids: int) -> None:
     connection.commit()
 
 
-def _settle(connection: psycopg.Connection) -> None:
-    """Wait until every transaction that began before the last posting has ended, those of other tests too.
-
-    Transaction ids are the server's: another database's transaction delays the seals of this one.
-    """
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        row = connection.execute(
-            """
-            SELECT coalesce(max(recorded_xid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-            FROM transfers WHERE recorded_generation = (SELECT max(generation) FROM database_generations)
-            """
-        ).fetchone()
-        connection.commit()
-        if row == (True,):
-            return
-        time.sleep(0.02)
-    pytest.fail("a transaction of the test server has been open for a minute")
-
-
 def _seal_all(connection: psycopg.Connection, *, about: int = 65_536) -> list[int]:
-    _settle(connection)
+    wait_until_all_can_see(connection)
     counts = []
     while count := seal(connection, about=about):
         connection.commit()
@@ -161,7 +141,7 @@ def test_what_was_rolled_back_leaves_no_gap(connection: psycopg.Connection, othe
 
 def test_a_sealing_that_was_killed_is_done_again_to_the_same_seals(connection: psycopg.Connection) -> None:
     _post(connection, 1, 2, 3)
-    _settle(connection)
+    wait_until_all_can_see(connection)
     assert seal(connection) == 3
     lost = last_seal(connection)
     connection.rollback()
@@ -172,7 +152,7 @@ def test_a_sealing_that_was_killed_is_done_again_to_the_same_seals(connection: p
 
 def test_while_one_seals_another_leaves_it_to_him(connection: psycopg.Connection, other: psycopg.Connection) -> None:
     _post(connection, 1, 2, 3)
-    _settle(connection)
+    wait_until_all_can_see(connection)
     assert seal(connection) == 3
     assert seal(other) == 0
     connection.commit()
@@ -206,7 +186,7 @@ def test_keeping_the_books_folds_and_seals_everything(database_url: str) -> None
     with psycopg.connect(database_url, autocommit=True) as connection:
         for line_id in range(1, 8):
             post(connection, [paid(line_id)], booked_on=TODAY)
-        _settle(connection)
+        wait_until_all_can_see(connection)
         assert list(keep_books(connection)) == [7]
         assert list(keep_books(connection)) == []
         assert connection.execute("SELECT count(*) FROM shared_deltas").fetchone() == (0,)

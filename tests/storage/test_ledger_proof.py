@@ -7,6 +7,7 @@ from datetime import date
 import psycopg
 import pytest
 from tests.books import Books
+from tests.waiting import wait_until_all_can_see
 
 from tallystick.ledger.chain import Anchor, read_anchor
 from tallystick.ledger.proof import Check, Verification
@@ -58,11 +59,9 @@ def sound(connection: psycopg.Connection) -> psycopg.Connection:
 
 
 def _seal(connection: psycopg.Connection) -> None:
-    """All committed transfers; other tests' transactions may keep them waiting."""
-    sealed = 0
-    while sealed < 10:
-        sealed += seal(connection)
-        connection.commit()
+    wait_until_all_can_see(connection)
+    assert seal(connection) > 0
+    connection.commit()
 
 
 def _proof(connection: psycopg.Connection, *, anchor: Anchor | None = None) -> Verification:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from tallystick.ledger.chart import Group, Scope, chart
+from tallystick.units.money import MINOR_DIGITS
 
 _OFF_BALANCE: Final = frozenset(code for code, account in chart().items() if account.group is Group.OFF_BALANCE)
 _OF_A_LINE: Final = frozenset(code for code, account in chart().items() if account.scope is Scope.LINE)
@@ -53,8 +54,8 @@ class Transfer(Struct, frozen=True):
             raise ValueError(
                 f"debit {self.debit}, credit {self.credit}: what is off the balance sheet moves against its contra"
             )
-        if len(self.currency) != 3 or not self.currency.isupper():
-            raise ValueError(f"currency is {self.currency!r}: give the three letters of ISO 4217")
+        if self.currency not in MINOR_DIGITS:
+            raise ValueError(f"currency is {self.currency!r}: give one of {', '.join(sorted(MINOR_DIGITS))}")
         _check_owner("debit", self.debit, line_id=self.line_id)
         _check_owner("credit", self.credit, line_id=self.line_id)
 

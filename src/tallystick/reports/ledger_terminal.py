@@ -1,6 +1,7 @@
 """The books in the terminal: accounts with their balances, and what a proof of them found."""
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Final
 
 from rich.table import Table
@@ -9,9 +10,10 @@ from rich.text import Text
 from tallystick.ledger.balance import Balance, TrialRow
 from tallystick.ledger.chart import Scope, chart
 from tallystick.ledger.proof import Check, Verification
-from tallystick.reports.figures import ABSENT, Language, count_text, money_exact_text
+from tallystick.reports.figures import ABSENT, Language, count_text
 from tallystick.reports.terminal import plain_table
 from tallystick.reports.texts import texts_in
+from tallystick.units.money import MINOR_DIGITS
 
 _OWNERS: Final = {Scope.LINE: "line", Scope.MERCHANT: "merchant", Scope.PRODUCT: "product", Scope.HOUSE: "house"}
 _CHECKS: Final = {
@@ -34,7 +36,8 @@ def accounts_table(rows: Iterable[TrialRow], *, language: Language) -> Table:
         [say(f"ledger.{head}") for head in ("number", "code", "name", "owner")],
         [say(f"ledger.{head}") for head in ("currency", "balance")],
     )
-    table.columns[1].no_wrap = True
+    for column in (table.columns[1], table.columns[5]):
+        column.no_wrap = True  # a code and a balance are read whole; a name may take two rows
     by_code: dict[str, list[TrialRow]] = {}
     for row in rows:
         by_code.setdefault(row.code, []).append(row)
@@ -112,4 +115,10 @@ def _table(title: str, words: Sequence[str], figures: Sequence[str]) -> Table:
 
 
 def _money(amount_minor: int, currency: str) -> str:
-    return money_exact_text(amount_minor, currency=currency)
+    """An amount as books write it, every decimal of its currency told.
+
+    >>> _money(-123_400, "CNY"), _money(900, "JPY")
+    ('−1,234.00', '900')
+    """
+    digits = MINOR_DIGITS[currency]
+    return f"{Decimal(amount_minor).scaleb(-digits):,.{digits}f}".replace("-", "\N{MINUS SIGN}")
