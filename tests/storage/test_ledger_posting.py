@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 import pytest
 from psycopg.errors import CheckViolation, IntegrityConstraintViolation
+from tests.moves import CASH, TODAY, applied, bought, moved, paid
 
 from tallystick.ledger.balance import Balance, fold, imbalances
 from tallystick.ledger.chain import Posted
@@ -27,44 +28,6 @@ from tallystick.storage.ledger_reading import (
     transfers_of_line,
     trial_balance,
 )
-
-TODAY = date(2026, 11, 24)
-CASH = Address("cash", 0)
-
-
-def paid(line_id: int, amount_minor: int, *, event_id: int = 1, currency: str = "CNY") -> Transfer:
-    """A payment into a line's credit balance."""
-    return _moved(
-        CASH, Address("credit_balance", line_id), amount_minor, line_id=line_id, event_id=event_id, currency=currency
-    )
-
-
-def bought(line_id: int, amount_minor: int) -> Transfer:
-    """A purchase at merchant 3."""
-    return _moved(
-        Address("receivable_principal", line_id), Address("merchant_payable", 3), amount_minor, line_id=line_id
-    )
-
-
-def applied(line_id: int, amount_minor: int) -> Transfer:
-    """Credit applied to what is owed."""
-    owed = Address("receivable_principal", line_id)
-    return _moved(Address("credit_balance", line_id), owed, amount_minor, line_id=line_id)
-
-
-def _moved(
-    debit: Address, credit: Address, amount_minor: int, *, line_id: int, event_id: int = 1, currency: str = "CNY"
-) -> Transfer:
-    return Transfer(
-        debit=debit,
-        credit=credit,
-        amount_minor=amount_minor,
-        currency=currency,
-        effective_on=date(2026, 11, 20),
-        kind="test",
-        line_id=line_id,
-        event_id=event_id,
-    )
 
 
 def _kept(connection: psycopg.Connection) -> dict[tuple[Address, str], Balance]:
@@ -153,7 +116,7 @@ def test_a_batch_may_take_what_it_brings(connection: psycopg.Connection) -> None
 
 
 def test_a_shared_account_may_change_side(connection: psycopg.Connection) -> None:
-    refunded = _moved(Address("merchant_payable", 3), Address("suspense", 0), 70, line_id=0, event_id=0)
+    refunded = moved(Address("merchant_payable", 3), Address("suspense", 0), 70, line_id=0, event_id=0)
     post(connection, [refunded], booked_on=TODAY)
     assert shared_balance(connection, Address("merchant_payable", 3), currency="CNY").net_minor == -70
 

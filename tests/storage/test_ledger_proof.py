@@ -7,41 +7,14 @@ from datetime import date
 import psycopg
 import pytest
 from tests.books import Books
+from tests.moves import TODAY, bought, paid
 from tests.waiting import wait_until_all_can_see
 
 from tallystick.ledger.chain import Anchor, read_anchor
 from tallystick.ledger.proof import Check, Verification
-from tallystick.ledger.transfer import Address, Transfer
 from tallystick.operations.ledger import seal, verify
 from tallystick.operations.progress import Silent
 from tallystick.storage.ledger import fold_deltas, post
-
-TODAY = date(2026, 11, 24)
-CASH = Address("cash", 0)
-
-
-def _moved(debit: Address, credit: Address, amount_minor: int, *, line_id: int) -> Transfer:
-    return Transfer(
-        debit=debit,
-        credit=credit,
-        amount_minor=amount_minor,
-        currency="CNY",
-        effective_on=TODAY,
-        kind="test",
-        line_id=line_id,
-        event_id=1,
-    )
-
-
-def paid(line_id: int, amount_minor: int) -> Transfer:
-    """A payment into a line's credit balance."""
-    return _moved(CASH, Address("credit_balance", line_id), amount_minor, line_id=line_id)
-
-
-def bought(line_id: int, amount_minor: int) -> Transfer:
-    """A purchase at merchant 3."""
-    owed = Address("receivable_principal", line_id)
-    return _moved(owed, Address("merchant_payable", 3), amount_minor, line_id=line_id)
 
 
 @pytest.fixture
