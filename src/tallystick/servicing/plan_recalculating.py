@@ -54,8 +54,11 @@ def pay_recalculated(plan: Plan, *, on: date, amount_minor: int, order: Allocati
     if asked is not order:
         paying.prepay()
     paid = Paid(plan=book.closed(rolled_to=on), applied_minor=dict(paying.applied), rest_minor=paying.left_minor)
-    if amount_minor >= plan.principal_left_minor and not paid.plan.is_settled:
-        return _paid_off(plan, on=on, amount_minor=amount_minor) or paid
+    if amount_minor < plan.principal_left_minor or (paid.plan.is_settled and paid.rest_minor == 0):
+        return paid
+    at_once = _paid_off(plan, on=on, amount_minor=amount_minor)
+    if at_once is not None and (at_once.rest_minor == 0 or not paid.plan.is_settled):
+        return at_once
     return paid
 
 

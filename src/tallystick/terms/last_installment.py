@@ -79,6 +79,8 @@ def bring_forward(ladder: Ladder, *, last: int, until: date) -> None:
             ladder.rungs[last].brought_minor = figures[index].carried_minor
             for rung in ladder.rungs[last + 1 :]:
                 rung.is_brought = True
+            asked_minor = sum(found.principal_minor for found in ladder.figures())
+            ladder.rungs[last].brought_minor -= max(0, asked_minor - ladder.drawn_minor)
             return
 
 
