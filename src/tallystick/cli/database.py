@@ -5,6 +5,7 @@ from pathlib import Path
 from cyclopts import App
 
 from tallystick.bootstrap import database_place, settings, terminal
+from tallystick.cli import ledger
 
 app = App(name="db", help="The database: the embedded PostgreSQL, or yours by TALLYSTICK_DATABASE_URL.")
 
@@ -82,7 +83,7 @@ def backup(file: Path) -> None:
 
 @app.command
 def restore(file: Path) -> None:
-    """Read a backup into an empty database.
+    """Read a backup into an empty database, and prove the books that came out of it.
 
     Parameters
     ----------
@@ -95,3 +96,4 @@ def restore(file: Path) -> None:
     en = f"✓ restored, generation {generation}"
     zh = f"✓ 已恢复，第 {generation} 代"
     terminal().print(zh if settings().language == "zh" else en)
+    ledger.verify()

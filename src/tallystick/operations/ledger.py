@@ -109,6 +109,7 @@ def verify(
         proof = _Proof(connection, progress)
         proof.prove_sums()
         proof.prove_line_balances()
+        progress.step({"zh": "核对额度指标", "en": "figures of every line"})
         for check in figure_checks:
             proof.add(check(connection, _MOST_PER_CHECK))
         proof.prove_chain(anchor)
