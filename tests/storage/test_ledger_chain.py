@@ -1,6 +1,8 @@
 """Seals in a real database: everything committed is sealed once and in order, whatever else goes on."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import psycopg
@@ -191,3 +193,32 @@ def test_keeping_the_books_folds_and_seals_everything(database_url: str) -> None
         assert list(keep_books(connection)) == []
         assert connection.execute("SELECT count(*) FROM shared_deltas").fetchone() == (0,)
         assert shared_balance(connection, CASH, currency="CNY").net_minor == 700
+
+
+def test_writers_and_sealers_at_once_make_one_chain(database_url: str) -> None:
+    """Three clients post one to five transfers at a time while two seal: nothing is left out or sealed twice."""
+    writers, rounds = 3, 30
+    gate = threading.Barrier(writers + 2)
+
+    def write(line_id: int) -> None:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            gate.wait()
+            for size in range(rounds):
+                post(connection, [paid(line_id)] * (1 + size % 5), booked_on=TODAY)
+
+    def keep(_: int) -> None:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            gate.wait()
+            for _ in range(rounds):
+                list(keep_books(connection))
+
+    with ThreadPoolExecutor(writers + 2) as pool:
+        for ended in [pool.submit(work, line_id) for line_id, work in enumerate([write] * writers + [keep] * 2, 1)]:
+            ended.result(timeout=60)
+    with psycopg.connect(database_url) as connection:
+        _seal_all(connection)
+        seals = seals_after(connection, None, most=1_000)
+        assert [each.number for each in seals] == list(range(1, len(seals) + 1))
+        every = sorted(all_transfers(connection, most=1_000), key=lambda each: each.position)
+        assert len(every) == writers * rounds * 3
+        assert _sealed_ids(connection) == [each.position.transfer_id for each in every]
