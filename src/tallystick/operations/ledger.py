@@ -36,7 +36,12 @@ _MOST_PER_CHECK: Final = 20
 _TRANSFERS_PER_RANGE: Final = 1_000_000
 _TRANSFERS_PER_PART: Final = 20_000_000
 _SEALS_PER_READ: Final = 256
+_DELTAS_PER_FOLD: Final = 100_000
 _BEGINNING: Final = Position(1, 0, 0)
+
+
+class AccountFault(ValueError):
+    """There is no such account; the message says which there are."""
 
 
 def seal(connection: Connection, *, about: int = 65_536) -> int:
@@ -62,18 +67,14 @@ def keep_books(connection: Connection) -> Iterator[int]:
     `connection` must be in autocommit. What a server does every few seconds, and `tallystick ledger seal` by hand.
     """
     assert connection.autocommit, "each step commits by itself"
-    while ledger.fold_deltas(connection):
-        pass
+    while ledger.fold_deltas(connection, most=_DELTAS_PER_FOLD) == _DELTAS_PER_FOLD:
+        pass  # more has come than one fold takes
     while True:
         with connection.transaction():
             sealed = seal(connection)
         if sealed == 0:
             return
         yield sealed
-
-
-class AccountFault(ValueError):
-    """There is no such account; the message says which there are."""
 
 
 def read_trial_balance(connection: Connection) -> list[TrialRow]:
