@@ -1,6 +1,7 @@
 """Seals in a real database: everything committed is sealed once and in order, whatever else goes on."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -199,17 +200,21 @@ def test_writers_and_sealers_at_once_make_one_chain(database_url: str) -> None:
     """Three clients post one to five transfers at a time while two seal: nothing is left out or sealed twice."""
     writers, rounds = 3, 30
     gate = threading.Barrier(writers + 2)
+    written = threading.Semaphore(0)
 
     def write(line_id: int) -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
             gate.wait()
             for size in range(rounds):
-                post(connection, [paid(line_id)] * (1 + size % 5), booked_on=TODAY)
+                with connection.transaction():
+                    post(connection, [paid(line_id)] * (1 + size % 5), booked_on=TODAY)
+                    time.sleep((size + line_id) % 4 / 400)  # some who began first end last
+        written.release()
 
     def keep(_: int) -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
             gate.wait()
-            for _ in range(rounds):
+            while not written.acquire(blocking=False):
                 list(keep_books(connection))
 
     with ThreadPoolExecutor(writers + 2) as pool:
