@@ -60,6 +60,12 @@ _EARLY_PAYMENTS: Final = {
     "REDUCE_NUMBER_OF_INSTALLMENTS": EarlyPayment.FEWER_INSTALLMENTS,
     "RESCHEDULE_NEXT_REPAYMENTS": EarlyPayment.NEXT_INSTALLMENTS,
 }
+_NAMED_ORDERS: Final = {
+    "OVERDUE_DUE_FEE_INT_PRINCIPAL": "DUE_PENALTY_FEE_INTEREST_PRINCIPAL",
+    "HEAVENSFAMILY_UNIQUE": "DUE_INTEREST_PRINCIPAL_PENALTY_FEE_IN_ADVANCE_PRINCIPAL",
+    "CREOCORE_UNIQUE": "DUE_INTEREST_PRINCIPAL_PENALTY_FEE_IN_ADVANCE_PRINCIPAL",
+    "EARLY_REPAYMENT_STRATEGY": "DUE_INTEREST_PRINCIPAL_PENALTY_FEE_IN_ADVANCE_PRINCIPAL",
+}
 _LEAP_RULES: Final = {None: LeapRule.ACTUAL, "FEB_29_PERIOD_ONLY": LeapRule.FEB_29_PERIOD_ONLY}
 _MONTH_ENDS: Final = {
     None: MonthEndRule.CLAMP,
@@ -184,8 +190,11 @@ def _step(name: str) -> Step:
 
 
 def _named_order(strategy: str) -> AllocationOrder:
-    """The orders that have a name instead of a list: `DUE_A_B_C_IN_ADVANCE_D_E_F`, or one for all timings."""
-    strategy = strategy.removeprefix("OVERDUE_")
+    """The orders that have a name instead of a list: `DUE_A_B_C_IN_ADVANCE_D_E_F`, or one for all timings.
+
+    Some names do not tell the order; `_NAMED_ORDERS` does, without the interest that they waive on early payment.
+    """
+    strategy = _NAMED_ORDERS.get(strategy, strategy)
     if strategy.startswith("DUE_"):
         due, _, in_advance = strategy.removeprefix("DUE_").partition("_IN_ADVANCE_")
         in_advance = in_advance or due
