@@ -232,3 +232,23 @@ def note_personal_data_read(
         "INSERT INTO personal_data_reads (borrower_id, actor, request_id, read_at) VALUES (%s, %s, %s, %s)",
         [borrower_id, actor, request_id, read_at],
     )
+
+
+class PersonalDataRead(Struct, frozen=True):
+    """Somebody looked at a borrower's personal data."""
+
+    actor: str
+    request_id: str
+    read_at: datetime
+
+
+def personal_data_reads(connection: Connection, borrower_id: int, *, most: int) -> list[PersonalDataRead]:
+    """Who looked at a borrower's personal data, the latest first."""
+    rows = connection.execute(
+        """
+        SELECT actor, request_id, read_at FROM personal_data_reads
+        WHERE borrower_id = %s ORDER BY read_id DESC LIMIT %s
+        """,
+        [borrower_id, most],
+    )
+    return [PersonalDataRead(*row) for row in rows]

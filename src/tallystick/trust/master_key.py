@@ -22,12 +22,13 @@ class MasterKeyFault(ValueError):
 class MasterKey:
     """32 secret bytes. Nothing is encrypted with them directly: each purpose has a key derived for it alone."""
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_derived", "_secret")
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) != KEY_BYTES:
             raise MasterKeyFault(f"a master key has {KEY_BYTES} bytes, not {len(secret)}; make one with `keys master`")
         self._secret = secret
+        self._derived: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
         return f"MasterKey({self.fingerprint})"
@@ -39,9 +40,12 @@ class MasterKey:
 
     def derived(self, purpose: str) -> bytes:
         """The 32 bytes for one purpose (HKDF-SHA256, RFC 5869); knowing them tells nothing of the others."""
-        return HKDF(
-            algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=f"tallystick/{purpose}/1".encode()
-        ).derive(self._secret)
+        known = self._derived.get(purpose)
+        if known is None:
+            info = f"tallystick/{purpose}/1".encode()
+            known = HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._secret)
+            self._derived[purpose] = known
+        return known
 
     def text(self) -> str:
         """The key as it stands in the environment or in its file."""

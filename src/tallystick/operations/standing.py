@@ -1,0 +1,135 @@
+"""How a line stands today, and what borrowers are asked for: read, never written."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.lines import Act
+from tallystick.servicing import plan as plans
+from tallystick.servicing.allocation import Timing
+from tallystick.servicing.line import Line
+from tallystick.servicing.owed import (
+    REVOLVING_OWNER,
+    LineDue,
+    available_minor,
+    bucket,
+    days_past_due,
+    drawn_minor,
+    dues,
+    excess_minor,
+    held_minor,
+)
+from tallystick.servicing.plan import Plan
+from tallystick.servicing.plan_settling import SettleQuote
+from tallystick.servicing.steps import caught_up
+from tallystick.storage import lines
+from tallystick.storage.contracts import Contracts
+from tallystick.terms.product import Component
+
+
+class Owing(Struct, frozen=True):
+    """What is owed under one heading, by component; `due_on` is its oldest due date."""
+
+    principal_minor: int
+    interest_minor: int
+    fee_minor: int
+    penalty_minor: int
+    total_minor: int
+    due_on: date | None
+
+
+class Standing(Struct, frozen=True):
+    """The figures of a line on a business day, in minor units; `as_of` is that day.
+
+    `past_due` was missed, `due_now` is asked for and can still be paid in time, `next_due` is the next installment date
+    after that, `later` is everything else, purchases that are not billed yet included.
+    """
+
+    as_of: date
+    condition: str
+    limit_minor: int
+    drawn_minor: int
+    held_minor: int
+    available_minor: int
+    excess_minor: int
+    credit_minor: int
+    charged_off_minor: int
+    days_past_due: int
+    bucket: str
+    past_due: Owing
+    due_now: Owing
+    next_due: Owing
+    later: Owing
+    frozen_because: str | None
+
+
+def line_today(connection: Connection, line_id: int, *, act: Act) -> Line | None:
+    """A line with everything that time alone has made due, though nobody has written it yet."""
+    stored = lines.read_line(connection, line_id)
+    if stored is None:
+        return None
+    step = caught_up(
+        stored.line,
+        today=act.today,
+        event_ids=act.event_ids,
+        days_off=act.days_off,
+        contracts=Contracts(connection),
+    )
+    return step.line
+
+
+def standing(connection: Connection, line: Line, *, day: date) -> Standing:
+    """How a line that is caught up stands on a day."""
+    late_days = days_past_due(line, day=day)
+    owed = [due for due in dues(line, day=day) if due.left_minor]
+    in_advance = [due for due in owed if due.timing is Timing.IN_ADVANCE]
+    scheduled = [due.due_on for due in in_advance if due.owner_id != REVOLVING_OWNER]
+    next_on = min(scheduled, default=None)
+    is_next = [due.owner_id != REVOLVING_OWNER and due.due_on == next_on for due in in_advance]
+    return Standing(
+        as_of=day,
+        condition=line.condition.value,
+        limit_minor=line.limit_minor,
+        drawn_minor=drawn_minor(line),
+        held_minor=held_minor(line),
+        available_minor=available_minor(line),
+        excess_minor=excess_minor(line),
+        credit_minor=line.credit_minor,
+        charged_off_minor=line.charged_off_minor,
+        days_past_due=late_days,
+        bucket=bucket(late_days, contract=Contracts(connection)[line.contract_hash]),
+        past_due=_owing(due for due in owed if due.timing is Timing.PAST_DUE),
+        due_now=_owing(due for due in owed if due.timing is Timing.DUE),
+        next_due=_owing(due for due, chosen in zip(in_advance, is_next, strict=True) if chosen),
+        later=_owing(due for due, chosen in zip(in_advance, is_next, strict=True) if not chosen),
+        frozen_because=line.frozen_because,
+    )
+
+
+def _owing(dues: Iterable[LineDue]) -> Owing:
+    parts = dict.fromkeys(Component, 0)
+    due_on: date | None = None
+    for due in dues:
+        parts[due.component] += due.left_minor
+        due_on = due.due_on if due_on is None else min(due_on, due.due_on)
+    return Owing(
+        principal_minor=parts[Component.PRINCIPAL],
+        interest_minor=parts[Component.INTEREST],
+        fee_minor=parts[Component.FEE],
+        penalty_minor=parts[Component.PENALTY],
+        total_minor=sum(parts.values()),
+        due_on=due_on,
+    )
+
+
+def plan_of(line: Line, plan_id: int) -> Plan | None:
+    """One of the line's plans that is not forgotten yet."""
+    return next((plan for plan in line.plans if plan.plan_id == plan_id), None)
+
+
+def settlement_quote(line: Line, plan: Plan, *, act: Act) -> SettleQuote:
+    """What paying the plan off today costs; paying exactly that leaves nothing of it."""
+    assert plan in line.plans
+    return plans.settle_quote(plan, on=act.today)

@@ -1,0 +1,78 @@
+"""The API as a whole: every route under /v1, the probes, the OpenAPI document, and the frame around them."""
+
+from typing import Final
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from tallystick import __version__
+from tallystick.web import (
+    books,
+    borrowers,
+    corrections,
+    credit,
+    events,
+    keys,
+    lines,
+    money,
+    probes,
+    products,
+    webhooks,
+)
+from tallystick.web.edge import Edge
+from tallystick.web.frame import Frame
+from tallystick.web.metrics import Metrics
+from tallystick.web.problems import Problem, answer_http, answer_invalid, answer_problem
+from tallystick.web.strict import Strict
+
+_MOST_BODY_BYTES: Final = 64 * 1024
+_ROUTERS: Final = (borrowers, products, lines, credit, money, corrections, events, webhooks, keys, books)
+
+
+def create_app(edge: Edge) -> Frame:
+    """The ASGI app. It opens and closes nothing: pool, clock and secrets are the caller's."""
+    metrics = Metrics()
+    app = Litestar(
+        route_handlers=[
+            Router(
+                "/v1",
+                route_handlers=[part.router for part in _ROUTERS],
+                dto=Strict,
+                return_dto=None,
+                security=[{"bearer": []}],
+            ),
+            probes.router,
+        ],
+        state=State({"edge": edge, "metrics": metrics}),
+        exception_handlers={
+            Problem: answer_problem,
+            ValidationException: answer_invalid,
+            HTTPException: answer_http,
+        },
+        openapi_config=_openapi(),
+        request_max_body_size=_MOST_BODY_BYTES,
+        debug=False,
+        logging_config=None,
+    )
+    return Frame(app, edge=edge, metrics=metrics)
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Tallystick",
+        version=__version__,
+        description=(
+            "A consumer credit line over HTTP. Amounts are whole minor units beside a currency; instants are UTC, "
+            "dates are the lender's business days. Every write carries an Idempotency-Key."
+        ),
+        path="/",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        components=Components(
+            security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", description="An API key's token")}
+        ),
+        use_handler_docstrings=True,
+    )

@@ -1,0 +1,76 @@
+"""What happened, in the order in which it became visible: a reader that keeps its place misses nothing."""
+
+import base64
+from typing import Annotated, Final
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.params import QueryParameter
+from psycopg import Connection
+
+from tallystick.operations.lines import Act
+from tallystick.operations.public_events import PublicEvent, public_event
+from tallystick.storage import event_feed
+from tallystick.storage.event_feed import BEGINNING, FedEvent, Position
+from tallystick.trust.scopes import Scope
+from tallystick.units.ids import IdPrefix
+from tallystick.web.answering import read
+from tallystick.web.edge import Asked
+from tallystick.web.parameters import Page, PageAfter, PageLimit, body_id, needs
+from tallystick.web.problems import Problem, problems
+
+_LARGEST: Final = (1 << 63) - 1
+
+
+def _place(event: FedEvent) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(event.position)).decode().rstrip("=")
+
+
+def _position(after: str | None) -> Position:
+    """The place after which to read. Raises `Problem` for what was no `next_after`."""
+    if after is None:
+        return BEGINNING
+    try:
+        plain = base64.b64decode(after + "=" * (-len(after) % 4), altchars=b"-_", validate=True)
+        position = msgspec.json.decode(plain, type=Position)
+    except (ValueError, msgspec.MsgspecError) as fault:
+        raise _no_place() from fault
+    if not all(0 <= part <= _LARGEST for part in (position.xid, position.event_id)) or position.generation > 1 << 30:
+        raise _no_place()
+    return position
+
+
+def _no_place() -> Problem:
+    return Problem("request_invalid", status=400, detail="after: give the next_after of a page", param="after")
+
+
+@get(
+    "/events",
+    operation_id="list_events",
+    tags=["events"],
+    guards=[needs(Scope.EVENTS_READ)],
+    responses=problems(),
+    sync_to_thread=True,
+)
+def list_all(
+    request: Asked,
+    line_id: Annotated[str | None, QueryParameter(max_length=40)] = None,
+    kind: Annotated[str | None, QueryParameter(max_length=60, pattern="^[a-z_]+$")] = None,
+    limit: PageLimit = 20,
+    after: PageAfter = None,
+) -> Response[Page[PublicEvent]]:
+    """Events of all lines, or of one line or kind, oldest first.
+
+    `next_after` is there even on the last page as long as it has items: ask again with it for what came since.
+    """
+    owner = None if line_id is None else body_id(IdPrefix.LINE, line_id, param="line_id")
+    position = _position(after)
+
+    def run(connection: Connection, _: Act) -> Page[PublicEvent]:
+        rows = event_feed.events_after(connection, position, most=limit, line_id=owner, kind=kind)
+        return Page([public_event(row) for row in rows], _place(rows[-1]) if rows else None)
+
+    return read(request, run)
+
+
+router = Router("/", route_handlers=[list_all])

@@ -1,0 +1,169 @@
+"""Around every request: an id, who asks, how often, how long it took, and whether we are about to stop."""
+
+import contextlib
+from time import perf_counter
+from typing import Any, Final
+
+import msgspec
+import structlog
+from anyio import to_thread
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
+from psycopg_pool import PoolTimeout
+
+from tallystick.operations.api_keys import Caller, NotACaller
+from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.web.edge import Edge
+from tallystick.web.logs import frames_of
+from tallystick.web.metrics import Metrics
+from tallystick.web.problems import PROBLEM_TYPE, Problem, document
+
+_GUARDED: Final = "/v1/"
+_BEARER: Final = "bearer "
+# Wrong tokens from one address: one Argon2 run a second is no way to guess 256 bits, nor to wear us down.
+_WRONG_PER_S: Final = 5.0
+_NOT_A_CALLER: Final = {
+    NotACaller.TOKEN_UNREADABLE: "Send Authorization: Bearer tallystick_..., as it was shown when the key was made",
+    NotACaller.TOKEN_UNKNOWN: "This token is not known here: check that it is complete and meant for this installation",
+    NotACaller.TOKEN_REVOKED: "This key was revoked: make a new one with `tallystick keys create`",
+    NotACaller.TOKEN_EXPIRED: "This key has expired: make a new one with `tallystick keys create`",
+}
+
+
+class Frame:
+    """The ASGI app around Litestar. While `is_draining`, `/readyz` says so and everything else is still answered."""
+
+    def __init__(self, app: ASGIApp, *, edge: Edge, metrics: Metrics) -> None:
+        self.app = app
+        self.edge = edge
+        self.metrics = metrics
+        self.is_draining = False
+        self._log = structlog.get_logger()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever happens inside, the caller gets a document and we get a line in the log."""
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        request_id = encode_id(IdPrefix.REQUEST, next(self.edge.ids))
+        scope["state"] = {"request_id": request_id, "is_draining": self.is_draining}
+        told = _Told(send, request_id=request_id)
+        began_s = perf_counter()
+        fault: BaseException | None = None
+        with self.metrics.in_flight.track_inprogress():
+            try:
+                await self._admit(scope)
+                await self.app(scope, receive, told)
+            except Problem as problem:
+                await _tell(told, problem, request_id=request_id)
+            except Exception as error:
+                fault = error
+                await _tell(told, _DEFECT, request_id=request_id)
+        self._note(scope, told, latency_s=perf_counter() - began_s, fault=fault)
+
+    async def _admit(self, scope: Any) -> None:
+        """Find out who asks. Raises `Problem` for nobody, and for somebody who asks too often."""
+        if not scope["path"].startswith(_GUARDED):
+            return
+        caller = await self._caller(scope)
+        wait_s = self.edge.rate_limits.wait_s(caller.api_key_id, per_s=caller.requests_per_s, now_s=perf_counter())
+        if wait_s:
+            raise Problem(
+                "rate_limited",
+                status=429,
+                detail=f"This key may ask {caller.requests_per_s} times a second: ask again in {wait_s} s",
+                retry_after_s=wait_s,
+            )
+        scope["state"]["caller"] = caller
+
+    async def _caller(self, scope: Any) -> Caller:
+        header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        if not header.lower().startswith(_BEARER):
+            raise Problem("token_missing", status=401, detail=_NOT_A_CALLER[NotACaller.TOKEN_UNREADABLE])
+        token = header[len(_BEARER) :].strip()
+        known = self.edge.callers.known(token, at=self.edge.clock())
+        if known is not None:
+            return known
+        found = await to_thread.run_sync(self._identify, token)
+        if isinstance(found, Caller):
+            return found
+        address = (scope.get("client") or ("", 0))[0]
+        if self.edge.rate_limits.wait_s(f"wrong/{address}", per_s=_WRONG_PER_S, now_s=perf_counter()):
+            raise Problem("rate_limited", status=429, detail="Too many wrong tokens: wait a second", retry_after_s=1)
+        raise Problem(found.value, status=401, detail=_NOT_A_CALLER[found])
+
+    def _identify(self, token: str) -> Caller | NotACaller:
+        try:
+            with self.edge.pool.connection() as connection:
+                return self.edge.callers.identify(connection, token, at=self.edge.clock())
+        except PoolTimeout as fault:
+            raise Problem(
+                "overloaded", status=503, detail="All connections are in use: ask again in a second", retry_after_s=1
+            ) from fault
+
+    def _note(self, scope: Any, told: "_Told", *, latency_s: float, fault: BaseException | None) -> None:
+        route = scope.get("path_template") or "unrouted"
+        self.metrics.requests.labels(scope["method"], route, str(told.status)).inc()
+        self.metrics.latency_s.labels(scope["method"], route).observe(latency_s)
+        if told.is_replay:
+            self.metrics.replayed.inc()
+        caller = scope["state"].get("caller")
+        entry = {
+            "request_id": told.request_id,
+            "method": scope["method"],
+            "route": route,
+            "answer_code": told.status,
+            "latency_ms": round(latency_s * 1000, 2),
+            "api_key_id": encode_id(IdPrefix.API_KEY, caller.api_key_id) if isinstance(caller, Caller) else None,
+        }
+        if fault is not None:
+            self._log.error("defect", fault=type(fault).__name__, traceback=frames_of(fault), **entry)
+        else:
+            self._log.info("request", **entry)
+
+
+_DEFECT: Final = Problem(
+    "internal_error", status=500, detail="A defect of ours, nothing was written: tell us the request_id, and try again"
+)
+
+
+class _Told:
+    """What was sent: the answer's code, and our headers on it."""
+
+    def __init__(self, send: Send, *, request_id: str) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.status = 0
+        self.is_replay = False
+
+    async def __call__(self, message: Message) -> None:
+        """Pass a message on; the first one carries the request's id."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message["headers"])
+            self.is_replay = any(name.lower() == b"idempotency-replayed" for name, _ in headers)
+            begun: HTTPResponseStartEvent = {
+                "type": "http.response.start",
+                "status": message["status"],
+                "headers": [*headers, (b"request-id", self.request_id.encode())],
+            }
+            await self._send(begun)
+            return
+        await self._send(message)
+
+
+async def _tell(told: _Told, problem: Problem, *, request_id: str) -> None:
+    """Send a problem, unless an answer has begun."""
+    if told.status:
+        return
+    content = msgspec.json.encode(
+        document(problem.code, status=problem.status, detail=problem.detail, request_id=request_id, param=problem.param)
+    )
+    headers = [(b"content-type", PROBLEM_TYPE.encode()), (b"content-length", str(len(content)).encode())]
+    if problem.status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="tallystick"'))
+    if problem.retry_after_s is not None:
+        headers.append((b"retry-after", str(problem.retry_after_s).encode()))
+    with contextlib.suppress(OSError):
+        await told({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await told({"type": "http.response.body", "body": content, "more_body": False})

@@ -1,0 +1,132 @@
+"""What every write on a line answers: the event that was recorded, and how the line stands after it."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import msgspec
+from litestar import Response
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.lines import Act, Recorded, record
+from tallystick.operations.public_events import public_fact
+from tallystick.operations.standing import Standing, standing
+from tallystick.servicing.facts import AnyFact, Event, kind_of
+from tallystick.servicing.line import Line
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.storage import lines
+from tallystick.terms.offering import OfferFault
+from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.web.answering import preview, write
+from tallystick.web.edge import Asked
+from tallystick.web.parameters import path_id, plausible
+from tallystick.web.problems import Problem
+
+
+class Happened(Struct, frozen=True):
+    """What was recorded on a line. `fact` holds the ids of what it made: a payment's, a hold's, a plan's."""
+
+    event_id: str
+    kind: str
+    line_id: str
+    effective_on: date
+    fact: dict[str, Any]
+    line: Standing
+
+
+class LineView(Struct, frozen=True):
+    """A credit line and how it stands today."""
+
+    id: str
+    borrower_id: str
+    product_key: int
+    contract_hash: str
+    currency: str
+    opened_on: date
+    standing: Standing
+
+
+def line_view(connection: Connection, line: Line, *, act: Act) -> LineView:
+    """A line that is caught up, as it is told."""
+    return LineView(
+        id=encode_id(IdPrefix.LINE, line.line_id),
+        borrower_id=encode_id(IdPrefix.BORROWER, line.borrower_id),
+        product_key=line.product_id,
+        contract_hash=line.contract_hash,
+        currency=line.currency,
+        opened_on=line.opened_on,
+        standing=standing(connection, line, day=act.today),
+    )
+
+
+def happened(
+    connection: Connection, outcome: Recorded | Refusal | OfferFault, *, act: Act
+) -> Happened | Refusal | OfferFault:
+    """The answer to an act on a line."""
+    if not isinstance(outcome, Recorded):
+        return outcome
+    return told(connection, outcome.event, line=outcome.line, act=act)
+
+
+def told(connection: Connection, event: Event, *, line: Line, act: Act) -> Happened:
+    """An event of a line that is caught up, as it is told."""
+    return Happened(
+        event_id=encode_id(IdPrefix.EVENT, event.event_id),
+        kind=kind_of(event.fact),
+        line_id=encode_id(IdPrefix.LINE, line.line_id),
+        effective_on=event.effective_on,
+        fact=public_fact(msgspec.to_builtins(event.fact)),
+        line=standing(connection, line, day=act.today),
+    )
+
+
+def record_fact(
+    request: Asked,
+    line_id: int,
+    body: object,
+    fact_of: Callable[[Act], AnyFact],
+    *,
+    idempotency_key: str,
+    on: date | None = None,
+) -> Response[Happened]:
+    """Record a fact on a line, once per Idempotency-Key, from the business day `on` (None: today)."""
+    plausible(on, param="effective_on")
+    return write(request, body, _recording(line_id, fact_of, on=on), idempotency_key=idempotency_key, line_id=line_id)
+
+
+def preview_fact(
+    request: Asked, line_id: int, fact_of: Callable[[Act], AnyFact], *, on: date | None = None
+) -> Response[Happened]:
+    """What recording the fact would answer; nothing is written."""
+    plausible(on, param="effective_on")
+    return preview(request, _recording(line_id, fact_of, on=on), line_id=line_id)
+
+
+def _recording(
+    line_id: int, fact_of: Callable[[Act], AnyFact], *, on: date | None
+) -> Callable[[Connection, Act], Happened | Refusal | OfferFault]:
+    def run(connection: Connection, act: Act) -> Happened | Refusal | OfferFault:
+        return happened(connection, record(connection, line_id, fact_of(act), act=act, on=on), act=act)
+
+    return run
+
+
+def line_number(text: str) -> int:
+    """The id of a line in a path. Raises `Problem` where it is none."""
+    return path_id(IdPrefix.LINE, text)
+
+
+def owner_line(connection: Connection, object_id: int, *, prefix: IdPrefix, kind: str) -> int:
+    """The line that a hold, draw, plan or payment belongs to. Raises `Problem` where there is no such thing."""
+    line_id = lines.line_of(connection, object_id, kind=kind)
+    if line_id is None:
+        raise Problem(
+            f"{kind}_unknown", status=404, detail=f"There is no {kind} of this id: check it", param=f"{prefix}_id"
+        )
+    return line_id
+
+
+def no_such_line() -> Refusal:
+    """There is no line of that id."""
+    return Refusal(RefusalReason.LINE_NOT_OPEN, field="line_id")

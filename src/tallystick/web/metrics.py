@@ -1,0 +1,39 @@
+"""What an operator watches: requests, their times, the pool and what waits for webhooks, for Prometheus to read."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """One registry per app, so that two apps in one process do not mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "tallystick_http_requests",
+            "Requests answered",
+            ["method", "route", "answer_code"],
+            registry=self.registry,
+        )
+        self.latency_s = Histogram(
+            "tallystick_http_latency_seconds",
+            "From the first byte asked to the last one answered",
+            ["method", "route"],
+            buckets=_LATENCY_S,
+            registry=self.registry,
+        )
+        self.in_flight = Gauge("tallystick_http_in_flight", "Requests being answered", registry=self.registry)
+        self.replayed = Counter("tallystick_idempotent_replays", "Recorded answers given again", registry=self.registry)
+        self.deliveries = Counter(
+            "tallystick_webhook_attempts", "Webhook deliveries tried", ["outcome"], registry=self.registry
+        )
+        self.oldest_delivery_s = Gauge(
+            "tallystick_webhook_oldest_waiting_seconds", "Age of the oldest waiting delivery", registry=self.registry
+        )
+        self.pool_free = Gauge("tallystick_pool_free", "Idle database connections", registry=self.registry)
+        self.pool_waiting = Gauge("tallystick_pool_waiting", "Requests waiting for one", registry=self.registry)
+
+    def text(self) -> bytes:
+        """All figures in Prometheus' text form."""
+        return generate_latest(self.registry)

@@ -1,0 +1,417 @@
+"""Money that comes in and goes back: payments, their return, refunds, chargebacks, withdrawals, credit paid out."""
+
+from datetime import date
+from typing import Annotated
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.params import JSONBody
+from msgspec import Meta, Struct
+from psycopg import Connection
+
+from tallystick.operations.lending import PaidBefore, receive_payment
+from tallystick.operations.lines import Act
+from tallystick.operations.standing import line_today
+from tallystick.servicing import facts
+from tallystick.servicing.refusals import Refusal
+from tallystick.storage import line_reading, lines
+from tallystick.storage.line_reading import PaymentRow, StatementRow
+from tallystick.terms.offering import OfferFault
+from tallystick.trust.scopes import Scope
+from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.web.answering import read, write
+from tallystick.web.edge import Asked, edge_of
+from tallystick.web.happening import (
+    Happened,
+    happened,
+    line_number,
+    no_such_line,
+    owner_line,
+    preview_fact,
+    record_fact,
+    told,
+)
+from tallystick.web.parameters import (
+    AmountMinor,
+    Code,
+    IdempotencyKey,
+    OptionalText,
+    Page,
+    PageAfter,
+    PageLimit,
+    PathId,
+    Text,
+    needs,
+    page,
+    path_id,
+    place_id,
+    plausible,
+)
+from tallystick.web.problems import Problem, problems
+
+
+class PaymentBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A payment. `reference` is the channel's own: a callback that comes twice books once, whatever its key."""
+
+    amount_minor: AmountMinor
+    channel: Code
+    reference: OptionalText = ""
+    effective_on: date | None = None
+
+
+class ReturnBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a payment came to nothing."""
+
+    reason: Text
+
+
+class RefundBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a merchant gives back of a draw, and what of its discount it gets back."""
+
+    amount_minor: AmountMinor
+    merchant_fee_minor: Annotated[int, Meta(ge=0, le=10**13)] = 0
+    effective_on: date | None = None
+
+
+class ChargebackBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A dispute decided for the borrower."""
+
+    amount_minor: AmountMinor
+    reason: Text
+    merchant_fee_minor: Annotated[int, Meta(ge=0, le=10**13)] = 0
+    effective_on: date | None = None
+
+
+class ByChannelBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An amount and the channel it moves by."""
+
+    amount_minor: AmountMinor
+    channel: Code
+
+
+class PaymentView(Struct, frozen=True):
+    """A payment as it was received."""
+
+    id: str
+    line_id: str
+    event_id: str
+    channel: str
+    reference: str | None
+    amount_minor: int
+    effective_on: date
+
+
+class StatementView(Struct, frozen=True):
+    """A statement as it was told, figures and all; never edited."""
+
+    line_id: str
+    number: int
+    period_from: date
+    closed_on: date
+    due_on: date
+    closing_minor: int
+    minimum_due_minor: int
+    figures: facts.StatementFigures
+
+
+@post(
+    "/lines/{line_id:str}/payments",
+    operation_id="receive_payment",
+    tags=["payments"],
+    guards=[needs(Scope.PAYMENTS_WRITE)],
+    responses=problems(404, 409, 422),
+    sync_to_thread=True,
+)
+def receive(
+    request: Asked, line_id: PathId, data: JSONBody[PaymentBody], idempotency_key: IdempotencyKey
+) -> Response[Happened]:
+    """Take a payment. It never waits for a nightly job, and counts from `effective_on` even where that is past."""
+    number = line_number(line_id)
+    plausible(data.effective_on, param="effective_on")
+
+    def run(connection: Connection, act: Act) -> Happened | Refusal | OfferFault:
+        outcome = receive_payment(
+            connection,
+            number,
+            amount_minor=data.amount_minor,
+            channel=data.channel,
+            reference=data.reference,
+            act=act,
+            on=data.effective_on,
+        )
+        if isinstance(outcome, PaidBefore):
+            return _paid_before(connection, number, outcome, act=act)
+        return happened(connection, outcome, act=act)
+
+    return write(request, data, run, idempotency_key=idempotency_key, line_id=number)
+
+
+def _paid_before(connection: Connection, line_id: int, paid: PaidBefore, *, act: Act) -> Happened:
+    """The first callback's payment, as it is told now."""
+    event = lines.read_event(connection, line_id, paid.event_id)
+    line = line_today(connection, line_id, act=act)
+    assert event is not None
+    assert line is not None
+    return told(connection, event, line=line, act=act)
+
+
+@get(
+    "/lines/{line_id:str}/payments",
+    operation_id="list_payments",
+    tags=["payments"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def list_payments(
+    request: Asked, line_id: PathId, limit: PageLimit = 20, after: PageAfter = None
+) -> Response[Page[PaymentView]]:
+    """The line's payments, the newest first."""
+    number, before_id = line_number(line_id), place_id(IdPrefix.PAYMENT, after)
+
+    def run(connection: Connection, _: Act) -> Page[PaymentView] | Refusal:
+        if lines.read_line(connection, number) is None:
+            return no_such_line()
+        rows = line_reading.payments(connection, number, before_id=before_id, most=limit + 1)
+        return page(
+            rows, limit=limit, view=_payment_view, place=lambda row: encode_id(IdPrefix.PAYMENT, row.payment_id)
+        )
+
+    return read(request, run)
+
+
+def _payment_view(row: PaymentRow) -> PaymentView:
+    return PaymentView(
+        id=encode_id(IdPrefix.PAYMENT, row.payment_id),
+        line_id=encode_id(IdPrefix.LINE, row.line_id),
+        event_id=encode_id(IdPrefix.EVENT, row.event_id),
+        channel=row.channel,
+        reference=row.reference,
+        amount_minor=row.amount_minor,
+        effective_on=row.effective_on,
+    )
+
+
+@get(
+    "/payments/{payment_id:str}",
+    operation_id="get_payment",
+    tags=["payments"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_payment(request: Asked, payment_id: PathId) -> Response[PaymentView]:
+    """One payment."""
+    row = _payment(request, payment_id)
+    return read(request, lambda connection, act: _payment_view(row))  # noqa: ARG005 - the shape of every reading
+
+
+def _payment(request: Asked, payment_id: str) -> PaymentRow:
+    """A payment by its id in a path; it never changes. Raises `Problem` where there is none."""
+    number = path_id(IdPrefix.PAYMENT, payment_id)
+    with edge_of(request).pool.connection() as connection:
+        row = line_reading.payment(connection, number)
+    if row is None:
+        raise Problem("payment_unknown", status=404, detail="There is no payment of this id", param="payment_id")
+    return row
+
+
+@post(
+    "/payments/{payment_id:str}/return",
+    operation_id="return_payment",
+    tags=["payments"],
+    guards=[needs(Scope.PAYMENTS_WRITE)],
+    responses=problems(404, 409, 422),
+    sync_to_thread=True,
+)
+def return_payment(
+    request: Asked, payment_id: PathId, data: JSONBody[ReturnBody], idempotency_key: IdempotencyKey
+) -> Response[Happened]:
+    """A payment came to nothing: the line is as if it had never been paid."""
+    row = _payment(request, payment_id)
+    fact = facts.PaymentReturned(payment_id=row.payment_id, event_id=row.event_id, reason=data.reason)
+    return record_fact(request, row.line_id, data, lambda _: fact, idempotency_key=idempotency_key)
+
+
+@post(
+    "/drawdowns/{draw_id:str}/refunds",
+    operation_id="refund",
+    tags=["refunds"],
+    guards=[needs(Scope.PAYMENTS_WRITE)],
+    responses=problems(404, 409, 422),
+    sync_to_thread=True,
+)
+def refund(
+    request: Asked, draw_id: PathId, data: JSONBody[RefundBody], idempotency_key: IdempotencyKey
+) -> Response[Happened]:
+    """A merchant gives money back for a draw; interest and fees follow pro rata, by the contract."""
+    number, line_id = _draw(request, draw_id)
+    return record_fact(
+        request,
+        line_id,
+        data,
+        lambda act: _refunded(data, draw_id=number, act=act),
+        idempotency_key=idempotency_key,
+        on=data.effective_on,
+    )
+
+
+@post(
+    "/drawdowns/{draw_id:str}/refund-preview",
+    operation_id="preview_refund",
+    tags=["refunds"],
+    guards=[needs(Scope.LINES_READ)],
+    status_code=200,
+    responses=problems(404, 409, 422),
+    sync_to_thread=True,
+)
+def preview_refund(request: Asked, draw_id: PathId, data: JSONBody[RefundBody]) -> Response[Happened]:
+    """How the line would stand after the refund; writes nothing."""
+    number, line_id = _draw(request, draw_id)
+    return preview_fact(request, line_id, lambda act: _refunded(data, draw_id=number, act=act), on=data.effective_on)
+
+
+def _refunded(data: RefundBody, *, draw_id: int, act: Act) -> facts.Refunded:
+    return facts.Refunded(
+        refund_id=next(act.event_ids),
+        draw_id=draw_id,
+        amount_minor=data.amount_minor,
+        merchant_fee_minor=data.merchant_fee_minor,
+    )
+
+
+@post(
+    "/drawdowns/{draw_id:str}/chargebacks",
+    operation_id="charge_back",
+    tags=["refunds"],
+    guards=[needs(Scope.PAYMENTS_WRITE)],
+    responses=problems(404, 409, 422),
+    sync_to_thread=True,
+)
+def charge_back(
+    request: Asked, draw_id: PathId, data: JSONBody[ChargebackBody], idempotency_key: IdempotencyKey
+) -> Response[Happened]:
+    """A disputed purchase is decided for the borrower."""
+    number, line_id = _draw(request, draw_id)
+    return record_fact(
+        request,
+        line_id,
+        data,
+        lambda act: facts.Chargeback(
+            chargeback_id=next(act.event_ids),
+            draw_id=number,
+            amount_minor=data.amount_minor,
+            reason=data.reason,
+            merchant_fee_minor=data.merchant_fee_minor,
+        ),
+        idempotency_key=idempotency_key,
+        on=data.effective_on,
+    )
+
+
+@post(
+    "/drawdowns/{draw_id:str}/withdrawal",
+    operation_id="withdraw_draw",
+    tags=["refunds"],
+    guards=[needs(Scope.PAYMENTS_WRITE)],
+    responses=problems(404, 409, 422),
+    sync_to_thread=True,
+)
+def withdraw(
+    request: Asked, draw_id: PathId, data: JSONBody[ByChannelBody], idempotency_key: IdempotencyKey
+) -> Response[Happened]:
+    """Within the cooling-off days the borrower gives a draw back: its principal, and no price."""
+    number, line_id = _draw(request, draw_id)
+    return record_fact(
+        request,
+        line_id,
+        data,
+        lambda act: facts.DrawWithdrawn(
+            payment_id=next(act.event_ids), draw_id=number, amount_minor=data.amount_minor, channel=data.channel
+        ),
+        idempotency_key=idempotency_key,
+    )
+
+
+def _draw(request: Asked, draw_id: str) -> tuple[int, int]:
+    """A draw's number and its line; neither ever changes. Raises `Problem` where there is no such draw."""
+    number = path_id(IdPrefix.DRAWDOWN, draw_id)
+    with edge_of(request).pool.connection() as connection:
+        return number, owner_line(connection, number, prefix=IdPrefix.DRAWDOWN, kind="draw")
+
+
+@post(
+    "/lines/{line_id:str}/credit-payouts",
+    operation_id="pay_credit_out",
+    tags=["payments"],
+    guards=[needs(Scope.PAYMENTS_WRITE)],
+    responses=problems(404, 409, 422),
+    sync_to_thread=True,
+)
+def pay_credit_out(
+    request: Asked, line_id: PathId, data: JSONBody[ByChannelBody], idempotency_key: IdempotencyKey
+) -> Response[Happened]:
+    """Pay the borrower's credit balance, or part of it, back."""
+    fact = facts.CreditPaidOut(amount_minor=data.amount_minor, channel=data.channel)
+    return record_fact(request, line_number(line_id), data, lambda _: fact, idempotency_key=idempotency_key)
+
+
+@get(
+    "/lines/{line_id:str}/statements",
+    operation_id="list_statements",
+    tags=["statements"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def list_statements(
+    request: Asked, line_id: PathId, limit: PageLimit = 20, after: PageAfter = None
+) -> Response[Page[StatementView]]:
+    """The line's statements, the latest first."""
+    number, before_number = line_number(line_id), _statement_place(after)
+
+    def run(connection: Connection, _: Act) -> Page[StatementView] | Refusal:
+        if lines.read_line(connection, number) is None:
+            return no_such_line()
+        rows = line_reading.statements(connection, number, before_number=before_number, most=limit + 1)
+        return page(rows, limit=limit, view=_statement_view, place=lambda row: str(row.number))
+
+    return read(request, run)
+
+
+def _statement_place(after: str | None) -> int | None:
+    if after is None:
+        return None
+    if not (after.isascii() and after.isdigit() and len(after) < 10):
+        raise Problem("request_invalid", status=400, detail="after: give the next_after of a page", param="after")
+    return int(after)
+
+
+def _statement_view(row: StatementRow) -> StatementView:
+    return StatementView(
+        line_id=encode_id(IdPrefix.LINE, row.line_id),
+        number=row.number,
+        period_from=row.period_from,
+        closed_on=row.closed_on,
+        due_on=row.due_on,
+        closing_minor=row.closing_minor,
+        minimum_due_minor=row.minimum_due_minor,
+        figures=msgspec.json.decode(row.figures, type=facts.StatementFigures),
+    )
+
+
+router = Router(
+    "/",
+    route_handlers=[
+        receive,
+        list_payments,
+        get_payment,
+        return_payment,
+        refund,
+        preview_refund,
+        charge_back,
+        withdraw,
+        pay_credit_out,
+        list_statements,
+    ],
+)

@@ -1,0 +1,130 @@
+"""Words that many requests share: ids in paths, amounts, dates, texts, pages."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from msgspec import Meta, Struct
+
+from tallystick.operations.api_keys import Caller
+from tallystick.trust.scopes import Scope
+from tallystick.units.ids import IdFault, IdPrefix, decode_id, encode_id
+from tallystick.web.problems import Problem
+
+# PostgreSQL keeps no NUL, and control characters have no place in a name or a reference.
+_PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
+_MOST_PER_PAGE: Final = 100
+_LAST_YEAR: Final = 2200
+_FIRST_YEAR: Final = 2000
+
+AmountMinor = Annotated[int, Meta(ge=1, le=10**13, description="Whole minor units of the line's currency")]
+LimitMinor = Annotated[int, Meta(ge=0, le=10**13, description="Whole minor units of the line's currency")]
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
+OptionalText = Annotated[str, Meta(max_length=200, pattern=_PLAIN)]
+Code = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217", examples=["CNY"])]
+Jurisdiction = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2", examples=["CN"])]
+Metadata = Annotated[
+    dict[
+        Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")],
+        Annotated[str, Meta(max_length=500, pattern=_PLAIN)],
+    ],
+    Meta(max_length=50, description="Yours to use. Never personal data: it is not encrypted"),
+]
+IdempotencyKey = Annotated[
+    str,
+    HeaderParameter(
+        name="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Chosen by you, new for each write: the same key and body give the same answer again",
+    ),
+]
+PageLimit = Annotated[int, QueryParameter(name="limit", ge=1, le=_MOST_PER_PAGE, description="At most so many")]
+PageAfter = Annotated[
+    str | None, QueryParameter(name="after", max_length=200, description="`next_after` of the page before")
+]
+PathId = Annotated[
+    str, PathParameter(max_length=40, pattern=r"^[a-z]+_[0-7][0-9a-hjkmnp-tv-z]{12}$", description="A public id")
+]
+PublicId = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z]+_[0-7][0-9a-hjkmnp-tv-z]{12}$")]
+
+View = TypeVar("View")
+Row = TypeVar("Row")
+
+
+class Page(Struct, Generic[View], frozen=True):
+    """Part of a list; `next_after` gives the next one, and is null on the last."""
+
+    items: list[View]
+    next_after: str | None
+
+
+def page(rows: list[Row], *, limit: int, view: Callable[[Row], View], place: Callable[[Row], str]) -> Page[View]:
+    """A page of at most `limit` of the rows; one row more says that there is a next."""
+    shown = rows[:limit]
+    return Page([view(row) for row in shown], place(shown[-1]) if len(rows) > limit else None)
+
+
+def path_id(prefix: IdPrefix, text: str) -> int:
+    """The number of an id in a path. Raises `Problem`: a text that is no id names nothing."""
+    try:
+        return decode_id(prefix, text)
+    except IdFault as fault:
+        raise Problem(f"{prefix}_unknown", status=404, detail=str(fault), param=f"{prefix}_id") from fault
+
+
+def body_id(prefix: IdPrefix, text: str, *, param: str) -> int:
+    """The number of an id in a body. Raises `Problem` naming the field."""
+    try:
+        return decode_id(prefix, text)
+    except IdFault as fault:
+        raise Problem("request_invalid", status=400, detail=str(fault), param=param) from fault
+
+
+def place_id(prefix: IdPrefix, after: str | None) -> int | None:
+    """The id after which a page begins. Raises `Problem` for what was no `next_after`."""
+    return None if after is None else body_id(prefix, after, param="after")
+
+
+def public(prefix: IdPrefix) -> Callable[[int], str]:
+    """Ids of a kind as they are told."""
+    return lambda number: encode_id(prefix, number)
+
+
+def plausible(day: date | None, *, param: str) -> date | None:
+    """A date that somebody can mean. Raises `Problem` naming the field for one that is a slip of the keyboard."""
+    if day is not None and not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise Problem(
+            "request_invalid",
+            status=400,
+            detail=f"{param}: give a year from {_FIRST_YEAR} to {_LAST_YEAR}",
+            param=param,
+        )
+    return day
+
+
+def needs(scope: Scope) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    """A guard: the key must have this scope. Raises `Problem` naming it."""
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        caller = connection.scope["state"].get("caller")
+        if not isinstance(caller, Caller) or scope not in caller.scopes:
+            raise Problem(
+                "scope_missing",
+                status=403,
+                detail=f"This key lacks the scope {scope}: use a key that has it",
+                param="Authorization",
+            )
+
+    return guard
+
+
+def whole_json(told: object) -> Any:
+    """A frozen value as plain JSON values, for an answer that shows it as it is."""
+    return msgspec.json.decode(msgspec.json.encode(told))

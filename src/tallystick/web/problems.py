@@ -1,0 +1,205 @@
+"""Every answer that is not a success, as an RFC 9457 problem document with a stable code and the way out."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from litestar import Response
+from litestar.enums import MediaType
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import Struct
+
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.terms.offering import OfferFault
+from tallystick.trust.refusals import TrustReason, TrustRefusal
+from tallystick.web.edge import Asked
+
+PROBLEM_TYPE: Final = "application/problem+json"
+Declined = Refusal | OfferFault | TrustRefusal
+
+
+class ProblemDocument(Struct, frozen=True, omit_defaults=True, rename={"kind": "type"}):
+    """What went wrong: `code` never changes its meaning, `param` is the field it is about, `detail` the way out.
+
+    `figures` show it in numbers; `request_id` finds it in the logs.
+    """
+
+    kind: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+    param: str | None = None
+    figures: dict[str, Any] = {}
+
+
+class Problem(Exception):
+    """A refusal of the HTTP layer itself."""
+
+    def __init__(
+        self, code: str, *, status: int, detail: str, param: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status = status
+        self.detail = detail
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+def document(
+    code: str,
+    *,
+    status: int,
+    detail: str,
+    request_id: str,
+    param: str | None = None,
+    figures: dict[str, Any] | None = None,
+) -> ProblemDocument:
+    """A problem whose type and title follow from its code."""
+    return ProblemDocument(
+        kind=f"https://tallystick.dev/problems/{code}",
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        code=code,
+        detail=detail,
+        request_id=request_id,
+        param=param,
+        figures=figures or {},
+    )
+
+
+def answer(problem: ProblemDocument, *, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """The problem as a response."""
+    return Response(
+        content=msgspec.json.encode(problem),
+        status_code=problem.status,
+        media_type=PROBLEM_TYPE,
+        headers=headers or {},
+    )
+
+
+_CONFLICTS: Final = frozenset(
+    {
+        RefusalReason.BORROWER_EXISTS,
+        RefusalReason.HOLD_EXISTS,
+        RefusalReason.DRAW_EXISTS,
+        RefusalReason.PLAN_EXISTS,
+        RefusalReason.STATEMENT_EXISTS,
+        RefusalReason.REFERENCE_REUSED,
+        RefusalReason.PROPOSAL_DECIDED,
+        TrustReason.IDENTITY_TAKEN,
+        TrustReason.MODE_DIFFERS,
+        TrustReason.PERSON_ERASED,
+    }
+)
+_MISSING: Final = frozenset(
+    {
+        RefusalReason.BORROWER_UNKNOWN,
+        RefusalReason.LINE_NOT_OPEN,
+        RefusalReason.PROPOSAL_UNKNOWN,
+        TrustReason.API_KEY_UNKNOWN,
+        TrustReason.BORROWER_UNKNOWN,
+        TrustReason.PERSON_UNKNOWN,
+        TrustReason.ENDPOINT_UNKNOWN,
+        TrustReason.CLOCK_UNKNOWN,
+    }
+)
+
+
+def declined(refusal: Declined, *, request_id: str) -> ProblemDocument:
+    """A refusal of an operation: 404 where what was addressed is not there, 409 where it is in the way, 422 else."""
+    match refusal:
+        case OfferFault() | TrustRefusal():
+            detail = refusal.way_out
+        case Refusal():
+            detail = f"{refusal.field or 'the request'} was refused: {refusal.reason.replace('_', ' ')}"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    if refusal.reason in _CONFLICTS:
+        status = HTTPStatus.CONFLICT
+    elif refusal.reason in _MISSING:
+        status = HTTPStatus.NOT_FOUND
+    elif refusal.reason is TrustReason.SCOPE_NOT_YOURS:
+        status = HTTPStatus.FORBIDDEN
+    return document(
+        refusal.reason.value,
+        status=status,
+        detail=detail[:1].upper() + detail[1:],
+        request_id=request_id,
+        param=refusal.field or None,
+        figures=refusal.figures,
+    )
+
+
+def request_id_of(request: Asked) -> str:
+    """The id that the frame gave the request."""
+    return str(request.scope["state"].get("request_id", ""))
+
+
+def answer_problem(request: Asked, problem: Problem) -> Response[bytes]:
+    """Litestar's handler of `Problem`."""
+    told = document(
+        problem.code,
+        status=problem.status,
+        detail=problem.detail,
+        request_id=request_id_of(request),
+        param=problem.param,
+    )
+    return answer(told, headers={} if problem.retry_after_s is None else {"Retry-After": str(problem.retry_after_s)})
+
+
+def answer_invalid(request: Asked, fault: ValidationException) -> Response[bytes]:
+    """Litestar's handler of what does not fit the documented request."""
+    faults = fault.extra if isinstance(fault.extra, list) else []
+    first = faults[0] if faults and isinstance(faults[0], dict) else {}
+    param = str(first.get("key") or "") or None
+    told = str(first.get("message") or fault.detail)
+    detail = f"{param or 'The request'}: {told}. See /openapi.json for what is expected"
+    return answer(
+        document("request_invalid", status=400, detail=detail[:500], request_id=request_id_of(request), param=param)
+    )
+
+
+_BY_STATUS: Final = {
+    HTTPStatus.BAD_REQUEST: ("request_invalid", "The request cannot be read. See /openapi.json for what is expected"),
+    HTTPStatus.NOT_FOUND: ("not_found", "There is nothing at this path. See /openapi.json for those that exist"),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "See the Allow header for the methods of this path"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("request_too_large", "Send at most 64 KiB"),
+}
+
+
+def answer_http(request: Asked, fault: HTTPException) -> Response[bytes]:
+    """Litestar's handler of what its router and parser refuse."""
+    code, detail = _BY_STATUS.get(HTTPStatus(fault.status_code), ("request_refused", "The request was refused"))
+    told = document(code, status=fault.status_code, detail=detail, request_id=request_id_of(request))
+    return answer(told, headers=dict(fault.headers or {}))
+
+
+_DESCRIPTIONS: Final = {
+    400: "The request does not fit this document, or lacks its Idempotency-Key",
+    401: "No API key, or one that does not hold",
+    403: "The API key lacks the scope",
+    404: "What the path names is not there",
+    409: "In the way: the same key with another body, a request still running, or a thing that exists",
+    422: "Refused by a named rule; nothing happened",
+    429: "Too many requests for this key; see Retry-After",
+    503: "Overloaded or stopping; nothing happened, ask again",
+}
+
+
+def problems(*codes: int) -> dict[int, ResponseSpec]:
+    """The problems that a route documents beside those that every route has."""
+    return {
+        code: ResponseSpec(
+            data_container=ProblemDocument,
+            description=_DESCRIPTIONS[code],
+            media_type=PROBLEM_TYPE,
+            generate_examples=False,
+        )
+        for code in sorted({400, 401, 403, 429, 503, *codes})
+    }
+
+
+JSON: Final = MediaType.JSON

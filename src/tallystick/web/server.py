@@ -1,0 +1,58 @@
+"""The API on a socket: told to stop, it first says so, then answers what it has begun, and only then ends."""
+
+from time import monotonic
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from tallystick.web.edge import Edge
+from tallystick.web.frame import Frame
+from tallystick.web.sending import Sending
+
+# How long a request that has begun may take once no new one is taken.
+_FINISH_S: Final = 30
+
+
+class DrainingServer(uvicorn.Server):
+    """Uvicorn that turns `/readyz` to 503 for some seconds before it stops listening."""
+
+    def __init__(self, config: uvicorn.Config, *, frame: Frame, drain_s: float) -> None:
+        super().__init__(config)
+        self._frame = frame
+        self._drain_s = drain_s
+        self._stop_at_s: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal begins the drain, the next one ends it."""
+        if self._frame.is_draining:
+            super().handle_exit(sig, frame)
+        else:
+            self._frame.is_draining = True
+            self._stop_at_s = monotonic() + self._drain_s
+
+    async def on_tick(self, counter: int) -> bool:
+        """Uvicorn asks ten times a second whether to stop."""
+        if self._stop_at_s is not None and monotonic() >= self._stop_at_s:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> None:
+    """Answer until told to stop; webhooks are sent meanwhile."""
+    config = uvicorn.Config(
+        frame,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_FINISH_S,
+        lifespan="on",
+    )
+    sending = Sending(edge, metrics=frame.metrics)
+    sending.start()
+    try:
+        DrainingServer(config, frame=frame, drain_s=drain_s).run()
+    finally:
+        sending.stop()
