@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -15,6 +15,14 @@ from tallystick.config import Language, Settings, read_settings
 from tallystick.operations.database import Where
 from tallystick.operations.lines import Act
 from tallystick.reports.summary import Bilingual
+from tallystick.trust.master_key import MasterKey, master_key_file, parse_master_key
+from tallystick.units.ids import NODES, IdSource
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg_pool import ConnectionPool
+
+    from tallystick.web.edge import Edge
 
 # The lender's business day: China has one time zone and no daylight saving.
 _BUSINESS_ZONE: Final = timezone(timedelta(hours=8))
@@ -38,16 +46,38 @@ def database_place() -> Where:
 
 def act_of(actor: str) -> Act:
     """An act of that actor, now: the only place where an instant comes from the wall."""
-    return Act(actor=actor, at=datetime.now(UTC), today=business_date(), event_ids=_event_ids())
+    return Act(actor=actor, at=datetime.now(UTC), today=business_date(), event_ids=id_source())
 
 
-def _event_ids() -> Iterator[int]:
-    """Ids that rise with time and never repeat: milliseconds, then bits of chance, then a count within the process."""
-    last = 0
-    while True:
-        fresh = (time.time_ns() // 1_000_000) << 22 | secrets.randbits(22)
-        last = max(fresh, last + 1)
-        yield last
+def id_source(node: int | None = None) -> IdSource:
+    """Ids of this process; a server takes its `node` from the database, a short command one by chance."""
+    return IdSource(node=secrets.randbelow(NODES) if node is None else node, now_ms=lambda: time.time_ns() // 1_000_000)
+
+
+def master_key() -> MasterKey:
+    """The installation's one secret: from TALLYSTICK_MASTER_KEY, or else kept in the data folder."""
+    stated = settings()
+    if stated.master_key_text is not None:
+        return parse_master_key(stated.master_key_text)
+    return master_key_file(stated.data_folder)
+
+
+def serving_edge(pool: "ConnectionPool[Connection]") -> "Edge":
+    """What requests are answered with, bound to the wall's clock."""
+    from tallystick.storage.trust import take_id_node
+    from tallystick.trust.destinations import Reach
+    from tallystick.web.edge import Edge
+
+    with pool.connection() as connection:
+        node = take_id_node(connection)
+    return Edge(
+        pool=pool,
+        clock=lambda: datetime.now(UTC),
+        zone=_BUSINESS_ZONE,
+        ids=id_source(node),
+        master_key=master_key(),
+        reach=Reach(settings().webhook_reach),
+    )
 
 
 def terminal() -> Console:

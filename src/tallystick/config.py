@@ -1,11 +1,13 @@
 """The settings of a process: one frozen object, read once from the environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
 
 Language = Literal["zh", "en"]
+
+WebhookReach = Literal["public", "private"]
 
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
@@ -18,12 +20,15 @@ class SettingsFault(ValueError):
 class Settings:
     """`language` is that of the terminal; reports always hold both.
 
-    `database_url` names a PostgreSQL server of one's own; without it, Tallystick keeps one in `data_folder`.
+    `database_url` names a PostgreSQL server of one's own; without it, Tallystick keeps one in `data_folder`, and there
+    the master key too where `master_key_text` does not give it. `webhook_reach` keeps webhooks on the public internet.
     """
 
     language: Language = "en"
     database_url: str | None = None
     data_folder: Path = Path("tallystick-data")
+    master_key_text: str | None = field(default=None, repr=False)
+    webhook_reach: WebhookReach = "public"
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -36,6 +41,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         language=_language(environment),
         database_url=_database_url(environment),
         data_folder=_data_folder(environment),
+        master_key_text=environment.get("TALLYSTICK_MASTER_KEY") or None,
+        webhook_reach=_webhook_reach(environment),
     )
 
 
@@ -63,3 +70,12 @@ def _data_folder(environment: Mapping[str, str]) -> Path:
         return Path(stated)
     home = Path(environment.get("HOME", "."))
     return Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share") / "tallystick"
+
+
+def _webhook_reach(environment: Mapping[str, str]) -> WebhookReach:
+    """Private networks only where somebody says so: else a webhook could be pointed at our own servers."""
+    stated = environment.get("TALLYSTICK_WEBHOOK_REACH", "public")
+    for reach in get_args(WebhookReach):
+        if stated == reach:
+            return cast("WebhookReach", reach)
+    raise SettingsFault(f"TALLYSTICK_WEBHOOK_REACH is {stated!r}: give public, or private for development")

@@ -69,12 +69,18 @@ def begin_installation(connection: Connection, *, mode: Mode, master_key: Master
     Raises `MasterKeyFault` where secrets in the database were sealed with another key.
     """
     begun = trust.begin_installation(connection, Installation(mode, master_key.fingerprint), begun_at=at)
-    if begun.master_key_fingerprint != master_key.fingerprint:
+    must_be_sealed_with(connection, master_key)
+    return Mode(begun.mode)
+
+
+def must_be_sealed_with(connection: Connection, master_key: MasterKey) -> None:
+    """Raises `MasterKeyFault` where the database's secrets were sealed with another master key."""
+    begun = trust.installation(connection)
+    if begun is not None and begun.master_key_fingerprint != master_key.fingerprint:
         raise MasterKeyFault(
             f"this database was sealed with master key {begun.master_key_fingerprint}, the one given is "
             f"{master_key.fingerprint}: set TALLYSTICK_MASTER_KEY to the right one, or put its file back"
         )
-    return Mode(begun.mode)
 
 
 def make_api_key(

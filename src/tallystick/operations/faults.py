@@ -7,6 +7,7 @@ from tallystick.operations.close_day import DayNotOver
 from tallystick.operations.database import DatabaseFault
 from tallystick.operations.judging import InfeasibleCaps
 from tallystick.operations.ledger import AccountFault
+from tallystick.operations.lending import NotPublished
 from tallystick.operations.outputs import OutputFault
 from tallystick.operations.review import ReviewFault
 from tallystick.operations.scoring import ScoringFault
@@ -20,6 +21,10 @@ from tallystick.sources.portfolio import PortfolioFault
 from tallystick.storage.migration import SchemaFault
 from tallystick.storage.place import EmbeddedFault
 from tallystick.strategy.economics import StrategyFaults
+from tallystick.terms.form import FormFaults
+from tallystick.trust.master_key import MasterKeyFault
+from tallystick.trust.personal_data import SealFault
+from tallystick.units.ids import IdFault
 
 FAULTS: Final = (
     AccountFault,
@@ -30,14 +35,19 @@ FAULTS: Final = (
     DayNotOver,
     EmbeddedFault,
     FileFault,
+    FormFaults,
+    IdFault,
     InfeasibleCaps,
     MappingFaults,
     ModelFilesFault,
+    MasterKeyFault,
     MonotoneFault,
+    NotPublished,
     OutputFault,
     PortfolioFault,
     ReviewFault,
     SchemaFault,
+    SealFault,
     ScoringFault,
     StrategyFaults,
 )
