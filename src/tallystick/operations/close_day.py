@@ -15,7 +15,7 @@ from tallystick.ledger.transfer import Address, Transfer
 from tallystick.operations.lines import Act, line_write
 from tallystick.servicing.journal import ACCRUED, INTEREST_INCOME
 from tallystick.servicing.steps import caught_up
-from tallystick.storage import close_days, ledger, ledger_reading, lines
+from tallystick.storage import close_days, ledger, lines
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.lines import LineWrite, Recording, StoredLine
 
@@ -102,7 +102,7 @@ def post_accrual(connection: Connection, closed_on: date, *, act: Act) -> None:
         with connection.transaction():
             for accrued in close_days.write_accrual_figures(connection, closed_on):
                 account = Address(ACCRUED, accrued.product_key)
-                balance = ledger_reading.shared_balance(connection, account, currency=accrued.currency)
+                balance = ledger.shared_balance(connection, account, currency=accrued.currency)
                 posted_minor = accrued.accrued_minor - (balance.debit_minor - balance.credit_minor)
                 transfers = _change(accrued, posted_minor=posted_minor, closed_on=closed_on)
                 ledger.post(connection, transfers, booked_on=closed_on)

@@ -51,6 +51,7 @@ class PlanChoice(Struct, frozen=True, forbid_unknown_fields=True):
     plan_id: int
     offer: str
     terms: PlanTerms
+    acceptance_id: int | None = None
 
 
 class HoldPlaced(Fact, frozen=True, tag="hold_placed"):

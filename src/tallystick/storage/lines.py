@@ -459,13 +459,24 @@ def _payment_row(event: Event, *, line_id: int) -> tuple[Any, ...]:
     return fact.payment_id, line_id, event.event_id, fact.channel, reference, fact.amount_minor, event.effective_on
 
 
-def payment_of_reference(connection: Connection, *, channel: str, reference: str) -> tuple[int, int, int] | None:
-    """Line, event and amount of the payment that a channel's own reference is known for."""
+class KnownPayment(Struct, frozen=True):
+    """A payment that was recorded; minor units."""
+
+    payment_id: int
+    line_id: int
+    event_id: int
+    amount_minor: int
+
+
+def payment_of_reference(connection: Connection, *, channel: str, reference: str) -> KnownPayment | None:
+    """The payment that a channel's own reference is known for."""
     row = connection.execute(
-        "SELECT line_id, event_id, amount_minor FROM payments WHERE channel = %s AND reference = %s",
+        """
+        SELECT payment_id, line_id, event_id, amount_minor FROM payments WHERE channel = %s AND reference = %s
+        """,
         [channel, reference],
     ).fetchone()
-    return None if row is None else (row[0], row[1], row[2])
+    return None if row is None else KnownPayment(*row)
 
 
 def line_of(connection: Connection, object_id: int, *, kind: str) -> int | None:

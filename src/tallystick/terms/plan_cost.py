@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tallystick.terms.annual_rates import DatedFlow, IrrRates, cn_irr_rates
 from tallystick.terms.plan_terms import PlanTerms
 from tallystick.terms.product import PayNextMonth
-from tallystick.terms.schedule import Installment, schedule
+from tallystick.terms.schedule import Installment, down_payment_minor, period_price, schedule
 from tallystick.units.periods import add_months
 from tallystick.units.rates import PPM
 
@@ -64,3 +65,20 @@ def revolving_flows(offer: PayNextMonth, *, on: date) -> tuple[DatedFlow, ...]:
     )
     received = DatedFlow(on=on, paid_minor=-principal_minor)
     return (received, *interest, DatedFlow(on=ends[-1], paid_minor=principal_minor))
+
+
+def merchant_subsidy_minor(terms: PlanTerms, *, principal_minor: int) -> int:
+    """What the merchant pays of a plan's price: the price without a subsidy less what the borrower pays.
+
+    >>> merchant_subsidy_minor(PlanTerms(installments=12, per_period_ppm=6_000, merchant_subsidy_ppm=1_000_000),
+    ...                        principal_minor=100_000)
+    7200
+    """
+    if terms.merchant_subsidy_ppm == 0:
+        return 0
+    financed_minor = principal_minor - down_payment_minor(terms, drawn_minor=principal_minor)
+    full = replace(terms, merchant_subsidy_ppm=0)
+    charged = sum(period_price(full, financed_minor=financed_minor)) - sum(
+        period_price(terms, financed_minor=financed_minor)
+    )
+    return charged * (terms.installments - terms.interest_free)

@@ -57,7 +57,7 @@ CREATE TABLE acceptances (
     line_id         bigint,
     purpose         text NOT NULL,                  -- line, plan, cash, limit, terms
     disclosure_hash text NOT NULL,
-    disclosure      jsonb NOT NULL,
+    disclosure      text NOT NULL,                  -- as it was shown, byte for byte
     accepted_at     timestamptz NOT NULL
 );
 CREATE INDEX acceptances_of_borrower ON acceptances (borrower_id);
@@ -125,7 +125,6 @@ CREATE TRIGGER events_are_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON events
 CREATE TABLE proposals (
     proposal_id  bigint PRIMARY KEY,
     line_id      bigint NOT NULL REFERENCES lines,
-    effective_on date NOT NULL,
     kind         text NOT NULL,
     fact         jsonb NOT NULL,
     proposed_by  text NOT NULL CHECK (proposed_by <> ''),

@@ -1,0 +1,344 @@
+"""What a lender does with persons and lines: publish, open, quote, draw, take payments, and decide with two persons.
+
+Each function is one transaction of the caller's. The law is asked before anything is offered; a quote writes nothing,
+and what is drawn on it is what was quoted: the borrower accepts a disclosure by its hash.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+import msgspec
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.lines import Act, Recorded, record
+from tallystick.servicing import facts
+from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact, DrawKind, PlanChoice
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.storage import acceptances, borrowers, contracts, lines, proposals
+from tallystick.storage.borrowers import Borrower
+from tallystick.storage.proposals import Proposal
+from tallystick.terms.caps import person_cap
+from tallystick.terms.contract import freeze, product_in_force
+from tallystick.terms.disclosing import disclose_plan
+from tallystick.terms.disclosure import Disclosure, document_hash
+from tallystick.terms.legality import limit_faults, offer_faults, publication_faults
+from tallystick.terms.offering import OfferFault, plan_terms, price_for
+from tallystick.terms.plan_cost import merchant_subsidy_minor
+from tallystick.terms.product import InstallmentPrice, OfferKind, Product
+from tallystick.units.rates import PPM
+
+
+class NotPublished(ValueError):
+    """The law forbids the product on that day; every fault is told with its figures."""
+
+    def __init__(self, product: Product, faults: tuple[OfferFault, ...]) -> None:
+        told = "\n".join(f"  {fault}" for fault in faults)
+        super().__init__(f"{product.id} version {product.version} cannot be published:\n{told}")
+        self.faults = faults
+
+
+def publish_product(connection: Connection, product: Product, *, act: Act) -> bool:
+    """Publish a version of a product after the law was asked; False where it was published already.
+
+    Raises `NotPublished` with every fault, and `ValueError` where that version has another content already.
+    """
+    faults = publication_faults(product, on=act.today)
+    if faults:
+        raise NotPublished(product, faults)
+    return contracts.add_product(connection, product, published_on=act.today, published_by=act.actor)
+
+
+def add_borrower(
+    connection: Connection,
+    *,
+    reference: str,
+    jurisdiction: str,
+    currency: str,
+    metadata: Mapping[str, str],
+    act: Act,
+) -> Borrower | Refusal:
+    """A person the lender knows by its own reference; the joint cap is the law's of that day."""
+    borrower = Borrower(
+        borrower_id=next(act.event_ids),
+        reference=reference,
+        jurisdiction=jurisdiction,
+        currency=currency,
+        joint_cap_minor=person_cap(jurisdiction=jurisdiction, on=act.today).bound,
+        blocked_because=None,
+        metadata=metadata,
+        opened_at=act.at,
+    )
+    if borrowers.add_borrower(connection, borrower):
+        return borrower
+    return Refusal(RefusalReason.BORROWER_EXISTS, field="reference", figures={"reference": reference})
+
+
+def block_borrower(
+    connection: Connection, borrower_id: int, *, blocked_because: str | None, reason: str, act: Act
+) -> Borrower | Refusal:
+    """Put a person on the blocked list, or take one off it (`blocked_because` None): no line of theirs lends more."""
+    if borrowers.lock_borrower(connection, borrower_id) is None:
+        return Refusal(RefusalReason.BORROWER_UNKNOWN, field="borrower_id")
+    borrowers.write_block(
+        connection,
+        borrower_id,
+        block_id=next(act.event_ids),
+        blocked_because=blocked_because,
+        reason=reason,
+        actor=act.actor,
+        decided_at=act.at,
+    )
+    borrower = borrowers.read_borrower(connection, borrower_id)
+    assert borrower is not None
+    return borrower
+
+
+def open_line(
+    connection: Connection, *, borrower_id: int, product_id: str, limit_minor: int, act: Act
+) -> Recorded | Refusal | OfferFault:
+    """Open a line of the product's version that is sold today; its terms are frozen into the contract."""
+    product = product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
+    faults = limit_faults(product, limit_minor=limit_minor, on=act.today)
+    if faults:
+        return faults[0]
+    contract = freeze(product, on=act.today)
+    contracts.add_contract(connection, product, frozen_at=act.at)
+    opening = facts.LineOpened(
+        borrower_id=borrower_id,
+        contract_hash=contract.terms_hash,
+        currency=product.currency,
+        limit_minor=limit_minor,
+        cash_limit_minor=limit_minor * product.limit.cash_share_ppm // PPM,
+    )
+    return record(connection, next(act.event_ids), opening, act=act)
+
+
+class PlanRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The installment offer that a borrower asks for, and the hash of the disclosure that was accepted."""
+
+    offer: OfferKind
+    price_code: str
+    installments: int
+    accepted_hash: str | None = None
+
+
+def quote_plan(
+    connection: Connection, line_id: int, request: PlanRequest, *, principal_minor: int, act: Act
+) -> Disclosure | OfferFault | Refusal:
+    """What a plan would cost if it were drawn today, with everything a borrower must be told; writes nothing."""
+    stored = lines.read_line(connection, line_id)
+    if stored is None:
+        return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
+    product = contracts.Contracts(connection)[stored.line.contract_hash]
+    return _disclosure(product, request, principal_minor=principal_minor, on=act.today, act=act)
+
+
+def _disclosure(
+    product: Product, request: PlanRequest, *, principal_minor: int, on: date, act: Act
+) -> Disclosure | OfferFault:
+    faults = offer_faults(
+        product,
+        offer=request.offer,
+        price_code=request.price_code,
+        installments=request.installments,
+        principal_minor=principal_minor,
+        drawn_on=on,
+        days_off=act.days_off,
+    )
+    if faults:
+        return faults[0]
+    return disclose_plan(
+        freeze(product, on=on),
+        offer=request.offer,
+        price_code=request.price_code,
+        installments=request.installments,
+        principal_minor=principal_minor,
+        drawn_on=on,
+        days_off=act.days_off,
+    )
+
+
+class DrawRequest(Struct, frozen=True, kw_only=True):
+    """What is bought or drawn in cash; minor units. `plan` None is paid next month."""
+
+    amount_minor: int
+    kind: DrawKind = DrawKind.PURCHASE
+    merchant_id: int = 0
+    merchant_fee_minor: int = 0
+    category: str = ""
+    purpose: str = ""
+    plan: PlanRequest | None = None
+    hold_id: int | None = None
+    keeps_hold: bool = False
+
+
+def draw(
+    connection: Connection, line_id: int, request: DrawRequest, *, act: Act, on: date | None = None
+) -> Recorded | Refusal | OfferFault:
+    """Draw on a line, or capture a hold; with a plan, on exactly the disclosure that the borrower accepted.
+
+    A merchant's subsidy of the price is kept back from what the merchant is paid.
+    """
+    drawn_on = on or act.today
+    choice, merchant_fee_minor = None, request.merchant_fee_minor
+    if request.plan is not None:
+        chosen = _choose(connection, line_id, request.plan, amount_minor=request.amount_minor, on=drawn_on, act=act)
+        if not isinstance(chosen, PlanChoice):
+            return chosen
+        choice = chosen
+        merchant_fee_minor += merchant_subsidy_minor(choice.terms, principal_minor=request.amount_minor)
+    drawn = facts.Drawdown(
+        draw_id=next(act.event_ids),
+        kind=request.kind,
+        amount_minor=request.amount_minor,
+        merchant_id=request.merchant_id,
+        merchant_fee_minor=merchant_fee_minor,
+        category=request.category,
+        purpose=request.purpose,
+        plan=choice,
+        hold_id=request.hold_id,
+        keeps_hold=request.keeps_hold,
+    )
+    return record(connection, line_id, drawn, act=act, on=on)
+
+
+def _choose(
+    connection: Connection, line_id: int, request: PlanRequest, *, amount_minor: int, on: date, act: Act
+) -> PlanChoice | Refusal | OfferFault:
+    """The plan's frozen terms, once the borrower has accepted what was disclosed; the acceptance is kept."""
+    stored = lines.read_line(connection, line_id)
+    if stored is None:
+        return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
+    product = contracts.Contracts(connection)[stored.line.contract_hash]
+    disclosure = _disclosure(product, request, principal_minor=amount_minor, on=on, act=act)
+    if isinstance(disclosure, OfferFault):
+        return disclosure
+    quoted_hash = document_hash(disclosure)
+    if request.accepted_hash != quoted_hash:
+        return Refusal(
+            RefusalReason.ACCEPTANCE_MISSING, field="plan.accepted_hash", figures={"quoted_hash": quoted_hash}
+        )
+    acceptance_id = next(act.event_ids)
+    acceptances.add_acceptance(
+        connection,
+        acceptance_id=acceptance_id,
+        borrower_id=stored.line.borrower_id,
+        line_id=line_id,
+        purpose=request.offer.value,
+        disclosure_hash=quoted_hash,
+        disclosure=msgspec.json.encode(disclosure).decode(),
+        accepted_at=act.at,
+    )
+    price = price_for(product, offer=request.offer, price_code=request.price_code, installments=request.installments)
+    assert isinstance(price, InstallmentPrice), "it was disclosed"
+    terms = plan_terms(
+        product,
+        offer=request.offer,
+        price=price,
+        installments=request.installments,
+        drawn_on=on,
+        days_off=act.days_off,
+    )
+    return PlanChoice(plan_id=next(act.event_ids), offer=request.offer.value, terms=terms, acceptance_id=acceptance_id)
+
+
+class PaidBefore(Struct, frozen=True):
+    """The payment of a callback that had come before: nothing was booked again."""
+
+    payment_id: int
+    event_id: int
+
+
+def receive_payment(
+    connection: Connection,
+    line_id: int,
+    *,
+    amount_minor: int,
+    channel: str,
+    reference: str,
+    act: Act,
+    on: date | None = None,
+) -> Recorded | Refusal | PaidBefore:
+    """Take a payment once per reference of its channel: a callback that comes twice finds the first.
+
+    The same reference for another line or amount is refused.
+    """
+    known = lines.payment_of_reference(connection, channel=channel, reference=reference) if reference else None
+    if known is not None:
+        if known.line_id == line_id and known.amount_minor == amount_minor:
+            return PaidBefore(payment_id=known.payment_id, event_id=known.event_id)
+        figures = {"line_id": known.line_id, "amount_minor": known.amount_minor}
+        return Refusal(RefusalReason.REFERENCE_REUSED, field="reference", figures=figures)
+    paid = facts.PaymentReceived(
+        payment_id=next(act.event_ids), amount_minor=amount_minor, channel=channel, reference=reference
+    )
+    return record(connection, line_id, paid, act=act, on=on)
+
+
+def propose(connection: Connection, line_id: int, fact: AnyFact, *, act: Act) -> Proposal | Refusal:
+    """Ask for what needs a second person; nothing happens on the line until somebody else approves."""
+    if not isinstance(fact, NEEDS_SECOND_PERSON):
+        return Refusal(RefusalReason.NOTHING_TO_DO, field="kind")
+    if lines.read_line(connection, line_id) is None:
+        return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
+    proposal = Proposal(
+        proposal_id=next(act.event_ids),
+        line_id=line_id,
+        fact=fact,
+        proposed_by=act.actor,
+        proposed_at=act.at,
+    )
+    proposals.add_proposal(connection, proposal)
+    return proposal
+
+
+def approve(connection: Connection, proposal_id: int, *, act: Act, note: str = "") -> Recorded | Refusal:
+    """A second person agrees: what was proposed happens today, in the proposer's name, approved by this one."""
+    proposal = proposals.lock_proposal(connection, proposal_id)
+    refusal = _cannot_decide(proposal, act=act)
+    if refusal is not None:
+        return refusal
+    assert proposal is not None
+    on_behalf = msgspec.structs.replace(act, actor=proposal.proposed_by, approved_by=act.actor)
+    recorded = record(connection, proposal.line_id, proposal.fact, act=on_behalf)
+    if isinstance(recorded, Recorded):
+        proposals.decide(
+            connection,
+            proposal_id,
+            decision="approved",
+            decided_by=act.actor,
+            decided_at=act.at,
+            note=note,
+            event_id=recorded.event.event_id,
+        )
+    return recorded
+
+
+def reject(connection: Connection, proposal_id: int, *, act: Act, note: str) -> Proposal | Refusal:
+    """A second person does not agree: nothing happens, and the proposal is closed."""
+    proposal = proposals.lock_proposal(connection, proposal_id)
+    refusal = _cannot_decide(proposal, act=act)
+    if refusal is not None:
+        return refusal
+    assert proposal is not None
+    proposals.decide(
+        connection,
+        proposal_id,
+        decision="rejected",
+        decided_by=act.actor,
+        decided_at=act.at,
+        note=note,
+        event_id=None,
+    )
+    return proposal
+
+
+def _cannot_decide(proposal: Proposal | None, *, act: Act) -> Refusal | None:
+    if proposal is None:
+        return Refusal(RefusalReason.PROPOSAL_UNKNOWN, field="proposal_id")
+    if proposal.decision is not None:
+        return Refusal(RefusalReason.PROPOSAL_DECIDED, field="proposal_id", figures={"decision": proposal.decision})
+    if proposal.proposed_by == act.actor:
+        return Refusal(RefusalReason.SECOND_PERSON_MISSING, field="actor", figures={"proposed_by": act.actor})
+    return None
