@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from tests.api.conftest import Api
 
 MERCHANT = "merchant_0000000000005"
@@ -10,9 +9,7 @@ MERCHANT = "merchant_0000000000005"
 
 def open_line(api: Api, *, limit_minor: int = 3_000_000, reference: str = "person-1") -> dict[str, Any]:
     borrower = api.made("/v1/borrowers", {"reference": reference, "jurisdiction": "CN", "currency": "CNY"})
-    return api.made(
-        "/v1/lines", {"borrower_id": borrower["id"], "product_id": "baitiao", "limit_minor": limit_minor}
-    )
+    return api.made("/v1/lines", {"borrower_id": borrower["id"], "product_id": "baitiao", "limit_minor": limit_minor})
 
 
 def draw(api: Api, line_id: str, amount_minor: int) -> dict[str, Any]:

@@ -69,8 +69,8 @@ def _openapi() -> OpenAPIConfig:
             "A consumer credit line over HTTP. Amounts are whole minor units beside a currency; instants are UTC, "
             "dates are the lender's business days. Every write carries an Idempotency-Key."
         ),
-        path="/",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(path="/litestar.json")],
         components=Components(
             security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", description="An API key's token")}
         ),

@@ -1,10 +1,8 @@
 """The books, read: the chart with its balances, a line's accounts, and transfers as they were posted."""
 
 from datetime import date
-from typing import Annotated
 
 from litestar import Response, Router, get
-from litestar.params import QueryParameter
 from msgspec import Struct
 from psycopg import Connection
 
@@ -21,7 +19,19 @@ from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read
 from tallystick.web.edge import Asked
 from tallystick.web.happening import line_number, no_such_line
-from tallystick.web.parameters import Page, PageAfter, PageLimit, PathId, body_id, needs, page, path_id, place_id
+from tallystick.web.parameters import (
+    AfterTransfer,
+    LinePath,
+    OfLine,
+    Page,
+    PageLimit,
+    TransferPath,
+    body_id,
+    needs,
+    page,
+    path_id,
+    place_id,
+)
 from tallystick.web.problems import Problem, problems
 
 
@@ -113,7 +123,7 @@ def list_accounts(request: Asked) -> Response[Page[AccountView]]:
     responses=problems(404),
     sync_to_thread=True,
 )
-def list_line_accounts(request: Asked, line_id: PathId) -> Response[Page[LineAccountView]]:
+def list_line_accounts(request: Asked, line_id: LinePath) -> Response[Page[LineAccountView]]:
     """A line's own accounts in the books."""
     number = line_number(line_id)
 
@@ -145,9 +155,9 @@ def _line_account(balance: Balance) -> LineAccountView:
 )
 def list_transfers(
     request: Asked,
-    line_id: Annotated[str | None, QueryParameter(max_length=40)] = None,
+    line_id: OfLine = None,
     limit: PageLimit = 20,
-    after: PageAfter = None,
+    after: AfterTransfer = None,
 ) -> Response[Page[TransferView]]:
     """Transfers in the order of their ids, of one line where asked."""
     owner = None if line_id is None else body_id(IdPrefix.LINE, line_id, param="line_id")
@@ -176,7 +186,7 @@ def list_transfers(
     responses=problems(404),
     sync_to_thread=True,
 )
-def get_transfer(request: Asked, transfer_id: PathId) -> Response[TransferView]:
+def get_transfer(request: Asked, transfer_id: TransferPath) -> Response[TransferView]:
     """One transfer."""
     number = path_id(IdPrefix.TRANSFER, transfer_id)
 

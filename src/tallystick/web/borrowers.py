@@ -20,19 +20,18 @@ from tallystick.trust.personal_data import PersonalData
 from tallystick.trust.refusals import TrustRefusal
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
-from tallystick.units.money import MINOR_DIGITS
 from tallystick.web.answering import read, write
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.parameters import (
+    AfterBorrower,
+    BorrowerPath,
     Code,
     Currency,
     IdempotencyKey,
     Jurisdiction,
     Metadata,
     Page,
-    PageAfter,
     PageLimit,
-    PathId,
     Text,
     needs,
     page,
@@ -115,9 +114,6 @@ def _borrower(connection: Connection, borrower_id: int) -> BorrowerView | Refusa
 )
 def add(request: Asked, data: JSONBody[BorrowerBody], idempotency_key: IdempotencyKey) -> Response[BorrowerView]:
     """Add a borrower, with personal data or without."""
-    if data.currency not in MINOR_DIGITS:
-        known = ", ".join(sorted(MINOR_DIGITS))
-        raise Problem("currency_unknown", status=422, detail=f"Give one of {known}", param="currency")
     if data.personal_data is not None:
         needs(Scope.PERSONAL_DATA_WRITE)(request, request.route_handler)
 
@@ -162,7 +158,7 @@ def list_all(
     request: Asked,
     reference: Annotated[str | None, QueryParameter(max_length=60, pattern=r"^[A-Za-z0-9_.:-]+$")] = None,
     limit: PageLimit = 20,
-    after: PageAfter = None,
+    after: AfterBorrower = None,
 ) -> Response[Page[BorrowerView]]:
     """Borrowers, the newest first, or the one of your own reference."""
     before_id = place_id(IdPrefix.BORROWER, after)
@@ -188,7 +184,7 @@ def list_all(
     responses=problems(404),
     sync_to_thread=True,
 )
-def get_one(request: Asked, borrower_id: PathId) -> Response[BorrowerView]:
+def get_one(request: Asked, borrower_id: BorrowerPath) -> Response[BorrowerView]:
     """One borrower."""
     number = path_id(IdPrefix.BORROWER, borrower_id)
     return read(request, lambda connection, _: _borrower(connection, number))
@@ -203,7 +199,7 @@ def get_one(request: Asked, borrower_id: PathId) -> Response[BorrowerView]:
     sync_to_thread=True,
 )
 def block(
-    request: Asked, borrower_id: PathId, data: JSONBody[ReasonBody], idempotency_key: IdempotencyKey
+    request: Asked, borrower_id: BorrowerPath, data: JSONBody[ReasonBody], idempotency_key: IdempotencyKey
 ) -> Response[BorrowerView]:
     """Put a person on the blocked list: none of their lines lends more until it is undone."""
     return _set_block(request, borrower_id, data, idempotency_key=idempotency_key, blocked_because=data.reason)
@@ -218,7 +214,7 @@ def block(
     sync_to_thread=True,
 )
 def unblock(
-    request: Asked, borrower_id: PathId, data: JSONBody[ReasonBody], idempotency_key: IdempotencyKey
+    request: Asked, borrower_id: BorrowerPath, data: JSONBody[ReasonBody], idempotency_key: IdempotencyKey
 ) -> Response[BorrowerView]:
     """Take a person off the blocked list."""
     return _set_block(request, borrower_id, data, idempotency_key=idempotency_key, blocked_because=None)
@@ -245,7 +241,7 @@ def _set_block(
     sync_to_thread=True,
 )
 def write_person(
-    request: Asked, borrower_id: PathId, data: JSONBody[PersonalData], idempotency_key: IdempotencyKey
+    request: Asked, borrower_id: BorrowerPath, data: JSONBody[PersonalData], idempotency_key: IdempotencyKey
 ) -> Response[Done]:
     """Keep what names a borrower, in place of what was kept before; sealed under a key of that person."""
     number = path_id(IdPrefix.BORROWER, borrower_id)
@@ -265,7 +261,7 @@ def write_person(
     responses=problems(404, 409),
     sync_to_thread=True,
 )
-def read_person(request: Asked, borrower_id: PathId) -> Response[PersonView]:
+def read_person(request: Asked, borrower_id: BorrowerPath) -> Response[PersonView]:
     """What names a borrower. Who looked, when and by which request is kept for good."""
     number = path_id(IdPrefix.BORROWER, borrower_id)
     master_key, request_id = edge_of(request).master_key, request_id_of(request)
@@ -286,7 +282,7 @@ def read_person(request: Asked, borrower_id: PathId) -> Response[PersonView]:
     responses=problems(404, 409),
     sync_to_thread=True,
 )
-def erase(request: Asked, borrower_id: PathId, idempotency_key: IdempotencyKey) -> Response[Done]:
+def erase(request: Asked, borrower_id: BorrowerPath, idempotency_key: IdempotencyKey) -> Response[Done]:
     """Erase a person: the key is deleted, and with it everything sealed. Lines and books stay whole."""
     number = path_id(IdPrefix.BORROWER, borrower_id)
 
@@ -312,7 +308,7 @@ class PersonRead(Struct, frozen=True):
     responses=problems(404),
     sync_to_thread=True,
 )
-def list_reads(request: Asked, borrower_id: PathId, limit: PageLimit = 20) -> Response[Page[PersonRead]]:
+def list_reads(request: Asked, borrower_id: BorrowerPath, limit: PageLimit = 20) -> Response[Page[PersonRead]]:
     """The latest who looked at a borrower's personal data."""
     number = path_id(IdPrefix.BORROWER, borrower_id)
 

@@ -25,14 +25,16 @@ from tallystick.web.answering import read, write
 from tallystick.web.edge import Asked, caller_of, edge_of
 from tallystick.web.happening import Happened, happened, line_number
 from tallystick.web.parameters import (
+    AfterProposal,
     AmountMinor,
+    EventId,
     IdempotencyKey,
+    LinePath,
     OptionalText,
     Page,
-    PageAfter,
     PageLimit,
-    PathId,
-    PublicId,
+    PlanId,
+    ProposalPath,
     Text,
     body_id,
     needs,
@@ -59,7 +61,7 @@ class WaiverBody(_Proposed, frozen=True, tag="waived"):
 class ReageBody(_Proposed, frozen=True, tag="plan_reaged"):
     """What is left of a plan is spread anew."""
 
-    plan_id: PublicId
+    plan_id: PlanId
     installments: int
     first_due_on: date
 
@@ -67,7 +69,7 @@ class ReageBody(_Proposed, frozen=True, tag="plan_reaged"):
 class HolidayBody(_Proposed, frozen=True, tag="payment_holiday"):
     """A plan's installments that are not due yet move by so many periods."""
 
-    plan_id: PublicId
+    plan_id: PlanId
     periods: int
 
 
@@ -80,7 +82,7 @@ class ChargeOffBody(_Proposed, frozen=True, tag="charged_off"):
 class UndoBody(_Proposed, frozen=True, tag="event_undone"):
     """An event was recorded in error."""
 
-    event_id: PublicId
+    event_id: EventId
     reason: Text
 
 
@@ -151,7 +153,7 @@ def _view(proposal: Proposal) -> ProposalView:
     sync_to_thread=True,
 )
 def propose_one(
-    request: Asked, line_id: PathId, data: JSONBody[ProposalBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[ProposalBody], idempotency_key: IdempotencyKey
 ) -> Response[ProposalView]:
     """Ask for a waiver, a restructure, a charge-off or an undo; nothing happens until a second person approves."""
     number, fact = line_number(line_id), _fact(data)
@@ -171,7 +173,7 @@ def propose_one(
     responses=problems(),
     sync_to_thread=True,
 )
-def list_all(request: Asked, limit: PageLimit = 20, after: PageAfter = None) -> Response[Page[ProposalView]]:
+def list_all(request: Asked, limit: PageLimit = 20, after: AfterProposal = None) -> Response[Page[ProposalView]]:
     """Proposals that wait, oldest first."""
     after_id = place_id(IdPrefix.PROPOSAL, after) or 0
 
@@ -191,7 +193,7 @@ def list_all(request: Asked, limit: PageLimit = 20, after: PageAfter = None) -> 
     sync_to_thread=True,
 )
 def approve_one(
-    request: Asked, proposal_id: PathId, data: JSONBody[DecisionBody], idempotency_key: IdempotencyKey
+    request: Asked, proposal_id: ProposalPath, data: JSONBody[DecisionBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """A second person agrees: what was proposed happens today."""
     number = path_id(IdPrefix.PROPOSAL, proposal_id)
@@ -215,7 +217,7 @@ def approve_one(
     sync_to_thread=True,
 )
 def reject_one(
-    request: Asked, proposal_id: PathId, data: JSONBody[DecisionBody], idempotency_key: IdempotencyKey
+    request: Asked, proposal_id: ProposalPath, data: JSONBody[DecisionBody], idempotency_key: IdempotencyKey
 ) -> Response[ProposalView]:
     """A second person does not agree: nothing happens."""
     number = path_id(IdPrefix.PROPOSAL, proposal_id)

@@ -28,11 +28,13 @@ from tallystick.web.happening import Happened, happened, line_number, no_such_li
 from tallystick.web.parameters import (
     AmountMinor,
     Code,
+    HoldPath,
     IdempotencyKey,
+    LinePath,
+    MerchantId,
     OptionalText,
     Page,
-    PathId,
-    PublicId,
+    PlanPath,
     body_id,
     needs,
     path_id,
@@ -48,7 +50,7 @@ class HoldBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Credit that a merchant reserves until the day `expires_on` begins."""
 
     amount_minor: AmountMinor
-    merchant_id: PublicId
+    merchant_id: MerchantId
     expires_on: date
     category: OptionalText = ""
 
@@ -73,7 +75,7 @@ class DrawBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     amount_minor: AmountMinor
     kind: DrawKind = DrawKind.PURCHASE
-    merchant_id: PublicId | None = None
+    merchant_id: MerchantId | None = None
     merchant_fee_minor: Annotated[int, Meta(ge=0, le=10**13)] = 0
     category: OptionalText = ""
     purpose: OptionalText = ""
@@ -173,7 +175,7 @@ class PlanView(Struct, frozen=True):
     sync_to_thread=True,
 )
 def place_hold(
-    request: Asked, line_id: PathId, data: JSONBody[HoldBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[HoldBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Reserve credit for a merchant."""
     merchant_id = body_id(IdPrefix.MERCHANT, data.merchant_id, param="merchant_id")
@@ -201,7 +203,7 @@ def place_hold(
     responses=problems(404),
     sync_to_thread=True,
 )
-def list_holds(request: Asked, line_id: PathId) -> Response[Page[HoldView]]:
+def list_holds(request: Asked, line_id: LinePath) -> Response[Page[HoldView]]:
     """The line's open holds."""
     number = line_number(line_id)
 
@@ -234,7 +236,7 @@ def _hold_view(hold: Hold, *, line_id: str) -> HoldView:
     sync_to_thread=True,
 )
 def capture(
-    request: Asked, hold_id: PathId, data: JSONBody[CaptureBody], idempotency_key: IdempotencyKey
+    request: Asked, hold_id: HoldPath, data: JSONBody[CaptureBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Draw what was held, more or less of it, at the merchant of the hold."""
     number = path_id(IdPrefix.HOLD, hold_id)
@@ -272,7 +274,7 @@ def capture(
     sync_to_thread=True,
 )
 def void(
-    request: Asked, hold_id: PathId, data: JSONBody[VoidBody], idempotency_key: IdempotencyKey
+    request: Asked, hold_id: HoldPath, data: JSONBody[VoidBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Give a hold back, or part of it."""
     number = path_id(IdPrefix.HOLD, hold_id)
@@ -290,7 +292,7 @@ def void(
     sync_to_thread=True,
 )
 def draw_one(
-    request: Asked, line_id: PathId, data: JSONBody[DrawBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[DrawBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Draw on a line: a purchase or cash, paid next month or in installments."""
     number, drawing = line_number(line_id), _draw_request(data)
@@ -310,7 +312,7 @@ def draw_one(
     responses=problems(404, 409, 422),
     sync_to_thread=True,
 )
-def preview_draw(request: Asked, line_id: PathId, data: JSONBody[DrawBody]) -> Response[Happened]:
+def preview_draw(request: Asked, line_id: LinePath, data: JSONBody[DrawBody]) -> Response[Happened]:
     """What drawing now would do to the line; writes nothing."""
     number, drawing = line_number(line_id), _draw_request(data)
 
@@ -355,7 +357,7 @@ def _plan_request(plan: PlanBody | None) -> PlanRequest | None:
     responses=problems(404, 422),
     sync_to_thread=True,
 )
-def quote(request: Asked, line_id: PathId, data: JSONBody[QuoteBody]) -> Response[QuoteView]:
+def quote(request: Asked, line_id: LinePath, data: JSONBody[QuoteBody]) -> Response[QuoteView]:
     """What a plan would cost if it were drawn today: schedule, every cost, annual rates. Writes nothing."""
     number = line_number(line_id)
     asked = PlanRequest(offer=data.offer, price_code=data.price_code, installments=data.installments)
@@ -377,7 +379,7 @@ def quote(request: Asked, line_id: PathId, data: JSONBody[QuoteBody]) -> Respons
     responses=problems(404),
     sync_to_thread=True,
 )
-def list_plans(request: Asked, line_id: PathId) -> Response[Page[PlanView]]:
+def list_plans(request: Asked, line_id: LinePath) -> Response[Page[PlanView]]:
     """The line's plans, with every installment."""
     number = line_number(line_id)
 
@@ -398,7 +400,7 @@ def list_plans(request: Asked, line_id: PathId) -> Response[Page[PlanView]]:
     responses=problems(404),
     sync_to_thread=True,
 )
-def get_plan(request: Asked, plan_id: PathId) -> Response[PlanView]:
+def get_plan(request: Asked, plan_id: PlanPath) -> Response[PlanView]:
     """One plan, with every installment."""
     number = path_id(IdPrefix.PLAN, plan_id)
     line_id = _line_of(request, number, prefix=IdPrefix.PLAN, kind="plan")
@@ -419,7 +421,7 @@ def get_plan(request: Asked, plan_id: PathId) -> Response[PlanView]:
     responses=problems(404, 422),
     sync_to_thread=True,
 )
-def quote_settlement(request: Asked, plan_id: PathId) -> Response[SettlementQuoteView]:
+def quote_settlement(request: Asked, plan_id: PlanPath) -> Response[SettlementQuoteView]:
     """What paying the plan off today costs; writes nothing."""
     number = path_id(IdPrefix.PLAN, plan_id)
     line_id = _line_of(request, number, prefix=IdPrefix.PLAN, kind="plan")
@@ -452,7 +454,7 @@ def quote_settlement(request: Asked, plan_id: PathId) -> Response[SettlementQuot
     sync_to_thread=True,
 )
 def settle(
-    request: Asked, plan_id: PathId, data: JSONBody[SettlementBody], idempotency_key: IdempotencyKey
+    request: Asked, plan_id: PlanPath, data: JSONBody[SettlementBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Pay a plan off by exactly today's quote."""
     number = path_id(IdPrefix.PLAN, plan_id)

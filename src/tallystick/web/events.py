@@ -1,9 +1,7 @@
 """What happened, in the order in which it became visible: a reader that keeps its place misses nothing."""
 
-import base64
 from typing import Annotated, Final
 
-import msgspec
 from litestar import Response, Router, get
 from litestar.params import QueryParameter
 from psycopg import Connection
@@ -16,32 +14,26 @@ from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix
 from tallystick.web.answering import read
 from tallystick.web.edge import Asked
-from tallystick.web.parameters import Page, PageAfter, PageLimit, body_id, needs
+from tallystick.web.parameters import AfterPlace, OfLine, Page, PageLimit, body_id, needs
 from tallystick.web.problems import Problem, problems
 
 _LARGEST: Final = (1 << 63) - 1
+_LARGEST_GENERATION: Final = (1 << 31) - 1
 
 
 def _place(event: FedEvent) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(event.position)).decode().rstrip("=")
+    position = event.position
+    return f"{position.generation}.{position.xid}.{position.event_id}"
 
 
 def _position(after: str | None) -> Position:
     """The place after which to read. Raises `Problem` for what was no `next_after`."""
     if after is None:
         return BEGINNING
-    try:
-        plain = base64.b64decode(after + "=" * (-len(after) % 4), altchars=b"-_", validate=True)
-        position = msgspec.json.decode(plain, type=Position)
-    except (ValueError, msgspec.MsgspecError) as fault:
-        raise _no_place() from fault
-    if not all(0 <= part <= _LARGEST for part in (position.xid, position.event_id)) or position.generation > 1 << 30:
-        raise _no_place()
-    return position
-
-
-def _no_place() -> Problem:
-    return Problem("request_invalid", status=400, detail="after: give the next_after of a page", param="after")
+    generation, xid, event_id = map(int, after.split("."))
+    if generation > _LARGEST_GENERATION or max(xid, event_id) > _LARGEST:
+        raise Problem("request_invalid", status=400, detail="after: give the next_after of a page", param="after")
+    return Position(generation, xid, event_id)
 
 
 @get(
@@ -54,10 +46,10 @@ def _no_place() -> Problem:
 )
 def list_all(
     request: Asked,
-    line_id: Annotated[str | None, QueryParameter(max_length=40)] = None,
+    line_id: OfLine = None,
     kind: Annotated[str | None, QueryParameter(max_length=60, pattern="^[a-z_]+$")] = None,
     limit: PageLimit = 20,
-    after: PageAfter = None,
+    after: AfterPlace = None,
 ) -> Response[Page[PublicEvent]]:
     """Events of all lines, or of one line or kind, oldest first.
 

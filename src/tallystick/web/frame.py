@@ -7,8 +7,9 @@ from typing import Any, Final
 import msgspec
 import structlog
 from anyio import to_thread
+from litestar import Litestar
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
+from litestar.types import HTTPResponseStartEvent, Message, Receive, Scope, Send
 from psycopg_pool import PoolTimeout
 
 from tallystick.operations.api_keys import Caller, NotACaller
@@ -17,11 +18,12 @@ from tallystick.web.edge import Edge
 from tallystick.web.logs import frames_of
 from tallystick.web.metrics import Metrics
 from tallystick.web.problems import PROBLEM_TYPE, Problem, document
+from tallystick.web.strict import openapi_document
 
 _GUARDED: Final = "/v1/"
 _BEARER: Final = "bearer "
-# Wrong tokens from one address: one Argon2 run a second is no way to guess 256 bits, nor to wear us down.
-_WRONG_PER_S: Final = 5.0
+# Tokens from one address that must be looked up: enough for anybody honest, too few to wear us down.
+_UNKNOWN_PER_S: Final = 50.0
 _NOT_A_CALLER: Final = {
     NotACaller.TOKEN_UNREADABLE: "Send Authorization: Bearer tallystick_..., as it was shown when the key was made",
     NotACaller.TOKEN_UNKNOWN: "This token is not known here: check that it is complete and meant for this installation",
@@ -33,12 +35,16 @@ _NOT_A_CALLER: Final = {
 class Frame:
     """The ASGI app around Litestar. While `is_draining`, `/readyz` says so and everything else is still answered."""
 
-    def __init__(self, app: ASGIApp, *, edge: Edge, metrics: Metrics) -> None:
+    def __init__(self, app: Litestar, *, edge: Edge, metrics: Metrics) -> None:
         self.app = app
         self.edge = edge
         self.metrics = metrics
         self.is_draining = False
         self._log = structlog.get_logger()
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document, as served at /openapi.json."""
+        return openapi_document(self.app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever happens inside, the caller gets a document and we get a line in the log."""
@@ -84,12 +90,12 @@ class Frame:
         known = self.edge.callers.known(token, at=self.edge.clock())
         if known is not None:
             return known
+        address = (scope.get("client") or ("", 0))[0]
+        if self.edge.rate_limits.wait_s(f"unknown/{address}", per_s=_UNKNOWN_PER_S, now_s=perf_counter()):
+            raise Problem("rate_limited", status=429, detail="Too many unknown tokens: wait a second", retry_after_s=1)
         found = await to_thread.run_sync(self._identify, token)
         if isinstance(found, Caller):
             return found
-        address = (scope.get("client") or ("", 0))[0]
-        if self.edge.rate_limits.wait_s(f"wrong/{address}", per_s=_WRONG_PER_S, now_s=perf_counter()):
-            raise Problem("rate_limited", status=429, detail="Too many wrong tokens: wait a second", retry_after_s=1)
         raise Problem(found.value, status=401, detail=_NOT_A_CALLER[found])
 
     def _identify(self, token: str) -> Caller | NotACaller:

@@ -20,11 +20,13 @@ from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read, write
 from tallystick.web.edge import Asked, caller_of, edge_of
 from tallystick.web.parameters import (
+    AfterApiKey,
+    AfterClock,
+    ApiKeyPath,
+    ClockPath,
     IdempotencyKey,
     Page,
-    PageAfter,
     PageLimit,
-    PathId,
     Text,
     needs,
     page,
@@ -133,7 +135,7 @@ def _instant(at: datetime | None, *, param: str) -> datetime | None:
     if at is None:
         return None
     if not 2000 <= at.year <= 2200:
-        raise Problem("request_invalid", status=400, detail=f"{param}: give a year from 2000 to 2200", param=param)
+        raise Problem("date_implausible", status=422, detail=f"{param}: give a year from 2000 to 2200", param=param)
     return at.astimezone(UTC)
 
 
@@ -145,7 +147,7 @@ def _instant(at: datetime | None, *, param: str) -> datetime | None:
     responses=problems(),
     sync_to_thread=True,
 )
-def list_keys(request: Asked, limit: PageLimit = 20, after: PageAfter = None) -> Response[Page[KeyView]]:
+def list_keys(request: Asked, limit: PageLimit = 20, after: AfterApiKey = None) -> Response[Page[KeyView]]:
     """Keys, the newest first, those that have ended included."""
     before_id = place_id(IdPrefix.API_KEY, after)
 
@@ -165,7 +167,7 @@ def list_keys(request: Asked, limit: PageLimit = 20, after: PageAfter = None) ->
     responses=problems(404, 409),
     sync_to_thread=True,
 )
-def revoke_key(request: Asked, api_key_id: PathId, idempotency_key: IdempotencyKey) -> Response[KeyView]:
+def revoke_key(request: Asked, api_key_id: ApiKeyPath, idempotency_key: IdempotencyKey) -> Response[KeyView]:
     """End a key for good: at once here, and within ten seconds on every other server."""
     number, edge = path_id(IdPrefix.API_KEY, api_key_id), edge_of(request)
 
@@ -221,7 +223,7 @@ def make_clock(request: Asked, data: JSONBody[ClockBody], idempotency_key: Idemp
     responses=problems(),
     sync_to_thread=True,
 )
-def list_clocks(request: Asked, limit: PageLimit = 20, after: PageAfter = None) -> Response[Page[ClockView]]:
+def list_clocks(request: Asked, limit: PageLimit = 20, after: AfterClock = None) -> Response[Page[ClockView]]:
     """Clocks, the newest first."""
     before_id = place_id(IdPrefix.TEST_CLOCK, after)
 
@@ -243,7 +245,7 @@ def list_clocks(request: Asked, limit: PageLimit = 20, after: PageAfter = None) 
     sync_to_thread=True,
 )
 def move_clock(
-    request: Asked, clock_id: PathId, data: JSONBody[MoveBody], idempotency_key: IdempotencyKey
+    request: Asked, clock_id: ClockPath, data: JSONBody[MoveBody], idempotency_key: IdempotencyKey
 ) -> Response[ClockView]:
     """Let time pass: the clock's lines live through every day between, statements, late fees and all."""
     _needs_test_key(request)

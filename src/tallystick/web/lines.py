@@ -1,10 +1,9 @@
 """Credit lines: opened, looked at, their limit changed, frozen, cared for, closed."""
 
 from datetime import date
-from typing import Annotated
 
 from litestar import Response, Router, get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import JSONBody
 from msgspec import Struct
 from psycopg import Connection
 
@@ -33,16 +32,19 @@ from tallystick.web.happening import (
     record_fact,
 )
 from tallystick.web.parameters import (
+    AcceptanceId,
+    AfterLine,
     AmountMinor,
+    BorrowerId,
+    ClockId,
     Code,
     IdempotencyKey,
     LimitMinor,
+    LinePath,
+    OfBorrower,
     OptionalText,
     Page,
-    PageAfter,
     PageLimit,
-    PathId,
-    PublicId,
     Text,
     body_id,
     needs,
@@ -56,10 +58,10 @@ from tallystick.web.problems import Problem, problems
 class LineBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A line to open: the borrower accepted the terms of the product's version that is sold today."""
 
-    borrower_id: PublicId
+    borrower_id: BorrowerId
     product_id: Code
     limit_minor: LimitMinor
-    test_clock_id: PublicId | None = None
+    test_clock_id: ClockId | None = None
 
 
 class LimitBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,7 +69,7 @@ class LimitBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     limit_minor: LimitMinor
     reason: Text
-    acceptance_id: PublicId | None = None
+    acceptance_id: AcceptanceId | None = None
 
 
 class WhyBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,9 +148,9 @@ def open_one(request: Asked, data: JSONBody[LineBody], idempotency_key: Idempote
 )
 def list_all(
     request: Asked,
-    borrower_id: Annotated[str | None, QueryParameter(max_length=40)] = None,
+    borrower_id: OfBorrower = None,
     limit: PageLimit = 20,
-    after: PageAfter = None,
+    after: AfterLine = None,
 ) -> Response[Page[LineView]]:
     """Lines, the newest first, of one borrower where asked, each as it stands today."""
     before_id = place_id(IdPrefix.LINE, after)
@@ -177,7 +179,7 @@ def list_all(
     responses=problems(404),
     sync_to_thread=True,
 )
-def get_one(request: Asked, line_id: PathId) -> Response[LineView]:
+def get_one(request: Asked, line_id: LinePath) -> Response[LineView]:
     """A line as it stands today: what may be drawn, what is owed and when."""
     number = line_number(line_id)
 
@@ -197,7 +199,7 @@ def get_one(request: Asked, line_id: PathId) -> Response[LineView]:
     sync_to_thread=True,
 )
 def change_limit(
-    request: Asked, line_id: PathId, data: JSONBody[LimitBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[LimitBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Put a new credit limit in force."""
     acceptance_id = None if data.acceptance_id is None else body_id(
@@ -216,7 +218,7 @@ def change_limit(
     sync_to_thread=True,
 )
 def freeze(
-    request: Asked, line_id: PathId, data: JSONBody[WhyBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[WhyBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """No new hold or draw until the line is unfrozen."""
     fact = facts.LineFrozen(reason=data.reason)
@@ -232,7 +234,7 @@ def freeze(
     sync_to_thread=True,
 )
 def unfreeze(
-    request: Asked, line_id: PathId, data: JSONBody[WhyBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[WhyBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Holds and draws are possible again."""
     fact = facts.LineUnfrozen(reason=data.reason)
@@ -248,7 +250,7 @@ def unfreeze(
     sync_to_thread=True,
 )
 def close(
-    request: Asked, line_id: PathId, data: JSONBody[WhyBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[WhyBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Close a line on which nothing is owed."""
     fact = facts.LineClosed(reason=data.reason)
@@ -264,7 +266,7 @@ def close(
     sync_to_thread=True,
 )
 def charge_fee(
-    request: Asked, line_id: PathId, data: JSONBody[FeeBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[FeeBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Charge a fee by hand."""
     return record_fact(
@@ -286,7 +288,7 @@ def charge_fee(
     sync_to_thread=True,
 )
 def pause(
-    request: Asked, line_id: PathId, data: JSONBody[PauseBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[PauseBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Days past due do not count, and no late fee falls due, until a day begins."""
     plausible(data.until, param="until")
@@ -303,7 +305,7 @@ def pause(
     sync_to_thread=True,
 )
 def begin_care(
-    request: Asked, line_id: PathId, data: JSONBody[CareBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[CareBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Hardship, death or identity theft: what the contract says stops, stops."""
     fact = facts.CareBegun(kind=data.kind, note=data.note)
@@ -319,7 +321,7 @@ def begin_care(
     sync_to_thread=True,
 )
 def end_care(
-    request: Asked, line_id: PathId, data: JSONBody[CareBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[CareBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """The care no longer holds."""
     fact = facts.CareEnded(kind=data.kind, note=data.note)

@@ -32,14 +32,17 @@ from tallystick.web.happening import (
     told,
 )
 from tallystick.web.parameters import (
+    AfterPayment,
+    AfterStatement,
     AmountMinor,
     Code,
+    DrawPath,
     IdempotencyKey,
+    LinePath,
     OptionalText,
     Page,
-    PageAfter,
     PageLimit,
-    PathId,
+    PaymentPath,
     Text,
     needs,
     page,
@@ -123,7 +126,7 @@ class StatementView(Struct, frozen=True):
     sync_to_thread=True,
 )
 def receive(
-    request: Asked, line_id: PathId, data: JSONBody[PaymentBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[PaymentBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Take a payment. It never waits for a nightly job, and counts from `effective_on` even where that is past."""
     number = line_number(line_id)
@@ -164,7 +167,7 @@ def _paid_before(connection: Connection, line_id: int, paid: PaidBefore, *, act:
     sync_to_thread=True,
 )
 def list_payments(
-    request: Asked, line_id: PathId, limit: PageLimit = 20, after: PageAfter = None
+    request: Asked, line_id: LinePath, limit: PageLimit = 20, after: AfterPayment = None
 ) -> Response[Page[PaymentView]]:
     """The line's payments, the newest first."""
     number, before_id = line_number(line_id), place_id(IdPrefix.PAYMENT, after)
@@ -200,7 +203,7 @@ def _payment_view(row: PaymentRow) -> PaymentView:
     responses=problems(404),
     sync_to_thread=True,
 )
-def get_payment(request: Asked, payment_id: PathId) -> Response[PaymentView]:
+def get_payment(request: Asked, payment_id: PaymentPath) -> Response[PaymentView]:
     """One payment."""
     row = _payment(request, payment_id)
     return read(request, lambda connection, act: _payment_view(row))  # noqa: ARG005 - the shape of every reading
@@ -225,7 +228,7 @@ def _payment(request: Asked, payment_id: str) -> PaymentRow:
     sync_to_thread=True,
 )
 def return_payment(
-    request: Asked, payment_id: PathId, data: JSONBody[ReturnBody], idempotency_key: IdempotencyKey
+    request: Asked, payment_id: PaymentPath, data: JSONBody[ReturnBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """A payment came to nothing: the line is as if it had never been paid."""
     row = _payment(request, payment_id)
@@ -242,7 +245,7 @@ def return_payment(
     sync_to_thread=True,
 )
 def refund(
-    request: Asked, draw_id: PathId, data: JSONBody[RefundBody], idempotency_key: IdempotencyKey
+    request: Asked, draw_id: DrawPath, data: JSONBody[RefundBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """A merchant gives money back for a draw; interest and fees follow pro rata, by the contract."""
     number, line_id = _draw(request, draw_id)
@@ -265,7 +268,7 @@ def refund(
     responses=problems(404, 409, 422),
     sync_to_thread=True,
 )
-def preview_refund(request: Asked, draw_id: PathId, data: JSONBody[RefundBody]) -> Response[Happened]:
+def preview_refund(request: Asked, draw_id: DrawPath, data: JSONBody[RefundBody]) -> Response[Happened]:
     """How the line would stand after the refund; writes nothing."""
     number, line_id = _draw(request, draw_id)
     return preview_fact(request, line_id, lambda act: _refunded(data, draw_id=number, act=act), on=data.effective_on)
@@ -289,7 +292,7 @@ def _refunded(data: RefundBody, *, draw_id: int, act: Act) -> facts.Refunded:
     sync_to_thread=True,
 )
 def charge_back(
-    request: Asked, draw_id: PathId, data: JSONBody[ChargebackBody], idempotency_key: IdempotencyKey
+    request: Asked, draw_id: DrawPath, data: JSONBody[ChargebackBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """A disputed purchase is decided for the borrower."""
     number, line_id = _draw(request, draw_id)
@@ -318,7 +321,7 @@ def charge_back(
     sync_to_thread=True,
 )
 def withdraw(
-    request: Asked, draw_id: PathId, data: JSONBody[ByChannelBody], idempotency_key: IdempotencyKey
+    request: Asked, draw_id: DrawPath, data: JSONBody[ByChannelBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Within the cooling-off days the borrower gives a draw back: its principal, and no price."""
     number, line_id = _draw(request, draw_id)
@@ -349,7 +352,7 @@ def _draw(request: Asked, draw_id: str) -> tuple[int, int]:
     sync_to_thread=True,
 )
 def pay_credit_out(
-    request: Asked, line_id: PathId, data: JSONBody[ByChannelBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[ByChannelBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Pay the borrower's credit balance, or part of it, back."""
     fact = facts.CreditPaidOut(amount_minor=data.amount_minor, channel=data.channel)
@@ -365,10 +368,10 @@ def pay_credit_out(
     sync_to_thread=True,
 )
 def list_statements(
-    request: Asked, line_id: PathId, limit: PageLimit = 20, after: PageAfter = None
+    request: Asked, line_id: LinePath, limit: PageLimit = 20, after: AfterStatement = None
 ) -> Response[Page[StatementView]]:
     """The line's statements, the latest first."""
-    number, before_number = line_number(line_id), _statement_place(after)
+    number, before_number = line_number(line_id), None if after is None else int(after)
 
     def run(connection: Connection, _: Act) -> Page[StatementView] | Refusal:
         if lines.read_line(connection, number) is None:
@@ -377,14 +380,6 @@ def list_statements(
         return page(rows, limit=limit, view=_statement_view, place=lambda row: str(row.number))
 
     return read(request, run)
-
-
-def _statement_place(after: str | None) -> int | None:
-    if after is None:
-        return None
-    if not (after.isascii() and after.isdigit() and len(after) < 10):
-        raise Problem("request_invalid", status=400, detail="after: give the next_after of a page", param="after")
-    return int(after)
 
 
 def _statement_view(row: StatementRow) -> StatementView:

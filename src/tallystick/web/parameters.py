@@ -12,7 +12,8 @@ from msgspec import Meta, Struct
 
 from tallystick.operations.api_keys import Caller
 from tallystick.trust.scopes import Scope
-from tallystick.units.ids import IdFault, IdPrefix, decode_id, encode_id
+from tallystick.units.ids import ID_PATTERN, IdFault, IdPrefix, decode_id, encode_id
+from tallystick.units.money import MINOR_DIGITS
 from tallystick.web.problems import Problem
 
 # PostgreSQL keeps no NUL, and control characters have no place in a name or a reference.
@@ -26,7 +27,9 @@ LimitMinor = Annotated[int, Meta(ge=0, le=10**13, description="Whole minor units
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
 OptionalText = Annotated[str, Meta(max_length=200, pattern=_PLAIN)]
 Code = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_.:-]+$")]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217", examples=["CNY"])]
+Currency = Annotated[
+    str, Meta(pattern=f"^({'|'.join(sorted(MINOR_DIGITS))})$", description="ISO 4217", examples=["CNY"])
+]
 Jurisdiction = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2", examples=["CN"])]
 Metadata = Annotated[
     dict[
@@ -46,13 +49,62 @@ IdempotencyKey = Annotated[
     ),
 ]
 PageLimit = Annotated[int, QueryParameter(name="limit", ge=1, le=_MOST_PER_PAGE, description="At most so many")]
-PageAfter = Annotated[
-    str | None, QueryParameter(name="after", max_length=200, description="`next_after` of the page before")
-]
-PathId = Annotated[
-    str, PathParameter(max_length=40, pattern=r"^[a-z]+_[0-7][0-9a-hjkmnp-tv-z]{12}$", description="A public id")
-]
-PublicId = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z]+_[0-7][0-9a-hjkmnp-tv-z]{12}$")]
+
+
+def _pattern(prefix: IdPrefix) -> str:
+    return f"^{prefix}_{ID_PATTERN}$"
+
+
+def _in_path(prefix: IdPrefix) -> PathParameter:
+    return PathParameter(pattern=_pattern(prefix), description=f"The {prefix}'s id")
+
+
+def _in_body(prefix: IdPrefix) -> Meta:
+    return Meta(pattern=_pattern(prefix), description=f"The {prefix}'s id")
+
+
+def _in_query(prefix: IdPrefix) -> QueryParameter:
+    return QueryParameter(pattern=_pattern(prefix), description=f"Of this {prefix} only")
+
+
+def _after(pattern: str) -> QueryParameter:
+    return QueryParameter(name="after", pattern=pattern, description="`next_after` of the page before")
+
+
+ApiKeyPath = Annotated[str, _in_path(IdPrefix.API_KEY)]
+BorrowerPath = Annotated[str, _in_path(IdPrefix.BORROWER)]
+ClockPath = Annotated[str, _in_path(IdPrefix.TEST_CLOCK)]
+DrawPath = Annotated[str, _in_path(IdPrefix.DRAWDOWN)]
+EndpointPath = Annotated[str, _in_path(IdPrefix.WEBHOOK_ENDPOINT)]
+HoldPath = Annotated[str, _in_path(IdPrefix.HOLD)]
+LinePath = Annotated[str, _in_path(IdPrefix.LINE)]
+PaymentPath = Annotated[str, _in_path(IdPrefix.PAYMENT)]
+PlanPath = Annotated[str, _in_path(IdPrefix.PLAN)]
+ProposalPath = Annotated[str, _in_path(IdPrefix.PROPOSAL)]
+TransferPath = Annotated[str, _in_path(IdPrefix.TRANSFER)]
+
+AcceptanceId = Annotated[str, _in_body(IdPrefix.ACCEPTANCE)]
+BorrowerId = Annotated[str, _in_body(IdPrefix.BORROWER)]
+ClockId = Annotated[str, _in_body(IdPrefix.TEST_CLOCK)]
+EventId = Annotated[str, _in_body(IdPrefix.EVENT)]
+LineId = Annotated[str, _in_body(IdPrefix.LINE)]
+MerchantId = Annotated[str, _in_body(IdPrefix.MERCHANT)]
+PlanId = Annotated[str, _in_body(IdPrefix.PLAN)]
+
+OfBorrower = Annotated[str | None, _in_query(IdPrefix.BORROWER)]
+OfLine = Annotated[str | None, _in_query(IdPrefix.LINE)]
+
+AfterApiKey = Annotated[str | None, _after(_pattern(IdPrefix.API_KEY))]
+AfterBorrower = Annotated[str | None, _after(_pattern(IdPrefix.BORROWER))]
+AfterClock = Annotated[str | None, _after(_pattern(IdPrefix.TEST_CLOCK))]
+AfterDelivery = Annotated[str | None, _after(_pattern(IdPrefix.WEBHOOK_DELIVERY))]
+AfterEndpoint = Annotated[str | None, _after(_pattern(IdPrefix.WEBHOOK_ENDPOINT))]
+AfterLine = Annotated[str | None, _after(_pattern(IdPrefix.LINE))]
+AfterPayment = Annotated[str | None, _after(_pattern(IdPrefix.PAYMENT))]
+AfterPlace = Annotated[str | None, _after("^[0-9]{1,9}([.][0-9]{1,19}){2}$")]
+AfterProposal = Annotated[str | None, _after(_pattern(IdPrefix.PROPOSAL))]
+AfterStatement = Annotated[str | None, _after("^[0-9]{1,9}$")]
+AfterTransfer = Annotated[str | None, _after(_pattern(IdPrefix.TRANSFER))]
 
 View = TypeVar("View")
 Row = TypeVar("Row")
@@ -101,8 +153,8 @@ def plausible(day: date | None, *, param: str) -> date | None:
     """A date that somebody can mean. Raises `Problem` naming the field for one that is a slip of the keyboard."""
     if day is not None and not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         raise Problem(
-            "request_invalid",
-            status=400,
+            "date_implausible",
+            status=422,
             detail=f"{param}: give a year from {_FIRST_YEAR} to {_LAST_YEAR}",
             param=param,
         )

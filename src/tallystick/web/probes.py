@@ -3,12 +3,14 @@
 import psycopg
 from litestar import Response, Router, get
 from litestar.enums import MediaType
+from litestar.serialization import encode_json
 from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
 from tallystick.storage import delivery
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.metrics import Metrics
+from tallystick.web.strict import openapi_document
 
 _PATIENCE_S = 1.0
 
@@ -56,4 +58,12 @@ def metrics(request: Asked) -> Response[bytes]:
     return Response(figures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-router = Router("/", route_handlers=[healthz, readyz, metrics])
+@get("/openapi.json", include_in_schema=False, sync_to_thread=True)
+def openapi(request: Asked) -> Response[bytes]:
+    """The OpenAPI 3.1 document."""
+    return Response(
+        encode_json(openapi_document(request.app)), media_type="application/vnd.oai.openapi+json;version=3.1"
+    )
+
+
+router = Router("/", route_handlers=[healthz, readyz, metrics, openapi])

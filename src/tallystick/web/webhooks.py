@@ -27,15 +27,17 @@ from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read, write
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.parameters import (
+    AfterDelivery,
+    AfterEndpoint,
     Code,
+    EndpointPath,
+    EventId,
     IdempotencyKey,
+    LineId,
     Metadata,
     OptionalText,
     Page,
-    PageAfter,
     PageLimit,
-    PathId,
-    PublicId,
     body_id,
     needs,
     page,
@@ -60,8 +62,8 @@ class ReplayBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is to be sent again: everything since an instant, or one event of a line."""
 
     since: Annotated[datetime, Meta(tz=True)] | None = None
-    line_id: PublicId | None = None
-    event_id: PublicId | None = None
+    line_id: LineId | None = None
+    event_id: EventId | None = None
 
 
 class EndpointView(Struct, frozen=True):
@@ -153,7 +155,7 @@ def make(request: Asked, data: JSONBody[EndpointBody], idempotency_key: Idempote
     responses=problems(),
     sync_to_thread=True,
 )
-def list_all(request: Asked, limit: PageLimit = 20, after: PageAfter = None) -> Response[Page[EndpointView]]:
+def list_all(request: Asked, limit: PageLimit = 20, after: AfterEndpoint = None) -> Response[Page[EndpointView]]:
     """Endpoints in use, the newest first."""
     before_id = place_id(IdPrefix.WEBHOOK_ENDPOINT, after)
 
@@ -174,7 +176,7 @@ def list_all(request: Asked, limit: PageLimit = 20, after: PageAfter = None) -> 
     responses=problems(404, 409, 422),
     sync_to_thread=True,
 )
-def rotate(request: Asked, endpoint_id: PathId, idempotency_key: IdempotencyKey) -> Response[NewEndpointView]:
+def rotate(request: Asked, endpoint_id: EndpointPath, idempotency_key: IdempotencyKey) -> Response[NewEndpointView]:
     """A new secret. For a day deliveries carry both signatures, then the old one ends."""
     number, master_key = path_id(IdPrefix.WEBHOOK_ENDPOINT, endpoint_id), edge_of(request).master_key
 
@@ -193,7 +195,7 @@ def rotate(request: Asked, endpoint_id: PathId, idempotency_key: IdempotencyKey)
     responses=problems(404, 409),
     sync_to_thread=True,
 )
-def remove(request: Asked, endpoint_id: PathId, idempotency_key: IdempotencyKey) -> Response[Removed]:
+def remove(request: Asked, endpoint_id: EndpointPath, idempotency_key: IdempotencyKey) -> Response[Removed]:
     """Send nothing more to an endpoint."""
     number = path_id(IdPrefix.WEBHOOK_ENDPOINT, endpoint_id)
 
@@ -212,7 +214,7 @@ def remove(request: Asked, endpoint_id: PathId, idempotency_key: IdempotencyKey)
     sync_to_thread=True,
 )
 def replay_some(
-    request: Asked, endpoint_id: PathId, data: JSONBody[ReplayBody], idempotency_key: IdempotencyKey
+    request: Asked, endpoint_id: EndpointPath, data: JSONBody[ReplayBody], idempotency_key: IdempotencyKey
 ) -> Response[Queued]:
     """Send events once more; a receiver knows them again by `webhook-id`."""
     number = path_id(IdPrefix.WEBHOOK_ENDPOINT, endpoint_id)
@@ -231,7 +233,7 @@ def replay_some(
 
 def _plausible(since: datetime) -> datetime:
     if not 2000 <= since.year <= 2200:
-        raise Problem("request_invalid", status=400, detail="since: give a year from 2000 to 2200", param="since")
+        raise Problem("date_implausible", status=422, detail="since: give a year from 2000 to 2200", param="since")
     return since.astimezone(UTC)
 
 
@@ -244,7 +246,7 @@ def _plausible(since: datetime) -> datetime:
     sync_to_thread=True,
 )
 def list_deliveries(
-    request: Asked, endpoint_id: PathId, limit: PageLimit = 20, after: PageAfter = None
+    request: Asked, endpoint_id: EndpointPath, limit: PageLimit = 20, after: AfterDelivery = None
 ) -> Response[Page[DeliveryView]]:
     """Deliveries to an endpoint, the newest first."""
     number = path_id(IdPrefix.WEBHOOK_ENDPOINT, endpoint_id)

@@ -1,0 +1,76 @@
+"""Whatever is sent, the API answers as its OpenAPI document says, and never with a defect of ours."""
+
+from typing import Any, cast
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.config import SchemathesisConfig
+from tests.api.conftest import Api
+from tests.api.test_lines_api import draw, open_line
+
+from tallystick.web.app import create_app
+from tallystick.web.edge import Edge
+
+# The document needs no database, nor anything else of an edge.
+# A request that fits may still be refused by a named rule (422), and one that repeats by its key (409).
+REFUSED = {"checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "401", "403", "404", "409", "422"]}}}
+OPENAPI = schemathesis.openapi.from_dict(
+    create_app(cast("Edge", None)).openapi(), config=SchemathesisConfig.from_dict(REFUSED)
+)
+OPERATIONS = [found.ok() for found in OPENAPI.get_all_operations()]
+BOUNDED = settings(
+    max_examples=12,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+def known_ids(api: Api) -> dict[str, str]:
+    """Things that exist, by the name of the path parameter that names them."""
+    line = open_line(api)
+    drawn = draw(api, line["line_id"], 100_000)
+    paid = api.made(f"/v1/lines/{line['line_id']}/payments", {"amount_minor": 100, "channel": "bank"})
+    hold = api.made(
+        f"/v1/lines/{line['line_id']}/holds",
+        {"amount_minor": 500, "merchant_id": "merchant_0000000000005", "expires_on": "2026-01-30"},
+    )
+    endpoint = api.made("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/"})
+    return {
+        "line_id": line["line_id"],
+        "draw_id": drawn["fact"]["draw_id"],
+        "payment_id": paid["fact"]["payment_id"],
+        "hold_id": hold["fact"]["hold_id"],
+        "endpoint_id": endpoint["endpoint"]["id"],
+    }
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.definition.raw["operationId"])
+def test_every_answer_is_documented(operation: Any, api: Api, known_ids: dict[str, str]) -> None:
+    url, headers = str(api.client.base_url), {"Authorization": f"Bearer {api.token}"}
+
+    @BOUNDED
+    @given(case=operation.as_strategy())
+    def answers_as_documented(case: Any) -> None:
+        case.call_and_validate(base_url=url, headers=headers)
+        if set(case.path_parameters or {}) & set(known_ids):
+            case.path_parameters = {name: known_ids.get(name, told) for name, told in case.path_parameters.items()}
+            case.call_and_validate(base_url=url, headers=headers, checks=[not_a_server_error])
+
+    answers_as_documented()
+
+
+def test_the_document_has_every_route_and_names_every_problem() -> None:
+    for operation in OPERATIONS:
+        raw = operation.definition.raw
+        assert raw["description"], raw["operationId"]
+        if operation.path.startswith("/v1/"):
+            assert {"400", "401", "403", "429", "503"} <= set(raw["responses"]), raw["operationId"]
+            assert raw["security"] == [{"bearer": []}]
+        if operation.method in ("post", "put", "delete") and "preview" not in operation.path + raw["operationId"]:
+            headers = [one["name"] for one in raw.get("parameters", []) if one["in"] == "header"]
+            assert headers == ([] if raw["operationId"] == "quote_plan" else ["Idempotency-Key"]), raw["operationId"]
