@@ -1,5 +1,6 @@
 """A server on a real socket over a real database, and callers of it."""
 
+import io
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import structlog
 import uvicorn
 from psycopg_pool import ConnectionPool
 from tests.books import Books
@@ -24,6 +26,7 @@ from tallystick.units.ids import IdSource
 from tallystick.web.app import create_app
 from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
+from tallystick.web.logs import set_up_logs
 
 ZONE = timezone(timedelta(hours=8))
 ALL_SCOPES = tuple(Scope)
@@ -110,7 +113,16 @@ def edge(database_url: str) -> Iterator[Edge]:
 
 
 @pytest.fixture
-def served(edge: Edge) -> Iterator[tuple[str, Frame]]:
+def logs() -> Iterator[io.StringIO]:
+    """What the server logs, as it does when it serves."""
+    stream = io.StringIO()
+    set_up_logs(stream)
+    yield stream
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def served(edge: Edge, logs: io.StringIO) -> Iterator[tuple[str, Frame]]:
     """The app on a socket of its own."""
     frame = create_app(edge)
     server = uvicorn.Server(uvicorn.Config(frame, port=0, log_config=None, access_log=False))

@@ -44,7 +44,7 @@ def serve(
     from tallystick.web.logs import set_up_logs
     from tallystick.web.server import serve as run
 
-    set_up_logs()
+    set_up_logs(sys.stderr)
     pool: ConnectionPool[Connection]
     with (
         ready_database(database_place()) as url,

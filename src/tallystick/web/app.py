@@ -26,7 +26,7 @@ from tallystick.web import (
 from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
 from tallystick.web.metrics import Metrics
-from tallystick.web.problems import Problem, answer_http, answer_invalid, answer_problem
+from tallystick.web.problems import Problem, answer_defect, answer_http, answer_invalid, answer_problem
 from tallystick.web.strict import Strict
 
 _MOST_BODY_BYTES: Final = 64 * 1024
@@ -52,6 +52,7 @@ def create_app(edge: Edge) -> Frame:
             Problem: answer_problem,
             ValidationException: answer_invalid,
             HTTPException: answer_http,
+            Exception: answer_defect,
         },
         openapi_config=_openapi(),
         request_max_body_size=_MOST_BODY_BYTES,

@@ -17,7 +17,7 @@ from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.edge import Edge
 from tallystick.web.logs import frames_of
 from tallystick.web.metrics import Metrics
-from tallystick.web.problems import PROBLEM_TYPE, Problem, document
+from tallystick.web.problems import DEFECT, PROBLEM_TYPE, Problem, document
 from tallystick.web.strict import openapi_document
 
 _GUARDED: Final = "/v1/"
@@ -40,7 +40,7 @@ class Frame:
         self.edge = edge
         self.metrics = metrics
         self.is_draining = False
-        self._log = structlog.get_logger()
+        self._log = structlog.get_logger().bind()
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document, as served at /openapi.json."""
@@ -65,6 +65,7 @@ class Frame:
             except Exception as error:
                 fault = error
                 await _tell(told, _DEFECT, request_id=request_id)
+        fault = fault or scope["state"].get("fault")
         self._note(scope, told, latency_s=perf_counter() - began_s, fault=fault)
 
     async def _admit(self, scope: Any) -> None:
@@ -128,9 +129,7 @@ class Frame:
             self._log.info("request", **entry)
 
 
-_DEFECT: Final = Problem(
-    "internal_error", status=500, detail="A defect of ours, nothing was written: tell us the request_id, and try again"
-)
+_DEFECT: Final = Problem("internal_error", status=500, detail=DEFECT)
 
 
 class _Told:

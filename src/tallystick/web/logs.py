@@ -1,9 +1,8 @@
 """Logs as JSON lines, with named fields only: what has no name here is not logged, so no body and no person ever is."""
 
 import logging
-import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -37,8 +36,8 @@ def keep_named_fields(_logger: object, _method: str, entry: MutableMapping[str, 
     return {name: told for name, told in entry.items() if name in FIELDS}
 
 
-def set_up_logs() -> None:
-    """Log to standard error as JSON lines; uvicorn's own lines too, its access log excepted."""
+def set_up_logs(stream: TextIO) -> None:
+    """Log to a stream, as a rule standard error, as JSON lines."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -47,8 +46,8 @@ def set_up_logs() -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
     )
 
 

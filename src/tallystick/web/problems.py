@@ -35,6 +35,9 @@ class ProblemDocument(Struct, frozen=True, omit_defaults=True, rename={"kind": "
     figures: dict[str, Any] = {}
 
 
+DEFECT: Final = "A defect of ours, nothing was written: tell us the request_id, and try again with the same key"
+
+
 class Problem(Exception):
     """A refusal of the HTTP layer itself."""
 
@@ -160,6 +163,12 @@ def answer_invalid(request: Asked, fault: ValidationException) -> Response[bytes
     return answer(
         document("request_invalid", status=400, detail=detail[:500], request_id=request_id_of(request), param=param)
     )
+
+
+def answer_defect(request: Asked, fault: Exception) -> Response[bytes]:
+    """Litestar's handler of everything else: the frame logs where it happened, the caller learns nothing of it."""
+    request.scope["state"]["fault"] = fault
+    return answer(document("internal_error", status=500, detail=DEFECT, request_id=request_id_of(request)))
 
 
 _BY_STATUS: Final = {

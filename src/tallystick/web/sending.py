@@ -32,7 +32,7 @@ class Sending:
         self._stopping = Event()
         self._client = delivery_client()
         self._thread = Thread(target=self._run, name="webhooks", daemon=True)
-        self._log = structlog.get_logger()
+        self._log = structlog.get_logger().bind()
 
     def start(self) -> None:
         """Begin."""

@@ -32,7 +32,7 @@ class Strict(AbstractDTO[Struct]):
             told, _, place = str(fault).partition(" - at `$")
             field = place.removeprefix(".").removesuffix("`")
             raise ValidationException(detail="body", extra=[{"message": told, "key": field}]) from fault
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
             raise ValidationException(detail="The body is not JSON") from fault
 
     @classmethod
@@ -88,7 +88,7 @@ def _with_integers(told: Any) -> Any:
 
 
 def openapi_document(app: Litestar) -> dict[str, Any]:
-    """The OpenAPI document whose bodies are described as they are decoded: unknown fields refused, unions by their tag."""
+    """The OpenAPI document, its bodies described as they are decoded: unknown fields refused, unions by their tag."""
     document = app.openapi_schema.to_schema()
     bodies = {
         operation["operationId"]: operation["requestBody"]["content"]["application/json"]
