@@ -30,8 +30,12 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Running]:
-    """The embedded PostgreSQL, real settings, shared by all workers and by later runs."""
-    folder = Path(tempfile.gettempdir()) / f"tallystick-tests-{os.getuid()}"
+    """The embedded PostgreSQL, real settings, kept for later runs; each worker has its own.
+
+    What is read in the order of commits waits for every transaction of a server, those of other tests as well.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    folder = Path(tempfile.gettempdir()) / f"tallystick-tests-{os.getuid()}-{worker}"
     with embedded_server(place(folder)) as running:
         yield running
 

@@ -161,10 +161,10 @@ def test_a_life_in_the_database_is_the_life_in_memory(
         for kind, days, amount_minor, late in story:
             today += timedelta(days=days)
             life.sleep_until(today)
-            fact = teller.fact(kind, amount_minor, today - timedelta(days=late))
+            on = max(OPENED_ON, today - timedelta(days=late))
+            fact = teller.fact(kind, amount_minor, on)
             if fact is None:
                 continue
-            on = max(OPENED_ON, today - timedelta(days=late))
             in_memory = life.act(fact, today=today, on=on)
             in_tables = books.act(LINE_ID, fact, today, on=on, approved_by="officer")
             assert isinstance(in_memory, Refusal) == isinstance(in_tables, Refusal), (in_memory, in_tables)

@@ -84,6 +84,9 @@ class Book:
         """Pay a component of one installment, as far as it is open; gives what was paid."""
         installment = self.installments[index]
         paid_minor = max(0, min(amount_minor, installment.left_of(component)))
+        if component is Component.PRINCIPAL:
+            paid_before_minor = sum(part.paid_principal_minor for part in self.installments)
+            paid_minor = min(paid_minor, self.plan.principal_minor - paid_before_minor)
         timing = timing_of(installment.due_on, on=on)
         paid = replace(
             installment,
@@ -117,8 +120,25 @@ class Book:
         period.paid_interest_minor = installment.paid_interest_minor + installment.waived_interest_minor
         period.asked_minor, period.brought_minor = period.paid_minor, 0
 
+    def _ask_for_what_was_drawn(self, *, on: date) -> None:
+        """What payments in advance moved between installments never asks for more principal than is owed.
+
+        The last open installments ask for so much less.
+        """
+        excess_minor = sum(part.principal_minor for part in self.installments) - self.plan.principal_minor
+        for place in reversed(range(len(self.installments))):
+            part = self.installments[place]
+            less_minor = min(excess_minor, part.left_of(Component.PRINCIPAL))
+            if less_minor <= 0:
+                continue
+            excess_minor -= less_minor
+            smaller = replace(part, principal_minor=part.principal_minor - less_minor)
+            self.installments[place] = with_settlement(smaller, on=on)
+
     def closed(self, *, rolled_to: date) -> Plan:
-        """The plan as the book leaves it."""
+        """The plan as the book leaves it; its installments ask for exactly the principal drawn."""
+        if self.plan.is_recalculated:
+            self._ask_for_what_was_drawn(on=rolled_to)
         return replace(
             self.plan,
             rolled_to=max(self.plan.rolled_to, rolled_to),

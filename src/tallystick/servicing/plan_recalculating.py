@@ -81,7 +81,8 @@ def _paid_off(plan: Plan, *, on: date, amount_minor: int) -> Paid | None:
             applied[component] += paid_minor
     for rung, index in enumerate(book.regular):
         book.settle_rung(rung, installment=book.installments[index], on=on)
-    return Paid(plan=book.closed(rolled_to=on), applied_minor=dict(applied), rest_minor=amount_minor - left_minor)
+    rest_minor = amount_minor - sum(applied.values())
+    return Paid(plan=book.closed(rolled_to=on), applied_minor=dict(applied), rest_minor=rest_minor)
 
 
 def freeze_interest(book: Book, *, on: date, rest: Rest) -> None:
