@@ -43,7 +43,10 @@ def statements(connection: Connection, line_id: int, *, before_number: int | Non
         """,
         [line_id, before_number, before_number, most],
     )
-    return [StatementRow(*row[:-1], msgspec.Raw(row[-1].encode())) for row in rows]
+    return [
+        StatementRow(line_id, number, period_from, closed_on, due_on, closing, minimum, msgspec.Raw(figures.encode()))
+        for line_id, number, period_from, closed_on, due_on, closing, minimum, figures in rows
+    ]
 
 
 class PaymentRow(Struct, frozen=True):
