@@ -1,0 +1,90 @@
+"""The quick start of docs/api.md, run line by line as it is written."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.conftest import ROOT
+
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.DOTALL)
+
+# `curl` and `jq` as far as the quick start uses them, for machines that lack either.
+CURL = """#!{python}
+import sys, httpx
+method, headers, content, url = "GET", {{}}, None, None
+words = iter(sys.argv[1:])
+for word in words:
+    if word == "-H":
+        name, _, text = next(words).partition(": ")
+        headers[name] = text
+    elif word == "--json":
+        method, content = "POST", next(words)
+        headers["Content-Type"] = "application/json"
+    elif word != "-s":
+        url = word
+print(httpx.request(method, url, headers=headers, content=content, trust_env=False).text)
+"""
+JQ = """#!{python}
+import json, sys
+told = json.load(sys.stdin)
+path = sys.argv[-1]
+steps, _, rest = path.partition(" | ")
+for step in steps.strip(".").split("."):
+    if step:
+        told = told[step]
+if rest == "length":
+    told = len(told)
+print(told if "-r" in sys.argv else json.dumps(told, ensure_ascii=False, indent=2))
+"""
+
+
+TALLYSTICK = """#!/bin/sh
+exec {python} -m tallystick "$@"
+"""
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    for name, text in (("curl", CURL), ("jq", JQ), ("tallystick", TALLYSTICK)):
+        (tmp_path / name).write_text(text.format(python=sys.executable), encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    return tmp_path
+
+
+def test_the_quick_start_works_as_written(database_url: str, tools: Path) -> None:
+    setting_up, *asking = BLOCKS
+    port = 40_000 + os.getpid() % 20_000
+    until_ready = f"until curl -s http://127.0.0.1:{port}/readyz > ready 2>&1; do sleep 0.2; done"
+    script = "\n".join(
+        (
+            setting_up.replace("serve --port 8080", f"serve --port {port} 2> server.log & SERVER=$!"),
+            "trap 'kill $SERVER; wait $SERVER' EXIT",
+            until_ready,
+            *asking,
+        )
+    ).replace(":8080", f":{port}")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tools,
+        env={
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "LANG": "C.UTF-8",
+            "TALLYSTICK_DATABASE_URL": database_url,
+            "TALLYSTICK_DATA_DIR": str(tools / "data"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode in (0, 143), done.stderr
+    told = done.stdout
+    assert "✓ baitiao 1\n12\n" in told, told + done.stderr
+    first_payment, second_payment = re.findall(r'"payment_id": "(payment_\w+)"', told)
+    assert first_payment == second_payment
+    assert '"available_minor"' in told
+    assert '"2026-12-01"' in told
+    assert int(told.strip().splitlines()[-1]) > 60

@@ -1,0 +1,286 @@
+"""Events reach a receiver signed, in order per line, again when they failed, and only where they may go."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+from tests.api.conftest import Api
+from tests.api.test_lines_api import draw, open_line
+
+from tallystick.operations.deliveries import BACKOFF, delivery_client, send, take_deliveries
+from tallystick.storage import delivery
+from tallystick.trust.destinations import Reach
+from tallystick.trust.scopes import Scope
+from tallystick.trust.signatures import parse_secret, signature_fault
+from tallystick.units.ids import IdPrefix, decode_id
+from tallystick.web.sending import Sending
+
+
+class Receiver(ThreadingHTTPServer):
+    """A webhook's receiver that answers as it is told and keeps what came."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Receive)
+        self.answer_code = 200
+        self.received: list[tuple[dict[str, str], bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/hooks?for=us"
+
+
+class _Receive(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Receiver)
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.received.append(({name.lower(): text for name, text in self.headers.items()}, body))
+        self.send_response(self.server.answer_code)
+        self.send_header("location", "http://127.0.0.1:1/elsewhere")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def sending(api: Api) -> Sending:
+    return Sending(api.edge, metrics=api.frame.metrics)
+
+
+def run_rounds(sending: Sending) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        while sending.round(threads):
+            pass
+
+
+def made_endpoint(api: Api, receiver: Receiver, **more: object) -> tuple[str, bytes]:
+    made = api.made("/v1/webhook-endpoints", {"url": receiver.url, **more})
+    return made["endpoint"]["id"], parse_secret(made["secret"])
+
+
+def kinds(receiver: Receiver) -> list[str]:
+    return [msgspec.json.decode(body)["kind"] for _, body in receiver.received]
+
+
+def test_what_happens_on_a_line_arrives_signed_and_in_order(api: Api, receiver: Receiver, sending: Sending) -> None:
+    _, secret = made_endpoint(api, receiver)
+    line_id = open_line(api)["line_id"]
+    draw(api, line_id, 10_000)
+    api.made(f"/v1/lines/{line_id}/payments", {"amount_minor": 500, "channel": "bank"})
+    run_rounds(sending)
+    assert kinds(receiver) == ["line_opened", "drawdown", "payment_received"]
+    for headers, body in receiver.received:
+        now_s = int(api.clock.at.timestamp())
+        assert signature_fault(body, headers=headers, secrets=[secret], now_s=now_s) is None
+        told = msgspec.json.decode(body)
+        assert told["id"] == headers["webhook-id"]
+        assert told["line_id"] == line_id
+
+
+def test_a_webhook_says_what_the_list_of_events_says(api: Api, receiver: Receiver, sending: Sending) -> None:
+    made_endpoint(api, receiver)
+    line_id = open_line(api)["line_id"]
+    draw(api, line_id, 10_000)
+    run_rounds(sending)
+    assert [msgspec.json.decode(body) for _, body in receiver.received] == api.get("/v1/events").json()["items"]
+
+
+def test_a_delivery_that_failed_is_tried_again_later(api: Api, receiver: Receiver, sending: Sending) -> None:
+    endpoint_id, _ = made_endpoint(api, receiver)
+    receiver.answer_code = 500
+    open_line(api)
+    run_rounds(sending)
+    [waiting] = api.get(f"/v1/webhook-endpoints/{endpoint_id}/deliveries").json()["items"]
+    assert (waiting["attempts"], waiting["answer_code"], waiting["fault"]) == (1, 500, "refused")
+    run_rounds(sending)
+    assert len(receiver.received) == 1
+    receiver.answer_code = 204
+    api.clock.at += timedelta(seconds=6)
+    run_rounds(sending)
+    [delivered] = api.get(f"/v1/webhook-endpoints/{endpoint_id}/deliveries").json()["items"]
+    assert delivered["delivered_at"] is not None
+    assert delivered["attempts"] == 2
+    first, second = receiver.received
+    assert first[0]["webhook-id"] == second[0]["webhook-id"]
+
+
+def test_after_the_last_attempt_a_delivery_is_dead_and_can_be_replayed(
+    api: Api, receiver: Receiver, sending: Sending
+) -> None:
+    endpoint_id, _ = made_endpoint(api, receiver)
+    receiver.answer_code = 503
+    open_line(api)
+    for _ in range(len(BACKOFF) + 2):
+        run_rounds(sending)
+        api.clock.at += timedelta(hours=20)
+    [dead] = api.get(f"/v1/webhook-endpoints/{endpoint_id}/deliveries").json()["items"]
+    assert dead["dead_at"] is not None
+    assert dead["attempts"] == len(receiver.received) == len(BACKOFF) + 1
+    receiver.answer_code = 200
+    replayed = api.made(f"/v1/webhook-endpoints/{endpoint_id}/replays", {"since": "2026-01-01T00:00:00Z"})
+    assert replayed == {"queued": 1}
+    run_rounds(sending)
+    assert len(receiver.received) == len(BACKOFF) + 2
+
+
+def test_one_event_can_be_replayed(api: Api, receiver: Receiver, sending: Sending) -> None:
+    endpoint_id, _ = made_endpoint(api, receiver, kinds=["payment_received"])
+    opened = open_line(api)
+    body = {"line_id": opened["line_id"], "event_id": opened["event_id"]}
+    assert api.made(f"/v1/webhook-endpoints/{endpoint_id}/replays", body) == {"queued": 1}
+    unknown = api.post(f"/v1/webhook-endpoints/{endpoint_id}/replays", {**body, "event_id": "event_0000000000001"})
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "event_unknown")
+    run_rounds(sending)
+    assert kinds(receiver) == ["line_opened"]
+
+
+def test_gone_is_the_end(api: Api, receiver: Receiver, sending: Sending) -> None:
+    endpoint_id, _ = made_endpoint(api, receiver)
+    receiver.answer_code = 410
+    open_line(api)
+    run_rounds(sending)
+    [dead] = api.get(f"/v1/webhook-endpoints/{endpoint_id}/deliveries").json()["items"]
+    assert (dead["dead_at"] is not None, dead["attempts"]) == (True, 1)
+
+
+def test_a_redirect_is_not_followed(api: Api, receiver: Receiver, sending: Sending) -> None:
+    endpoint_id, _ = made_endpoint(api, receiver)
+    receiver.answer_code = 302
+    open_line(api)
+    run_rounds(sending)
+    [waiting] = api.get(f"/v1/webhook-endpoints/{endpoint_id}/deliveries").json()["items"]
+    assert (waiting["answer_code"], waiting["fault"]) == (302, "refused")
+
+
+def test_a_replaced_secret_is_valid_for_a_day_beside_the_new_one(
+    api: Api, receiver: Receiver, sending: Sending
+) -> None:
+    endpoint_id, old = made_endpoint(api, receiver)
+    new = parse_secret(api.made(f"/v1/webhook-endpoints/{endpoint_id}/secrets", None)["secret"])
+    open_line(api)
+    run_rounds(sending)
+    api.clock.at += timedelta(hours=25)
+    open_line(api, reference="person-2")
+    run_rounds(sending)
+    believed = [
+        [
+            signature_fault(body, headers=headers, secrets=[one], now_s=int(headers["webhook-timestamp"])) is None
+            for one in (old, new)
+        ]
+        for headers, body in receiver.received
+    ]
+    assert believed == [[True, True], [False, True]]
+
+
+def test_a_removed_endpoint_hears_nothing_more(api: Api, receiver: Receiver, sending: Sending) -> None:
+    endpoint_id, _ = made_endpoint(api, receiver)
+    assert api.delete(f"/v1/webhook-endpoints/{endpoint_id}").status_code == 200
+    assert api.delete(f"/v1/webhook-endpoints/{endpoint_id}").status_code == 404
+    open_line(api)
+    run_rounds(sending)
+    assert receiver.received == []
+    assert api.get("/v1/webhook-endpoints").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        ({"url": "ftp://example.com/"}, "endpoint_unreachable", "url"),
+        ({"url": "https://user:secret@example.com/"}, "endpoint_unreachable", "url"),
+        ({"url": "https://example.com/", "kinds": ["nothing"]}, "kind_unknown", "kinds"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_is_refused(api: Api, body: object, code: str, param: str) -> None:
+    refused = api.post("/v1/webhook-endpoints", body)
+    assert (refused.status_code, refused.json()["code"], refused.json()["param"]) == (422, code, param)
+
+
+def test_a_name_that_comes_to_mean_our_own_network_is_not_followed(api: Api, receiver: Receiver) -> None:
+    made_endpoint(api, receiver)
+    open_line(api)
+    with api.edge.pool.connection() as connection:
+        delivery.queue_deliveries(connection, queued_at=api.clock.at)
+        [envelope] = take_deliveries(connection, master_key=api.edge.master_key, now=api.clock.at, most_per_endpoint=1)
+    with delivery_client() as client:
+        attempted = send(
+            envelope,
+            client=client,
+            reach=Reach.PUBLIC,
+            clock=api.clock,
+            chance=0.5,
+            resolve=lambda host, port: ["127.0.0.1"],
+        )
+    assert attempted.fault == "unreachable"
+    assert receiver.received == []
+
+
+def test_the_thread_sends_while_the_server_runs_and_stops_with_it(api: Api, receiver: Receiver) -> None:
+    made_endpoint(api, receiver)
+    sending = Sending(api.edge, metrics=api.frame.metrics)
+    sending.start()
+    open_line(api)
+    until = 200
+    while not receiver.received and until:
+        until -= 1
+        threading.Event().wait(0.05)
+    sending.stop()
+    assert kinds(receiver) == ["line_opened"]
+    assert 'tallystick_webhook_attempts_total{outcome="delivered"} 1.0' in api.client.get("/metrics").text
+
+
+def test_events_are_read_on_from_where_a_reader_stopped(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    draw(api, line_id, 100)
+    first = api.get("/v1/events", limit=1).json()
+    rest = api.get("/v1/events", after=first["next_after"]).json()
+    assert [event["kind"] for event in (*first["items"], *rest["items"])] == ["line_opened", "drawdown"]
+    assert api.get("/v1/events", after=rest["next_after"]).json() == {"items": [], "next_after": None}
+    draw(api, line_id, 200)
+    assert len(api.get("/v1/events", after=rest["next_after"]).json()["items"]) == 1
+    assert len(api.get("/v1/events", line_id=line_id, kind="drawdown").json()["items"]) == 2
+
+
+def test_an_event_tells_ids_as_they_are_public_and_no_notes(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    api.made(f"/v1/lines/{line_id}/begin-care", {"kind": "hardship", "note": "lost her job in March"})
+    events = api.get("/v1/events").json()["items"]
+    assert "March" not in str(events)
+    assert events[0]["fact"]["borrower_id"].startswith("borrower_")
+    assert decode_id(IdPrefix.EVENT, events[0]["id"])
+
+
+def test_secrets_are_nowhere_in_the_database_as_they_are(api: Api, receiver: Receiver, database_url: str) -> None:
+    _, secret = made_endpoint(api, receiver)
+    with psycopg.connect(database_url) as connection:
+        sealed = connection.execute("SELECT sealed FROM webhook_secrets").fetchall()
+    assert len(sealed) == 1
+    assert secret not in bytes(sealed[0][0])
+
+
+def test_who_may_not_read_events_hears_of_none(api: Api) -> None:
+    assert api.other(Scope.LINES_READ).get("/v1/events").status_code == 403
+
+
+def test_a_receiver_that_is_away_is_a_fault_of_its_own(api: Api, sending: Sending) -> None:
+    made = api.made("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/"})
+    open_line(api)
+    run_rounds(sending)
+    [waiting] = api.get(f"/v1/webhook-endpoints/{made['endpoint']['id']}/deliveries").json()["items"]
+    assert waiting["fault"] == httpx.ConnectError.__name__
