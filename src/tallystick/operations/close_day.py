@@ -4,7 +4,7 @@ Each chunk is a transaction of its own, so a close that was killed goes on where
 the payment catches its own line up, and the close passes over lines that are in use and comes back to them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import date, timedelta
 
 import psycopg
@@ -34,7 +34,7 @@ class Closed(Struct, frozen=True):
     was_closed: bool = False
 
 
-def close_day(connection: Connection, closed_on: date, *, act: Act) -> Iterator[int]:
+def close_day(connection: Connection, closed_on: date, *, act: Act) -> Generator[int, None, None]:
     """Close a day that is over: gives the number of lines of each chunk as it is committed, then posts the accrual.
 
     `connection` must be in autocommit; every chunk commits by itself, and the day is finished at last. A day that is

@@ -1,5 +1,6 @@
 """The PostgreSQL that Tallystick brings along: made on first use, shared by all processes, gone with the last one."""
 
+import contextlib
 import fcntl
 import os
 import pwd
@@ -113,10 +114,17 @@ def _answers(at: Place) -> bool:
             return True
     except psycopg.OperationalError as fault:
         if "does not exist" in str(fault) and 'database "tallystick"' in str(fault):
-            with psycopg.connect(at.url.replace("/tallystick?", "/postgres?", 1), autocommit=True) as connection:
-                connection.execute("CREATE DATABASE tallystick")
+            _create_database(at)
             return True
         return False
+
+
+def _create_database(at: Place) -> None:
+    """Make the database in a new cluster; another process may have made it at the same instant."""
+    made_meanwhile = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
+    url = at.url.replace("/tallystick?", "/postgres?", 1)
+    with psycopg.connect(url, autocommit=True) as connection, contextlib.suppress(*made_meanwhile):
+        connection.execute("CREATE DATABASE tallystick")
 
 
 def _check_version(at: Place) -> None:

@@ -1,0 +1,111 @@
+"""The close of a day in a real PostgreSQL: resumable, beside payments, and posting exactly what changed."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+from tests.books import Books
+
+from tallystick.ledger.transfer import Address
+from tallystick.operations.close_day import DayNotOver, close_day
+from tallystick.operations.lines import Recorded
+from tallystick.servicing import facts
+from tallystick.servicing.accrued import accrued
+from tallystick.servicing.accruing import minor_from_micro
+from tallystick.storage import close_days, lines
+from tallystick.storage.ledger import shared_balance
+
+STATEMENT_ON = date(2026, 1, 19)
+LINES = range(1, 8)
+
+
+@pytest.fixture
+def books(database_url: str) -> Iterator[Books]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        books = Books(connection)
+        for line_id in LINES:
+            books.add_borrower(line_id)
+            books.open_line(line_id, line_id)
+            bought = books.buy(line_id, 100 + line_id, 100_000, date(2026, 1, 6))
+            assert isinstance(bought, Recorded)
+        yield books
+
+
+def accrued_minor(books: Books) -> int:
+    balance = shared_balance(books.connection, Address("accrued_interest", 1), currency="CNY")
+    return balance.debit_minor - balance.credit_minor
+
+
+def test_a_day_that_is_not_over_is_not_closed(books: Books) -> None:
+    with pytest.raises(DayNotOver, match="is not over"):
+        list(close_day(books.connection, STATEMENT_ON, act=books.act_of(STATEMENT_ON)))
+
+
+def test_only_lines_with_something_due_are_touched_and_a_closed_day_stays_closed(books: Books) -> None:
+    act = books.act_of(date(2026, 3, 1))
+    assert sum(close_day(books.connection, date(2026, 1, 10), act=act)) == 0
+    assert sum(close_day(books.connection, STATEMENT_ON, act=act)) == len(LINES)
+    assert list(close_day(books.connection, STATEMENT_ON, act=act)) == []
+    assert books.connection.execute("SELECT count(*) FROM statements").fetchone() == (len(LINES),)
+
+
+def test_a_close_that_was_killed_goes_on_where_it_was(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tallystick.operations.close_day.LINES_PER_CHUNK", 3)
+    act = books.act_of(date(2026, 3, 1))
+    killed = close_day(books.connection, STATEMENT_ON, act=act)
+    assert next(killed) == 3
+    killed.close()
+    assert close_days.last_closed_day(books.connection) is None
+    assert sum(close_day(books.connection, STATEMENT_ON, act=act)) == len(LINES) - 3
+    assert books.connection.execute("SELECT count(*), count(DISTINCT line_id) FROM statements").fetchone() == (7, 7)
+    assert close_days.last_closed_day(books.connection) == STATEMENT_ON
+
+
+def test_a_payment_never_waits_for_the_close_and_catches_its_own_line_up(books: Books, database_url: str) -> None:
+    with psycopg.connect(database_url) as counter:
+        at_counter = Books(counter)
+        at_counter.ids = iter(range(10_000, 11_000))
+        paid = at_counter.pay(3, 900, 40_000, date(2026, 1, 20))  # its transaction is open: the line is locked
+        assert isinstance(paid, Recorded)
+        closing = close_day(books.connection, STATEMENT_ON, act=books.act_of(date(2026, 3, 1)))
+        assert next(closing) == len(LINES) - 1
+        counter.commit()
+        assert list(closing) == []
+    assert books.connection.execute("SELECT count(*) FROM statements WHERE line_id = 3").fetchone() == (1,)
+
+
+def test_the_change_of_what_is_accrued_is_posted_and_made_of_the_figures_kept(books: Books) -> None:
+    act = books.act_of(date(2026, 6, 1))
+    for day in (STATEMENT_ON, date(2026, 1, 28), date(2026, 1, 29), date(2026, 2, 5)):
+        list(close_day(books.connection, day, act=act))
+        row = books.connection.execute(
+            """
+            SELECT coalesce(sum(minor), 0)::bigint FROM accrual_figures, unnest(accrued_minor) AS minor
+            WHERE closed_on = %s
+            """,
+            [day],
+        ).fetchone()
+        assert row == (accrued_minor(books),)
+    # what was not paid by 28 January revolves from 6 January on: 31 days until 6 February, 0.05 % of 1,000.00 each
+    assert accrued_minor(books) == len(LINES) * 31 * 50
+
+
+def test_the_columns_accrue_what_the_line_itself_accrues(books: Books) -> None:
+    list(close_day(books.connection, STATEMENT_ON, act=books.act_of(date(2026, 6, 1))))
+    list(close_day(books.connection, date(2026, 2, 1), act=books.act_of(date(2026, 6, 1))))
+    stored = lines.read_line(books.connection, 1)
+    assert stored is not None
+    own_minor = minor_from_micro(accrued(stored.line).on(date(2026, 2, 1) + timedelta(days=1)))
+    row = books.connection.execute(
+        "SELECT accrued_minor[1] FROM accrual_figures WHERE closed_on = '2026-02-01' AND line_ids[1] = 1"
+    ).fetchone()
+    assert row == (own_minor,)
+
+
+def test_a_hold_expires_with_its_day(books: Books) -> None:
+    hold = facts.HoldPlaced(hold_id=77, amount_minor=5_000, expires_on=date(2026, 1, 8), merchant_id=5)
+    assert isinstance(books.act(1, hold, date(2026, 1, 6)), Recorded)
+    assert sum(close_day(books.connection, date(2026, 1, 7), act=books.act_of(date(2026, 3, 1)))) == 0
+    assert sum(close_day(books.connection, date(2026, 1, 8), act=books.act_of(date(2026, 3, 1)))) == 1
+    assert books.connection.execute("SELECT held_minor FROM lines WHERE line_id = 1").fetchone() == (0,)

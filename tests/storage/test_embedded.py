@@ -1,0 +1,114 @@
+"""The embedded PostgreSQL through everything that can happen to its processes and folders."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tallystick.storage.embedded import embedded_server, ensure_running, keeper_pid, stay_up, stop
+from tallystick.storage.place import EmbeddedFault, Place, place
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Place]:
+    """A place of the test's own, its path with a space in it."""
+    where = place(tmp_path / "data folder")
+    yield where
+    stop(where)
+    shutil.rmtree(where.folder, ignore_errors=True)
+    shutil.rmtree(where.socket_folder, ignore_errors=True)
+
+
+def _ask(url: str) -> str:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT current_setting('fsync')").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_it_starts_answers_and_stops_after_its_last_user(at: Place) -> None:
+    with embedded_server(at) as running:
+        assert _ask(running.url) == "on"
+    deadline = time.monotonic() + 15
+    while keeper_pid(at) is not None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert keeper_pid(at) is None
+    assert not (at.cluster / "postmaster.pid").exists()
+
+
+def test_two_processes_at_once_share_one_server(at: Place, tmp_path: Path) -> None:
+    program = (
+        "import sys, psycopg\n"
+        "from pathlib import Path\n"
+        "from tallystick.storage.embedded import embedded_server\n"
+        "from tallystick.storage.place import place\n"
+        "with embedded_server(place(Path(sys.argv[1]))) as running:\n"
+        "    with psycopg.connect(running.url) as connection:\n"
+        "        print(running.keeper_pid, connection.execute('SELECT 1').fetchone())\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "data folder")]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    told = {process.communicate(timeout=60)[0] for process in started}
+    assert len(told) == 1
+    assert told.pop().endswith("(1,)\n")
+
+
+def test_when_the_keeper_is_killed_the_server_dies_and_the_next_to_ask_starts_another(at: Place) -> None:
+    with embedded_server(at) as running:
+        with psycopg.connect(running.url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept (number integer)")
+            connection.execute("INSERT INTO kept VALUES (42)")
+        assert running.keeper_pid is not None
+        os.kill(running.keeper_pid, signal.SIGKILL)
+        again = ensure_running(at)
+        assert again.keeper_pid != running.keeper_pid
+        with psycopg.connect(again.url) as connection:
+            assert connection.execute("SELECT number FROM kept").fetchone() == (42,)
+
+
+def test_files_left_by_a_killed_process_mislead_nobody(at: Place) -> None:
+    with embedded_server(at):
+        pass
+    stop(at)
+    (at.folder / "keeper.lock").write_text(f"{os.getpid()}\n")  # a number that lives, and holds no lock
+    (at.cluster / "postmaster.pid").write_text("1\n/nowhere\n0\n5432\n\n\n\n")
+    assert keeper_pid(at) is None
+    with embedded_server(at) as running:
+        assert _ask(running.url) == "on"
+
+
+def test_it_stays_up_until_it_is_told_to_stop(at: Place) -> None:
+    running = stay_up(at)
+    time.sleep(3)
+    assert keeper_pid(at) == running.keeper_pid
+    assert stop(at)
+    assert not stop(at)
+
+
+def test_a_folder_of_another_major_version_is_refused_with_the_way_out(at: Place) -> None:
+    with embedded_server(at):
+        pass
+    stop(at)
+    (at.cluster / "PG_VERSION").write_text("16\n")
+    with pytest.raises(EmbeddedFault, match=r"made by PostgreSQL 16.*db backup"), embedded_server(at):
+        pass
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_one(tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 60) / ("b" * 60)
+    where = place(deep)
+    assert len(os.fsencode(str(where.socket_folder))) < 84
+    try:
+        with embedded_server(where) as running:
+            assert _ask(running.url) == "on"
+    finally:
+        stop(where)
+        shutil.rmtree(where.folder, ignore_errors=True)
+        shutil.rmtree(where.socket_folder, ignore_errors=True)
