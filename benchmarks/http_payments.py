@@ -143,7 +143,7 @@ def _prepare(url: str, *, lines: int) -> tuple[str, list[int]]:
     with psycopg.connect(url, autocommit=True) as connection:
         migrate(connection)
     with psycopg.connect(url) as connection:
-        request = KeyRequest(holder="benchmark", mode=Mode.TEST, scopes=tuple(Scope), requests_per_s=1_000_000)
+        request = KeyRequest(holder="benchmark", mode=Mode.LIVE, scopes=tuple(Scope), requests_per_s=1_000_000)
         made = make_api_key(connection, request, granted_by=frozenset(Scope), master_key=MASTER_KEY, act=act)
         assert isinstance(made, MadeKey)
         publish_product(connection, shipped_products()["baitiao"], act=act)

@@ -4,6 +4,7 @@ import io
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
@@ -125,14 +126,8 @@ def logs() -> Iterator[io.StringIO]:
 def served(edge: Edge, logs: io.StringIO) -> Iterator[tuple[str, Frame]]:
     """The app on a socket of its own."""
     frame = create_app(edge)
-    server = uvicorn.Server(uvicorn.Config(frame, port=0, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    _wait_until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}", frame
-    server.should_exit = True
-    thread.join()
+    with listening(frame) as url:
+        yield url, frame
 
 
 @pytest.fixture
@@ -143,6 +138,19 @@ def api(edge: Edge, served: tuple[str, Frame]) -> Iterator[Api]:
     assert isinstance(clock, SetClock)
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
         yield Api(client, make_key(edge, holder="checkout").token, edge, frame, clock)
+
+
+@contextmanager
+def listening(app: Any) -> Iterator[str]:
+    """An ASGI app on a socket of its own, and its URL."""
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    _wait_until(lambda: server.started)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:

@@ -122,7 +122,7 @@ def test_while_a_request_runs_another_server_refuses_its_twin(api: Api, database
         row = elsewhere.execute("SELECT api_key_id FROM api_keys").fetchone()
         assert row is not None
         key = idempotency.RequestKey(row[0], f"POST /v1/lines/{line_id}/payments", "k")
-        assert idempotency.claim(elsewhere, key)
+        assert idempotency.claim(elsewhere, key) is None
         answer = api.post(f"/v1/lines/{line_id}/payments", PAYMENT, key="k")
         assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_in_progress")
     assert api.post(f"/v1/lines/{line_id}/payments", PAYMENT, key="k").status_code == 201

@@ -4,14 +4,13 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import msgspec
 import psycopg
 import pytest
-from tests.api.conftest import Api
+from tests.api.conftest import Api, listening
 from tests.api.test_lines_api import draw, open_line
 
 from tallystick.operations.deliveries import BACKOFF, delivery_client, send, take_deliveries
@@ -23,40 +22,32 @@ from tallystick.units.ids import IdPrefix, decode_id
 from tallystick.web.sending import Sending
 
 
-class Receiver(ThreadingHTTPServer):
+class Receiver:
     """A webhook's receiver that answers as it is told and keeps what came."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Receive)
         self.answer_code = 200
         self.received: list[tuple[dict[str, str], bytes]] = []
+        self.url = ""
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/hooks?for=us"
-
-
-class _Receive(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        assert isinstance(self.server, Receiver)
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.received.append(({name.lower(): text for name, text in self.headers.items()}, body))
-        self.send_response(self.server.answer_code)
-        self.send_header("location", "http://127.0.0.1:1/elsewhere")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing."""
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Keep one delivery, as an ASGI app."""
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        self.received.append(({name.decode(): text.decode() for name, text in scope["headers"]}, body))
+        headers = [(b"location", b"http://127.0.0.1:1/elsewhere"), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": self.answer_code, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    kept = Receiver()
+    with listening(kept) as url:
+        kept.url = f"{url}/hooks?for=us"
+        yield kept
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from psycopg import Connection
 from tests.callers import KEY, NOW
 
 from tallystick.storage import idempotency, trust
-from tallystick.storage.idempotency import Answer, RequestKey
+from tallystick.storage.idempotency import Answer, InProgress, RequestKey
 
 REQUEST = RequestKey(api_key_id=1, route="POST /v1/lines/line_0000000000001/payments", idempotency_key="a")
 ANSWER = Answer(body_fingerprint=b"f" * 32, answer_code=201, answer_body=b"{}")
@@ -16,10 +16,9 @@ ANSWER = Answer(body_fingerprint=b"f" * 32, answer_code=201, answer_body=b"{}")
 
 def test_an_answer_is_given_as_it_was_recorded(connection: Connection) -> None:
     trust.add_api_key(connection, KEY)
-    assert idempotency.claim(connection, REQUEST)
-    assert idempotency.recorded_answer(connection, REQUEST) is None
+    assert idempotency.claim(connection, REQUEST) is None
     idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
-    assert idempotency.recorded_answer(connection, REQUEST) == ANSWER
+    assert idempotency.claim(connection, REQUEST) == ANSWER
 
 
 @pytest.mark.parametrize(
@@ -34,7 +33,7 @@ def test_an_answer_is_given_as_it_was_recorded(connection: Connection) -> None:
 def test_another_request_has_no_answer_yet(connection: Connection, other: RequestKey) -> None:
     trust.add_api_key(connection, KEY)
     idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
-    assert idempotency.recorded_answer(connection, other) is None
+    assert idempotency.claim(connection, other) is None
     assert other.lock != REQUEST.lock
 
 
@@ -42,12 +41,11 @@ def test_while_one_runs_a_request_the_other_may_not(connection: Connection, data
     trust.add_api_key(connection, KEY)
     connection.commit()
     with psycopg.connect(database_url) as other:
-        assert idempotency.claim(connection, REQUEST)
-        assert not idempotency.claim(other, REQUEST)
+        assert idempotency.claim(connection, REQUEST) is None
+        assert idempotency.claim(other, REQUEST) == InProgress()
         idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
         connection.commit()
-        assert idempotency.claim(other, REQUEST)
-        assert idempotency.recorded_answer(other, REQUEST) == ANSWER
+        assert idempotency.claim(other, REQUEST) == ANSWER
 
 
 def test_a_write_that_is_rolled_back_leaves_no_answer(connection: Connection) -> None:
@@ -56,7 +54,7 @@ def test_a_write_that_is_rolled_back_leaves_no_answer(connection: Connection) ->
     idempotency.claim(connection, REQUEST)
     idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
     connection.rollback()
-    assert idempotency.recorded_answer(connection, REQUEST) is None
+    assert idempotency.claim(connection, REQUEST) is None
 
 
 def test_old_answers_are_forgotten_a_part_at_a_time(connection: Connection) -> None:

@@ -29,23 +29,21 @@ class Answer(Struct, frozen=True):
     answer_body: bytes
 
 
-def claim(connection: Connection, key: RequestKey) -> bool:
-    """Be the one who runs this request until the transaction ends; False where another one is running it now."""
-    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [key.lock]).fetchone()
-    assert row is not None
-    return bool(row[0])
+class InProgress(Struct, frozen=True):
+    """Another transaction is answering the same request right now."""
 
 
-def recorded_answer(connection: Connection, key: RequestKey) -> Answer | None:
-    """The answer that was given to this request. Ask after `claim`: what another one recorded is then visible."""
+def claim(connection: Connection, key: RequestKey) -> Answer | InProgress | None:
+    """Be the one who answers this request until the transaction ends (None), or learn what was answered before."""
     row = connection.execute(
-        """
-        SELECT body_fingerprint, answer_code, answer_body FROM idempotency_records
-        WHERE api_key_id = %s AND route = %s AND idempotency_key = %s
-        """,
-        [key.api_key_id, key.route, key.idempotency_key],
+        "SELECT claimed, fingerprint, code, body FROM claim_request(%s, %s, %s, %s)",
+        [key.lock, key.api_key_id, key.route, key.idempotency_key],
     ).fetchone()
-    return None if row is None else Answer(*row)
+    assert row is not None
+    claimed, *answer = row
+    if not claimed:
+        return InProgress()
+    return None if answer[0] is None else Answer(*answer)
 
 
 def record_answer(connection: Connection, key: RequestKey, answer: Answer, *, recorded_at: datetime) -> None:

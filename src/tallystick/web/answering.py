@@ -12,7 +12,7 @@ from psycopg_pool import PoolTimeout
 
 from tallystick.operations.lines import Act
 from tallystick.storage import idempotency
-from tallystick.storage.idempotency import Answer, RequestKey
+from tallystick.storage.idempotency import Answer, InProgress, RequestKey
 from tallystick.storage.lines import LineChangedMeanwhile
 from tallystick.trust.personal_data import body_fingerprint, seal_secret, unseal_secret
 from tallystick.web.edge import Asked, Edge, body_bytes, caller_of, edge_of
@@ -104,7 +104,8 @@ def _act(edge: Edge, request: Asked, connection: Connection, *, line_id: int | N
 
 def _recorded(connection: Connection, key: RequestKey, *, fingerprint: bytes) -> Answer | None:
     """The answer recorded for this request; None where this transaction is the one to answer it."""
-    if not idempotency.claim(connection, key):
+    known = idempotency.claim(connection, key)
+    if isinstance(known, InProgress):
         raise Problem(
             "idempotency_in_progress",
             status=409,
@@ -112,7 +113,6 @@ def _recorded(connection: Connection, key: RequestKey, *, fingerprint: bytes) ->
             param="Idempotency-Key",
             retry_after_s=1,
         )
-    known = idempotency.recorded_answer(connection, key)
     if known is not None and known.body_fingerprint != fingerprint:
         raise Problem(
             "idempotency_key_reused",

@@ -1,6 +1,5 @@
 """Every answer that is not a success, as an RFC 9457 problem document with a stable code and the way out."""
 
-from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -119,13 +118,13 @@ def declined(refusal: Declined, *, request_id: str) -> ProblemDocument:
             detail = refusal.way_out
         case Refusal():
             detail = f"{refusal.field or 'the request'} was refused: {refusal.reason.replace('_', ' ')}"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    status = 422
     if refusal.reason in _CONFLICTS:
-        status = HTTPStatus.CONFLICT
+        status = 409
     elif refusal.reason in _MISSING:
-        status = HTTPStatus.NOT_FOUND
+        status = 404
     elif refusal.reason is TrustReason.SCOPE_NOT_YOURS:
-        status = HTTPStatus.FORBIDDEN
+        status = 403
     return document(
         refusal.reason.value,
         status=status,
@@ -172,16 +171,16 @@ def answer_defect(request: Asked, fault: Exception) -> Response[bytes]:
 
 
 _BY_STATUS: Final = {
-    HTTPStatus.BAD_REQUEST: ("request_invalid", "The request cannot be read. See /openapi.json for what is expected"),
-    HTTPStatus.NOT_FOUND: ("not_found", "There is nothing at this path. See /openapi.json for those that exist"),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "See the Allow header for the methods of this path"),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("request_too_large", "Send at most 64 KiB"),
+    400: ("request_invalid", "The request cannot be read. See /openapi.json for what is expected"),
+    404: ("not_found", "There is nothing at this path. See /openapi.json for those that exist"),
+    405: ("method_not_allowed", "See the Allow header for the methods of this path"),
+    413: ("request_too_large", "Send at most 64 KiB"),
 }
 
 
 def answer_http(request: Asked, fault: HTTPException) -> Response[bytes]:
     """Litestar's handler of what its router and parser refuse."""
-    code, detail = _BY_STATUS.get(HTTPStatus(fault.status_code), ("request_refused", "The request was refused"))
+    code, detail = _BY_STATUS.get(fault.status_code, ("request_refused", "The request was refused"))
     told = document(code, status=fault.status_code, detail=detail, request_id=request_id_of(request))
     return answer(told, headers=dict(fault.headers or {}))
 

@@ -14,6 +14,21 @@ CREATE TABLE idempotency_records (
 );
 CREATE INDEX idempotency_records_by_age ON idempotency_records USING brin (recorded_at);
 
+-- Be the one who answers a request, or learn what was answered, in one round trip. The second statement sees what was
+-- committed while the first one took the lock: in a volatile function each has a snapshot of its own.
+CREATE FUNCTION claim_request(
+    request_lock bigint, api_key bigint, request_route text, request_key text,
+    OUT claimed boolean, OUT fingerprint bytea, OUT code smallint, OUT body bytea
+) LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    claimed := pg_try_advisory_xact_lock(request_lock);
+    IF claimed THEN
+        SELECT body_fingerprint, answer_code, answer_body INTO fingerprint, code, body FROM idempotency_records
+        WHERE api_key_id = api_key AND route = request_route AND idempotency_key = request_key;
+    END IF;
+END
+$$;
+
 -- The outbox is `events` itself: nothing can happen to a line without its event, so nothing can be forgotten here.
 -- Each endpoint has read the events up to a position in commit order.
 CREATE TABLE webhook_endpoints (
