@@ -20,6 +20,7 @@ from tests.books import Books
 
 from tallystick.operations.api_keys import KeyRequest, MadeKey, make_api_key
 from tallystick.operations.lines import Act
+from tallystick.storage.arrays import dump_lists_at_once
 from tallystick.trust.destinations import Reach
 from tallystick.trust.master_key import MasterKey
 from tallystick.trust.scopes import Mode, Scope
@@ -102,7 +103,7 @@ def edge(database_url: str) -> Iterator[Edge]:
     with psycopg.connect(database_url) as connection:
         Books(connection)
     pool: ConnectionPool[psycopg.Connection]
-    with ConnectionPool(database_url, min_size=2, max_size=8, timeout=5) as pool:
+    with ConnectionPool(database_url, min_size=2, max_size=8, timeout=5, configure=dump_lists_at_once) as pool:
         yield Edge(
             pool=pool,
             clock=SetClock(),

@@ -40,6 +40,7 @@ def serve(
     from tallystick.bootstrap import serving_edge
     from tallystick.operations.api_keys import must_be_sealed_with
     from tallystick.operations.database import ready_database
+    from tallystick.storage.arrays import dump_lists_at_once
     from tallystick.web.app import create_app
     from tallystick.web.logs import set_up_logs
     from tallystick.web.server import serve as run
@@ -48,7 +49,9 @@ def serve(
     pool: ConnectionPool[Connection]
     with (
         ready_database(database_place()) as url,
-        ConnectionPool(url, min_size=min(4, connections), max_size=connections, timeout=5) as pool,
+        ConnectionPool(
+            url, min_size=min(4, connections), max_size=connections, timeout=5, configure=dump_lists_at_once
+        ) as pool,
     ):
         edge = serving_edge(pool)
         with pool.connection() as connection:
