@@ -10,6 +10,7 @@ from tests.callers import NOW
 
 from tallystick.storage import delivery, event_feed
 from tallystick.storage.delivery import Attempted, ClaimedDelivery, Endpoint, SealedSecret
+from tallystick.storage.embedded import Running
 
 DAY = date(2026, 1, 6)
 
@@ -80,6 +81,16 @@ def test_an_event_of_a_slow_transaction_is_not_missed(books: Books, connection: 
     queue_all(connection)
     drawn = delivery.deliveries(connection, 900, before_id=None, most=2)
     assert [row.line_id for row in drawn] == [8, 7]
+
+
+def test_work_in_another_database_of_the_server_holds_up_no_reader(
+    books: Books, connection: Connection, server: Running
+) -> None:
+    with psycopg.connect(server.url) as elsewhere:
+        elsewhere.execute("SELECT pg_current_xact_id()")
+        books.buy(7, 21, 100, DAY)
+        connection.commit()
+        assert len(event_feed.events_after(connection, event_feed.BEGINNING, most=9)) == 3
 
 
 def test_an_endpoint_hears_of_its_kinds_only(books: Books, connection: Connection) -> None:

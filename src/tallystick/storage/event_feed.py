@@ -11,7 +11,7 @@ from psycopg import Connection
 # still precede is read; `recorded_generation` keeps the order true after a restore (migration 0000).
 SETTLED: Final = """
     (recorded_generation < (SELECT max(generation) FROM database_generations)
-     OR recorded_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
+     OR recorded_xid < (SELECT settled_before()))
 """
 _COLUMNS: Final = (
     "recorded_generation, recorded_xid, event_id, line_id, kind, effective_on, booked_on, recorded_at, fact::text"
@@ -66,7 +66,7 @@ def present_position(connection: Connection) -> Position:
     """A place that every event committed from now on comes after."""
     row = connection.execute(
         """
-        SELECT max(generation), pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 FROM database_generations
+        SELECT max(generation), (SELECT settled_before()) - 1 FROM database_generations
         """
     ).fetchone()
     assert row is not None

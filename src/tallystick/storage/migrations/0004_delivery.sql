@@ -29,6 +29,18 @@ BEGIN
 END
 $$;
 
+-- Rows of transactions before this one can be read in the order of their numbers: no running transaction of this
+-- database can still precede them. Transaction numbers are the whole server's, so those that are seen at work in other
+-- databases are left out, or their longest query would hold up our readers. Stable, to judge by the reader's snapshot.
+CREATE FUNCTION settled_before() RETURNS bigint
+    LANGUAGE sql STABLE AS $$
+    SELECT coalesce(min(running), pg_snapshot_xmax(pg_current_snapshot()))::text::bigint
+    FROM pg_snapshot_xip(pg_current_snapshot()) AS running
+    WHERE NOT EXISTS (
+        SELECT FROM pg_stat_activity WHERE datname <> current_database() AND backend_xid = running::xid
+    )
+$$;
+
 -- The outbox is `events` itself: nothing can happen to a line without its event, so nothing can be forgotten here.
 -- Each endpoint has read the events up to a position in commit order.
 CREATE TABLE webhook_endpoints (
