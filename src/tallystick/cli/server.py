@@ -39,10 +39,11 @@ def serve(
 
     from tallystick.bootstrap import serving_edge
     from tallystick.operations.api_keys import must_be_sealed_with
-    from tallystick.operations.database import ready_database
+    from tallystick.operations.database import ready_database, revive
     from tallystick.storage.arrays import dump_lists_at_once
     from tallystick.web.app import create_app
     from tallystick.web.logs import set_up_logs
+    from tallystick.web.server import kept_up
     from tallystick.web.server import serve as run
 
     set_up_logs(sys.stderr)
@@ -57,7 +58,8 @@ def serve(
         with pool.connection() as connection:
             must_be_sealed_with(connection, edge.master_key)
         error_terminal().print(f"http://{host}:{port}", markup=False)
-        run(create_app(edge), edge=edge, host=host, port=port, drain_s=drain_seconds)
+        with kept_up(lambda: revive(database_place())):
+            run(create_app(edge), edge=edge, host=host, port=port, drain_s=drain_seconds)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from msgspec import Struct
 
-from tallystick.storage.embedded import Running, embedded_server, keeper_pid, stay_up, stop
+from tallystick.storage.embedded import Running, embedded_server, ensure_running, keeper_pid, stay_up, stop
 from tallystick.storage.migration import (
     Migration,
     SchemaFault,
@@ -62,6 +62,18 @@ def ready_database(where: Where) -> Iterator[str]:
             elif pending_migrations(connection):
                 raise SchemaFault("the database's schema is older than this Tallystick: run `tallystick db migrate`")
         yield url
+
+
+def revive(where: Where) -> bool:
+    """Start the embedded server again where it died without being stopped; the caller is one of its users.
+
+    A server that was stopped stays so: whoever stopped it meant it.
+    """
+    at = where.embedded
+    if at is None or keeper_pid(at) is not None or not (at.cluster / "postmaster.pid").exists():
+        return False
+    ensure_running(at)
+    return True
 
 
 def _must_answer(url: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import psycopg
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
@@ -26,7 +27,7 @@ from tallystick.web import (
 from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
 from tallystick.web.metrics import Metrics
-from tallystick.web.problems import Problem, answer_defect, answer_http, answer_invalid, answer_problem
+from tallystick.web.problems import Problem, answer_away, answer_defect, answer_http, answer_invalid, answer_problem
 from tallystick.web.strict import Strict
 
 _MOST_BODY_BYTES: Final = 64 * 1024
@@ -52,6 +53,7 @@ def create_app(edge: Edge) -> Frame:
             Problem: answer_problem,
             ValidationException: answer_invalid,
             HTTPException: answer_http,
+            psycopg.OperationalError: answer_away,
             Exception: answer_defect,
         },
         openapi_config=_openapi(),

@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import Any, Final
 
 import msgspec
+import psycopg
 import structlog
 from anyio import to_thread
 from litestar import Litestar
@@ -17,7 +18,7 @@ from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.edge import Edge
 from tallystick.web.logs import frames_of
 from tallystick.web.metrics import Metrics
-from tallystick.web.problems import DEFECT, PROBLEM_TYPE, Problem, document
+from tallystick.web.problems import AWAY, DEFECT, PROBLEM_TYPE, Problem, document
 from tallystick.web.strict import openapi_document
 
 _GUARDED: Final = "/v1/"
@@ -62,6 +63,9 @@ class Frame:
                 await self.app(scope, receive, told)
             except Problem as problem:
                 await _tell(told, problem, request_id=request_id)
+            except psycopg.OperationalError as error:
+                fault = error
+                await _tell(told, _AWAY, request_id=request_id)
             except Exception as error:
                 fault = error
                 await _tell(told, _DEFECT, request_id=request_id)
@@ -129,6 +133,7 @@ class Frame:
             self._log.info("request", **entry)
 
 
+_AWAY: Final = Problem("database_away", status=503, detail=AWAY, retry_after_s=1)
 _DEFECT: Final = Problem("internal_error", status=500, detail=DEFECT)
 
 

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import msgspec
+import psycopg
 from litestar import Response
 from litestar.enums import MediaType
 from litestar.exceptions import HTTPException, ValidationException
@@ -34,6 +35,7 @@ class ProblemDocument(Struct, frozen=True, omit_defaults=True, rename={"kind": "
     figures: dict[str, Any] = {}
 
 
+AWAY: Final = "The database is away: ask again in a second, with the same Idempotency-Key"
 DEFECT: Final = "A defect of ours, nothing was written: tell us the request_id, and try again with the same key"
 
 
@@ -162,6 +164,13 @@ def answer_invalid(request: Asked, fault: ValidationException) -> Response[bytes
     return answer(
         document("request_invalid", status=400, detail=detail[:500], request_id=request_id_of(request), param=param)
     )
+
+
+def answer_away(request: Asked, fault: psycopg.OperationalError) -> Response[bytes]:
+    """Litestar's handler of a database that went away: whether the write was committed is known when it is repeated."""
+    request.scope["state"]["fault"] = fault
+    told = document("database_away", status=503, detail=AWAY, request_id=request_id_of(request))
+    return answer(told, headers={"Retry-After": "1"})
 
 
 def answer_defect(request: Asked, fault: Exception) -> Response[bytes]:

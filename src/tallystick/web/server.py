@@ -1,17 +1,23 @@
 """The API on a socket: told to stop, it first says so, then answers what it has begun, and only then ends."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from time import monotonic
 from types import FrameType
 from typing import Final
 
+import structlog
 import uvicorn
 
 from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
+from tallystick.web.logs import frames_of
 from tallystick.web.sending import Sending
 
 # How long a request that has begun may take once no new one is taken.
 _FINISH_S: Final = 30
+_LOOK_EVERY_S: Final = 1.0
 
 
 class DrainingServer(uvicorn.Server):
@@ -36,6 +42,28 @@ class DrainingServer(uvicorn.Server):
         if self._stop_at_s is not None and monotonic() >= self._stop_at_s:
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+@contextmanager
+def kept_up(look: Callable[[], object]) -> Iterator[None]:
+    """Look after something once a second, in a thread, for the time of the block; a look that fails is repeated."""
+    stopping = Event()
+    log = structlog.get_logger().bind()
+
+    def watch() -> None:
+        while not stopping.wait(_LOOK_EVERY_S):
+            try:
+                look()
+            except Exception as fault:
+                log.error("database", fault=type(fault).__name__, traceback=frames_of(fault))
+
+    thread = Thread(target=watch, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
 
 
 def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> None:

@@ -1,0 +1,213 @@
+"""Servers killed while they answer: what was acknowledged is in the books once, and nothing is there by half."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from tallystick.ledger.transfer import Address
+from tallystick.storage.embedded import stop
+from tallystick.storage.ledger import shared_balance
+from tallystick.storage.place import Place, place
+
+COMMAND = [sys.executable, "-m", "tallystick"]
+MERCHANT = "merchant_0000000000005"
+PAID_MINOR = 7
+_ASK_AGAIN = frozenset({"database_away", "overloaded", "idempotency_in_progress", "rate_limited"})
+
+
+def until(is_so: Callable[[], bool], *, seconds: float) -> None:
+    """Wait for something; it must come about in time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.05)
+
+
+@dataclass
+class Installation:
+    """A data folder of its own with its embedded PostgreSQL, and the API served from it."""
+
+    folder: Path
+    port: int
+    server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def at(self) -> Place:
+        return place(self.folder)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("TALLYSTICK_")}
+        return {**kept, "TALLYSTICK_DATA_DIR": str(self.folder), "TALLYSTICK_LANGUAGE": "en"}
+
+    def run(self, *words: str) -> str:
+        """What a command answers; it must succeed."""
+        done = subprocess.run([*COMMAND, *words], env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def serve(self) -> None:
+        """Start serving, and wait until it is ready."""
+        with (self.folder / "server.log").open("ab") as log:
+            self.server = subprocess.Popen(
+                [*COMMAND, "serve", "--port", str(self.port), "--drain-seconds", "0"], env=self.environment, stderr=log
+            )
+        until(self.is_ready, seconds=60)
+
+    def is_ready(self) -> bool:
+        """Whether requests would be answered."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def kill_api(self) -> None:
+        """As if the machine's memory had run out."""
+        assert self.server is not None
+        self.server.kill()
+        self.server.wait()
+
+    def kill_database(self) -> None:
+        """The postmaster, and with it every process of PostgreSQL; the server that runs starts another by itself."""
+        killed = self._postmaster()
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: self._postmaster() != killed, seconds=60)
+        until(self.is_ready, seconds=60)
+
+    def _postmaster(self) -> int:
+        lines = (self.at.cluster / "postmaster.pid").read_text(encoding="ascii").splitlines()
+        return int(lines[0]) if lines else 0
+
+    def stop(self) -> None:
+        """Leave nothing behind."""
+        if self.server is not None:
+            self.server.kill()
+            self.server.wait()
+        stop(self.at)
+        shutil.rmtree(self.at.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    made = Installation(tmp_path / "data folder", port=30_000 + os.getpid() % 10_000)
+    made.folder.mkdir()
+    yield made
+    made.stop()
+
+
+@dataclass
+class Payers:
+    """Clients that pay without a pause, and repeat with the same key whatever was not answered."""
+
+    client: httpx.Client
+    line_ids: list[str]
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self, count: int) -> None:
+        """Begin to pay."""
+        for number in range(count):
+            thread = threading.Thread(target=self._pay, args=[number])
+            thread.start()
+            self.threads.append(thread)
+
+    def stop(self) -> None:
+        """Finish the payments that were begun."""
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(timeout=60)
+            assert not thread.is_alive()
+
+    def _pay(self, payer: int) -> None:
+        number = 0
+        while not self.stopping.is_set():
+            number += 1
+            reference = f"payer-{payer}-{number}"
+            line_id = self.line_ids[number % len(self.line_ids)]
+            while (event_id := self._answer(reference, line_id)) is None:
+                time.sleep(0.05)
+            self.acknowledged[reference] = event_id
+
+    def _answer(self, reference: str, line_id: str) -> str | None:
+        """The event of a payment that was acknowledged; None where it must be asked for again."""
+        body = {"amount_minor": PAID_MINOR, "channel": "bank", "reference": reference}
+        try:
+            answer = self.client.post(
+                f"/v1/lines/{line_id}/payments", json=body, headers={"Idempotency-Key": reference}
+            )
+        except httpx.TransportError:
+            return None
+        if answer.status_code == 201:
+            return str(answer.json()["event_id"])
+        assert answer.json()["code"] in _ASK_AGAIN, answer.text
+        return None
+
+
+def test_every_acknowledged_payment_is_there_once_whoever_was_killed(installation: Installation) -> None:
+    installation.run("products", "publish", "baitiao")
+    token = installation.run("keys", "create", "checkout")
+    installation.serve()
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{installation.port}",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+        trust_env=False,
+    ) as client:
+        payers = Payers(client, [_drawn_line(client, f"person-{number}") for number in range(5)])
+        payers.start(4)
+        try:
+            moment = random.Random(2611)
+            for killed in ("api", "database", "api", "database"):
+                time.sleep(moment.uniform(0.3, 0.9))
+                if killed == "api":
+                    installation.kill_api()
+                    installation.serve()
+                else:
+                    installation.kill_database()
+        finally:
+            payers.stop()
+    assert len(payers.acknowledged) > 50
+    with psycopg.connect(installation.at.url) as connection:
+        booked: dict[str, int] = dict(
+            connection.execute("SELECT reference, count(*) FROM payments GROUP BY reference").fetchall()
+        )
+        cash = shared_balance(connection, Address("cash", 0), currency="CNY")
+        halves = connection.execute(
+            """
+            SELECT count(*) FROM payments LEFT JOIN events USING (line_id, event_id)
+            LEFT JOIN idempotency_records ON idempotency_key = reference
+            WHERE events.event_id IS NULL OR idempotency_key IS NULL
+            """
+        ).fetchone()
+    assert booked == dict.fromkeys(payers.acknowledged, 1)
+    assert cash.net_minor == PAID_MINOR * len(booked)
+    assert halves == (0,)
+    installation.run("ledger", "verify")
+
+
+def _drawn_line(client: httpx.Client, reference: str) -> str:
+    """A line that owes more than the test pays."""
+
+    def made(path: str, body: object) -> dict[str, str]:
+        answer = client.post(path, json=body, headers={"Idempotency-Key": f"{reference}{path}"})
+        assert answer.status_code == 201, answer.text
+        told: dict[str, str] = answer.json()
+        return told
+
+    borrower = made("/v1/borrowers", {"reference": reference, "jurisdiction": "CN", "currency": "CNY"})
+    line = made("/v1/lines", {"borrower_id": borrower["id"], "product_id": "baitiao", "limit_minor": 5_000_000})
+    made(f"/v1/lines/{line['line_id']}/drawdowns", {"amount_minor": 4_000_000, "merchant_id": MERCHANT})
+    return line["line_id"]
