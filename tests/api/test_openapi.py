@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 from tests.api.conftest import Api
-from tests.api.test_lines_api import draw, open_line
+from tests.api.test_lines_api import draw_in_installments, open_line
 
 from tallystick.web.app import create_app
 from tallystick.web.edge import Edge
@@ -33,18 +33,24 @@ BOUNDED = settings(
 def known_ids(api: Api) -> dict[str, str]:
     """Things that exist, by the name of the path parameter that names them."""
     line = open_line(api)
-    drawn = draw(api, line["line_id"], 100_000)
+    drawn = draw_in_installments(api, line["line_id"], 90_000)
     paid = api.made(f"/v1/lines/{line['line_id']}/payments", {"amount_minor": 100, "channel": "bank"})
     hold = api.made(
         f"/v1/lines/{line['line_id']}/holds",
         {"amount_minor": 500, "merchant_id": "merchant_0000000000005", "expires_on": "2026-01-30"},
     )
+    proposal = api.made(f"/v1/lines/{line['line_id']}/proposals", {"kind": "charged_off", "reason": "never paid"})
     endpoint = api.made("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/"})
+    clock = api.made("/v1/test-clocks", {"name": "a month", "stands_at": "2026-02-05T02:00:00Z"})
     return {
         "line_id": line["line_id"],
+        "borrower_id": api.get("/v1/borrowers").json()["items"][0]["id"],
         "draw_id": drawn["fact"]["draw_id"],
+        "plan_id": drawn["fact"]["plan"]["plan_id"],
         "payment_id": paid["fact"]["payment_id"],
         "hold_id": hold["fact"]["hold_id"],
+        "proposal_id": proposal["id"],
+        "clock_id": clock["id"],
         "endpoint_id": endpoint["endpoint"]["id"],
     }
 

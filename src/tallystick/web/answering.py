@@ -34,7 +34,7 @@ def read(
 ) -> Response[View]:
     """Answer from one snapshot; what is written meanwhile, such as who looked, is committed with it."""
     edge = edge_of(request)
-    with _connection(edge) as connection:
+    with connected(edge) as connection:
         told = run(connection, _act(edge, request, connection, line_id=line_id))
     if isinstance(told, Declined):
         return cast("Response[View]", answer(declined(told, request_id=request_id_of(request))))
@@ -60,7 +60,7 @@ def write(
     fingerprint = body_fingerprint(body_bytes(body), master_key=edge.master_key)
     for tries_left in reversed(range(_TRIES)):
         try:
-            with _connection(edge) as connection:
+            with connected(edge) as connection:
                 known = _recorded(connection, key, fingerprint=fingerprint)
                 if known is not None:
                     return _told_again(known, key, edge=edge)
@@ -82,7 +82,7 @@ def write(
 
 
 @contextmanager
-def _connection(edge: Edge) -> Iterator[Connection]:
+def connected(edge: Edge) -> Iterator[Connection]:
     """A connection whose transaction is committed when the block ends. Raises `Problem` where none is free in time."""
     try:
         connection = edge.pool.getconn()
@@ -152,7 +152,7 @@ def preview(
 ) -> Response[View]:
     """What a write would answer, by running it and taking it back: nothing is written, nothing is recorded."""
     edge = edge_of(request)
-    with _connection(edge) as connection:
+    with connected(edge) as connection:
         told = run(connection, _act(edge, request, connection, line_id=line_id))
         connection.rollback()
     code, content = _encoded(told, status=200, request_id=request_id_of(request))

@@ -1,12 +1,12 @@
 """What needs a second person: proposed by one key's holder, decided by another's."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import JSONBody
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg import Connection
 
 from tallystick.operations.lending import approve, propose, reject
@@ -62,7 +62,7 @@ class ReageBody(_Proposed, frozen=True, tag="plan_reaged"):
     """What is left of a plan is spread anew."""
 
     plan_id: PlanId
-    installments: int
+    installments: Annotated[int, Meta(ge=1, le=360)]
     first_due_on: date
 
 
@@ -70,7 +70,7 @@ class HolidayBody(_Proposed, frozen=True, tag="payment_holiday"):
     """A plan's installments that are not due yet move by so many periods."""
 
     plan_id: PlanId
-    periods: int
+    periods: Annotated[int, Meta(ge=1, le=36)]
 
 
 class ChargeOffBody(_Proposed, frozen=True, tag="charged_off"):

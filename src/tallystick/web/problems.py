@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
+from tallystick.operations.public_events import public_fact
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.refusals import TrustReason, TrustRefusal
@@ -133,7 +134,7 @@ def declined(refusal: Declined, *, request_id: str) -> ProblemDocument:
         detail=detail[:1].upper() + detail[1:],
         request_id=request_id,
         param=refusal.field or None,
-        figures=refusal.figures,
+        figures=public_fact(refusal.figures),
     )
 
 
