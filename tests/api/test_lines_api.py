@@ -23,10 +23,10 @@ def draw(api: Api, line_id: str, amount_minor: int, **more: object) -> dict[str,
     return api.made(f"/v1/lines/{line_id}/drawdowns", body)
 
 
-def quoted(api: Api, line_id: str, principal_minor: int) -> dict[str, Any]:
+def quoted(api: Api, line_id: str, principal_minor: int, *, offer: str = "order_installments") -> dict[str, Any]:
     answer = api.client.post(
         f"/v1/lines/{line_id}/quotes",
-        json={**PLAN, "principal_minor": principal_minor},
+        json={**PLAN, "offer": offer, "principal_minor": principal_minor},
         headers={"Authorization": f"Bearer {api.token}"},
     )
     assert answer.status_code == 200, answer.text
@@ -134,6 +134,38 @@ def test_a_quote_writes_nothing_and_what_is_drawn_is_what_was_quoted(api: Api) -
     assert plan["id"] == drawn["fact"]["plan"]["plan_id"]
     assert sum(part["principal_minor"] for part in plan["installments"]) == 90_000
     assert api.get(f"/v1/plans/{plan['id']}").json() == plan
+
+
+def test_a_purchase_is_put_into_installments_before_it_is_billed(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    draw_id = draw(api, line_id, 90_000)["fact"]["draw_id"]
+    accepted = quoted(api, line_id, 90_000)["document_hash"]
+    choice = {"price_code": "standard", "installments": 3, "accepted_hash": accepted}
+    put = api.made(f"/v1/drawdowns/{draw_id}/plan", choice)
+    assert (put["kind"], put["line"]["drawn_minor"]) == ("plan_created", 90_000)
+    again = api.post(f"/v1/drawdowns/{draw_id}/plan", choice)
+    assert (again.status_code, again.json()["code"]) == (422, "nothing_to_do")
+
+
+def test_a_bill_is_put_into_installments_until_it_is_due(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    draw(api, line_id, 90_000)
+    api.clock.at += timedelta(days=20)
+    accepted = quoted(api, line_id, 60_000, offer="bill_installments")["document_hash"]
+    choice = {"price_code": "standard", "installments": 3, "accepted_hash": accepted}
+    body = {**choice, "statement_number": 1, "amount_minor": 60_000}
+    converted = api.made(f"/v1/lines/{line_id}/bill-conversions", body)
+    assert converted["line"]["due_now"]["principal_minor"] == 30_000
+    late = api.post(f"/v1/lines/{line_id}/bill-conversions", {**body, "statement_number": 2})
+    assert late.json()["code"] == "statement_unknown"
+
+
+def test_cash_is_not_drawn_on_an_offer_for_orders(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    accepted = quoted(api, line_id, 90_000)["document_hash"]
+    body = {"amount_minor": 90_000, "kind": "cash", "plan": {**PLAN, "accepted_hash": accepted}}
+    refused = api.post(f"/v1/lines/{line_id}/drawdowns", body)
+    assert (refused.json()["code"], refused.json()["param"]) == ("product_without_offer", "plan.offer")
 
 
 def test_an_offer_that_is_not_made_is_refused_with_the_way_out(api: Api) -> None:

@@ -183,6 +183,9 @@ def draw(
     drawn_on = on or act.today
     choice, merchant_fee_minor = None, request.merchant_fee_minor
     if request.plan is not None:
+        offer = OfferKind.CASH if request.kind is DrawKind.CASH else OfferKind.ORDER_INSTALLMENTS
+        if request.plan.offer is not offer:
+            return Refusal(RefusalReason.PRODUCT_WITHOUT_OFFER, field="plan.offer", figures={"offer": offer.value})
         chosen = _choose(connection, line_id, request.plan, amount_minor=request.amount_minor, on=drawn_on, act=act)
         if not isinstance(chosen, PlanChoice):
             return chosen
@@ -241,6 +244,32 @@ def _choose(
         days_off=act.days_off,
     )
     return PlanChoice(plan_id=next(act.event_ids), offer=request.offer.value, terms=terms, acceptance_id=acceptance_id)
+
+
+def put_into_plan(
+    connection: Connection, line_id: int, draw_id: int, request: PlanRequest, *, act: Act
+) -> Recorded | Refusal | OfferFault:
+    """Pay what is left of a purchase, not billed yet, in installments, on the disclosure that was accepted."""
+    stored = lines.read_line(connection, line_id)
+    purchases = stored.line.revolving.purchases if stored else ()
+    left_minor = sum(purchase.left_minor for purchase in purchases if purchase.draw_id == draw_id)
+    if left_minor == 0:
+        return Refusal(RefusalReason.NOTHING_TO_DO, field="draw_id")
+    choice = _choose(connection, line_id, request, amount_minor=left_minor, on=act.today, act=act)
+    if not isinstance(choice, PlanChoice):
+        return choice
+    return record(connection, line_id, facts.PlanCreated(draw_id=draw_id, plan=choice), act=act)
+
+
+def convert_bill(
+    connection: Connection, line_id: int, statement_number: int, request: PlanRequest, *, amount_minor: int, act: Act
+) -> Recorded | Refusal | OfferFault:
+    """Pay the last statement's purchases, or part of them, in installments, on the disclosure that was accepted."""
+    choice = _choose(connection, line_id, request, amount_minor=amount_minor, on=act.today, act=act)
+    if not isinstance(choice, PlanChoice):
+        return choice
+    converted = facts.BillConverted(statement_number=statement_number, amount_minor=amount_minor, plan=choice)
+    return record(connection, line_id, converted, act=act)
 
 
 class PaidBefore(Struct, frozen=True):

@@ -15,13 +15,16 @@ from tallystick.web import (
     books,
     borrowers,
     corrections,
-    credit,
+    drawdowns,
     events,
+    holds,
     keys,
     lines,
-    money,
+    payments,
+    plans,
     probes,
     products,
+    refunds,
     webhooks,
 )
 from tallystick.web.edge import Edge
@@ -31,7 +34,21 @@ from tallystick.web.problems import Problem, answer_away, answer_defect, answer_
 from tallystick.web.strict import Strict
 
 _MOST_BODY_BYTES: Final = 64 * 1024
-_ROUTERS: Final = (borrowers, products, lines, credit, money, corrections, events, webhooks, keys, books)
+_ROUTERS: Final = (
+    borrowers,
+    products,
+    lines,
+    holds,
+    drawdowns,
+    plans,
+    payments,
+    refunds,
+    corrections,
+    events,
+    webhooks,
+    keys,
+    books,
+)
 
 
 def create_app(edge: Edge) -> Frame:

@@ -19,7 +19,7 @@ from tallystick.storage import lines
 from tallystick.terms.offering import OfferFault
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import preview, write
-from tallystick.web.edge import Asked
+from tallystick.web.edge import Asked, edge_of
 from tallystick.web.parameters import path_id, plausible
 from tallystick.web.problems import Problem
 
@@ -130,3 +130,12 @@ def owner_line(connection: Connection, object_id: int, *, prefix: IdPrefix, kind
 def no_such_line() -> Refusal:
     """There is no line of that id."""
     return Refusal(RefusalReason.LINE_NOT_OPEN, field="line_id")
+
+
+def line_of_object(request: Asked, object_id: int, *, prefix: IdPrefix, kind: str) -> int:
+    """The line of a thing in a path; that never changes, so it is read before the transaction that uses it.
+
+    Raises `Problem` where there is no such thing.
+    """
+    with edge_of(request).pool.connection() as connection:
+        return owner_line(connection, object_id, prefix=prefix, kind=kind)

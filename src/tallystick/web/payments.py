@@ -1,12 +1,11 @@
-"""Money that comes in and goes back: payments, their return, refunds, chargebacks, withdrawals, credit paid out."""
+"""Payments: received once, listed, taken back; credit paid out; statements as they were told."""
 
 from datetime import date
-from typing import Annotated
 
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import JSONBody
-from msgspec import Meta, Struct
+from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.lending import PaidBefore, receive_payment
@@ -26,8 +25,6 @@ from tallystick.web.happening import (
     happened,
     line_number,
     no_such_line,
-    owner_line,
-    preview_fact,
     record_fact,
     told,
 )
@@ -36,7 +33,6 @@ from tallystick.web.parameters import (
     AfterStatement,
     AmountMinor,
     Code,
-    DrawPath,
     IdempotencyKey,
     LinePath,
     OptionalText,
@@ -68,25 +64,8 @@ class ReturnBody(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Text
 
 
-class RefundBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a merchant gives back of a draw, and what of its discount it gets back."""
-
-    amount_minor: AmountMinor
-    merchant_fee_minor: Annotated[int, Meta(ge=0, le=10**13)] = 0
-    effective_on: date | None = None
-
-
-class ChargebackBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A dispute decided for the borrower."""
-
-    amount_minor: AmountMinor
-    reason: Text
-    merchant_fee_minor: Annotated[int, Meta(ge=0, le=10**13)] = 0
-    effective_on: date | None = None
-
-
-class ByChannelBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An amount and the channel it moves by."""
+class PayoutBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What of the credit balance goes back to the borrower, and by which channel."""
 
     amount_minor: AmountMinor
     channel: Code
@@ -237,113 +216,6 @@ def return_payment(
 
 
 @post(
-    "/drawdowns/{draw_id:str}/refunds",
-    operation_id="refund",
-    tags=["refunds"],
-    guards=[needs(Scope.PAYMENTS_WRITE)],
-    responses=problems(404, 409, 422),
-    sync_to_thread=True,
-)
-def refund(
-    request: Asked, draw_id: DrawPath, data: JSONBody[RefundBody], idempotency_key: IdempotencyKey
-) -> Response[Happened]:
-    """A merchant gives money back for a draw; interest and fees follow pro rata, by the contract."""
-    number, line_id = _draw(request, draw_id)
-    return record_fact(
-        request,
-        line_id,
-        data,
-        lambda act: _refunded(data, draw_id=number, act=act),
-        idempotency_key=idempotency_key,
-        on=data.effective_on,
-    )
-
-
-@post(
-    "/drawdowns/{draw_id:str}/refund-preview",
-    operation_id="preview_refund",
-    tags=["refunds"],
-    guards=[needs(Scope.LINES_READ)],
-    status_code=200,
-    responses=problems(404, 409, 422),
-    sync_to_thread=True,
-)
-def preview_refund(request: Asked, draw_id: DrawPath, data: JSONBody[RefundBody]) -> Response[Happened]:
-    """How the line would stand after the refund; writes nothing."""
-    number, line_id = _draw(request, draw_id)
-    return preview_fact(request, line_id, lambda act: _refunded(data, draw_id=number, act=act), on=data.effective_on)
-
-
-def _refunded(data: RefundBody, *, draw_id: int, act: Act) -> facts.Refunded:
-    return facts.Refunded(
-        refund_id=next(act.event_ids),
-        draw_id=draw_id,
-        amount_minor=data.amount_minor,
-        merchant_fee_minor=data.merchant_fee_minor,
-    )
-
-
-@post(
-    "/drawdowns/{draw_id:str}/chargebacks",
-    operation_id="charge_back",
-    tags=["refunds"],
-    guards=[needs(Scope.PAYMENTS_WRITE)],
-    responses=problems(404, 409, 422),
-    sync_to_thread=True,
-)
-def charge_back(
-    request: Asked, draw_id: DrawPath, data: JSONBody[ChargebackBody], idempotency_key: IdempotencyKey
-) -> Response[Happened]:
-    """A disputed purchase is decided for the borrower."""
-    number, line_id = _draw(request, draw_id)
-    return record_fact(
-        request,
-        line_id,
-        data,
-        lambda act: facts.Chargeback(
-            chargeback_id=next(act.event_ids),
-            draw_id=number,
-            amount_minor=data.amount_minor,
-            reason=data.reason,
-            merchant_fee_minor=data.merchant_fee_minor,
-        ),
-        idempotency_key=idempotency_key,
-        on=data.effective_on,
-    )
-
-
-@post(
-    "/drawdowns/{draw_id:str}/withdrawal",
-    operation_id="withdraw_draw",
-    tags=["refunds"],
-    guards=[needs(Scope.PAYMENTS_WRITE)],
-    responses=problems(404, 409, 422),
-    sync_to_thread=True,
-)
-def withdraw(
-    request: Asked, draw_id: DrawPath, data: JSONBody[ByChannelBody], idempotency_key: IdempotencyKey
-) -> Response[Happened]:
-    """Within the cooling-off days the borrower gives a draw back: its principal, and no price."""
-    number, line_id = _draw(request, draw_id)
-    return record_fact(
-        request,
-        line_id,
-        data,
-        lambda act: facts.DrawWithdrawn(
-            payment_id=next(act.event_ids), draw_id=number, amount_minor=data.amount_minor, channel=data.channel
-        ),
-        idempotency_key=idempotency_key,
-    )
-
-
-def _draw(request: Asked, draw_id: str) -> tuple[int, int]:
-    """A draw's number and its line; neither ever changes. Raises `Problem` where there is no such draw."""
-    number = path_id(IdPrefix.DRAWDOWN, draw_id)
-    with edge_of(request).pool.connection() as connection:
-        return number, owner_line(connection, number, prefix=IdPrefix.DRAWDOWN, kind="draw")
-
-
-@post(
     "/lines/{line_id:str}/credit-payouts",
     operation_id="pay_credit_out",
     tags=["payments"],
@@ -352,7 +224,7 @@ def _draw(request: Asked, draw_id: str) -> tuple[int, int]:
     sync_to_thread=True,
 )
 def pay_credit_out(
-    request: Asked, line_id: LinePath, data: JSONBody[ByChannelBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[PayoutBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
     """Pay the borrower's credit balance, or part of it, back."""
     fact = facts.CreditPaidOut(amount_minor=data.amount_minor, channel=data.channel)
@@ -396,17 +268,5 @@ def _statement_view(row: StatementRow) -> StatementView:
 
 
 router = Router(
-    "/",
-    route_handlers=[
-        receive,
-        list_payments,
-        get_payment,
-        return_payment,
-        refund,
-        preview_refund,
-        charge_back,
-        withdraw,
-        pay_credit_out,
-        list_statements,
-    ],
+    "/", route_handlers=[receive, list_payments, get_payment, return_payment, pay_credit_out, list_statements]
 )
