@@ -44,6 +44,17 @@ def test_the_widest_restructure_is_done_and_asks_for_what_was_drawn(api: Api, co
     assert max(part["due_on"] for part in told["installments"]) > "2028-12-31"
 
 
+@pytest.mark.parametrize("path", ["", "/settlement-quote"])
+def test_a_plan_whose_draw_was_undone_is_not_there(api: Api, path: str) -> None:
+    line_id = open_line(api)["line_id"]
+    drawn = draw_in_installments(api, line_id, 90_000)
+    undo = {"kind": "event_undone", "event_id": drawn["event_id"], "reason": "booked on the wrong line"}
+    proposed = api.made(f"/v1/lines/{line_id}/proposals", undo)
+    api.other(holder="second person").made(f"/v1/proposals/{proposed['id']}/approve", {})
+    answer = api.get(f"/v1/plans/{drawn['fact']['plan']['plan_id']}{path}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "plan_unknown")
+
+
 def test_a_reference_used_on_another_line_names_that_line_by_its_public_id(api: Api) -> None:
     first, second = open_line(api)["line_id"], open_line(api, reference="person-2")["line_id"]
     paid = {"amount_minor": 500, "channel": "gateway", "reference": "wx-88"}

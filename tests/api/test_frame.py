@@ -177,6 +177,21 @@ def test_an_id_of_another_kind_is_refused_and_one_that_is_unknown_is_not_found(a
     assert unknown.status_code == 404
 
 
+@pytest.mark.parametrize("what", ["drawdowns/draw", "payments/payment", "plans/plan"])
+def test_where_no_connection_is_free_the_caller_is_told_to_come_back(api: Api, what: str) -> None:
+    path = f"/v1/{what}_0000000000001" + ("/refund-preview" if what.startswith("draw") else "")
+    pool = api.edge.pool
+    pool.timeout = 0.2
+    taken = [pool.getconn() for _ in range(pool.max_size)]
+    try:
+        answer = api.post(path, {"amount_minor": 1}) if what.startswith("draw") else api.get(path)
+    finally:
+        for connection in taken:
+            pool.putconn(connection)
+    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+    assert answer.headers["retry-after"] == "1"
+
+
 def test_who_asks_too_often_waits(api: Api) -> None:
     request = {"holder": "slow", "scopes": ["lines:read"], "requests_per_s": 1}
     token = api.made("/v1/api-keys", request)["token"]

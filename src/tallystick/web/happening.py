@@ -18,7 +18,7 @@ from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import lines
 from tallystick.terms.offering import OfferFault
 from tallystick.units.ids import IdPrefix, encode_id
-from tallystick.web.answering import preview, write
+from tallystick.web.answering import connected, preview, write
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.parameters import path_id, plausible
 from tallystick.web.problems import Problem
@@ -121,10 +121,15 @@ def owner_line(connection: Connection, object_id: int, *, prefix: IdPrefix, kind
     """The line that a hold, draw, plan or payment belongs to. Raises `Problem` where there is no such thing."""
     line_id = lines.line_of(connection, object_id, kind=kind)
     if line_id is None:
-        raise Problem(
-            f"{kind}_unknown", status=404, detail=f"There is no {kind} of this id: check it", param=f"{prefix}_id"
-        )
+        raise not_there(prefix, kind=kind)
     return line_id
+
+
+def not_there(prefix: IdPrefix, *, kind: str) -> Problem:
+    """What a path names is not there."""
+    return Problem(
+        f"{kind}_unknown", status=404, detail=f"There is no {kind} of this id: check it", param=f"{prefix}_id"
+    )
 
 
 def no_such_line() -> Refusal:
@@ -137,5 +142,5 @@ def line_of_object(request: Asked, object_id: int, *, prefix: IdPrefix, kind: st
 
     Raises `Problem` where there is no such thing.
     """
-    with edge_of(request).pool.connection() as connection:
+    with connected(edge_of(request)) as connection:
         return owner_line(connection, object_id, prefix=prefix, kind=kind)

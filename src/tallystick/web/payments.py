@@ -18,13 +18,14 @@ from tallystick.storage.line_reading import PaymentRow, StatementRow
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
-from tallystick.web.answering import read, write
+from tallystick.web.answering import connected, read, write
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.happening import (
     Happened,
     happened,
     line_number,
     no_such_line,
+    not_there,
     record_fact,
     told,
 )
@@ -46,7 +47,7 @@ from tallystick.web.parameters import (
     place_id,
     plausible,
 )
-from tallystick.web.problems import Problem, problems
+from tallystick.web.problems import problems
 
 
 class PaymentBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -191,10 +192,10 @@ def get_payment(request: Asked, payment_id: PaymentPath) -> Response[PaymentView
 def _payment(request: Asked, payment_id: str) -> PaymentRow:
     """A payment by its id in a path; it never changes. Raises `Problem` where there is none."""
     number = path_id(IdPrefix.PAYMENT, payment_id)
-    with edge_of(request).pool.connection() as connection:
+    with connected(edge_of(request)) as connection:
         row = line_reading.payment(connection, number)
     if row is None:
-        raise Problem("payment_unknown", status=404, detail="There is no payment of this id", param="payment_id")
+        raise not_there(IdPrefix.PAYMENT, kind="payment")
     return row
 
 

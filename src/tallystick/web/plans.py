@@ -13,7 +13,7 @@ from tallystick.operations.lines import Act
 from tallystick.operations.standing import line_today, plan_of, settlement_quote
 from tallystick.servicing import facts
 from tallystick.servicing.plan import Plan
-from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.servicing.refusals import Refusal
 from tallystick.terms.disclosure import Disclosure, document_hash
 from tallystick.terms.offering import OfferFault
 from tallystick.terms.product import OfferKind
@@ -28,6 +28,7 @@ from tallystick.web.happening import (
     line_number,
     line_of_object,
     no_such_line,
+    not_there,
     record_fact,
 )
 from tallystick.web.parameters import (
@@ -231,10 +232,12 @@ def get_plan(request: Asked, plan_id: PlanPath) -> Response[PlanView]:
     number = path_id(IdPrefix.PLAN, plan_id)
     line_id = line_of_object(request, number, prefix=IdPrefix.PLAN, kind="plan")
 
-    def run(connection: Connection, act: Act) -> PlanView | Refusal:
+    def run(connection: Connection, act: Act) -> PlanView:
         line = line_today(connection, line_id, act=act)
         plan = None if line is None else plan_of(line, number)
-        return _no_such_plan() if plan is None else _plan_view(plan, line_id=line_id)
+        if plan is None:
+            raise not_there(IdPrefix.PLAN, kind="plan")
+        return _plan_view(plan, line_id=line_id)
 
     return read(request, run, line_id=line_id)
 
@@ -252,11 +255,11 @@ def quote_settlement(request: Asked, plan_id: PlanPath) -> Response[SettlementQu
     number = path_id(IdPrefix.PLAN, plan_id)
     line_id = line_of_object(request, number, prefix=IdPrefix.PLAN, kind="plan")
 
-    def run(connection: Connection, act: Act) -> SettlementQuoteView | Refusal:
+    def run(connection: Connection, act: Act) -> SettlementQuoteView:
         line = line_today(connection, line_id, act=act)
         plan = None if line is None else plan_of(line, number)
         if line is None or plan is None:
-            return _no_such_plan()
+            raise not_there(IdPrefix.PLAN, kind="plan")
         quoted = settlement_quote(line, plan, act=act)
         return SettlementQuoteView(
             plan_id=plan_id,
@@ -294,10 +297,6 @@ def settle(
         ),
         idempotency_key=idempotency_key,
     )
-
-
-def _no_such_plan() -> Refusal:
-    return Refusal(RefusalReason.PLAN_UNKNOWN, field="plan_id")
 
 
 def _plan_view(plan: Plan, *, line_id: int) -> PlanView:
