@@ -30,6 +30,7 @@ bench: $(READY)
 	$(RUN) python benchmarks/limits.py
 	$(RUN) python benchmarks/scoring.py
 	$(RUN) python benchmarks/ledger.py
+	$(RUN) python benchmarks/http.py
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit("Tallystick needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
