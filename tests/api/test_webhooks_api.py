@@ -1,8 +1,9 @@
 """Events reach a receiver signed, in order per line, again when they failed, and only where they may go."""
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -51,14 +52,15 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def sending(api: Api) -> Sending:
-    return Sending(api.edge, metrics=api.frame.metrics)
+def sending(api: Api) -> Iterator[Sending]:
+    made = Sending(api.edge, metrics=api.frame.metrics)
+    yield made
+    made.finish()
 
 
 def run_rounds(sending: Sending) -> None:
-    with ThreadPoolExecutor(4) as threads:
-        while sending.round(threads):
-            pass
+    while sending.round():
+        sending.finish()
 
 
 def made_endpoint(api: Api, receiver: Receiver, **more: object) -> tuple[str, bytes]:
@@ -129,6 +131,21 @@ def test_after_the_last_attempt_a_delivery_is_dead_and_can_be_replayed(
     assert replayed == {"queued": 1}
     run_rounds(sending)
     assert len(receiver.received) == len(BACKOFF) + 2
+
+
+def test_an_endpoint_that_does_not_answer_holds_up_no_other(api: Api, receiver: Receiver, sending: Sending) -> None:
+    silent = socket.create_server(("127.0.0.1", 0))  # takes connections and never says a word
+    with silent:
+        api.made("/v1/webhook-endpoints", {"url": f"http://127.0.0.1:{silent.getsockname()[1]}/"})
+        for number in range(6):
+            open_line(api, reference=f"person-{number}")
+        made_endpoint(api, receiver)
+        open_line(api, reference="person-7")
+        began = time.monotonic()
+        while not receiver.received:
+            assert time.monotonic() < began + 5
+            sending.round()
+    assert kinds(receiver) == ["line_opened"]
 
 
 def test_one_event_can_be_replayed(api: Api, receiver: Receiver, sending: Sending) -> None:
@@ -208,7 +225,9 @@ def test_a_name_that_comes_to_mean_our_own_network_is_not_followed(api: Api, rec
     open_line(api)
     with api.edge.pool.connection() as connection:
         delivery.queue_deliveries(connection, queued_at=api.clock.at)
-        [envelope] = take_deliveries(connection, master_key=api.edge.master_key, now=api.clock.at, most_per_endpoint=1)
+        [envelope] = take_deliveries(
+            connection, master_key=api.edge.master_key, now=api.clock.at, most=1, most_per_endpoint=1
+        )
     with delivery_client() as client:
         attempted = send(
             envelope,

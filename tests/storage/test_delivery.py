@@ -41,7 +41,7 @@ def queue_all(connection: Connection) -> None:
 
 def claim(connection: Connection, *, now: datetime = NOW, most: int = 10) -> list[ClaimedDelivery]:
     claimed = delivery.claim_deliveries(
-        connection, now=now, lease_until=now + timedelta(seconds=60), most_per_endpoint=most
+        connection, now=now, lease_until=now + timedelta(seconds=60), most=100, most_per_endpoint=most
     )
     connection.commit()
     return claimed
@@ -162,6 +162,18 @@ def test_a_slow_endpoint_holds_up_no_other(books: Books, connection: Connection)
     queue_all(connection)
     claimed = claim(connection, most=2)
     assert sorted(one.endpoint_id for one in claimed) == [899, 899, 900, 900]
+
+
+def test_no_more_is_claimed_than_can_be_sent(books: Books, connection: Connection) -> None:
+    add_endpoint(connection, 899)
+    queue_all(connection)
+    until = NOW + timedelta(seconds=60)
+    few = delivery.claim_deliveries(connection, now=NOW, lease_until=until, most=1, most_per_endpoint=4)
+    assert len(few) == 1
+    rest = delivery.claim_deliveries(
+        connection, now=NOW, lease_until=until, most=9, most_per_endpoint=4, passing_over=[900]
+    )
+    assert rest == []
 
 
 def test_a_delivery_ends_once(books: Books, connection: Connection) -> None:

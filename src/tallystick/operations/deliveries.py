@@ -1,6 +1,6 @@
 """Events on their way to webhook endpoints: queued in the order of commits, sent signed, tried again with patience."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -60,11 +60,22 @@ def backoff(attempts: int, *, chance: float) -> timedelta | None:
 
 
 def take_deliveries(
-    connection: Connection, *, master_key: MasterKey, now: datetime, most_per_endpoint: int
+    connection: Connection,
+    *,
+    master_key: MasterKey,
+    now: datetime,
+    most: int,
+    most_per_endpoint: int,
+    passing_over: Sequence[int] = (),
 ) -> list[Envelope]:
     """Claim what is due and sign it. The caller commits before anything is sent."""
     claimed = delivery.claim_deliveries(
-        connection, now=now, lease_until=now + _LEASE, most_per_endpoint=most_per_endpoint
+        connection,
+        now=now,
+        lease_until=now + _LEASE,
+        most=most,
+        most_per_endpoint=most_per_endpoint,
+        passing_over=passing_over,
     )
     secrets: dict[int, list[bytes]] = {}
     for sealed in delivery.valid_secrets(connection, sorted({one.endpoint_id for one in claimed}), at=now):

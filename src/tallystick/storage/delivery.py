@@ -240,9 +240,15 @@ class ClaimedDelivery(Struct, frozen=True):
 
 
 def claim_deliveries(
-    connection: Connection, *, now: datetime, lease_until: datetime, most_per_endpoint: int
+    connection: Connection,
+    *,
+    now: datetime,
+    lease_until: datetime,
+    most: int,
+    most_per_endpoint: int,
+    passing_over: Sequence[int] = (),
 ) -> list[ClaimedDelivery]:
-    """Take what is due, up to `most_per_endpoint` each, so that a slow endpoint holds up no other.
+    """Take up to `most` that are due, up to `most_per_endpoint` each, but for the endpoints to pass over.
 
     The first attempts of one line's events go out one after another; an event that has failed once lets the next pass.
     """
@@ -258,9 +264,10 @@ def claim_deliveries(
                         AND earlier.delivery_id < waiting.delivery_id
                         AND earlier.next_attempt_at IS NOT NULL AND earlier.attempts = 0
                   ))
-                ORDER BY waiting.next_attempt_at, waiting.delivery_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+                ORDER BY waiting.next_attempt_at, waiting.delivery_id LIMIT %(each)s FOR UPDATE SKIP LOCKED
             ) AS head
-            WHERE endpoint.removed_at IS NULL
+            WHERE endpoint.removed_at IS NULL AND endpoint.endpoint_id <> ALL(%(passing_over)s::bigint[])
+            LIMIT %(most)s
         ), claimed AS (
             UPDATE webhook_deliveries AS taken SET next_attempt_at = %(lease_until)s
             FROM due WHERE taken.delivery_id = due.delivery_id
@@ -274,7 +281,13 @@ def claim_deliveries(
         JOIN events AS event ON event.line_id = claimed.line_id AND event.event_id = claimed.event_id
         ORDER BY claimed.delivery_id
         """,
-        {"now": now, "lease_until": lease_until, "most": most_per_endpoint},
+        {
+            "now": now,
+            "lease_until": lease_until,
+            "most": most,
+            "each": most_per_endpoint,
+            "passing_over": list(passing_over),
+        },
     )
     return [ClaimedDelivery(row[0], row[1], row[2], row[3], fed_event(*row[4:])) for row in rows]
 
