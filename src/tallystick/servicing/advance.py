@@ -42,7 +42,25 @@ def advance(line: Line | None, event: Event, *, line_id: int, journal: Journal) 
         line = with_commitment(_opened(event.fact, line_id=line_id, journal=journal), journal=journal)
         journal.observe(line, cause=kind_of(event.fact))
         return line
-    line = _happened(line, event.fact, journal=journal)
+    return _after(_happened(line, event.fact, journal=journal), event, journal=journal)
+
+
+def close(line: Line, *, event_id: int, period_from: date, due_on: date, journal: Journal) -> tuple[Line, Event]:
+    """The business day that the line stands at ends, and its statement closes: its figures are told as it does.
+
+    Folding the event again does the same to the line; only the figures stay as they were told.
+    """
+    journal.turn_to(day=line.as_of, event_id=event_id)
+    closing = close_statement(line, number=line.statements_closed + 1, due_on=due_on, journal=journal)
+    fact = facts.StatementClosed(
+        number=closing.line.statements_closed, period_from=period_from, due_on=due_on, figures=closing.figures
+    )
+    event = Event(event_id=event_id, effective_on=line.as_of, fact=fact)
+    return _after(_as_told(closing.line, fact), event, journal=journal), event
+
+
+def _after(line: Line, event: Event, *, journal: Journal) -> Line:
+    """What every event leaves behind it: recoveries, news for a statement, the commitment, a row of history."""
     if line.condition is Condition.CHARGED_OFF:
         line = recover(line, journal=journal)
     line = with_news(with_commitment(line, journal=journal), day=_news_day(event))
@@ -265,7 +283,11 @@ def _settled(line: Line, fact: facts.SettledEarly, *, journal: Journal) -> Line:
 
 def _closed_statement(line: Line, fact: facts.StatementClosed, *, journal: Journal) -> Line:
     closing = close_statement(line, number=fact.number, due_on=fact.due_on, journal=journal)
-    return replace(closing.line, last_closing_minor=fact.figures.closing_minor, tells_from=None)
+    return _as_told(closing.line, fact)
+
+
+def _as_told(line: Line, fact: facts.StatementClosed) -> Line:
+    return replace(line, last_closing_minor=fact.figures.closing_minor, tells_from=None)
 
 
 def _in_care(line: Line, fact: facts.CareBegun, *, journal: Journal) -> Line:

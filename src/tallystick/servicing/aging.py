@@ -13,7 +13,7 @@ from tallystick.servicing.commitment import with_commitment
 from tallystick.servicing.facts import ChargeKind
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.line import Condition, Line
-from tallystick.servicing.owed import dues
+from tallystick.servicing.owed import dues_asked_for
 from tallystick.servicing.plan_figures import unpaid_due_dates
 from tallystick.terms.product import LateFee, Product
 
@@ -69,7 +69,7 @@ def _charge_late_fee(line: Line, *, journal: Journal) -> Line:
     paused = any(pause.begins_on <= journal.day < pause.ends_on for pause in line.pauses)
     if terms.late.late_fee is None or paused or stops(line, what="fee", journal=journal):
         return line
-    missed_minor = sum(due.left_minor for due in dues(line, day=journal.day) if due.due_on == missed_on)
+    missed_minor = sum(due.left_minor for due in dues_asked_for(line, day=journal.day) if due.due_on == missed_on)
     if missed_minor == 0:
         return line
     fee_minor = late_fee_minor(terms.late.late_fee, missed_minor=missed_minor)

@@ -22,7 +22,7 @@ from tallystick.servicing.journal import (
     Journal,
 )
 from tallystick.servicing.line import Booked, Charge, Condition, Cycle, Line
-from tallystick.servicing.owed import REVOLVING_OWNER, days_past_due, dues
+from tallystick.servicing.owed import REVOLVING_OWNER, days_past_due, dues_asked_for, plan_dues
 from tallystick.servicing.plan import Plan
 from tallystick.servicing.plan_figures import charged_minor
 from tallystick.terms.product import Accrues, AllocationRule, Component, PenaltyBase
@@ -40,7 +40,7 @@ def apply_credit(line: Line, *, kind: str, journal: Journal) -> Line:
     line = bill_penalty(line, journal=journal)
     plan_ids = {plan.plan_id for plan in line.plans}
     plan_shares: Counter[int] = Counter()
-    owed = dues(line, day=journal.day)
+    owed = dues_asked_for(line, day=journal.day)
     for due, paid_minor in allocate(owed, amount_minor=line.credit_minor, order=_asked_only(rule)):
         if due.owner_id in plan_ids:
             plan_shares[due.owner_id] += paid_minor
@@ -156,10 +156,8 @@ def _penalty_daily_micro(line: Line, *, journal: Journal) -> int:
     all_parts = terms.late.penalty.base is PenaltyBase.OVERDUE_ALL
     overdue_minor = sum(
         due.left_minor
-        for due in dues(line, day=journal.day)
-        if due.due_on < last_free_due_on
-        and due.owner_id != REVOLVING_OWNER
-        and (due.component is Component.PRINCIPAL or (all_parts and due.component is not Component.PENALTY))
+        for due in plan_dues(line, day=journal.day, until=last_free_due_on - timedelta(days=1))
+        if (due.component is Component.PRINCIPAL or (all_parts and due.component is not Component.PENALTY))
     )
     return overdue_minor * terms.penalty_daily_ppm()
 

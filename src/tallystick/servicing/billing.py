@@ -12,7 +12,7 @@ from tallystick.servicing.applying import apply_credit, bill_interest, bill_pena
 from tallystick.servicing.facts import StatementFigures
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.line import Cycle, Line
-from tallystick.servicing.owed import REVOLVING_OWNER, LineDue, dues, excess_minor
+from tallystick.servicing.owed import REVOLVING_OWNER, LineDue, dues_asked_for, excess_minor, plan_dues
 from tallystick.terms.product import Component, MinimumDue, MinimumPart, PayNextMonth
 from tallystick.terms.statement_days import closes_on
 from tallystick.units.rates import PPM
@@ -96,8 +96,8 @@ class Asked(Struct, frozen=True):
 def _asked_anew(line: Line, *, due_on: date, journal: Journal) -> Asked:
     asked_before = line.last_statement_due_on or date.min
     parts = dict.fromkeys(Component, 0)
-    for due in dues(line, day=journal.day):
-        if due.owner_id > REVOLVING_OWNER and asked_before < due.due_on <= due_on:
+    for due in plan_dues(line, day=journal.day, until=due_on):
+        if asked_before < due.due_on:
             parts[due.component] += due.left_minor
     return Asked(
         purchases_minor=line.revolving.principal_minor - line.revolving.billed_principal_minor,
@@ -181,10 +181,11 @@ def share_minor(whole_minor: int, *, share_ppm: int) -> int:
 
 
 def _told(line: Line, *, asked: Asked, journal: Journal) -> Closing:
-    owed = [due for due in dues(line, day=journal.day) if due.timing is not Timing.IN_ADVANCE]
+    owed = dues_asked_for(line, day=journal.day)
     closing_minor = sum(due.left_minor for due in owed)
     past_due_minor = sum(due.left_minor for due in owed if due.timing is Timing.PAST_DUE)
-    in_full_minor = sum(due.left_minor for due in owed if _is_in_full(due, minimum=minimum_due(line, journal=journal)))
+    minimum = minimum_due(line, journal=journal)
+    in_full_minor = sum(due.left_minor for due in owed if _is_in_full(due, minimum=minimum))
     cycle = line.cycle
     moved_minor = (
         asked.purchases_minor + asked.installments_minor + asked.interest_minor + asked.fees_minor

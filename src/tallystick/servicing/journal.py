@@ -57,12 +57,6 @@ class Journal:
         self.transfers: list[Transfer] = []
         self.history: list[Snapshot] = []
 
-    def draft(self, *, day: date) -> "Journal":
-        """A journal to try something out in, on that day: what is written there is not kept."""
-        draft = Journal(contracts=self._contracts)
-        draft.turn_to(day=day, event_id=self.event_id)
-        return draft
-
     def turn_to(self, *, day: date, event_id: int) -> None:
         """What is moved from here on counts from `day` and was caused by that event."""
         self.day, self.event_id = day, event_id

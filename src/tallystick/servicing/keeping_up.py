@@ -5,14 +5,14 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
-from tallystick.servicing.advance import advance
+from tallystick.servicing.advance import advance, close
 from tallystick.servicing.aging import next_change_on, roll
-from tallystick.servicing.billing import close_statement, next_statement_on
-from tallystick.servicing.facts import AnyFact, Event, HoldExpired, StatementClosed
+from tallystick.servicing.billing import next_statement_on
+from tallystick.servicing.facts import Event, HoldExpired
 from tallystick.servicing.fold import Checkpoint
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.line import Condition, Line
-from tallystick.terms.product import PayNextMonth, Product
+from tallystick.terms.product import Product
 from tallystick.terms.statement_days import due_on
 from tallystick.units.periods import working_day
 
@@ -44,12 +44,14 @@ def catch_up(
         if day > today or (day == today and not hold_id):  # a hold expires when its day begins, a statement as it ends
             break
         line = roll(line, to=day, journal=journal)
-        fact = _fact(line, day=day, hold_id=hold_id, days_off=days_off, journal=journal)
-        event = Event(event_id=next(event_ids), effective_on=day, fact=fact)
-        line = advance(line, event, line_id=line.line_id, journal=journal)
-        events.append(event)
-        if isinstance(fact, StatementClosed):
+        event_id = next(event_ids)
+        if hold_id:
+            event = Event(event_id=event_id, effective_on=day, fact=HoldExpired(hold_id=hold_id))
+            line = advance(line, event, line_id=line.line_id, journal=journal)
+        else:
+            line, event = _close(line, event_id=event_id, days_off=days_off, journal=journal)
             checkpoints.append(Checkpoint(order=event.order, line=line))
+        events.append(event)
     line = roll(line, to=today, journal=journal)
     return CaughtUp(line=line, events=tuple(events), checkpoints=tuple(checkpoints))
 
@@ -64,28 +66,17 @@ def _next_due(line: Line, *, terms: Product) -> tuple[date, int] | None:
     return min(dues, key=lambda due: (due[0], due[1] == 0, due[1]), default=None)
 
 
-def _fact(line: Line, *, day: date, hold_id: int, days_off: Collection[date], journal: Journal) -> AnyFact:
-    if hold_id:
-        return HoldExpired(hold_id=hold_id)
+def _close(line: Line, *, event_id: int, days_off: Collection[date], journal: Journal) -> tuple[Line, Event]:
     terms = journal.terms(line)
     assert terms.pay_next_month is not None
-    return statement(line, closed_on=day, cycle=terms.pay_next_month, days_off=days_off, journal=journal)
-
-
-def statement(
-    line: Line, *, closed_on: date, cycle: PayNextMonth, days_off: Collection[date], journal: Journal
-) -> StatementClosed:
-    """The statement of a line that stands at the end of that day, its figures found by closing it on paper."""
-    terms = journal.terms(line)
-    is_due_on = working_day(due_on(closed_on, cycle=cycle), rule=terms.calendar.holiday_rule, days_off=days_off)
-    draft = journal.draft(day=closed_on)
-    closing = close_statement(line, number=line.statements_closed + 1, due_on=is_due_on, journal=draft)
+    is_due_on = due_on(line.as_of, cycle=terms.pay_next_month)
     last = line.last_statement_on
-    return StatementClosed(
-        number=line.statements_closed + 1,
+    return close(
+        line,
+        event_id=event_id,
         period_from=line.opened_on if last is None else last + timedelta(days=1),
-        due_on=is_due_on,
-        figures=closing.figures,
+        due_on=working_day(is_due_on, rule=terms.calendar.holiday_rule, days_off=days_off),
+        journal=journal,
     )
 
 

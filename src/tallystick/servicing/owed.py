@@ -53,14 +53,30 @@ def excess_minor(line: Line) -> int:
 
 def dues(line: Line, *, day: date) -> tuple[LineDue, ...]:
     """Everything owed, with its timing seen from `day`: past due, asked for, or in advance."""
-    return (*_plan_dues(line, day), *_revolving_dues(line, day), *_charge_dues(line, day))
+    return (*_plan_dues(line, day, until=date.max), *_revolving_dues(line, day), *_charge_dues(line, day))
 
 
-def _plan_dues(line: Line, day: date) -> Iterator[LineDue]:
-    asked_until = max(day, line.last_statement_due_on or day)
+def dues_asked_for(line: Line, *, day: date) -> tuple[LineDue, ...]:
+    """What is past due or asked for on `day`: everything owed but what is still in advance."""
+    revolving = (due for due in _revolving_dues(line, day) if due.timing is not Timing.IN_ADVANCE)
+    return (*_plan_dues(line, day, until=asked_until(line, day=day)), *revolving, *_charge_dues(line, day))
+
+
+def asked_until(line: Line, *, day: date) -> date:
+    """The last due date that somebody has asked for: the day itself, or the due date of the last statement."""
+    return max(day, line.last_statement_due_on or day)
+
+
+def plan_dues(line: Line, *, day: date, until: date) -> tuple[LineDue, ...]:
+    """What plans owe that is due until a day."""
+    return tuple(_plan_dues(line, day, until=until))
+
+
+def _plan_dues(line: Line, day: date, *, until: date) -> Iterator[LineDue]:
+    asked = asked_until(line, day=day)
     for plan in line.plans:
-        for due in plans.dues(plan, on=day):
-            timing = _timing(due.due_on, day=day, asked_until=asked_until)
+        for due in plans.dues(plan, on=day, until=until):
+            timing = _timing(due.due_on, day=day, asked_until=asked)
             yield LineDue(plan.plan_id, due.due_on, timing, due.component, due.left_minor)
 
 
@@ -83,7 +99,7 @@ def _revolving_dues(line: Line, day: date) -> Iterator[LineDue]:
             billed_minor -= principal_part
             yield LineDue(REVOLVING_OWNER, bill.due_on, Timing.PAST_DUE, Component.INTEREST, interest_part)
             yield LineDue(REVOLVING_OWNER, bill.due_on, Timing.PAST_DUE, Component.PRINCIPAL, principal_part)
-    asked_on = max(day, line.last_statement_due_on or day)
+    asked_on = asked_until(line, day=day)
     yield LineDue(REVOLVING_OWNER, asked_on, Timing.DUE, Component.INTEREST, interest_minor)
     yield LineDue(REVOLVING_OWNER, asked_on, Timing.DUE, Component.PRINCIPAL, billed_minor)
     unbilled_minor = revolving.principal_minor - revolving.billed_principal_minor
@@ -98,7 +114,7 @@ def _charge_dues(line: Line, day: date) -> Iterator[LineDue]:
 
 def oldest_unpaid_due_on(line: Line, *, day: date) -> date | None:
     """The oldest due date that was missed when `day` begins; a charge alone never makes a line past due."""
-    missed = [due.due_on for plan in line.plans for due in plans.dues(plan, on=day) if due.due_on < day]
+    missed = [part.due_on for plan in line.plans for part in plan.installments if part.due_on < day and part.left_minor]
     bill_due_on = line.revolving.oldest_unpaid_due_on()
     if bill_due_on is not None and bill_due_on < day:
         missed.append(bill_due_on)

@@ -2,15 +2,18 @@
 
 from collections import Counter
 from datetime import date
+from typing import Final
 
 from tallystick.servicing.allocation import AllocationOrder, allocate
 from tallystick.servicing.plan_book import Book
 from tallystick.servicing.plan_state import Due, Paid, Plan, timing_of
 from tallystick.terms.product import Component
 
+_OF_A_PLAN: Final = (Component.PRINCIPAL, Component.INTEREST, Component.FEE)
 
-def dues(plan: Plan, *, on: date) -> tuple[Due, ...]:
-    """Everything left to pay, oldest first, with its timing seen from a day."""
+
+def dues(plan: Plan, *, on: date, until: date = date.max) -> tuple[Due, ...]:
+    """Everything left to pay that is due `until` a day, oldest first, with its timing seen from the day `on`."""
     return tuple(
         Due(
             owner_id=plan.plan_id,
@@ -21,7 +24,8 @@ def dues(plan: Plan, *, on: date) -> tuple[Due, ...]:
             left_minor=left_minor,
         )
         for installment in plan.installments
-        for component in Component
+        if installment.due_on <= until and installment.left_minor
+        for component in _OF_A_PLAN
         if (left_minor := installment.left_of(component)) > 0
     )
 

@@ -47,7 +47,11 @@ class PlanInstallment(Struct, frozen=True):
     @property
     def left_minor(self) -> int:
         """All that is left to pay of it."""
-        return self.due_minor - self.paid_minor
+        return (
+            self.principal_minor + self.interest_minor + self.fee_minor
+            - self.waived_interest_minor - self.waived_fee_minor
+            - self.paid_principal_minor - self.paid_interest_minor - self.paid_fee_minor
+        )  # fmt: skip
 
     def left_of(self, component: Component) -> int:
         """What is left to pay of one component."""
