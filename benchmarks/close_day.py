@@ -191,7 +191,7 @@ class _Lives:
                 self._draw_cash(date(2026, 1, 19))  # its first installment is due a month later
         elif number % 2:
             self._buy_for_two_months(leaves_to_revolve=kind >= 16)
-        catch_line_up(self._connection, self._line_id, act=self._act_of(CLOSED_ON))
+        catch_line_up(self._connection, self._line_id, act=self._act_of(CLOSED_ON - timedelta(days=1)))
 
     def _act_of(self, today: date) -> Act:
         return Act(actor="clerk", at=AT, today=today, event_ids=self._ids)

@@ -16,6 +16,7 @@ from tallystick.operations.lines import Act, line_write
 from tallystick.servicing.journal import ACCRUED, INTEREST_INCOME
 from tallystick.servicing.steps import caught_up
 from tallystick.storage import close_days, ledger, lines
+from tallystick.storage.arrays import dump_lists_at_once
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.lines import LineWrite, Recording, StoredLine
 
@@ -43,6 +44,7 @@ def close_day(connection: Connection, closed_on: date, *, act: Act) -> Generator
     assert connection.autocommit, "each chunk commits by itself"
     if closed_on >= act.today:
         raise DayNotOver(f"closed_on: {closed_on} is not over, today is {act.today}; close it tomorrow")
+    dump_lists_at_once(connection)
     if not close_days.begin_day(connection, closed_on, begun_at=act.at):
         return
     yield from move_due_lines(connection, closed_on, act=act)

@@ -20,7 +20,7 @@ class Condition(StrEnum):
     CLOSED = "closed"
 
 
-class Hold(Struct, frozen=True):
+class Hold(Struct, frozen=True, omit_defaults=True):
     """What a merchant has reserved and not captured."""
 
     hold_id: int
@@ -31,7 +31,7 @@ class Hold(Struct, frozen=True):
     category: str = ""
 
 
-class Draw(Struct, frozen=True):
+class Draw(Struct, frozen=True, omit_defaults=True):
     """One draw and what was given back of it; kept while it may still be refunded."""
 
     draw_id: int
@@ -44,7 +44,7 @@ class Draw(Struct, frozen=True):
     plan_id: int | None = None
 
 
-class Charge(Struct, frozen=True):
+class Charge(Struct, frozen=True, omit_defaults=True):
     """A fee or penalty of the line itself, and what is left of it; `statement_number` is that of the first to ask."""
 
     charge_id: int
@@ -59,7 +59,7 @@ class Charge(Struct, frozen=True):
         return Component.PENALTY if self.kind is ChargeKind.PENALTY_INTEREST else Component.FEE
 
 
-class Booked(Struct, frozen=True):
+class Booked(Struct, frozen=True, omit_defaults=True):
     """What of a plan's price stands in the books: interest and fees that fell due or were paid early, ever."""
 
     plan_id: int
@@ -67,7 +67,7 @@ class Booked(Struct, frozen=True):
     fee_minor: int = 0
 
 
-class Cycle(Struct, frozen=True):
+class Cycle(Struct, frozen=True, omit_defaults=True):
     """What was charged, and what was paid, refunded or waived of billed amounts, since the last statement."""
 
     payments_minor: int = 0
@@ -77,14 +77,14 @@ class Cycle(Struct, frozen=True):
     penalties_minor: int = 0
 
 
-class Pause(Struct, frozen=True):
+class Pause(Struct, frozen=True, omit_defaults=True):
     """Days on which days past due do not count: from `begins_on` until the day `ends_on` begins."""
 
     begins_on: date
     ends_on: date
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, omit_defaults=True):
     """A line at the end of business on `as_of`, as far as it is told.
 
     `exposure = drawn + held`; drawn is principal of plans and purchases together, billed or not. `tells_from` is the

@@ -11,7 +11,7 @@ from tallystick.terms.product import Component
 from tallystick.terms.schedule import InstallmentKind
 
 
-class PlanInstallment(Struct, frozen=True):
+class PlanInstallment(Struct, frozen=True, omit_defaults=True):
     """One installment: what it asks for, what of that was waived or paid, and since when nothing is left.
 
     `paid_early_minor` and `paid_late_minor` tell how much was paid before and after the due date.
@@ -66,7 +66,7 @@ class PlanInstallment(Struct, frozen=True):
                 return 0
 
 
-class RungState(Struct, frozen=True):
+class RungState(Struct, frozen=True, omit_defaults=True):
     """What a regular installment asks for by agreement and after payments; the meaning is that of `Rung`."""
 
     asked_minor: int = 0
@@ -78,7 +78,7 @@ class RungState(Struct, frozen=True):
     set_interest_minor: int | None = None
 
 
-class PlanDraw(Struct, frozen=True):
+class PlanDraw(Struct, frozen=True, omit_defaults=True):
     """Principal drawn on a day, the part of it that installments pay back, and from when on that bears interest."""
 
     on: date
@@ -87,14 +87,14 @@ class PlanDraw(Struct, frozen=True):
     interest_from: date
 
 
-class Correction(Struct, frozen=True):
+class Correction(Struct, frozen=True, omit_defaults=True):
     """What differs from the scheduled balance from a day on: paid early, or owed although it is past due."""
 
     on: date
     corrected_minor: int
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, omit_defaults=True):
     """A plan after everything up to now. `overdue_until` is the day up to which principal past due bore interest.
 
     `interest_until` is the day from which the plan bears no interest any more; `pauses` are stretches without it.
@@ -141,7 +141,7 @@ class Plan(Struct, frozen=True):
         return self.terms.recalculation is Recalculation.DAILY
 
 
-class Due(Struct, frozen=True):
+class Due(Struct, frozen=True, omit_defaults=True):
     """One part of an installment that is left to pay, with its timing seen from a day."""
 
     owner_id: int
@@ -152,7 +152,7 @@ class Due(Struct, frozen=True):
     left_minor: int
 
 
-class Paid(Struct, frozen=True):
+class Paid(Struct, frozen=True, omit_defaults=True):
     """A plan after a payment, what the payment paid, and what of it the plan had no use for."""
 
     plan: Plan

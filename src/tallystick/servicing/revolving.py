@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tallystick.servicing.accruing import Accrual, minor_from_micro
 
 
-class Purchase(Struct, frozen=True):
+class Purchase(Struct, frozen=True, omit_defaults=True):
     """One draw to be paid next month: what is left of it, and the price it was drawn at (ppm of the balance a day)."""
 
     draw_id: int
@@ -24,7 +24,7 @@ class Purchase(Struct, frozen=True):
     revolves: bool = False
 
 
-class Bill(Struct, frozen=True):
+class Bill(Struct, frozen=True, omit_defaults=True):
     """One statement's claim: what is still missing of its minimum, and until when it could be paid."""
 
     number: int
@@ -33,7 +33,7 @@ class Bill(Struct, frozen=True):
     minimum_left_minor: int
 
 
-class Revolving(Struct, frozen=True):
+class Revolving(Struct, frozen=True, omit_defaults=True):
     """All purchases to be paid next month, the interest they bear, and the bills that ask for them."""
 
     interest: Accrual
