@@ -14,7 +14,6 @@ from tallystick.servicing.facts import ChargeKind
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import dues_asked_for
-from tallystick.servicing.plan_figures import unpaid_due_dates
 from tallystick.terms.product import LateFee, Product
 
 
@@ -48,12 +47,21 @@ def next_change_on(line: Line, *, terms: Product) -> date | None:
 
 
 def _days_of_change(line: Line, terms: Product) -> Iterator[date]:
+    """Days on which something changes, the first one to come among them; past ones are passed over where it is cheap.
+
+    A due date counts when its day begins, as missed on the day after, and for the late fee after its grace.
+    """
     late_after = timedelta(days=terms.late.grace_days + 1)
+    is_over = line.as_of - late_after
     for plan in line.plans:
-        for due_on in unpaid_due_dates(plan):
-            yield due_on
-            yield due_on + timedelta(days=1)
-            yield due_on + late_after
+        for part in plan.installments:
+            if part.due_on <= is_over or not part.left_minor:
+                continue
+            yield part.due_on
+            if part.due_on > line.as_of:
+                break  # the installments after it are due later
+            yield part.due_on + timedelta(days=1)
+            yield part.due_on + late_after
     for bill in line.revolving.bills:
         yield bill.due_on + timedelta(days=1)
         if bill.minimum_left_minor:

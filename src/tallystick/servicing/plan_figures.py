@@ -1,6 +1,5 @@
 """What a plan comes to on a day: charged, paid and left, as the line and its books ask for it."""
 
-from collections.abc import Iterator
 from datetime import date
 
 from tallystick.servicing.plan_state import Plan
@@ -23,11 +22,6 @@ def billed_left_minor(plan: Plan, *, on: date) -> dict[Component, int]:
     return {
         component: sum(part.left_of(component) for part in due) for component in (Component.INTEREST, Component.FEE)
     }
-
-
-def unpaid_due_dates(plan: Plan) -> Iterator[date]:
-    """The due dates on which something is left to pay."""
-    return (part.due_on for part in plan.installments if part.left_minor)
 
 
 def left_minor(plan: Plan) -> int:
