@@ -6,7 +6,7 @@ from cyclopts import App
 
 from tallystick import __version__
 from tallystick.bootstrap import error_terminal
-from tallystick.cli import books, database, ledger, portfolio, products, server
+from tallystick.cli import books, database, ledger, money, portfolio, products, server
 from tallystick.config import SettingsFault
 
 app = App(
@@ -17,7 +17,15 @@ app = App(
 )
 for command in (portfolio.review, portfolio.fit, portfolio.drift, portfolio.demo, books.close_day, server.serve):
     app.command(command)
-for group in (portfolio.mapping_app, portfolio.strategy_app, database.app, ledger.app, products.app, server.keys_app):
+for group in (
+    portfolio.mapping_app,
+    portfolio.strategy_app,
+    database.app,
+    ledger.app,
+    money.app,
+    products.app,
+    server.keys_app,
+):
     app.command(group)
 
 

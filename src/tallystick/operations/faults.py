@@ -8,9 +8,11 @@ from tallystick.operations.database import DatabaseFault
 from tallystick.operations.judging import InfeasibleCaps
 from tallystick.operations.ledger import AccountFault
 from tallystick.operations.lending import NotPublished
+from tallystick.operations.money_in import ChannelFault
 from tallystick.operations.outputs import OutputFault
 from tallystick.operations.review import ReviewFault
 from tallystick.operations.scoring import ScoringFault
+from tallystick.operations.suspense import SuspenseFault
 from tallystick.scoring.boosted import MonotoneFault
 from tallystick.scoring.calibration import CalibrationFault
 from tallystick.scoring.manifest import ModelFilesFault
@@ -30,6 +32,7 @@ FAULTS: Final = (
     AccountFault,
     AnchorFault,
     CalibrationFault,
+    ChannelFault,
     ColumnFault,
     DatabaseFault,
     DayNotOver,
@@ -50,4 +53,5 @@ FAULTS: Final = (
     SealFault,
     ScoringFault,
     StrategyFaults,
+    SuspenseFault,
 )

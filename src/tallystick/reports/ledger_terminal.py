@@ -11,7 +11,7 @@ from tallystick.ledger.balance import Balance, TrialRow
 from tallystick.ledger.chart import Scope, chart
 from tallystick.ledger.proof import Check, Verification
 from tallystick.reports.figures import ABSENT, Language, count_text
-from tallystick.reports.terminal import plain_table
+from tallystick.reports.terminal import worded_table
 from tallystick.reports.texts import texts_in
 from tallystick.units.money import MINOR_DIGITS
 
@@ -31,7 +31,7 @@ _CHECKS: Final = {
 def accounts_table(rows: Iterable[TrialRow], *, language: Language) -> Table:
     """The whole chart by number, with the balance of each code per currency; a dash where nothing was ever posted."""
     say = texts_in(language)
-    table = _table(
+    table = worded_table(
         say("ledger.accounts_title"),
         [say(f"ledger.{head}") for head in ("number", "code", "name", "owner")],
         [say(f"ledger.{head}") for head in ("currency", "balance")],
@@ -44,7 +44,7 @@ def accounts_table(rows: Iterable[TrialRow], *, language: Language) -> Table:
     for code, account in chart().items():
         name = account.name.zh if language == "zh" else account.name.en
         told = [str(account.number), code, name, say(f"ledger.{_OWNERS[account.scope]}")]
-        balances = [(row.currency, _money(row.net_minor, row.currency)) for row in by_code.get(code, [])]
+        balances = [(row.currency, money_text(row.net_minor, row.currency)) for row in by_code.get(code, [])]
         for currency, balance in balances or [(ABSENT, ABSENT)]:
             table.add_row(*map(Text, (*told, currency, balance)))
     return table
@@ -54,10 +54,10 @@ def balances_table(balances: Sequence[Balance], *, language: Language) -> Table:
     """What was debited and credited to each account, and what stands there."""
     say = texts_in(language)
     figures = [say(f"ledger.{head}") for head in ("debit", "credit", "balance")]
-    table = _table("", [say("ledger.code"), say("ledger.currency")], figures)
+    table = worded_table("", [say("ledger.code"), say("ledger.currency")], figures)
     for balance in balances:
         sides = (balance.debit_minor, balance.credit_minor, balance.net_minor)
-        told = [str(balance.address), balance.currency, *(_money(minor, balance.currency) for minor in sides)]
+        told = [str(balance.address), balance.currency, *(money_text(minor, balance.currency) for minor in sides)]
         table.add_row(*map(Text, told))
     return table
 
@@ -65,7 +65,7 @@ def balances_table(balances: Sequence[Balance], *, language: Language) -> Table:
 def proof_table(verification: Verification, *, language: Language) -> Table:
     """What was proven, how much of it."""
     say = texts_in(language)
-    table = _table(say("ledger.proof_title"), [""], [""])
+    table = worded_table(say("ledger.proof_title"), [""], [""])
     table.show_header = False
     counts = (
         ("transfers", verification.transfers),
@@ -98,26 +98,17 @@ def findings_table(verification: Verification, *, language: Language) -> Table:
     """Everything that is wrong, in the order of the checks; amounts in minor units, debit / credit."""
     say = texts_in(language)
     heads = [say(f"ledger.{head}") for head in ("check", "subject", "proven", "found")]
-    table = _table(say("ledger.proof_found"), heads[:2], heads[2:])
+    table = worded_table(say("ledger.proof_found"), heads[:2], heads[2:])
     for finding in verification.findings:
         check = Text(say(f"ledger.{_CHECKS[finding.check]}"), style="red")
         table.add_row(check, Text(finding.subject), Text(finding.proven), Text(finding.found))
     return table
 
 
-def _table(title: str, words: Sequence[str], figures: Sequence[str]) -> Table:
-    table = plain_table(title)
-    for head in words:
-        table.add_column(Text(head), overflow="fold")
-    for head in figures:
-        table.add_column(Text(head), justify="right", overflow="fold")
-    return table
-
-
-def _money(amount_minor: int, currency: str) -> str:
+def money_text(amount_minor: int, currency: str) -> str:
     """An amount as books write it, every decimal of its currency told.
 
-    >>> _money(-123_400, "CNY"), _money(900, "JPY")
+    >>> money_text(-123_400, "CNY"), money_text(900, "JPY")
     ('−1,234.00', '900')
     """
     digits = MINOR_DIGITS[currency]

@@ -1,5 +1,7 @@
 """The same headline in the terminal: tables for `rich`, each at most 80 columns wide."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -83,3 +85,13 @@ def plain_table(title: str) -> Table:
     return Table(
         title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
+
+
+def worded_table(title: str, words: Sequence[str], figures: Sequence[str]) -> Table:
+    """A plain table with columns of words on the left and columns of figures on the right; both fold."""
+    table = plain_table(title)
+    for head in words:
+        table.add_column(Text(head), overflow="fold")
+    for head in figures:
+        table.add_column(Text(head), justify="right", overflow="fold")
+    return table

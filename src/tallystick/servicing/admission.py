@@ -14,7 +14,7 @@ from tallystick.servicing.admission_of_payments import (
     admit_withdrawal,
 )
 from tallystick.servicing.circumstances import Circumstances
-from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact
+from tallystick.servicing.facts import SUSPENSE, AnyFact, needs_second_person
 from tallystick.servicing.journal import CHANNELS
 from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import held_minor, owed_minor
@@ -83,7 +83,7 @@ def _bad_request(line: Line | None, fact: AnyFact, *, on: date, circumstances: C
         return Refusal(RefusalReason.LINE_ALREADY_OPEN, field="line")
     if line is not None and on < line.opened_on:
         return Refusal(RefusalReason.DATE_BEFORE_OPENING, field="effective_on", figures={"opened_on": line.opened_on})
-    if isinstance(fact, NEEDS_SECOND_PERSON) and not circumstances.has_second_person:
+    if needs_second_person(fact) and not circumstances.has_second_person:
         return Refusal(RefusalReason.SECOND_PERSON_MISSING, field="approved_by")
     return None
 
@@ -155,7 +155,7 @@ def _admit_on_line(  # noqa: PLR0912
         case facts.Refunded() | facts.Chargeback():
             return admit_chargeback_or_refund(line, fact, on=on)
         case facts.CreditPaidOut():
-            return _admit_payout(line, fact)
+            return _unknown_channel(fact.channel) or _admit_payout(line, fact)
         case facts.PaymentReturned() | facts.EventUndone():
             return _admit_taking_back(fact, circumstances=circumstances)
         case facts.StatementClosed():
@@ -188,7 +188,7 @@ def _admit_on_line(  # noqa: PLR0912
 
 
 def _unknown_channel(channel: str) -> Refusal | None:
-    if channel in CHANNELS:
+    if channel in CHANNELS or channel == SUSPENSE:
         return None
     return Refusal(RefusalReason.CHANNEL_UNKNOWN, field="channel", figures={"known": sorted(CHANNELS)})
 

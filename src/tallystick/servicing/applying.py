@@ -12,7 +12,7 @@ from tallystick.servicing.allocation import AllocationOrder, Timing, allocate, o
 from tallystick.servicing.facts import ChargeKind
 from tallystick.servicing.journal import (
     ACCRUED,
-    CHANNELS,
+    CLEARING,
     CREDIT,
     FEE,
     FEE_INCOME,
@@ -175,7 +175,7 @@ def post_applied(line: Line, component: Component, paid_minor: int, *, journal: 
 
 def receive(line: Line, *, amount_minor: int, channel: str, journal: Journal) -> Line:
     """Money from the borrower comes in by a channel's clearing account and stands to the borrower's credit."""
-    journal.move(line, "payment", debit=CHANNELS[channel], credit=CREDIT, amount_minor=amount_minor)
+    journal.move(line, "payment", debit=CLEARING[channel], credit=CREDIT, amount_minor=amount_minor)
     return replace(line, credit_minor=line.credit_minor + amount_minor)
 
 

@@ -388,6 +388,17 @@ def kind_of(fact: Fact) -> str:
 
 
 NEEDS_SECOND_PERSON: Final = (Waived, PlanReaged, PaymentHoliday, ChargedOff, EventUndone)
+# The channel of money that came without a name and was found to be a line's: a manual correction.
+SUSPENSE: Final = "suspense"
+
+
+def needs_second_person(fact: Fact) -> bool:
+    """Whether somebody besides the one who asks must agree.
+
+    >>> needs_second_person(PaymentReceived(payment_id=1, amount_minor=100, channel=SUSPENSE))
+    True
+    """
+    return isinstance(fact, NEEDS_SECOND_PERSON) or getattr(fact, "channel", None) == SUSPENSE
 
 
 def undone_by(fact: Fact) -> int | None:

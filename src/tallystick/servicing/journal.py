@@ -5,6 +5,7 @@ from datetime import date
 from typing import Final
 
 from tallystick.ledger.transfer import Address, Transfer
+from tallystick.servicing.facts import SUSPENSE
 from tallystick.servicing.history import Snapshot, snapshot
 from tallystick.servicing.line import Line
 from tallystick.terms.product import Component, Product
@@ -38,6 +39,8 @@ RECEIVABLES: Final = {
 }
 # Where money from a borrower arrives, by channel, before the bank's own statement confirms it.
 CHANNELS: Final = {"bank": CASH, "gateway": "gateway_clearing", "direct_debit": "direct_debit_clearing"}
+# Where money stands before it is a line's: at the channels, and what was found in suspense.
+CLEARING: Final = {**CHANNELS, SUSPENSE: "suspense"}
 _OF_THE_LINE: Final = frozenset(
     {*RECEIVABLES.values(), CREDIT, UNDRAWN, UNDRAWN_CONTRA, CHARGED_OFF, CHARGED_OFF_CONTRA}
 )

@@ -14,7 +14,6 @@ from psycopg import Connection, Cursor
 
 from tallystick.servicing.accrued import accrued
 from tallystick.servicing.facts import (
-    NEEDS_SECOND_PERSON,
     AnyFact,
     Chargeback,
     Drawdown,
@@ -26,6 +25,7 @@ from tallystick.servicing.facts import (
     SettledEarly,
     StatementClosed,
     kind_of,
+    needs_second_person,
 )
 from tallystick.servicing.fold import Checkpoint
 from tallystick.servicing.history import Snapshot
@@ -287,7 +287,7 @@ def _write_events(connection: Connection, writes: Sequence[LineWrite], recording
             event.order[1],
             kind_of(event.fact),
             msgspec.json.encode(event.fact).decode(),
-            write.approved_by if isinstance(event.fact, NEEDS_SECOND_PERSON) else None,
+            write.approved_by if needs_second_person(event.fact) else None,
         )
         for write in writes
         for event in write.events

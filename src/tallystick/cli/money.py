@@ -1,0 +1,163 @@
+"""`tallystick money ...`: statements of banks and gateways taken in, and what they leave open."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+from cyclopts import App
+from psycopg import Connection
+
+from tallystick.bootstrap import (
+    act_of,
+    business_date,
+    database_place,
+    error_terminal,
+    settings,
+    shown_progress,
+    terminal,
+)
+from tallystick.reports.summary import Bilingual
+
+app = App(name="money", help="Money in and out: bank and gateway statements, suspense, reconciliation.")
+
+
+@contextmanager
+def _books() -> Iterator[Connection]:
+    import psycopg
+
+    from tallystick.operations.database import ready_database
+
+    with ready_database(database_place()) as url, psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@app.command(name="import")
+def import_file(file: Path, /, *, channel: str, rejects: Path | None = None) -> None:
+    """Book a channel's statement: each row once, however often and in whatever files it comes.
+
+    Parameters
+    ----------
+    file
+        CSV with the columns reference, value_on, amount, currency and, where known, line, clears, returns
+        (docs/money-files.md).
+    channel
+        Whose statement it is: bank, gateway or direct_debit.
+    rejects
+        Where to write the rows that are not booked, each with its reason; without it beside the file.
+    """
+    from tallystick.operations.money_in import import_statement
+    from tallystick.reports.money_terminal import imported_table
+    from tallystick.sources.money_rows import write_rejects
+
+    language = settings().language
+    step: Bilingual = {"zh": f"导入 {file.name}", "en": f"importing {file.name}"}
+    with _books() as connection, shown_progress(language) as progress:
+        progress.step(step)
+        steps = import_statement(connection, file, channel=channel, act=act_of("money-import"))
+        while True:
+            try:
+                progress.advance(next(steps))
+            except StopIteration as ended:
+                imported = ended.value
+                break
+    terminal().print(imported_table(imported, language=language))
+    if imported.rejected:
+        beside = rejects or file.with_suffix(".rejects.csv")
+        write_rejects(beside, list(imported.rejected))
+        error_terminal().print(str(beside), style="yellow", markup=False, soft_wrap=True)
+
+
+@app.command
+def suspense() -> None:
+    """Money that nothing explains yet, and what somebody says it is and waits for a second person."""
+    from tallystick.operations.suspense import reconcile
+    from tallystick.reports.money_terminal import proposals_table, suspense_table
+
+    with _books() as connection:
+        found = reconcile(connection, since=business_date())
+    language = settings().language
+    terminal().print(suspense_table(found.open_items, language=language))
+    if found.waiting:
+        terminal().print(proposals_table(found.waiting, language=language))
+
+
+@app.command
+def resolve(item: str, /, *, by: str, reason: str, line: str | None = None, offset: str | None = None) -> None:
+    """Say what an item of suspense is: a line's payment, the other half of another item, or else a difference to bear.
+
+    Parameters
+    ----------
+    item
+        The id that `money suspense` shows.
+    by
+        Who says so; another person approves.
+    reason
+        Why, for whoever reads this in a year.
+    line
+        The line whose payment it is.
+    offset
+        The item that it offsets: money that went out again, for money that came in.
+    """
+    from tallystick.operations.suspense import propose
+    from tallystick.units.ids import IdPrefix, decode_id, encode_id
+
+    with _books() as connection, connection.transaction():
+        proposal = propose(
+            connection,
+            decode_id(IdPrefix.SUSPENSE_ITEM, item),
+            line_id=None if line is None else decode_id(IdPrefix.LINE, line),
+            offset_id=None if offset is None else decode_id(IdPrefix.SUSPENSE_ITEM, offset),
+            reason=reason,
+            act=act_of(by),
+        )
+    terminal().print(encode_id(IdPrefix.PROPOSAL, proposal.proposal_id))
+
+
+@app.command
+def approve(proposal: str, /, *, by: str) -> None:
+    """Agree, as a second person: the money moves today."""
+    _decide(proposal, by=by, agrees=True)
+
+
+@app.command
+def reject(proposal: str, /, *, by: str) -> None:
+    """Do not agree: the item is open again."""
+    _decide(proposal, by=by, agrees=False)
+
+
+def _decide(proposal: str, *, by: str, agrees: bool) -> None:
+    from tallystick.operations.suspense import decide
+    from tallystick.units.ids import IdPrefix, decode_id
+
+    with _books() as connection, connection.transaction():
+        decided = decide(connection, decode_id(IdPrefix.PROPOSAL, proposal), agrees=agrees, act=act_of(by))
+    zh, en = ("✓ 已同意", "✓ approved") if agrees else ("✓ 已驳回", "✓ rejected")
+    terminal().print(f"{zh if settings().language == 'zh' else en} {proposal} ({decided.as_what})")
+
+
+@app.command
+def reconcile(*, since: date | None = None) -> None:
+    """What the files said by day, what stands on the channels' accounts, and what is open; 1 where they disagree.
+
+    Parameters
+    ----------
+    since
+        The first booking day shown; without it the last 31 days.
+    """
+    import sys
+
+    from tallystick.operations.suspense import reconcile as run
+    from tallystick.reports.money_terminal import clearing_table, days_table, suspense_table, unexplained_text
+
+    with _books() as connection:
+        found = run(connection, since=since or business_date() - timedelta(days=31))
+    language = settings().language
+    screen = terminal()
+    screen.print(days_table(found.days, language=language))
+    screen.print(clearing_table(found.balances, language=language))
+    screen.print(suspense_table(found.open_items, language=language))
+    unexplained = found.unexplained()
+    if unexplained:
+        screen.print(unexplained_text(unexplained, language=language))
+        sys.exit(1)
