@@ -18,8 +18,8 @@ from tallystick.operations.lines import Recorded
 from tallystick.operations.money_in import ChannelFault, Imported, import_statement
 from tallystick.operations.progress import Silent
 from tallystick.operations.suspense import SuspenseFault, decide, propose, reconcile
+from tallystick.sources.csv_rows import write_rejects
 from tallystick.sources.files import FileFault
-from tallystick.sources.money_rows import write_rejects
 from tallystick.storage import ledger, lines
 from tallystick.storage.money_rows import SuspenseItem
 from tallystick.units.ids import IdPrefix, encode_id

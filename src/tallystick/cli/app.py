@@ -6,7 +6,7 @@ from cyclopts import App
 
 from tallystick import __version__
 from tallystick.bootstrap import error_terminal
-from tallystick.cli import books, database, ledger, money, portfolio, products, server
+from tallystick.cli import books, database, ledger, money, portfolio, products, server, settle
 from tallystick.config import SettingsFault
 
 app = App(
@@ -25,6 +25,7 @@ for group in (
     money.app,
     products.app,
     server.keys_app,
+    settle.app,
 ):
     app.command(group)
 

@@ -48,7 +48,7 @@ def import_file(file: Path, /, *, channel: str, rejects: Path | None = None) -> 
     """
     from tallystick.operations.money_in import import_statement
     from tallystick.reports.money_terminal import imported_table
-    from tallystick.sources.money_rows import write_rejects
+    from tallystick.sources.csv_rows import write_rejects
 
     language = settings().language
     step: Bilingual = {"zh": f"导入 {file.name}", "en": f"importing {file.name}"}

@@ -12,6 +12,7 @@ from tallystick.operations.money_in import ChannelFault
 from tallystick.operations.outputs import OutputFault
 from tallystick.operations.review import ReviewFault
 from tallystick.operations.scoring import ScoringFault
+from tallystick.operations.settlement import SettlementFault
 from tallystick.operations.suspense import SuspenseFault
 from tallystick.scoring.boosted import MonotoneFault
 from tallystick.scoring.calibration import CalibrationFault
@@ -52,6 +53,7 @@ FAULTS: Final = (
     SchemaFault,
     SealFault,
     ScoringFault,
+    SettlementFault,
     StrategyFaults,
     SuspenseFault,
 )

@@ -20,11 +20,14 @@ from tallystick.operations.lending import PaidBefore, receive_payment
 from tallystick.operations.lines import Act, Recorded, record
 from tallystick.servicing import facts
 from tallystick.servicing.journal import CHANNELS
-from tallystick.sources.money_rows import MoneyRow, RejectedRow, RowFault, file_sha256, read_money_rows
+from tallystick.sources.csv_rows import RejectedRow, RowFault, file_sha256
+from tallystick.sources.money_rows import MoneyRow, read_money_rows
 from tallystick.storage import ledger, lines, money_rows
 from tallystick.storage.money_rows import BookedRow, KnownRow, SuspenseItem
 
 ROWS_PER_CHUNK: Final = 200
+# What a statement may say that it clears: what other channels collected, and payouts to merchants on their way.
+CLEARED: Final = {**CHANNELS, "settlement": "payout_clearing"}
 # A callback may book the same reference while the file is imported: the chunk is then read again.
 _MOST_TRIES: Final = 5
 
@@ -51,7 +54,7 @@ def import_statement(connection: Connection, path: Path, *, channel: str, act: A
     assert connection.autocommit, "each chunk commits by itself"
     if channel not in CHANNELS:
         raise ChannelFault(f"channel {channel!r} is not known; give one of {', '.join(sorted(CHANNELS))}")
-    clearing = frozenset(CHANNELS) - {channel}
+    clearing = frozenset(CLEARED) - {channel}
     sha256 = file_sha256(path)
     rejected: list[RejectedRow] = []
     rows = 0
@@ -138,7 +141,7 @@ class _Import:
 
     def _book_row(self, row: MoneyRow) -> None:
         if row.clears is not None:
-            self._move(row, "cleared", against=CHANNELS[row.clears], amount_minor=row.amount_minor)
+            self._move(row, "cleared", against=CLEARED[row.clears], amount_minor=row.amount_minor)
             self._keep(row, "cleared")
         elif row.amount_minor < 0:
             self._book_return(row)

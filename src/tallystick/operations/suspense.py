@@ -7,9 +7,9 @@ from psycopg import Connection
 
 from tallystick.ledger.transfer import Address, Transfer
 from tallystick.operations.lines import Act, record
+from tallystick.operations.money_in import CLEARED
 from tallystick.servicing import facts
 from tallystick.servicing.facts import SUSPENSE
-from tallystick.servicing.journal import CHANNELS
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import ledger, lines, money_rows
 from tallystick.storage.money_rows import DayOfChannel, SuspenseItem, SuspenseProposal
@@ -48,7 +48,7 @@ def reconcile(connection: Connection, *, since: date) -> Reconciliation:
     """The state of money in and out, in one snapshot; rows booked since a day, everything that is open."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        codes = (*CHANNELS.values(), SUSPENSE)
+        codes = (*CLEARED.values(), SUSPENSE)
         return Reconciliation(
             days=tuple(money_rows.days(connection, since=since)),
             balances=tuple(

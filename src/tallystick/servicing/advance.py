@@ -23,9 +23,18 @@ from tallystick.servicing.billing import close_statement, with_news
 from tallystick.servicing.commitment import with_commitment
 from tallystick.servicing.facts import ChargeKind, DrawKind, Event, kind_of
 from tallystick.servicing.giving_back import refund, withdraw
-from tallystick.servicing.journal import CASH, CREDIT, MERCHANT_DISCOUNT, MERCHANT_PAYABLE, PRINCIPAL, Journal
+from tallystick.servicing.journal import (
+    CASH,
+    CREDIT,
+    MERCHANT_DISCOUNT,
+    MERCHANT_PAYABLE,
+    PRINCIPAL,
+    SUBSIDY_INCOME,
+    Journal,
+)
 from tallystick.servicing.line import Condition, Draw, Hold, Line, Pause
 from tallystick.servicing.writing_off import charge_off, recover, waive
+from tallystick.terms.plan_cost import merchant_subsidy_minor
 
 
 def advance(line: Line | None, event: Event, *, line_id: int, journal: Journal) -> Line:
@@ -168,14 +177,7 @@ def _drawn(line: Line, fact: facts.Drawdown, *, journal: Journal) -> Line:
     journal.move(
         line, "drawdown", debit=PRINCIPAL, credit=payee, amount_minor=fact.amount_minor, other_id=fact.merchant_id
     )
-    journal.move(
-        line,
-        "merchant_fee",
-        debit=MERCHANT_PAYABLE,
-        credit=MERCHANT_DISCOUNT,
-        amount_minor=fact.merchant_fee_minor,
-        other_id=fact.merchant_id,
-    )
+    _keep_merchant_fee(line, fact, journal=journal)
     draw = Draw(
         draw_id=fact.draw_id,
         drawn_on=journal.day,
@@ -224,6 +226,20 @@ def _released(line: Line, *, hold_id: int, amount_minor: int | None) -> Line:
         else:
             kept.append(hold)
     return replace(line, holds=tuple(kept))
+
+
+def _keep_merchant_fee(line: Line, fact: facts.Drawdown, *, journal: Journal) -> None:
+    """What is kept back from the merchant: of it the subsidy that pays the plan's price, and the discount."""
+    terms = fact.plan.terms if fact.plan else None
+    subsidy_minor = merchant_subsidy_minor(terms, principal_minor=fact.amount_minor) if terms else 0
+    subsidy_minor = min(subsidy_minor, fact.merchant_fee_minor)
+    for kind, credit, kept_minor in (
+        ("merchant_subsidy", SUBSIDY_INCOME, subsidy_minor),
+        ("merchant_fee", MERCHANT_DISCOUNT, fact.merchant_fee_minor - subsidy_minor),
+    ):
+        journal.move(
+            line, kind, debit=MERCHANT_PAYABLE, credit=credit, amount_minor=kept_minor, other_id=fact.merchant_id
+        )
 
 
 def _planned(line: Line, fact: facts.PlanCreated, *, journal: Journal) -> Line:

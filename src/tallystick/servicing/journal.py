@@ -22,6 +22,7 @@ CHARGED_OFF: Final = "charged_off"
 CHARGED_OFF_CONTRA: Final = "charged_off_contra"
 MERCHANT_PAYABLE: Final = "merchant_payable"
 MERCHANT_DISCOUNT: Final = "merchant_discount_income"
+SUBSIDY_INCOME: Final = "subsidy_income"
 CASH: Final = "cash"
 ACCRUED: Final = "accrued_interest"
 INTEREST_INCOME: Final = "interest_income"
@@ -44,7 +45,9 @@ CLEARING: Final = {**CHANNELS, SUSPENSE: "suspense"}
 _OF_THE_LINE: Final = frozenset(
     {*RECEIVABLES.values(), CREDIT, UNDRAWN, UNDRAWN_CONTRA, CHARGED_OFF, CHARGED_OFF_CONTRA}
 )
-_OF_THE_PRODUCT: Final = frozenset({ACCRUED, FEE_INCOME, REFUND_EXPENSE, WAIVER_EXPENSE, WRITE_OFF, RECOVERY})
+_OF_THE_PRODUCT: Final = frozenset(
+    {ACCRUED, FEE_INCOME, SUBSIDY_INCOME, REFUND_EXPENSE, WAIVER_EXPENSE, WRITE_OFF, RECOVERY}
+)
 
 
 class Journal:

@@ -39,6 +39,7 @@ class IdPrefix(StrEnum):
     PROPOSAL = "proposal"
     REFUND = "refund"
     REQUEST = "request"
+    SETTLEMENT = "settlement"
     SUSPENSE_ITEM = "item"
     TEST_CLOCK = "clock"
     TRANSFER = "transfer"

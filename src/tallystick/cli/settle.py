@@ -1,0 +1,113 @@
+"""`tallystick settle ...`: merchants are paid what is due to them, net, as transfers and as files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from cyclopts import App
+from psycopg import Connection
+
+from tallystick.bootstrap import act_of, business_date, database_place, error_terminal, settings, terminal
+
+app = App(name="settle", help="Settlement to merchants: net of fees, subsidies and refunds.")
+
+
+@contextmanager
+def _transaction() -> Iterator[Connection]:
+    import psycopg
+
+    from tallystick.operations.database import ready_database
+
+    with (
+        ready_database(database_place()) as url,
+        psycopg.connect(url, autocommit=True) as connection,
+        connection.transaction(),
+    ):
+        yield connection
+
+
+@app.command
+def merchant(id_: str, /, *, reference: str, hold_days: int = 1, least_payout_minor: int = 1, by: str) -> None:
+    """Give a merchant's terms, or change them for what is settled from now on.
+
+    Parameters
+    ----------
+    id_
+        The merchant's id as drawdowns name it.
+    reference
+        The lender's own id of the merchant.
+    hold_days
+        Days from an order until it is paid out.
+    least_payout_minor
+        The least amount worth a transfer, in minor units; less is carried to the next run.
+    by
+        Who says so.
+    """
+    from tallystick.operations.settlement import register
+    from tallystick.units.ids import IdPrefix, decode_id
+
+    with _transaction() as connection:
+        register(
+            connection,
+            decode_id(IdPrefix.MERCHANT, id_),
+            reference=reference,
+            hold_days=hold_days,
+            least_payout_minor=least_payout_minor,
+            act=act_of(by),
+        )
+
+
+@app.command
+def run(*, out: Path, on: date | None = None, by: str = "settle") -> None:
+    """Settle with every merchant what is due by a day; the same day again writes the same files and pays nothing.
+
+    Parameters
+    ----------
+    out
+        The file with a row for each merchant; the transfers behind it are written beside it (`.detail.csv`).
+    on
+        The day; without it today.
+    by
+        Who runs it.
+    """
+    from tallystick.operations.settlement import settle_day, write_files
+    from tallystick.reports.settlement_terminal import settled_table, unregistered_text
+
+    with _transaction() as connection:
+        settled = settle_day(connection, on or business_date(), act=act_of(by))
+        write_files(connection, settled, summary=out, detail=out.with_suffix(".detail.csv"))
+    language = settings().language
+    terminal().print(settled_table(settled.settlements, language=language))
+    if settled.unregistered:
+        error_terminal().print(unregistered_text(settled.unregistered, language=language))
+
+
+@app.command
+def returned(settlement: str, /, *, reference: str, reason: str, by: str) -> None:
+    """A bank sent a payout back: the merchant is owed it again, and the next run pays it.
+
+    Parameters
+    ----------
+    settlement
+        The id that the settlement file has.
+    reference
+        The bank's reference of what came back.
+    reason
+        Why, as the bank says.
+    by
+        Who records it.
+    """
+    from tallystick.operations.settlement import payout_came_back
+    from tallystick.units.ids import IdPrefix, decode_id
+
+    with _transaction() as connection:
+        is_new = payout_came_back(
+            connection,
+            decode_id(IdPrefix.SETTLEMENT, settlement),
+            reference=reference,
+            reason=reason,
+            act=act_of(by),
+        )
+    new, known = ("✓ 已记录", "✓ 此前已记录") if settings().language == "zh" else ("✓ recorded", "✓ known before")
+    terminal().print(new if is_new else known)

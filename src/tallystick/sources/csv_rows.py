@@ -1,0 +1,173 @@
+"""Rows of money files as CSV: read one by one, what is wrong with one explained, nothing of a file that is no table."""
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from tallystick.sources.files import FileFault
+
+LONGEST_CELL: Final = 200
+Row = TypeVar("Row")
+
+
+class RowFault(StrEnum):
+    """Why a row of a money file is not booked, in order of precedence. Never reused."""
+
+    WRONG_NUMBER_OF_CELLS = "WRONG_NUMBER_OF_CELLS"
+    MISSING_REQUIRED = "MISSING_REQUIRED"
+    TOO_LONG = "TOO_LONG"
+    NOT_A_DATE = "NOT_A_DATE"
+    DATE_IN_FUTURE = "DATE_IN_FUTURE"
+    CURRENCY_UNKNOWN = "CURRENCY_UNKNOWN"
+    NOT_AN_AMOUNT = "NOT_AN_AMOUNT"
+    ZERO_AMOUNT = "ZERO_AMOUNT"
+    NOT_AN_ID = "NOT_AN_ID"
+    CHANNEL_UNKNOWN = "CHANNEL_UNKNOWN"
+    REFERENCE_REUSED = "REFERENCE_REUSED"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    CODE_UNKNOWN = "CODE_UNKNOWN"
+    DEBIT_UNKNOWN = "DEBIT_UNKNOWN"
+    ANSWERED_OTHERWISE = "ANSWERED_OTHERWISE"
+    NOT_PAID_BEFORE = "NOT_PAID_BEFORE"
+    LINE_REFUSES = "LINE_REFUSES"
+
+
+# Chinese, English: what is wrong and the way out.
+ROW_FAULT_TEXTS: Final[dict[RowFault, tuple[str, str]]] = {
+    RowFault.WRONG_NUMBER_OF_CELLS: ("列数与表头不符", "give as many cells as the header has"),
+    RowFault.MISSING_REQUIRED: ("必填项为空", "give a value: the field is required"),
+    RowFault.TOO_LONG: ("内容过长（至多 200 字）", "give at most 200 characters"),
+    RowFault.NOT_A_DATE: ("不是日期，格式为 2026-11-24", "give a date such as 2026-11-24"),
+    RowFault.DATE_IN_FUTURE: ("日期在今天之后", "give a day that has come; import later days when they have"),
+    RowFault.CURRENCY_UNKNOWN: ("未知币种", "give an ISO 4217 code such as CNY"),
+    RowFault.NOT_AN_AMOUNT: (
+        "不是该币种的金额，例如 1234.56，支出为负",
+        "give an amount such as 1234.56 with no finer digits than the currency has; what went out is negative",
+    ),
+    RowFault.ZERO_AMOUNT: ("金额为零，无可入账", "leave the row out: nothing moved"),
+    RowFault.NOT_AN_ID: ("不是额度编号", "give the id as Tallystick tells it"),
+    RowFault.CHANNEL_UNKNOWN: ("未知渠道", "give gateway, direct_debit or settlement, or leave the cell empty"),
+    RowFault.REFERENCE_REUSED: (
+        "同一渠道的该流水号已入账，但内容不同",
+        "this reference was booked with other contents: ask the channel which is right",
+    ),
+    RowFault.OUTCOME_UNKNOWN: ("未知结果", "give paid, failed or returned"),
+    RowFault.CODE_UNKNOWN: ("未知返回码", "give a return code of `tallystick debits codes`"),
+    RowFault.DEBIT_UNKNOWN: ("没有这笔代扣指令", "give the id that the instruction file has"),
+    RowFault.ANSWERED_OTHERWISE: ("该指令此前已有不同结果", "this debit was answered otherwise before: ask the bank"),
+    RowFault.NOT_PAID_BEFORE: ("该指令未曾扣款成功，无法退回", "only a debit that was paid can be returned"),
+    RowFault.LINE_REFUSES: ("额度拒绝入账", "the line cannot take this payment: book it by `tallystick money import`"),
+}
+
+
+class RejectedRow(Struct, frozen=True):
+    """A row that is not booked: where it stands, the field at fault, what stands there, and why."""
+
+    file_line: int
+    field: str
+    value: str
+    fault: RowFault
+
+
+class Wrong(ValueError):
+    """What is wrong with a cell; turned into a rejected row."""
+
+    def __init__(self, field: str, fault: RowFault) -> None:
+        super().__init__(field)
+        self.field, self.fault = field, fault
+
+
+def file_sha256(path: Path) -> bytes:
+    """The hash of a file's contents, read in pieces.
+
+    Raises `FileFault` where it cannot be read.
+    """
+    try:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").digest()
+    except OSError as error:
+        raise FileFault(f"{path}: cannot be read ({error.strerror}); give a CSV file that you may read") from error
+
+
+def read_rows(
+    path: Path,
+    *,
+    required: Sequence[str],
+    optional: Sequence[str],
+    parse: Callable[[dict[str, str], int], Row],
+) -> Iterator[Row | RejectedRow]:
+    """The rows in the order of the file, streamed; `parse` makes one of its cells and line, or raises `Wrong`.
+
+    Raises `FileFault` for what is no such table at all: nothing was given yet then.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            rows = csv.reader(text, strict=True)
+            columns = _columns(path, next(rows, []), required=required, optional=optional)
+            for cells in rows:
+                if cells:
+                    yield _row(cells, columns, required, parse, file_line=rows.line_num)
+    except UnicodeDecodeError as error:
+        raise FileFault(f"{path}: is not UTF-8 text; save it as UTF-8 CSV") from error
+    except csv.Error as error:
+        raise FileFault(f"{path}: is not a CSV table ({error}); export it again") from error
+    except OSError as error:
+        raise FileFault(f"{path}: cannot be read ({error.strerror}); give a CSV file that you may read") from error
+
+
+def _columns(path: Path, header: list[str], *, required: Sequence[str], optional: Sequence[str]) -> list[str]:
+    columns = [name.strip() for name in header]
+    missing = [name for name in required if name not in columns]
+    if missing:
+        known = ", ".join((*required, *optional))
+        raise FileFault(f"{path}: has no column {', '.join(missing)}; the columns are {known}")
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise FileFault(f"{path}: more than one column is named {', '.join(twice)}; give each its own name")
+    return columns
+
+
+def _row(
+    cells: list[str],
+    columns: list[str],
+    required: Sequence[str],
+    parse: Callable[[dict[str, str], int], Row],
+    *,
+    file_line: int,
+) -> Row | RejectedRow:
+    if len(cells) != len(columns):
+        return RejectedRow(file_line, "", ",".join(cells)[:LONGEST_CELL], RowFault.WRONG_NUMBER_OF_CELLS)
+    told = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
+    try:
+        for name in required:
+            if not told[name]:
+                raise Wrong(name, RowFault.MISSING_REQUIRED)
+        return parse(told, file_line)
+    except Wrong as wrong:
+        return RejectedRow(file_line, wrong.field, told.get(wrong.field, "")[:LONGEST_CELL], wrong.fault)
+
+
+def past_date(text: str, *, field: str, today: date) -> date:
+    """A day that has come; raises `Wrong`."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise Wrong(field, RowFault.NOT_A_DATE) from error
+    if day > today:
+        raise Wrong(field, RowFault.DATE_IN_FUTURE)
+    return day
+
+
+def write_rejects(path: Path, rejected: list[RejectedRow]) -> None:
+    """Write rejected rows beside the file they come from: line, field, value, reason, and the way out in zh and en."""
+    with path.open("w", encoding="utf-8", newline="") as text:
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["line", "field", "value", "reason", "zh", "en"])
+        for row in rejected:
+            rows.writerow([row.file_line, row.field, row.value, row.fault, *ROW_FAULT_TEXTS[row.fault]])
