@@ -6,7 +6,7 @@ from cyclopts import App
 
 from tallystick import __version__
 from tallystick.bootstrap import error_terminal
-from tallystick.cli import books, database, ledger, money, portfolio, products, server, settle
+from tallystick.cli import books, database, debits, ledger, money, portfolio, products, server, settle
 from tallystick.config import SettingsFault
 
 app = App(
@@ -21,6 +21,7 @@ for group in (
     portfolio.mapping_app,
     portfolio.strategy_app,
     database.app,
+    debits.app,
     ledger.app,
     money.app,
     products.app,

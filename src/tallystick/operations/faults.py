@@ -5,6 +5,7 @@ from typing import Final
 from tallystick.ledger.chain import AnchorFault
 from tallystick.operations.close_day import DayNotOver
 from tallystick.operations.database import DatabaseFault
+from tallystick.operations.debits import DebitFault
 from tallystick.operations.judging import InfeasibleCaps
 from tallystick.operations.ledger import AccountFault
 from tallystick.operations.lending import NotPublished
@@ -37,6 +38,7 @@ FAULTS: Final = (
     ColumnFault,
     DatabaseFault,
     DayNotOver,
+    DebitFault,
     EmbeddedFault,
     FileFault,
     FormFaults,

@@ -28,6 +28,7 @@ class IdPrefix(StrEnum):
     API_KEY = "key"
     BORROWER = "borrower"
     CHARGEBACK = "chargeback"
+    DEBIT = "debit"
     DRAWDOWN = "draw"
     EVENT = "event"
     FEE = "fee"

@@ -1,0 +1,248 @@
+"""Direct debits: mandates kept, a day's instructions made once, the bank's answers booked once."""
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.lending import PaidBefore, receive_payment
+from tallystick.operations.lines import Act, Recorded, record
+from tallystick.servicing import facts
+from tallystick.servicing.direct_debit import DebitRules, Pays, claim, debit_rules, next_attempt
+from tallystick.servicing.steps import caught_up
+from tallystick.sources.csv_rows import RejectedRow, RowFault
+from tallystick.sources.debit_answers import DebitAnswer, read_debit_answers
+from tallystick.storage import debits, lines
+from tallystick.storage.contracts import Contracts
+from tallystick.storage.debits import Answer, Candidate, Debit, Mandate
+from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.units.money import MINOR_DIGITS
+
+CHANNEL: Final = "direct_debit"
+_LINES_PER_READ: Final = 1_000
+INSTRUCTION_COLUMNS: Final = ("debit", "run_on", "mandate", "line", "due_on", "attempt", "amount", "currency")
+
+
+class DebitFault(ValueError):
+    """A mandate or a run cannot be made so; the message says why and the way out."""
+
+
+def give_mandate(
+    connection: Connection, line_id: int, *, reference: str, pays: Pays, given_on: date, act: Act
+) -> Mandate:
+    """Keep that the borrower allowed debits for a line; one mandate holds at a time.
+
+    Raises `DebitFault` with the way out.
+    """
+    if not reference.strip():
+        raise DebitFault("reference: is empty; give the bank's id of the mandate")
+    if given_on > act.today:
+        raise DebitFault(f"given_on: {given_on} has not come; give the day on which the borrower agreed")
+    if not lines.lock_lines(connection, [line_id]):
+        raise DebitFault(f"{encode_id(IdPrefix.LINE, line_id)}: is not known; give the id of a line")
+    living = debits.living_mandate(connection, line_id)
+    if living is not None:
+        raise DebitFault(f"mandate {living.reference} holds for the line: end it before another one is given")
+    if debits.mandate_of_reference(connection, reference) is not None:
+        raise DebitFault(f"reference: {reference} is known already; a mandate is given once")
+    mandate = Mandate(next(act.event_ids), line_id, reference, str(pays), given_on)
+    debits.add_mandate(connection, mandate, given_at=act.at, given_by=act.actor)
+    return mandate
+
+
+def end_mandate(connection: Connection, reference: str, *, reason: str, act: Act) -> bool:
+    """Keep that a mandate is over, from today; False where it was before. Raises `DebitFault`."""
+    mandate = debits.mandate_of_reference(connection, reference)
+    if mandate is None:
+        raise DebitFault(f"reference: {reference} is not known; give the bank's id of a mandate")
+    if not reason.strip():
+        raise DebitFault("reason: is empty; say why the mandate is over")
+    return debits.end_mandate(
+        connection, mandate.mandate_id, reason=reason, ended_on=act.today, ended_at=act.at, ended_by=act.actor
+    )
+
+
+def make_debits(connection: Connection, run_on: date, *, act: Act) -> list[Debit]:
+    """A day's instructions, in one transaction of the caller's; the same day again gives the same ones.
+
+    Raises `DebitFault` for a day that has not come, or one before a day that was run.
+    """
+    if run_on > act.today:
+        raise DebitFault(f"on: {run_on} has not come; give today ({act.today}) or a day before")
+    debits.hold_debiting(connection)
+    if not debits.has_run(connection, run_on):
+        last_on = debits.last_run_on(connection)
+        if last_on is not None and run_on < last_on:
+            raise DebitFault(f"on: {last_on} was run already; give a later day, or {last_on} for its file")
+        debits.add_run(connection, run_on=run_on, run_at=act.at, run_by=act.actor)
+        for part in _candidates(connection, run_on=run_on):
+            made = (_debit(each, run_on=run_on, act=act, contracts=Contracts(connection)) for each in part)
+            debits.add_debits(connection, [each for each in made if each is not None])
+    return debits.of_run(connection, run_on)
+
+
+def _candidates(connection: Connection, *, run_on: date) -> Iterator[list[Candidate]]:
+    after_line_id = 0
+    while part := debits.candidates(connection, run_on=run_on, after_line_id=after_line_id, most=_LINES_PER_READ):
+        yield part
+        after_line_id = part[-1].line.line_id
+
+
+def _debit(candidate: Candidate, *, run_on: date, act: Act, contracts: Contracts) -> Debit | None:
+    """What the bank is asked for, as the line stands when the day begins; None where it is not asked."""
+    step = caught_up(candidate.line, today=run_on, event_ids=act.event_ids, days_off=act.days_off, contracts=contracts)
+    assert step.line is not None
+    mandate = candidate.mandate
+    claimed = claim(step.line, on=run_on, pays=Pays(mandate.pays))
+    if claimed is None:
+        return None
+    attempt = next_attempt(claimed, on=run_on, last=candidate.last, rules=debit_rules())
+    if attempt is None:
+        return None
+    return Debit(
+        debit_id=next(act.event_ids),
+        run_on=run_on,
+        line_id=step.line.line_id,
+        mandate_id=mandate.mandate_id,
+        mandate_reference=mandate.reference,
+        due_on=claimed.due_on,
+        attempt=attempt,
+        amount_minor=claimed.amount_minor,
+        currency=step.line.currency,
+    )
+
+
+def write_instructions(path: Path, made: Sequence[Debit]) -> None:
+    """Write instructions as CSV; the same instructions give the same bytes, and a file is whole or absent.
+
+    Raises `DebitFault` where it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as text:
+            table = csv.writer(text, lineterminator="\n")
+            table.writerow(INSTRUCTION_COLUMNS)
+            table.writerows(map(_instruction, made))
+        os.replace(beside, path)
+    except OSError as error:
+        raise DebitFault(f"{path}: cannot be written ({error.strerror}); give a folder that you may write") from error
+
+
+def _instruction(each: Debit) -> Sequence[str]:
+    digits = MINOR_DIGITS[each.currency]
+    return (
+        encode_id(IdPrefix.DEBIT, each.debit_id),
+        each.run_on.isoformat(),
+        each.mandate_reference,
+        encode_id(IdPrefix.LINE, each.line_id),
+        each.due_on.isoformat(),
+        str(each.attempt),
+        f"{Decimal(each.amount_minor).scaleb(-digits):.{digits}f}",
+        each.currency,
+    )
+
+
+class Answered(Struct, frozen=True):
+    """What became of a file of answers: by outcome, known before, and rows that are not booked."""
+
+    booked: dict[str, int]
+    known: int
+    rejected: tuple[RejectedRow, ...]
+
+
+def import_answers(connection: Connection, path: Path, *, act: Act) -> Answered:
+    """Book the bank's answers, each in a transaction of its own: paid is a payment, returned takes it back.
+
+    `connection` must be in autocommit. The file is read through before anything is booked. A file imported again books
+    what is missing. Raises `FileFault` for what is no such table.
+    """
+    assert connection.autocommit, "each answer commits by itself"
+    rules = debit_rules()
+    rows = list(read_debit_answers(path, today=act.today, codes=frozenset(rules.codes)))
+    rejected = [row for row in rows if isinstance(row, RejectedRow)]
+    booked = dict.fromkeys(("paid", "failed", "returned"), 0)
+    known = 0
+    for row in rows:
+        if isinstance(row, RejectedRow):
+            continue
+        with connection.transaction():
+            debits.hold_debiting(connection)
+            became = _book(connection, row, rules=rules, act=act)
+        if isinstance(became, RejectedRow):
+            rejected.append(became)
+        elif became:
+            booked[row.outcome] += 1
+        else:
+            known += 1
+    rejected.sort(key=lambda row: row.file_line)
+    return Answered(booked=booked, known=known, rejected=tuple(rejected))
+
+
+def _book(connection: Connection, row: DebitAnswer, *, rules: DebitRules, act: Act) -> bool | RejectedRow:
+    """Book one answer; False where it is known already."""
+    asked = debits.debit(connection, row.debit_id)
+    told = encode_id(IdPrefix.DEBIT, row.debit_id)
+    if asked is None or row.answered_on < asked.run_on:
+        return RejectedRow(row.file_line, "debit", told, RowFault.DEBIT_UNKNOWN)
+    before = debits.answers(connection, row.debit_id)
+    same_kind = before.get(row.outcome == "returned")
+    if same_kind is not None:
+        is_same = (same_kind.outcome, same_kind.code) == (row.outcome, row.code)
+        return False if is_same else RejectedRow(row.file_line, "outcome", row.outcome, RowFault.ANSWERED_OTHERWISE)
+    event_id: int | None = None
+    if row.outcome == "paid":
+        event_id = _paid(connection, asked, row, act=act)
+    elif row.outcome == "returned":
+        if False not in before or before[False].outcome != "paid":
+            return RejectedRow(row.file_line, "outcome", row.outcome, RowFault.NOT_PAID_BEFORE)
+        event_id = _returned(connection, asked, row, act=act)
+    if event_id is None and row.outcome != "failed":
+        return RejectedRow(row.file_line, "debit", told, RowFault.LINE_REFUSES)
+    answer = Answer(row.debit_id, row.outcome, row.code, row.answered_on, event_id)
+    debits.add_answer(connection, answer, recorded_at=act.at, recorded_by=act.actor)
+    if row.code is not None and rules.codes[row.code].ends_mandate:
+        debits.end_mandate(
+            connection,
+            asked.mandate_id,
+            reason=row.code,
+            ended_on=row.answered_on,
+            ended_at=act.at,
+            ended_by=act.actor,
+        )
+    return True
+
+
+def _paid(connection: Connection, asked: Debit, row: DebitAnswer, *, act: Act) -> int | None:
+    paid = receive_payment(
+        connection,
+        asked.line_id,
+        amount_minor=asked.amount_minor,
+        channel=CHANNEL,
+        reference=encode_id(IdPrefix.DEBIT, asked.debit_id),
+        act=act,
+        on=row.answered_on,
+    )
+    match paid:
+        case Recorded():
+            return paid.event.event_id
+        case PaidBefore():
+            return paid.event_id
+        case _:
+            return None
+
+
+def _returned(connection: Connection, asked: Debit, row: DebitAnswer, *, act: Act) -> int | None:
+    reference = encode_id(IdPrefix.DEBIT, asked.debit_id)
+    known = lines.payment_of_reference(connection, channel=CHANNEL, reference=reference)
+    assert known is not None, "it was paid"
+    fact = facts.PaymentReturned(
+        payment_id=known.payment_id, event_id=known.event_id, reason=row.code or "direct_debit_returned"
+    )
+    returned = record(connection, asked.line_id, fact, act=act)
+    return returned.event.event_id if isinstance(returned, Recorded) else None

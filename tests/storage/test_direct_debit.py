@@ -1,0 +1,209 @@
+"""Direct debits: asked once a day, tried again by the calendar, answered once, and never against a care or a pause."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.books import OPENED_ON, Books
+
+from tallystick.ledger.transfer import Address
+from tallystick.operations.debits import (
+    Answered,
+    DebitFault,
+    end_mandate,
+    give_mandate,
+    import_answers,
+    make_debits,
+    write_instructions,
+)
+from tallystick.operations.ledger import keep_books, verify
+from tallystick.operations.lines import Recorded
+from tallystick.operations.progress import Silent
+from tallystick.servicing import facts
+from tallystick.servicing.direct_debit import Pays, debit_rules
+from tallystick.sources.files import FileFault
+from tallystick.storage import debits, ledger
+from tallystick.storage.debits import Debit
+from tallystick.terms.product import CareKind
+from tallystick.units.ids import IdPrefix, encode_id
+
+DUE_ON = date(2026, 1, 28)
+
+
+@pytest.fixture
+def books(database_url: str) -> Iterator[Books]:
+    """A line that owes 1,000 yuan by its first statement, with a mandate; every statement commits by itself."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        books = Books(connection)
+        books.add_borrower(1)
+        books.open_line(7, 1)
+        assert isinstance(books.buy(7, 70, 100_000, OPENED_ON + timedelta(days=1)), Recorded)
+        allow(books)
+        yield books
+
+
+def allow(books: Books, *, reference: str = "mandate-1", pays: Pays = Pays.ALL_DUE) -> None:
+    """A mandate for the line."""
+    act = books.act_of(OPENED_ON)
+    give_mandate(books.connection, 7, reference=reference, pays=pays, given_on=OPENED_ON, act=act)
+
+
+def asked(books: Books, on: date) -> list[Debit]:
+    """The instructions of a day."""
+    with books.connection.transaction():
+        return make_debits(books.connection, on, act=books.act_of(on))
+
+
+def answered(books: Books, folder: Path, today: date, *rows: str) -> Answered:
+    """The bank's answers imported."""
+    path = folder / "answers.csv"
+    path.write_text("\n".join(("debit,outcome,answered_on,code", *rows)) + "\n", encoding="utf-8")
+    return import_answers(books.connection, path, act=books.act_of(today))
+
+
+def told(debit: Debit) -> str:
+    """The id of an instruction as files have it."""
+    return encode_id(IdPrefix.DEBIT, debit.debit_id)
+
+
+def day(count: int) -> date:
+    """So many days after the due date."""
+    return DUE_ON + timedelta(days=count)
+
+
+def test_the_statement_is_asked_for_on_its_due_date_and_not_before(books: Books) -> None:
+    assert asked(books, day(-1)) == []
+    (debit,) = asked(books, DUE_ON)
+    assert (debit.amount_minor, debit.due_on, debit.attempt) == (100_000, DUE_ON, 1)
+
+
+def test_the_same_day_again_gives_the_same_file(books: Books, tmp_path: Path) -> None:
+    written = []
+    for name in ("first.csv", "second.csv"):
+        write_instructions(tmp_path / name, asked(books, DUE_ON))
+        written.append((tmp_path / name).read_bytes())
+    assert written[0] == written[1]
+    assert b",mandate-1," in written[0]
+    assert b",1000.00,CNY" in written[0]
+
+
+def test_a_mandate_for_the_minimum_takes_no_more(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        books = Books(connection)
+        books.add_borrower(1)
+        books.open_line(7, 1)
+        books.buy(7, 70, 100_000, OPENED_ON + timedelta(days=1))
+        allow(books, pays=Pays.MINIMUM)
+        assert [debit.amount_minor for debit in asked(books, DUE_ON)] == [10_000]
+
+
+def test_a_paid_debit_is_a_payment_once(books: Books, tmp_path: Path) -> None:
+    (debit,) = asked(books, DUE_ON)
+    row = f"{told(debit)},paid,{DUE_ON},"
+    assert answered(books, tmp_path, day(1), row).booked == {"paid": 1, "failed": 0, "returned": 0}
+    assert answered(books, tmp_path, day(1), row).known == 1
+    assert (
+        ledger.shared_balance(books.connection, Address("direct_debit_clearing", 0), currency="CNY").net_minor
+        == 100_000
+    )
+    assert asked(books, day(2)) == []
+    while any(keep_books(books.connection)):
+        pass
+    assert verify(books.connection, progress=Silent()).findings == ()
+
+
+def test_a_failed_debit_is_tried_again_by_the_calendar_and_then_no_more(books: Books, tmp_path: Path) -> None:
+    tries: list[tuple[int, int]] = []
+    for count in range(12):
+        for debit in asked(books, day(count)):
+            tries.append((count, debit.attempt))
+            answered(books, tmp_path, day(count), f"{told(debit)},failed,{day(count)},insufficient_funds")
+    assert tries == [(0, 1), (1, 2), (3, 3), (7, 4)]
+    assert len(tries) == 1 + len(debit_rules().retry_after_days)
+
+
+def test_what_the_bank_has_not_answered_is_shown_and_not_tried_again(books: Books) -> None:
+    (debit,) = asked(books, DUE_ON)
+    assert asked(books, day(1)) == asked(books, day(5)) == []
+    assert debits.unanswered(books.connection) == [debit]
+
+
+@pytest.mark.parametrize(("code", "lives"), [("account_frozen", True), ("account_closed", False), ("disputed", False)])
+def test_a_code_may_end_the_tries_and_the_mandate(books: Books, tmp_path: Path, code: str, lives: bool) -> None:  # noqa: FBT001
+    (debit,) = asked(books, DUE_ON)
+    answered(books, tmp_path, DUE_ON, f"{told(debit)},failed,{DUE_ON},{code}")
+    assert asked(books, day(3)) == []
+    assert (debits.living_mandate(books.connection, 7) is not None) is lives
+
+
+def test_a_debit_returned_after_it_was_paid_is_as_if_never_paid(books: Books, tmp_path: Path) -> None:
+    (debit,) = asked(books, DUE_ON)
+    answered(books, tmp_path, DUE_ON, f"{told(debit)},paid,{DUE_ON},")
+    back = answered(books, tmp_path, day(2), f"{told(debit)},returned,{day(2)},insufficient_funds")
+    assert back.booked["returned"] == 1
+    assert ledger.shared_balance(books.connection, Address("direct_debit_clearing", 0), currency="CNY").net_minor == 0
+    (again,) = asked(books, day(3))
+    assert (again.attempt, again.due_on) == (2, DUE_ON)
+
+
+def test_a_care_or_a_pause_keeps_the_bank_from_being_asked(books: Books) -> None:
+    paused = facts.DelinquencyPaused(until=day(10), reason="flood")
+    assert isinstance(books.act(7, paused, day(-1)), Recorded)
+    assert asked(books, DUE_ON) == []
+    assert isinstance(books.act(7, facts.CareBegun(kind=CareKind.HARDSHIP), day(10)), Recorded)
+    assert asked(books, day(11)) == []
+
+
+def test_a_row_that_is_wrong_stops_no_other(books: Books, tmp_path: Path) -> None:
+    (debit,) = asked(books, DUE_ON)
+    unknown = encode_id(IdPrefix.DEBIT, 1 << 40)
+    rows = (
+        f"{unknown},paid,{DUE_ON},",
+        f"{told(debit)},refused,{DUE_ON},",
+        f"{told(debit)},failed,{DUE_ON},R01",
+        f"{told(debit)},paid,{DUE_ON},insufficient_funds",
+        f"{told(debit)},returned,{DUE_ON},disputed",
+        f"{told(debit)},paid,{DUE_ON},",
+        f"{told(debit)},failed,{DUE_ON},disputed",
+    )
+    found = answered(books, tmp_path, DUE_ON, *rows)
+    assert [(row.file_line, row.fault.value) for row in found.rejected] == [
+        (2, "DEBIT_UNKNOWN"),
+        (3, "OUTCOME_UNKNOWN"),
+        (4, "CODE_UNKNOWN"),
+        (5, "CODE_UNKNOWN"),
+        (6, "NOT_PAID_BEFORE"),
+        (8, "ANSWERED_OTHERWISE"),
+    ]
+    assert found.booked["paid"] == 1
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n", encoding="utf-8")
+    with pytest.raises(FileFault, match="has no column"):
+        import_answers(books.connection, path, act=books.act_of(DUE_ON))
+
+
+def test_mandates_are_given_once_one_at_a_time_and_end(books: Books) -> None:
+    with pytest.raises(DebitFault, match="holds for the line"):
+        allow(books, reference="mandate-2")
+    assert end_mandate(books.connection, "mandate-1", reason="the borrower asked", act=books.act_of(DUE_ON))
+    assert not end_mandate(books.connection, "mandate-1", reason="the borrower asked", act=books.act_of(DUE_ON))
+    with pytest.raises(DebitFault, match="known already"):
+        allow(books)
+    allow(books, reference="mandate-2")
+    with pytest.raises(DebitFault, match="is not known"):
+        end_mandate(books.connection, "mandate-9", reason="x", act=books.act_of(DUE_ON))
+    with pytest.raises(DebitFault, match="has not come"):
+        make_debits(books.connection, day(1), act=books.act_of(DUE_ON))
+    asked(books, day(1))
+    with pytest.raises(DebitFault, match="was run already"):
+        asked(books, DUE_ON)
+
+
+def test_nothing_of_it_is_ever_edited(books: Books, tmp_path: Path) -> None:
+    (debit,) = asked(books, DUE_ON)
+    answered(books, tmp_path, DUE_ON, f"{told(debit)},failed,{DUE_ON},account_closed")
+    for table in ("mandates", "mandate_ends", "debit_runs", "debits", "debit_answers"):
+        with pytest.raises(psycopg.errors.IntegrityError, match="append-only"):
+            books.connection.execute(f"DELETE FROM {table}")
