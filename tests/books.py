@@ -1,9 +1,10 @@
 """Books to test with: a published product, a borrower, and acts on lines in a real database."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import count
+from typing import TypeVar
 
 import psycopg
 
@@ -13,6 +14,8 @@ from tallystick.servicing.refusals import Refusal
 from tallystick.storage import borrowers, contracts
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.product import Product
+
+Ended = TypeVar("Ended")
 
 AT = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 OPENED_ON = date(2026, 1, 5)
@@ -84,3 +87,14 @@ class Books:
         """A payment from the bank."""
         paid = facts.PaymentReceived(payment_id=payment_id, amount_minor=amount_minor, channel="bank")
         return self.act(line_id, paid, today, on=on)
+
+
+def ended(steps: Generator[float, None, Ended]) -> Ended:
+    """What an operation that goes in steps returned at its end."""
+    found: list[Ended] = []
+
+    def to_the_end() -> Iterator[float]:
+        found.append((yield from steps))
+
+    list(to_the_end())
+    return found[0]

@@ -3,10 +3,10 @@
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
     from tallystick.web.edge import Edge
+
+Ended = TypeVar("Ended")
 
 # The lender's business day: China has one time zone and no daylight saving.
 _BUSINESS_ZONE: Final = timezone(timedelta(hours=8))
@@ -80,6 +82,17 @@ def serving_edge(pool: "ConnectionPool[Connection]") -> "Edge":
     )
 
 
+@contextmanager
+def opened_books() -> Iterator["Connection"]:
+    """A connection to the ready database, each statement a transaction unless one is begun."""
+    import psycopg
+
+    from tallystick.operations.database import ready_database
+
+    with ready_database(database_place()) as url, psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
 def terminal() -> Console:
     """Where answers go."""
     return Console(highlight=False)
@@ -107,6 +120,14 @@ class TerminalProgress:
         """Fill the bar up to this share."""
         if self._task is not None:
             self._progress.update(self._task, total=1.0, completed=min(share, 1.0))
+
+    def through(self, steps: Generator[float, None, Ended]) -> Ended:
+        """Fill the bar by the shares that an operation gives until it ends; gives what it returned."""
+        while True:
+            try:
+                self.advance(next(steps))
+            except StopIteration as ended:
+                return cast("Ended", ended.value)
 
     def finish(self) -> None:
         """The present step is done."""

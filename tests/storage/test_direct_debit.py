@@ -6,11 +6,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.books import OPENED_ON, Books
+from tests.books import OPENED_ON, Books, ended
 
 from tallystick.ledger.transfer import Address
 from tallystick.operations.debits import (
-    Answered,
     DebitFault,
     end_mandate,
     give_mandate,
@@ -20,6 +19,7 @@ from tallystick.operations.debits import (
 )
 from tallystick.operations.ledger import keep_books, verify
 from tallystick.operations.lines import Recorded
+from tallystick.operations.money_files import Imported
 from tallystick.operations.progress import Silent
 from tallystick.servicing import facts
 from tallystick.servicing.direct_debit import Pays, debit_rules
@@ -56,11 +56,11 @@ def asked(books: Books, on: date) -> list[Debit]:
         return make_debits(books.connection, on, act=books.act_of(on))
 
 
-def answered(books: Books, folder: Path, today: date, *rows: str) -> Answered:
+def answered(books: Books, folder: Path, today: date, *rows: str) -> Imported:
     """The bank's answers imported."""
     path = folder / "answers.csv"
     path.write_text("\n".join(("debit,outcome,answered_on,code", *rows)) + "\n", encoding="utf-8")
-    return import_answers(books.connection, path, act=books.act_of(today))
+    return ended(import_answers(books.connection, path, act=books.act_of(today)))
 
 
 def told(debit: Debit) -> str:
@@ -181,7 +181,7 @@ def test_a_row_that_is_wrong_stops_no_other(books: Books, tmp_path: Path) -> Non
     path = tmp_path / "other.csv"
     path.write_text("a,b\n", encoding="utf-8")
     with pytest.raises(FileFault, match="has no column"):
-        import_answers(books.connection, path, act=books.act_of(DUE_ON))
+        ended(import_answers(books.connection, path, act=books.act_of(DUE_ON)))
 
 
 def test_mandates_are_given_once_one_at_a_time_and_end(books: Books) -> None:

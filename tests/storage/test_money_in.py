@@ -9,16 +9,16 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
-from tests.books import OPENED_ON, Books
+from tests.books import OPENED_ON, Books, ended
 
 from tallystick.ledger.transfer import Address
 from tallystick.operations.ledger import keep_books, verify
 from tallystick.operations.lending import receive_payment
 from tallystick.operations.lines import Recorded
-from tallystick.operations.money_in import ChannelFault, Imported, import_statement
+from tallystick.operations.money_files import Imported, write_rejects
+from tallystick.operations.money_in import ChannelFault, import_statement
 from tallystick.operations.progress import Silent
 from tallystick.operations.suspense import SuspenseFault, decide, propose, reconcile
-from tallystick.sources.csv_rows import write_rejects
 from tallystick.sources.files import FileFault
 from tallystick.storage import ledger, lines
 from tallystick.storage.money_rows import SuspenseItem
@@ -49,14 +49,7 @@ def statement(folder: Path, *rows: str, name: str = "statement.csv", header: str
 
 def taken_in(books: Books, path: Path, *, channel: str = "bank", actor: str = "clerk") -> Imported:
     """The file imported to its end."""
-    found: list[Imported] = []
-
-    def steps() -> Iterator[float]:
-        act = books.act_of(TODAY, actor=actor)
-        found.append((yield from import_statement(books.connection, path, channel=channel, act=act)))
-
-    list(steps())
-    return found[0]
+    return ended(import_statement(books.connection, path, channel=channel, act=books.act_of(TODAY, actor=actor)))
 
 
 def balance(books: Books, code: str) -> int:
@@ -106,7 +99,7 @@ def test_the_same_reference_with_other_contents_is_rejected_and_explained(books:
         (2, "reference", "REFERENCE_REUSED")
     ]
     rejects = tmp_path / "rejects.csv"
-    write_rejects(rejects, list(imported.rejected))
+    write_rejects(rejects, imported)
     assert "2,reference,b-1,REFERENCE_REUSED,同一渠道的该流水号已入账" in rejects.read_text(encoding="utf-8")
 
 
@@ -189,6 +182,14 @@ def test_a_payment_that_came_back_is_as_if_never_paid(books: Books, tmp_path: Pa
         [100_000],
     )
     assert [item.because for item in open_items(books)] == ["payment_unknown"]
+    books_hold(books)
+
+
+def test_a_payment_and_its_return_may_come_in_one_file_in_any_order(books: Books, tmp_path: Path) -> None:
+    rows = ("d-2,2026-01-29,-200.00,CNY,,,d-1", f"d-1,2026-01-28,200.00,CNY,{LINE},,")
+    imported = taken_in(books, statement(tmp_path, *rows), channel="direct_debit")
+    assert imported.booked == {"payment": 1, "returned": 1}
+    assert balance(books, "direct_debit_clearing") == 0
     books_hold(books)
 
 

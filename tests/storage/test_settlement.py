@@ -22,6 +22,7 @@ from tallystick.operations.settlement import (
     settle_day,
     write_files,
 )
+from tallystick.operations.whole_files import OutputFault
 from tallystick.servicing import facts
 from tallystick.storage import ledger
 from tallystick.terms.plan_terms import PlanTerms
@@ -221,7 +222,7 @@ def test_what_commits_late_is_neither_missed_nor_paid_twice(shop: Shop, database
     paid = [each.paid_minor for run in (first, second) for each in run.settlements]
     assert sum(paid) == 50_000
     assert shop.balance("merchant_payable", MERCHANT) == 0
-    assert [each.settlements for each in (shop.settle(days(2)),)] == [()]
+    assert shop.settle(days(2)).settlements == ()
 
 
 def test_a_payout_that_came_back_is_paid_again(shop: Shop) -> None:
@@ -254,7 +255,7 @@ def test_what_cannot_be_settled_is_told(shop: Shop, tmp_path: Path) -> None:
         payout_came_back(shop.books.connection, 1, reference="r", reason="x", act=shop.books.act_of(days(4)))
     nowhere = tmp_path / "no" / "file.csv"
     settled = shop.settle(days(3))
-    with pytest.raises(SettlementFault, match="cannot be written"), shop.books.connection.transaction():
+    with pytest.raises(OutputFault, match="cannot be written"), shop.books.connection.transaction():
         write_files(shop.books.connection, settled, summary=nowhere, detail=nowhere)
 
 

@@ -1,27 +1,15 @@
 """`tallystick debits ...`: mandates, a day's instructions to the bank, and the bank's answers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from cyclopts import App
-from psycopg import Connection
 
-from tallystick.bootstrap import act_of, business_date, database_place, error_terminal, settings, terminal
+from tallystick.bootstrap import act_of, business_date, opened_books, settings, terminal
+from tallystick.cli.money import tell_imported
 
 app = App(name="debits", help="Direct debits: mandates, instructions, answers, retries.")
-
-
-@contextmanager
-def _books() -> Iterator[Connection]:
-    import psycopg
-
-    from tallystick.operations.database import ready_database
-
-    with ready_database(database_place()) as url, psycopg.connect(url, autocommit=True) as connection:
-        yield connection
 
 
 @app.command
@@ -53,7 +41,7 @@ def mandate(
     from tallystick.servicing.direct_debit import Pays
     from tallystick.units.ids import IdPrefix, decode_id
 
-    with _books() as connection, connection.transaction():
+    with opened_books() as connection, connection.transaction():
         give_mandate(
             connection,
             decode_id(IdPrefix.LINE, line),
@@ -80,7 +68,7 @@ def cancel(reference: str, /, *, reason: str, by: str) -> None:
     """
     from tallystick.operations.debits import end_mandate
 
-    with _books() as connection, connection.transaction():
+    with opened_books() as connection, connection.transaction():
         end_mandate(connection, reference, reason=reason, act=act_of(by))
     terminal().print(f"✓ {reference}")
 
@@ -101,7 +89,7 @@ def run(*, out: Path, on: date | None = None, by: str = "debits") -> None:
     from tallystick.operations.debits import make_debits, write_instructions
     from tallystick.reports.debit_terminal import instructions_table
 
-    with _books() as connection, connection.transaction():
+    with opened_books() as connection, connection.transaction():
         made = make_debits(connection, on or business_date(), act=act_of(by))
         write_instructions(out, made)
     terminal().print(instructions_table(made, language=settings().language))
@@ -121,16 +109,11 @@ def results(file: Path, /, *, rejects: Path | None = None, by: str = "debits") -
         Who imports it.
     """
     from tallystick.operations.debits import import_answers
-    from tallystick.reports.debit_terminal import answered_table
-    from tallystick.sources.csv_rows import write_rejects
+    from tallystick.reports.debit_terminal import ANSWER_OUTCOMES
 
-    with _books() as connection:
-        answered = import_answers(connection, file, act=act_of(by))
-    terminal().print(answered_table(answered, language=settings().language))
-    if answered.rejected:
-        beside = rejects or file.with_suffix(".rejects.csv")
-        write_rejects(beside, list(answered.rejected))
-        error_terminal().print(str(beside), style="yellow", markup=False, soft_wrap=True)
+    with opened_books() as connection:
+        steps = import_answers(connection, file, act=act_of(by))
+        tell_imported(steps, file=file, rejects=rejects, outcomes=ANSWER_OUTCOMES)
 
 
 @app.command
@@ -139,7 +122,7 @@ def outstanding() -> None:
     from tallystick.reports.debit_terminal import instructions_table
     from tallystick.storage.debits import unanswered
 
-    with _books() as connection:
+    with opened_books() as connection:
         waiting = unanswered(connection)
     terminal().print(instructions_table(waiting, language=settings().language))
 

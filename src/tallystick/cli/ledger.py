@@ -1,25 +1,12 @@
 """`tallystick ledger ...`: the books read, sealed and proven."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from cyclopts import App
-from psycopg import Connection
 
-from tallystick.bootstrap import database_place, settings, shown_progress, terminal
+from tallystick.bootstrap import opened_books, settings, shown_progress, terminal
 
 app = App(name="ledger", help="The books: double entry, balances, and the proof of them.")
-
-
-@contextmanager
-def _books() -> Iterator[Connection]:
-    import psycopg
-
-    from tallystick.operations.database import ready_database
-
-    with ready_database(database_place()) as url, psycopg.connect(url, autocommit=True) as connection:
-        yield connection
 
 
 @app.command
@@ -28,7 +15,7 @@ def accounts() -> None:
     from tallystick.operations.ledger import read_trial_balance
     from tallystick.reports.ledger_terminal import accounts_table
 
-    with _books() as connection:
+    with opened_books() as connection:
         rows = read_trial_balance(connection)
     terminal().print(accounts_table(rows, language=settings().language))
 
@@ -47,7 +34,7 @@ def balance(code: str, owner: int = 0, /) -> None:
     from tallystick.operations.ledger import read_account
     from tallystick.reports.ledger_terminal import balances_table
 
-    with _books() as connection:
+    with opened_books() as connection:
         balances = read_account(connection, code=code, owner_id=owner)
     terminal().print(balances_table(balances, language=settings().language))
 
@@ -58,7 +45,7 @@ def seal() -> None:
     from tallystick.operations.ledger import keep_books
     from tallystick.reports.ledger_terminal import sealed_text
 
-    with _books() as connection:
+    with opened_books() as connection:
         sealed = sum(keep_books(connection))
     terminal().print(sealed_text(sealed, language=settings().language))
 
@@ -78,7 +65,7 @@ def verify(*, anchor: str | None = None) -> None:
 
     expected = None if anchor is None else read_anchor(anchor)
     language = settings().language
-    with _books() as connection, shown_progress(language) as progress:
+    with opened_books() as connection, shown_progress(language) as progress:
         verification = run(connection, progress=progress, anchor=expected)
     screen = terminal()
     screen.print(proof_table(verification, language=language))

@@ -1,35 +1,27 @@
 """`tallystick money ...`: statements of banks and gateways taken in, and what they leave open."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App
-from psycopg import Connection
 
 from tallystick.bootstrap import (
     act_of,
     business_date,
-    database_place,
     error_terminal,
+    opened_books,
     settings,
     shown_progress,
     terminal,
 )
 from tallystick.reports.summary import Bilingual
 
+if TYPE_CHECKING:
+    from tallystick.operations.money_files import Imported
+
 app = App(name="money", help="Money in and out: bank and gateway statements, suspense, reconciliation.")
-
-
-@contextmanager
-def _books() -> Iterator[Connection]:
-    import psycopg
-
-    from tallystick.operations.database import ready_database
-
-    with ready_database(database_place()) as url, psycopg.connect(url, autocommit=True) as connection:
-        yield connection
 
 
 @app.command(name="import")
@@ -47,24 +39,29 @@ def import_file(file: Path, /, *, channel: str, rejects: Path | None = None) -> 
         Where to write the rows that are not booked, each with its reason; without it beside the file.
     """
     from tallystick.operations.money_in import import_statement
+    from tallystick.reports.money_terminal import STATEMENT_OUTCOMES
+
+    with opened_books() as connection:
+        steps = import_statement(connection, file, channel=channel, act=act_of("money-import"))
+        tell_imported(steps, file=file, rejects=rejects, outcomes=STATEMENT_OUTCOMES)
+
+
+def tell_imported(
+    steps: Generator[float, None, "Imported"], *, file: Path, rejects: Path | None, outcomes: Mapping[str, str]
+) -> None:
+    """Draw the import of a file, tell what became of it, and write what is not booked beside it or to `rejects`."""
+    from tallystick.operations.money_files import write_rejects
     from tallystick.reports.money_terminal import imported_table
-    from tallystick.sources.csv_rows import write_rejects
 
     language = settings().language
     step: Bilingual = {"zh": f"导入 {file.name}", "en": f"importing {file.name}"}
-    with _books() as connection, shown_progress(language) as progress:
+    with shown_progress(language) as progress:
         progress.step(step)
-        steps = import_statement(connection, file, channel=channel, act=act_of("money-import"))
-        while True:
-            try:
-                progress.advance(next(steps))
-            except StopIteration as ended:
-                imported = ended.value
-                break
-    terminal().print(imported_table(imported, language=language))
+        imported = progress.through(steps)
+    terminal().print(imported_table(imported, outcomes=outcomes, language=language))
     if imported.rejected:
         beside = rejects or file.with_suffix(".rejects.csv")
-        write_rejects(beside, list(imported.rejected))
+        write_rejects(beside, imported)
         error_terminal().print(str(beside), style="yellow", markup=False, soft_wrap=True)
 
 
@@ -74,7 +71,7 @@ def suspense() -> None:
     from tallystick.operations.suspense import reconcile
     from tallystick.reports.money_terminal import proposals_table, suspense_table
 
-    with _books() as connection:
+    with opened_books() as connection:
         found = reconcile(connection, since=business_date())
     language = settings().language
     terminal().print(suspense_table(found.open_items, language=language))
@@ -102,7 +99,7 @@ def resolve(item: str, /, *, by: str, reason: str, line: str | None = None, offs
     from tallystick.operations.suspense import propose
     from tallystick.units.ids import IdPrefix, decode_id, encode_id
 
-    with _books() as connection, connection.transaction():
+    with opened_books() as connection, connection.transaction():
         proposal = propose(
             connection,
             decode_id(IdPrefix.SUSPENSE_ITEM, item),
@@ -130,7 +127,7 @@ def _decide(proposal: str, *, by: str, agrees: bool) -> None:
     from tallystick.operations.suspense import decide
     from tallystick.units.ids import IdPrefix, decode_id
 
-    with _books() as connection, connection.transaction():
+    with opened_books() as connection, connection.transaction():
         decided = decide(connection, decode_id(IdPrefix.PROPOSAL, proposal), agrees=agrees, act=act_of(by))
     zh, en = ("✓ 已同意", "✓ approved") if agrees else ("✓ 已驳回", "✓ rejected")
     terminal().print(f"{zh if settings().language == 'zh' else en} {proposal} ({decided.as_what})")
@@ -150,7 +147,7 @@ def reconcile(*, since: date | None = None) -> None:
     from tallystick.operations.suspense import reconcile as run
     from tallystick.reports.money_terminal import clearing_table, days_table, suspense_table, unexplained_text
 
-    with _books() as connection:
+    with opened_books() as connection:
         found = run(connection, since=since or business_date() - timedelta(days=31))
     language = settings().language
     screen = terminal()

@@ -1,30 +1,13 @@
 """`tallystick settle ...`: merchants are paid what is due to them, net, as transfers and as files."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 from cyclopts import App
-from psycopg import Connection
 
-from tallystick.bootstrap import act_of, business_date, database_place, error_terminal, settings, terminal
+from tallystick.bootstrap import act_of, business_date, error_terminal, opened_books, settings, terminal
 
 app = App(name="settle", help="Settlement to merchants: net of fees, subsidies and refunds.")
-
-
-@contextmanager
-def _transaction() -> Iterator[Connection]:
-    import psycopg
-
-    from tallystick.operations.database import ready_database
-
-    with (
-        ready_database(database_place()) as url,
-        psycopg.connect(url, autocommit=True) as connection,
-        connection.transaction(),
-    ):
-        yield connection
 
 
 @app.command
@@ -47,7 +30,7 @@ def merchant(id_: str, /, *, reference: str, hold_days: int = 1, least_payout_mi
     from tallystick.operations.settlement import register
     from tallystick.units.ids import IdPrefix, decode_id
 
-    with _transaction() as connection:
+    with opened_books() as connection, connection.transaction():
         register(
             connection,
             decode_id(IdPrefix.MERCHANT, id_),
@@ -74,7 +57,7 @@ def run(*, out: Path, on: date | None = None, by: str = "settle") -> None:
     from tallystick.operations.settlement import settle_day, write_files
     from tallystick.reports.settlement_terminal import settled_table, unregistered_text
 
-    with _transaction() as connection:
+    with opened_books() as connection, connection.transaction():
         settled = settle_day(connection, on or business_date(), act=act_of(by))
         write_files(connection, settled, summary=out, detail=out.with_suffix(".detail.csv"))
     language = settings().language
@@ -101,7 +84,7 @@ def returned(settlement: str, /, *, reference: str, reason: str, by: str) -> Non
     from tallystick.operations.settlement import payout_came_back
     from tallystick.units.ids import IdPrefix, decode_id
 
-    with _transaction() as connection:
+    with opened_books() as connection, connection.transaction():
         is_new = payout_came_back(
             connection,
             decode_id(IdPrefix.SETTLEMENT, settlement),

@@ -60,6 +60,29 @@ class Transfer(Struct, frozen=True):
         _check_owner("credit", self.credit, line_id=self.line_id)
 
 
+def off_lines(
+    *, debit: Address, credit: Address, amount_minor: int, currency: str, effective_on: date, kind: str
+) -> Transfer:
+    """A transfer that no line is concerned with; a negative amount moves back.
+
+    >>> off_lines(debit=Address("cash", 0), credit=Address("suspense", 0), amount_minor=-500, currency="CNY",
+    ...     effective_on=date(2026, 11, 24), kind="suspense").credit.code
+    'cash'
+    """
+    if amount_minor < 0:
+        debit, credit, amount_minor = credit, debit, -amount_minor
+    return Transfer(
+        debit=debit,
+        credit=credit,
+        amount_minor=amount_minor,
+        currency=currency,
+        effective_on=effective_on,
+        kind=kind,
+        line_id=0,
+        event_id=0,
+    )
+
+
 def _check_owner(side: str, address: Address, *, line_id: int) -> None:
     code, owner_id = address
     if code not in chart():

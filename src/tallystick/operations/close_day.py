@@ -11,7 +11,7 @@ import psycopg
 from msgspec import Struct
 from psycopg import Connection
 
-from tallystick.ledger.transfer import Address, Transfer
+from tallystick.ledger.transfer import Address, Transfer, off_lines
 from tallystick.operations.lines import Act, line_write
 from tallystick.servicing.journal import ACCRUED, INTEREST_INCOME
 from tallystick.servicing.steps import caught_up
@@ -117,16 +117,13 @@ def post_accrual(connection: Connection, closed_on: date, *, act: Act) -> None:
 def _change(accrued: close_days.AccruedSum, *, posted_minor: int, closed_on: date) -> list[Transfer]:
     if posted_minor == 0:
         return []
-    earned, lost = Address(ACCRUED, accrued.product_key), Address(INTEREST_INCOME, accrued.product_key)
     return [
-        Transfer(
-            debit=earned if posted_minor > 0 else lost,
-            credit=lost if posted_minor > 0 else earned,
-            amount_minor=abs(posted_minor),
+        off_lines(
+            debit=Address(ACCRUED, accrued.product_key),
+            credit=Address(INTEREST_INCOME, accrued.product_key),
+            amount_minor=posted_minor,
             currency=accrued.currency,
             effective_on=closed_on,
             kind="accrual",
-            line_id=0,
-            event_id=0,
         )
     ]

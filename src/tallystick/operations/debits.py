@@ -1,18 +1,16 @@
 """Direct debits: mandates kept, a day's instructions made once, the bank's answers booked once."""
 
-import csv
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.lending import PaidBefore, receive_payment
 from tallystick.operations.lines import Act, Recorded, record
+from tallystick.operations.money_files import Imported
+from tallystick.operations.whole_files import write_csv
 from tallystick.servicing import facts
 from tallystick.servicing.direct_debit import DebitRules, Pays, claim, debit_rules, next_attempt
 from tallystick.servicing.steps import caught_up
@@ -22,7 +20,7 @@ from tallystick.storage import debits, lines
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.debits import Answer, Candidate, Debit, Mandate
 from tallystick.units.ids import IdPrefix, encode_id
-from tallystick.units.money import MINOR_DIGITS
+from tallystick.units.money import major_text
 
 CHANNEL: Final = "direct_debit"
 _LINES_PER_READ: Final = 1_000
@@ -81,8 +79,9 @@ def make_debits(connection: Connection, run_on: date, *, act: Act) -> list[Debit
         if last_on is not None and run_on < last_on:
             raise DebitFault(f"on: {last_on} was run already; give a later day, or {last_on} for its file")
         debits.add_run(connection, run_on=run_on, run_at=act.at, run_by=act.actor)
+        contracts = Contracts(connection)
         for part in _candidates(connection, run_on=run_on):
-            made = (_debit(each, run_on=run_on, act=act, contracts=Contracts(connection)) for each in part)
+            made = (_debit(each, run_on=run_on, act=act, contracts=contracts) for each in part)
             debits.add_debits(connection, [each for each in made if each is not None])
     return debits.of_run(connection, run_on)
 
@@ -119,23 +118,11 @@ def _debit(candidate: Candidate, *, run_on: date, act: Act, contracts: Contracts
 
 
 def write_instructions(path: Path, made: Sequence[Debit]) -> None:
-    """Write instructions as CSV; the same instructions give the same bytes, and a file is whole or absent.
-
-    Raises `DebitFault` where it cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("w", encoding="utf-8", newline="") as text:
-            table = csv.writer(text, lineterminator="\n")
-            table.writerow(INSTRUCTION_COLUMNS)
-            table.writerows(map(_instruction, made))
-        os.replace(beside, path)
-    except OSError as error:
-        raise DebitFault(f"{path}: cannot be written ({error.strerror}); give a folder that you may write") from error
+    """Write instructions as CSV; the same ones give the same bytes. Raises `OutputFault`."""
+    write_csv(path, INSTRUCTION_COLUMNS, map(_instruction, made))
 
 
 def _instruction(each: Debit) -> Sequence[str]:
-    digits = MINOR_DIGITS[each.currency]
     return (
         encode_id(IdPrefix.DEBIT, each.debit_id),
         each.run_on.isoformat(),
@@ -143,22 +130,15 @@ def _instruction(each: Debit) -> Sequence[str]:
         encode_id(IdPrefix.LINE, each.line_id),
         each.due_on.isoformat(),
         str(each.attempt),
-        f"{Decimal(each.amount_minor).scaleb(-digits):.{digits}f}",
+        major_text(each.amount_minor, each.currency),
         each.currency,
     )
 
 
-class Answered(Struct, frozen=True):
-    """What became of a file of answers: by outcome, known before, and rows that are not booked."""
-
-    booked: dict[str, int]
-    known: int
-    rejected: tuple[RejectedRow, ...]
-
-
-def import_answers(connection: Connection, path: Path, *, act: Act) -> Answered:
+def import_answers(connection: Connection, path: Path, *, act: Act) -> Generator[float, None, Imported]:
     """Book the bank's answers, each in a transaction of its own: paid is a payment, returned takes it back.
 
+    Gives how much of the file is done, and returns what became of it.
     `connection` must be in autocommit. The file is read through before anything is booked. A file imported again books
     what is missing. Raises `FileFault` for what is no such table.
     """
@@ -168,9 +148,8 @@ def import_answers(connection: Connection, path: Path, *, act: Act) -> Answered:
     rejected = [row for row in rows if isinstance(row, RejectedRow)]
     booked = dict.fromkeys(("paid", "failed", "returned"), 0)
     known = 0
-    for row in rows:
-        if isinstance(row, RejectedRow):
-            continue
+    sound = [row for row in rows if isinstance(row, DebitAnswer)]
+    for done, row in enumerate(sound, start=1):
         with connection.transaction():
             debits.hold_debiting(connection)
             became = _book(connection, row, rules=rules, act=act)
@@ -180,8 +159,9 @@ def import_answers(connection: Connection, path: Path, *, act: Act) -> Answered:
             booked[row.outcome] += 1
         else:
             known += 1
+        yield done / len(sound)
     rejected.sort(key=lambda row: row.file_line)
-    return Answered(booked=booked, known=known, rejected=tuple(rejected))
+    return Imported(booked=booked, known=known, rejected=tuple(rejected))
 
 
 def _book(connection: Connection, row: DebitAnswer, *, rules: DebitRules, act: Act) -> bool | RejectedRow:
@@ -191,16 +171,17 @@ def _book(connection: Connection, row: DebitAnswer, *, rules: DebitRules, act: A
     if asked is None or row.answered_on < asked.run_on:
         return RejectedRow(row.file_line, "debit", told, RowFault.DEBIT_UNKNOWN)
     before = debits.answers(connection, row.debit_id)
-    same_kind = before.get(row.outcome == "returned")
-    if same_kind is not None:
-        is_same = (same_kind.outcome, same_kind.code) == (row.outcome, row.code)
-        return False if is_same else RejectedRow(row.file_line, "outcome", row.outcome, RowFault.ANSWERED_OTHERWISE)
+    known = before.get(row.outcome)
+    if known is not None and known.code == row.code:
+        return False
+    if known is not None or (before and row.outcome != "returned"):
+        return RejectedRow(row.file_line, "outcome", row.outcome, RowFault.ANSWERED_OTHERWISE)
+    if row.outcome == "returned" and "paid" not in before:
+        return RejectedRow(row.file_line, "outcome", row.outcome, RowFault.NOT_PAID_BEFORE)
     event_id: int | None = None
     if row.outcome == "paid":
         event_id = _paid(connection, asked, row, act=act)
     elif row.outcome == "returned":
-        if False not in before or before[False].outcome != "paid":
-            return RejectedRow(row.file_line, "outcome", row.outcome, RowFault.NOT_PAID_BEFORE)
         event_id = _returned(connection, asked, row, act=act)
     if event_id is None and row.outcome != "failed":
         return RejectedRow(row.file_line, "debit", told, RowFault.LINE_REFUSES)

@@ -10,11 +10,11 @@ from tallystick.operations.judging import InfeasibleCaps
 from tallystick.operations.ledger import AccountFault
 from tallystick.operations.lending import NotPublished
 from tallystick.operations.money_in import ChannelFault
-from tallystick.operations.outputs import OutputFault
 from tallystick.operations.review import ReviewFault
 from tallystick.operations.scoring import ScoringFault
 from tallystick.operations.settlement import SettlementFault
 from tallystick.operations.suspense import SuspenseFault
+from tallystick.operations.whole_files import OutputFault
 from tallystick.scoring.boosted import MonotoneFault
 from tallystick.scoring.calibration import CalibrationFault
 from tallystick.scoring.manifest import ModelFilesFault

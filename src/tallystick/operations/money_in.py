@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
-from msgspec import Struct
 from psycopg import Connection
 
-from tallystick.ledger.transfer import Address, Transfer
+from tallystick.ledger.transfer import Address, Transfer, off_lines
 from tallystick.operations.lending import PaidBefore, receive_payment
 from tallystick.operations.lines import Act, Recorded, record
+from tallystick.operations.money_files import Imported
 from tallystick.servicing import facts
 from tallystick.servicing.journal import CHANNELS
 from tallystick.sources.csv_rows import RejectedRow, RowFault, file_sha256
 from tallystick.sources.money_rows import MoneyRow, read_money_rows
 from tallystick.storage import ledger, lines, money_rows
+from tallystick.storage.lines import KnownPayment
 from tallystick.storage.money_rows import BookedRow, KnownRow, SuspenseItem
 
 ROWS_PER_CHUNK: Final = 200
@@ -34,14 +35,6 @@ _MOST_TRIES: Final = 5
 
 class ChannelFault(ValueError):
     """There is no such channel; the message names those there are."""
-
-
-class Imported(Struct, frozen=True):
-    """What became of a file: rows by outcome, rows booked by an earlier import, and rows that are not booked."""
-
-    booked: dict[str, int]
-    known: int
-    rejected: tuple[RejectedRow, ...]
 
 
 def import_statement(connection: Connection, path: Path, *, channel: str, act: Act) -> Generator[float, None, Imported]:
@@ -98,6 +91,8 @@ class _Import:
         self.rejected: list[RejectedRow] = []
         self._items: list[SuspenseItem] = []
         self._transfers: list[Transfer] = []
+        self._payments: dict[str, KnownPayment] = {}
+        self._currencies: dict[int, str] = {}
 
     def book_again_if_met(self, chunk: list[MoneyRow], *, sha256: bytes) -> None:
         """Book a chunk in one transaction; once more where somebody booked one of its payments meanwhile."""
@@ -125,8 +120,13 @@ class _Import:
                 self.known += 1
             else:
                 self.rejected.append(RejectedRow(row.file_line, "reference", row.reference, RowFault.REFERENCE_REUSED))
-        # Lines are taken in the order of their ids, so that two imports never wait for each other.
-        for row in sorted(fresh, key=lambda row: (row.line_id or 0, row.file_line)):
+        self._payments = lines.payments_of_references(
+            self._connection, channel=self._channel, references=[row.reference for row in fresh]
+        )
+        self._currencies = lines.currencies(self._connection, [row.line_id for row in fresh if row.line_id is not None])
+        # What returns a payment comes after the payment. Lines are taken in the order of their ids, so that two
+        # imports seldom wait for each other.
+        for row in sorted(fresh, key=lambda row: (row.returns is not None, row.line_id or 0, row.file_line)):
             self._book_row(row)
         money_rows.add_rows(
             self._connection,
@@ -149,7 +149,7 @@ class _Import:
             self._book_payment(row)
 
     def _book_payment(self, row: MoneyRow) -> None:
-        known = lines.payment_of_reference(self._connection, channel=self._channel, reference=row.reference)
+        known = self._payments.get(row.reference)
         if known is not None:
             self._keep(row, "known_payment", event_id=known.event_id)
             self._suspend(row, row.amount_minor - known.amount_minor, because="differs_from_payment")
@@ -159,9 +159,9 @@ class _Import:
             self._book_on_line(row, line_id=row.line_id)
 
     def _book_on_line(self, row: MoneyRow, *, line_id: int) -> None:
-        stored = lines.read_line(self._connection, line_id)
-        if stored is None or stored.line.currency != row.currency:
-            self._suspend_whole(row, because="line_unknown" if stored is None else "currency_differs")
+        currency = self._currencies.get(line_id)
+        if currency != row.currency:
+            self._suspend_whole(row, because="line_unknown" if currency is None else "currency_differs")
             return
         paid = receive_payment(
             self._connection,
@@ -220,17 +220,14 @@ class _Import:
         )
 
     def _move(self, row: MoneyRow, kind: str, *, against: str, amount_minor: int) -> None:
-        here, there = self._account, Address(against, 0)
         self._transfers.append(
-            Transfer(
-                debit=here if amount_minor > 0 else there,
-                credit=there if amount_minor > 0 else here,
-                amount_minor=abs(amount_minor),
+            off_lines(
+                debit=self._account,
+                credit=Address(against, 0),
+                amount_minor=amount_minor,
                 currency=row.currency,
                 effective_on=row.value_on,
                 kind=kind,
-                line_id=0,
-                event_id=0,
             )
         )
 

@@ -1,7 +1,6 @@
 """Writes what a review found: decisions, rejects, summary and report; a file is whole or absent, never half."""
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,13 +12,10 @@ import pyarrow.parquet
 
 from tallystick.operations.judging import CappedPlan, Judged
 from tallystick.operations.loading import LoadedPortfolio
+from tallystick.operations.whole_files import OutputFault, whole_file
 from tallystick.portfolio.book import LineBook
 from tallystick.reports.summary import Summary
 from tallystick.strategy.limits import LimitReason
-
-
-class OutputFault(ValueError):
-    """The output folder cannot be written; the message tells the way out."""
 
 
 def decisions_table(
@@ -96,13 +92,9 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 def write_bytes(content: bytes, path: Path) -> None:
-    """Write beside the place and move there: a killed run leaves the old file or the new one."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        raise OutputFault(f"{path}: cannot be written ({error.strerror}); check the folder and its space") from error
+    """One file, whole or absent."""
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def write_files(files: Iterable[tuple[str, bytes]], folder: Path) -> None:

@@ -4,22 +4,20 @@ A run takes every transfer on a merchant's account that no run took before and w
 final, so that what commits late is neither missed nor paid twice. A run of the same day again writes the same files.
 """
 
-import csv
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 from msgspec import Struct
 from psycopg import Connection
 
-from tallystick.ledger.transfer import Address, Transfer
+from tallystick.ledger.transfer import Address, Transfer, off_lines
 from tallystick.operations.lines import Act
+from tallystick.operations.whole_files import write_csv
 from tallystick.storage import ledger, settlements
-from tallystick.storage.settlements import Merchant, MerchantSum, Settlement, Unregistered
+from tallystick.storage.settlements import Merchant, NewSettlement, Settlement, Unregistered
 from tallystick.units.ids import IdPrefix, encode_id
-from tallystick.units.money import MINOR_DIGITS
+from tallystick.units.money import major_text
 
 
 class SettlementFault(ValueError):
@@ -89,49 +87,33 @@ def settle_day(connection: Connection, run_on: date, *, act: Act) -> SettledDay:
 
 
 def _settle(connection: Connection, run_on: date, *, act: Act) -> None:
-    sums = settlements.sums(connection)
-    made = [_settlement(each, run_on=run_on, settlement_id=next(act.event_ids)) for each in sums]
+    made = [
+        NewSettlement(
+            settlement_id=next(act.event_ids),
+            due=due,
+            paid_minor=due.net_minor if due.net_minor >= due.least_payout_minor else 0,
+        )
+        for due in settlements.sums(connection)
+    ]
     settlements.add_run(connection, run_on=run_on, run_at=act.at, run_by=act.actor)
-    settlements.add_settlements(connection, made, versions=[each.merchant_version for each in sums])
-    payouts = [_payout(each, kind="payout") for each in made if each.paid_minor]
+    settlements.add_settlements(connection, made, run_on=run_on)
+    payouts = [
+        _payout(each.due.merchant_id, each.paid_minor, currency=each.due.currency, on=run_on, kind="payout")
+        for each in made
+        if each.paid_minor
+    ]
     ledger.post(connection, payouts, booked_on=act.today)
 
 
-def _settlement(due: MerchantSum, *, run_on: date, settlement_id: int) -> Settlement:
-    is_paid = due.net_minor >= due.least_payout_minor
-    return Settlement(
-        settlement_id=settlement_id,
-        run_on=run_on,
-        merchant_id=due.merchant_id,
-        reference="",
-        currency=due.currency,
-        orders=due.orders,
-        carried_minor=due.carried_minor,
-        purchases_minor=due.purchases_minor,
-        fees_minor=due.fees_minor,
-        subsidies_minor=due.subsidies_minor,
-        refunds_minor=due.refunds_minor,
-        chargebacks_minor=due.chargebacks_minor,
-        fees_returned_minor=due.fees_returned_minor,
-        sent_back_minor=due.sent_back_minor,
-        paid_minor=due.net_minor if is_paid else 0,
-        left_minor=0 if is_paid else due.net_minor,
-    )
-
-
-def _payout(settled: Settlement, *, kind: str) -> Transfer:
-    """The payout leaves the merchant's account; sent back, it returns there."""
-    merchant, on_its_way = Address("merchant_payable", settled.merchant_id), Address("payout_clearing", 0)
-    goes_out = kind == "payout"
-    return Transfer(
-        debit=merchant if goes_out else on_its_way,
-        credit=on_its_way if goes_out else merchant,
-        amount_minor=settled.paid_minor,
-        currency=settled.currency,
-        effective_on=settled.run_on,
+def _payout(merchant_id: int, paid_minor: int, *, currency: str, on: date, kind: str) -> Transfer:
+    """A payout leaves the merchant's account; a negative one returns there."""
+    return off_lines(
+        debit=Address("merchant_payable", merchant_id),
+        credit=Address("payout_clearing", 0),
+        amount_minor=paid_minor,
+        currency=currency,
+        effective_on=on,
         kind=kind,
-        line_id=0,
-        event_id=0,
     )
 
 
@@ -159,7 +141,14 @@ def payout_came_back(connection: Connection, settlement_id: int, *, reference: s
         recorded_by=act.actor,
     )
     if is_new:
-        ledger.post(connection, [_payout(settled, kind="payout_returned")], booked_on=act.today)
+        back = _payout(
+            settled.merchant_id,
+            -settled.paid_minor,
+            currency=settled.currency,
+            on=settled.run_on,
+            kind="payout_returned",
+        )
+        ledger.post(connection, [back], booked_on=act.today)
     return is_new
 
 
@@ -173,7 +162,7 @@ DETAIL_COLUMNS = ("settlement", "transfer", "date", "kind", "draw", "amount", "c
 def write_files(connection: Connection, settled: SettledDay, *, summary: Path, detail: Path) -> None:
     """Write a run as two CSV files: a row for each merchant, and a row for each transfer it is made of.
 
-    The same run gives the same bytes; a file is whole or absent. Raises `SettlementFault` where one cannot be written.
+    The same run gives the same bytes. Raises `OutputFault` where one cannot be written.
     """
     currencies = {each.settlement_id: each.currency for each in settled.settlements}
     details = (
@@ -183,13 +172,13 @@ def write_files(connection: Connection, settled: SettledDay, *, summary: Path, d
             each.effective_on.isoformat(),
             each.kind,
             encode_id(IdPrefix.DRAWDOWN, each.draw_id) if each.draw_id is not None else "",
-            _major(each.amount_minor, currencies[each.settlement_id]),
+            major_text(each.amount_minor, currencies[each.settlement_id]),
             currencies[each.settlement_id],
         )
         for each in settlements.transfers_of_run(connection, settled.run_on)
     )
-    _write(detail, DETAIL_COLUMNS, details)
-    _write(summary, SUMMARY_COLUMNS, map(_summary_row, settled.settlements))
+    write_csv(detail, DETAIL_COLUMNS, details)
+    write_csv(summary, SUMMARY_COLUMNS, map(_summary_row, settled.settlements))
 
 
 def _summary_row(each: Settlement) -> Sequence[str]:
@@ -204,29 +193,5 @@ def _summary_row(each: Settlement) -> Sequence[str]:
         each.reference,
         each.currency,
         str(each.orders),
-        *(_major(amount_minor, each.currency) for amount_minor in amounts),
+        *(major_text(amount_minor, each.currency) for amount_minor in amounts),
     )
-
-
-def _major(amount_minor: int, currency: str) -> str:
-    """An amount in major units, every digit of its currency told.
-
-    >>> _major(-123_400, "CNY"), _major(900, "JPY")
-    ('-1234.00', '900')
-    """
-    digits = MINOR_DIGITS[currency]
-    return f"{Decimal(amount_minor).scaleb(-digits):.{digits}f}"
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("w", encoding="utf-8", newline="") as text:
-            table = csv.writer(text, lineterminator="\n")
-            table.writerow(columns)
-            table.writerows(rows)
-        os.replace(beside, path)
-    except OSError as error:
-        raise SettlementFault(
-            f"{path}: cannot be written ({error.strerror}); give a folder that you may write"
-        ) from error

@@ -3,15 +3,16 @@
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import Connection
 
-from tallystick.ledger.transfer import Address, Transfer
+from tallystick.ledger.transfer import Address, Transfer, off_lines
 from tallystick.operations.lines import Act, record
 from tallystick.operations.money_in import CLEARED
 from tallystick.servicing import facts
 from tallystick.servicing.facts import SUSPENSE
 from tallystick.servicing.refusals import Refusal
-from tallystick.storage import ledger, lines, money_rows
+from tallystick.storage import ledger, ledger_reading, lines, money_rows
 from tallystick.storage.money_rows import DayOfChannel, SuspenseItem, SuspenseProposal
 from tallystick.units.ids import IdPrefix, encode_id
 
@@ -54,7 +55,7 @@ def reconcile(connection: Connection, *, since: date) -> Reconciliation:
             balances=tuple(
                 # What a channel owes us is a debit; what stands in suspense is owed to somebody.
                 ClearingBalance(code, currency, -net_minor if code == SUSPENSE else net_minor)
-                for code, currency, net_minor in ledger.house_balances(connection, codes)
+                for code, currency, net_minor in ledger_reading.house_balances(connection, codes)
             ),
             open_items=tuple(money_rows.open_items(connection, most=1_000_000)),
             waiting=tuple(money_rows.waiting_proposals(connection)),
@@ -173,14 +174,7 @@ def _carry_out(connection: Connection, proposal: SuspenseProposal, item: Suspens
             channel=SUSPENSE,
             reference=str(item.item_id),
         )
-        on_behalf = Act(
-            actor=proposal.proposed_by,
-            at=act.at,
-            today=act.today,
-            event_ids=act.event_ids,
-            approved_by=act.actor,
-            days_off=act.days_off,
-        )
+        on_behalf = replace(act, actor=proposal.proposed_by, approved_by=act.actor)
         recorded = record(connection, proposal.line_id, paid, act=on_behalf, on=item.value_on)
         if isinstance(recorded, Refusal):
             raise SuspenseFault(f"the line refuses the payment: {recorded.reason} ({recorded.field}); reject this")
@@ -190,15 +184,11 @@ def _carry_out(connection: Connection, proposal: SuspenseProposal, item: Suspens
 
 def _difference(item: SuspenseItem) -> Transfer:
     """What nobody will ever explain is borne by the house: a gain where money came, a loss where it went."""
-    suspense, difference = Address(SUSPENSE, 0), Address("cash_difference", 0)
-    came = item.amount_minor > 0
-    return Transfer(
-        debit=suspense if came else difference,
-        credit=difference if came else suspense,
-        amount_minor=abs(item.amount_minor),
+    return off_lines(
+        debit=Address(SUSPENSE, 0),
+        credit=Address("cash_difference", 0),
+        amount_minor=item.amount_minor,
         currency=item.currency,
         effective_on=item.value_on,
         kind="difference",
-        line_id=0,
-        event_id=0,
     )

@@ -1,20 +1,22 @@
 """Direct debits in the terminal: instructions, what the bank answered, what its codes mean."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Protocol
+from typing import Final, Protocol
 
 from rich.table import Table
 from rich.text import Text
 
 from tallystick.reports.figures import Language, count_text
 from tallystick.reports.ledger_terminal import money_text
-from tallystick.reports.money_terminal import RejectedMoney
 from tallystick.reports.terminal import worded_table
 from tallystick.reports.texts import texts_in
 from tallystick.servicing.direct_debit import DebitRules
 from tallystick.units.ids import IdPrefix, encode_id
+
+# What a bank answers, each with its text.
+ANSWER_OUTCOMES: Final = {outcome: f"debits.{outcome}" for outcome in ("paid", "failed", "returned")}
 
 
 class Instruction(Protocol):
@@ -32,17 +34,6 @@ class Instruction(Protocol):
     def amount_minor(self) -> int: ...
     @property
     def currency(self) -> str: ...
-
-
-class AnsweredFile(Protocol):
-    """What became of a file of answers."""
-
-    @property
-    def booked(self) -> Mapping[str, int]: ...
-    @property
-    def known(self) -> int: ...
-    @property
-    def rejected(self) -> Sequence[RejectedMoney]: ...
 
 
 def instructions_table(made: Sequence[Instruction], *, language: Language) -> Table:
@@ -63,18 +54,6 @@ def instructions_table(made: Sequence[Instruction], *, language: Language) -> Ta
         table.add_row(
             Text(say("debits.all")), "", "", Text(count), Text(f"{money_text(sum_minor, currency)} {currency}")
         )
-    return table
-
-
-def answered_table(answered: AnsweredFile, *, language: Language) -> Table:
-    """Answers by outcome, those known before, and rows that are not booked."""
-    say = texts_in(language)
-    table = worded_table(say("debits.answered"), [say("money.outcome")], [say("money.rows")])
-    for outcome in ("paid", "failed", "returned"):
-        table.add_row(Text(say(f"debits.{outcome}")), Text(count_text(answered.booked[outcome])))
-    table.add_row(Text(say("money.known")), Text(count_text(answered.known)))
-    for fault, rows in sorted(Counter(str(row.fault) for row in answered.rejected).items()):
-        table.add_row(Text(f"{say('money.rejected')}: {fault}", style="red"), Text(count_text(rows)))
     return table
 
 

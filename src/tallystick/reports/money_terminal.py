@@ -14,8 +14,10 @@ from tallystick.reports.terminal import worded_table
 from tallystick.reports.texts import texts_in
 from tallystick.units.ids import IdPrefix, encode_id
 
-# In the order in which a row is asked what it is.
-_OUTCOMES: Final = ("cleared", "returned", "known_payment", "payment", "suspense")
+# In the order in which a row is asked what it is, each with its text.
+STATEMENT_OUTCOMES: Final = {
+    outcome: f"money.{outcome}" for outcome in ("cleared", "returned", "known_payment", "payment", "suspense")
+}
 _AS_WHAT: Final = {"payment": "as_payment", "offset": "as_offset", "difference": "as_difference"}
 
 
@@ -101,13 +103,13 @@ class AccountBalance(Protocol):
     def net_minor(self) -> int: ...
 
 
-def imported_table(imported: ImportedMoney, *, language: Language) -> Table:
-    """Rows by outcome, those that an earlier import booked, and those that are not booked, by reason."""
+def imported_table(imported: ImportedMoney, *, outcomes: Mapping[str, str], language: Language) -> Table:
+    """Rows by outcome, in the order and with the texts of `outcomes`, those known before, and those not booked."""
     say = texts_in(language)
     table = worded_table(say("money.imported"), [say("money.outcome")], [say("money.rows")])
-    for outcome in _OUTCOMES:
-        if outcome in imported.booked:
-            table.add_row(Text(say(f"money.{outcome}")), Text(count_text(imported.booked[outcome])))
+    for outcome, text in outcomes.items():
+        if imported.booked.get(outcome):
+            table.add_row(Text(say(text)), Text(count_text(imported.booked[outcome])))
     table.add_row(Text(say("money.known")), Text(count_text(imported.known)))
     for fault, rows in sorted(Counter(str(row.fault) for row in imported.rejected).items()):
         table.add_row(Text(f"{say('money.rejected')}: {fault}", style="red"), Text(count_text(rows)))

@@ -51,7 +51,7 @@ ROW_FAULT_TEXTS: Final[dict[RowFault, tuple[str, str]]] = {
         "give an amount such as 1234.56 with no finer digits than the currency has; what went out is negative",
     ),
     RowFault.ZERO_AMOUNT: ("金额为零，无可入账", "leave the row out: nothing moved"),
-    RowFault.NOT_AN_ID: ("不是额度编号", "give the id as Tallystick tells it"),
+    RowFault.NOT_AN_ID: ("不是有效编号", "give the id as Tallystick tells it"),
     RowFault.CHANNEL_UNKNOWN: ("未知渠道", "give gateway, direct_debit or settlement, or leave the cell empty"),
     RowFault.REFERENCE_REUSED: (
         "同一渠道的该流水号已入账，但内容不同",
@@ -162,12 +162,3 @@ def past_date(text: str, *, field: str, today: date) -> date:
     if day > today:
         raise Wrong(field, RowFault.DATE_IN_FUTURE)
     return day
-
-
-def write_rejects(path: Path, rejected: list[RejectedRow]) -> None:
-    """Write rejected rows beside the file they come from: line, field, value, reason, and the way out in zh and en."""
-    with path.open("w", encoding="utf-8", newline="") as text:
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["line", "field", "value", "reason", "zh", "en"])
-        for row in rejected:
-            rows.writerow([row.file_line, row.field, row.value, row.fault, *ROW_FAULT_TEXTS[row.fault]])

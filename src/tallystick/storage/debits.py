@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.servicing.direct_debit import LastTry
 from tallystick.servicing.line import Line
+from tallystick.storage.lines import STATE
 
 _LOCK: Final = 0x7A11_5713
-_STATE: Final = msgspec.msgpack.Decoder(Line)
 
 
 class Mandate(Struct, frozen=True):
@@ -152,7 +151,7 @@ def candidates(connection: Connection, *, run_on: date, after_line_id: int, most
     )
     return [
         Candidate(
-            line=_STATE.decode(state),
+            line=STATE.decode(state),
             mandate=Mandate(mandate_id, line_id, reference, pays, given_on),
             last=None if due_on is None else LastTry(due_on, attempt, is_answered, code),
         )
@@ -212,15 +211,12 @@ def unanswered(connection: Connection) -> list[Debit]:
     return [Debit(*row) for row in rows]
 
 
-def answers(connection: Connection, debit_id: int) -> dict[bool, Answer]:
-    """What the bank answered, and whether it came back later: by whether it is the return."""
+def answers(connection: Connection, debit_id: int) -> dict[str, Answer]:
+    """What the bank answered, paid or failed, and whether it came back later, by outcome."""
     rows = connection.execute(
-        """
-        SELECT is_return, debit_id, outcome, code, answered_on, event_id FROM debit_answers WHERE debit_id = %s
-        """,
-        [debit_id],
+        "SELECT debit_id, outcome, code, answered_on, event_id FROM debit_answers WHERE debit_id = %s", [debit_id]
     )
-    return {row[0]: Answer(*row[1:]) for row in rows}
+    return {row[1]: Answer(*row) for row in rows}
 
 
 def add_answer(connection: Connection, answer: Answer, *, recorded_at: datetime, recorded_by: str) -> None:

@@ -200,19 +200,6 @@ def shared_balance(connection: Connection, address: Address, *, currency: str) -
     return Balance(address, currency, row[0], row[1])
 
 
-def house_balances(connection: Connection, codes: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Code, currency and debits less credits of accounts of the house, exact at this instant."""
-    by_number = {NUMBERS[code]: code for code in codes}
-    rows = connection.execute(
-        f"""
-        SELECT number, currency, sum(debit_minor - credit_minor)::bigint FROM ({SHARED}) AS parts
-        WHERE number = ANY(%s::smallint[]) AND owner_id = 0 GROUP BY number, currency ORDER BY number, currency
-        """,
-        [list(by_number)],
-    )
-    return [(by_number[number], currency, net_minor) for number, currency, net_minor in rows]
-
-
 def fold_deltas(connection: Connection, *, most: int = 100_000) -> int:
     """Fold up to `most` deltas into their sums; two folds at once take different ones. Gives how many were folded."""
     row = connection.execute(

@@ -1,5 +1,6 @@
 """Reading the books: balances exact at this instant, the trial balance, and transfers as they were posted."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from psycopg import Connection
@@ -40,6 +41,18 @@ def shared_balances(connection: Connection) -> dict[tuple[Address, str], Balance
     )
     balances = (_balance(*row) for row in rows)
     return {(balance.address, balance.currency): balance for balance in balances}
+
+
+def house_balances(connection: Connection, codes: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Code, currency and debits less credits of accounts of the house, exact at this instant."""
+    rows = connection.execute(
+        f"""
+        SELECT number, currency, sum(debit_minor - credit_minor)::bigint FROM ({SHARED}) AS parts
+        WHERE number = ANY(%s::smallint[]) AND owner_id = 0 GROUP BY number, currency ORDER BY number, currency
+        """,
+        [[NUMBERS[code] for code in codes]],
+    )
+    return [(CODES[number], currency, net_minor) for number, currency, net_minor in rows]
 
 
 def trial_balance(connection: Connection) -> list[TrialRow]:

@@ -33,7 +33,7 @@ from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import drawn_minor, held_minor, oldest_unpaid_due_on, owed_minor
 from tallystick.terms.product import Component
 
-_STATE: Final = msgspec.msgpack.Decoder(Line)
+STATE: Final = msgspec.msgpack.Decoder(Line)
 _FACT: Final = msgspec.json.Decoder(AnyFact)
 
 
@@ -82,7 +82,7 @@ def lock_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, Sto
         """,
         [list(line_ids)],
     )
-    return {line_id: StoredLine(_STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
+    return {line_id: StoredLine(STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
 
 
 _DUE_LINES: Final = """
@@ -104,7 +104,7 @@ def lock_due_lines(connection: Connection, *, until: date, after_line_id: int, m
 
 def _due_lines(connection: Connection, statement: LiteralString, parameters: list[Any]) -> dict[int, StoredLine]:
     rows = connection.execute(statement, parameters)
-    return {line_id: StoredLine(_STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
+    return {line_id: StoredLine(STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
 
 
 def read_line(connection: Connection, line_id: int) -> StoredLine | None:
@@ -112,7 +112,7 @@ def read_line(connection: Connection, line_id: int) -> StoredLine | None:
     row = connection.execute(
         "SELECT revision, test_clock_id, state FROM lines WHERE line_id = %s", [line_id]
     ).fetchone()
-    return None if row is None else StoredLine(_STATE.decode(row[2]), row[0], row[1])
+    return None if row is None else StoredLine(STATE.decode(row[2]), row[0], row[1])
 
 
 def read_events(connection: Connection, line_id: int, *, after: tuple[date, int, int] | None = None) -> list[Event]:
@@ -147,7 +147,7 @@ def checkpoint_before(connection: Connection, line_id: int, order: tuple[date, i
         """,
         [line_id, *order],
     ).fetchone()
-    return None if row is None else Checkpoint(order=(row[0], row[1], row[2]), line=_STATE.decode(row[3]))
+    return None if row is None else Checkpoint(order=(row[0], row[1], row[2]), line=STATE.decode(row[3]))
 
 
 def write_lines(connection: Connection, writes: Sequence[LineWrite], *, recording: Recording) -> None:
@@ -468,15 +468,29 @@ class KnownPayment(Struct, frozen=True):
     amount_minor: int
 
 
+def payments_of_references(
+    connection: Connection, *, channel: str, references: Sequence[str]
+) -> dict[str, KnownPayment]:
+    """The payments that a channel's own references are known for, by reference."""
+    rows = connection.execute(
+        """
+        SELECT reference, payment_id, line_id, event_id, amount_minor FROM payments
+        WHERE channel = %s AND reference = ANY(%s::text[])
+        """,
+        [channel, list(references)],
+    )
+    return {reference: KnownPayment(*rest) for reference, *rest in rows}
+
+
 def payment_of_reference(connection: Connection, *, channel: str, reference: str) -> KnownPayment | None:
     """The payment that a channel's own reference is known for."""
-    row = connection.execute(
-        """
-        SELECT payment_id, line_id, event_id, amount_minor FROM payments WHERE channel = %s AND reference = %s
-        """,
-        [channel, reference],
-    ).fetchone()
-    return None if row is None else KnownPayment(*row)
+    return payments_of_references(connection, channel=channel, references=[reference]).get(reference)
+
+
+def currencies(connection: Connection, line_ids: Sequence[int]) -> dict[int, str]:
+    """The currency of each line that there is."""
+    rows = connection.execute("SELECT line_id, currency FROM lines WHERE line_id = ANY(%s::bigint[])", [list(line_ids)])
+    return dict(rows.fetchall())
 
 
 def line_of(connection: Connection, object_id: int, *, kind: str) -> int | None:

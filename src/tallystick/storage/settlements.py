@@ -24,13 +24,9 @@ class Merchant(Struct, frozen=True):
     least_payout_minor: int
 
 
-class MerchantSum(Struct, frozen=True):
-    """What one merchant's transfers come to that were not settled before; minor units."""
+class Sums(Struct, frozen=True):
+    """What transfers on a merchant's account come to, and what the settlement before left; minor units."""
 
-    merchant_id: int
-    merchant_version: int
-    currency: str
-    least_payout_minor: int
     orders: int
     carried_minor: int
     purchases_minor: int
@@ -50,7 +46,29 @@ class MerchantSum(Struct, frozen=True):
         )  # fmt: skip
 
 
-class Settlement(Struct, frozen=True):
+class MerchantSum(Sums, frozen=True):
+    """The sums of one merchant's transfers that were not settled before, and the terms that hold."""
+
+    merchant_id: int
+    merchant_version: int
+    currency: str
+    least_payout_minor: int
+
+
+class NewSettlement(Struct, frozen=True):
+    """What a run settles with one merchant: paid now, or all of it left for the next run."""
+
+    settlement_id: int
+    due: MerchantSum
+    paid_minor: int
+
+    @property
+    def left_minor(self) -> int:
+        """What is carried to the next run."""
+        return self.due.net_minor - self.paid_minor
+
+
+class Settlement(Sums, frozen=True):
     """What was settled with one merchant in one run; minor units. `left_minor` is carried to the next run."""
 
     settlement_id: int
@@ -58,15 +76,6 @@ class Settlement(Struct, frozen=True):
     merchant_id: int
     reference: str
     currency: str
-    orders: int
-    carried_minor: int
-    purchases_minor: int
-    fees_minor: int
-    subsidies_minor: int
-    refunds_minor: int
-    chargebacks_minor: int
-    fees_returned_minor: int
-    sent_back_minor: int
     paid_minor: int
     left_minor: int
 
@@ -169,8 +178,7 @@ def sums(connection: Connection) -> list[MerchantSum]:
     """What is due to each merchant, with what the last settlement left; merchants with nothing new are left out."""
     rows = connection.execute(
         """
-        SELECT merchant_id, version, currency, least_payout_minor,
-               count(DISTINCT (line_id, event_id)) FILTER (WHERE kind = 'drawdown'),
+        SELECT count(DISTINCT (line_id, event_id)) FILTER (WHERE kind = 'drawdown'),
                coalesce((
                    SELECT left_minor FROM settlements AS last
                    WHERE last.merchant_id = due.merchant_id AND last.currency = due.currency
@@ -182,7 +190,8 @@ def sums(connection: Connection) -> list[MerchantSum]:
                coalesce(-sum(amount_minor) FILTER (WHERE kind = 'refund'), 0)::bigint,
                coalesce(-sum(amount_minor) FILTER (WHERE kind = 'chargeback'), 0)::bigint,
                coalesce(sum(amount_minor) FILTER (WHERE kind = 'merchant_fee_returned'), 0)::bigint,
-               coalesce(sum(amount_minor) FILTER (WHERE kind = 'payout_returned'), 0)::bigint
+               coalesce(sum(amount_minor) FILTER (WHERE kind = 'payout_returned'), 0)::bigint,
+               merchant_id, version, currency, least_payout_minor
         FROM settling AS due WHERE is_due
         GROUP BY merchant_id, version, currency, least_payout_minor ORDER BY merchant_id, currency
         """
@@ -216,7 +225,7 @@ def add_run(connection: Connection, *, run_on: date, run_at: datetime, run_by: s
     )
 
 
-def add_settlements(connection: Connection, settlements: Sequence[Settlement], *, versions: Sequence[int]) -> None:
+def add_settlements(connection: Connection, made: Sequence[NewSettlement], *, run_on: date) -> None:
     """Keep what was settled, and which transfers it was made of."""
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -228,34 +237,29 @@ def add_settlements(connection: Connection, settlements: Sequence[Settlement], *
             """,
             [
                 (
-                    each.settlement_id, each.run_on, each.merchant_id, version, each.currency, each.orders,
-                    each.carried_minor, each.purchases_minor, each.fees_minor, each.subsidies_minor,
-                    each.refunds_minor, each.chargebacks_minor, each.fees_returned_minor, each.sent_back_minor,
-                    each.paid_minor, each.left_minor,
+                    each.settlement_id, run_on, each.due.merchant_id, each.due.merchant_version, each.due.currency,
+                    each.due.orders, each.due.carried_minor, each.due.purchases_minor, each.due.fees_minor,
+                    each.due.subsidies_minor, each.due.refunds_minor, each.due.chargebacks_minor,
+                    each.due.fees_returned_minor, each.due.sent_back_minor, each.paid_minor, each.left_minor,
                 )
-                for each, version in zip(settlements, versions, strict=True)
+                for each in made
             ],
         )  # fmt: skip
     connection.execute(
         """
         INSERT INTO settled_transfers (transfer_id, settlement_id)
         SELECT transfer_id, settlement_id FROM settling
-        JOIN unnest(%s::bigint[], %s::text[], %s::bigint[]) AS made (merchant_id, currency, settlement_id)
-        USING (merchant_id, currency)
-        WHERE is_due
+        JOIN settlements USING (merchant_id, currency)
+        WHERE is_due AND run_on = %s
         """,
-        [
-            [each.merchant_id for each in settlements],
-            [each.currency for each in settlements],
-            [each.settlement_id for each in settlements],
-        ],
+        [run_on],
     )
 
 
 _SETTLEMENTS: Final = """
-    SELECT settlement_id, run_on, settlements.merchant_id, merchants.reference, currency, orders, carried_minor,
-           purchases_minor, fees_minor, subsidies_minor, refunds_minor, chargebacks_minor, fees_returned_minor,
-           sent_back_minor, paid_minor, left_minor
+    SELECT orders, carried_minor, purchases_minor, fees_minor, subsidies_minor, refunds_minor, chargebacks_minor,
+           fees_returned_minor, sent_back_minor,
+           settlement_id, run_on, settlements.merchant_id, merchants.reference, currency, paid_minor, left_minor
     FROM settlements JOIN merchants ON merchants.merchant_id = settlements.merchant_id AND version = merchant_version
 """
 

@@ -1,5 +1,6 @@
 """Money as whole minor units: how many a currency's major unit holds, and the one rounding from floats."""
 
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,16 @@ def minor_per_major(currency: str) -> int:
         known = ", ".join(sorted(MINOR_DIGITS))
         raise ValueError(f"currency {currency!r} is not known; known are {known}")
     return int(10 ** MINOR_DIGITS[currency])
+
+
+def major_text(amount_minor: int, currency: str) -> str:
+    """An amount in major units as files have it: every digit of its currency, nothing between thousands.
+
+    >>> major_text(-123_400, "CNY"), major_text(900, "JPY")
+    ('-1234.00', '900')
+    """
+    digits = MINOR_DIGITS[currency]
+    return f"{Decimal(amount_minor).scaleb(-digits):.{digits}f}"
 
 
 def whole_minor(estimate_minor: npt.ArrayLike) -> npt.NDArray[np.int64]:

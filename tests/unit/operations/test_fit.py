@@ -12,10 +12,10 @@ import pytest
 
 from tallystick.operations.drift import drift
 from tallystick.operations.fit import FitRequest, fit
-from tallystick.operations.outputs import OutputFault
 from tallystick.operations.progress import Silent
 from tallystick.operations.review import review
 from tallystick.operations.scoring import ScoringFault, read_model
+from tallystick.operations.whole_files import OutputFault
 from tallystick.scoring.manifest import ModelFilesFault
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tallystick.operations.mapping import check_mapping_file, init_mapping
-from tallystick.operations.outputs import OutputFault
+from tallystick.operations.whole_files import OutputFault
 from tallystick.sources.files import FileFault
 
 LINES = "id,limit,sex,balance\na,100,1,-5\nb,200,2,7\nc,300,9,0\n"
