@@ -146,7 +146,7 @@ def _admit_on_line(  # noqa: PLR0912
         case facts.HoldVoided() | facts.HoldExpired():
             return _admit_release(line, fact, on=on)
         case facts.PaymentReceived():
-            return _unknown_channel(fact.channel) or fact
+            return fact if fact.channel == SUSPENSE else _unknown_channel(fact.channel) or fact
         case facts.SettledEarly():
             return _unknown_channel(fact.channel) or admit_settlement(line, fact, on=on)
         case facts.DrawWithdrawn():
@@ -188,7 +188,7 @@ def _admit_on_line(  # noqa: PLR0912
 
 
 def _unknown_channel(channel: str) -> Refusal | None:
-    if channel in CHANNELS or channel == SUSPENSE:
+    if channel in CHANNELS:
         return None
     return Refusal(RefusalReason.CHANNEL_UNKNOWN, field="channel", figures={"known": sorted(CHANNELS)})
 

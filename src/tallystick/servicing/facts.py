@@ -398,7 +398,8 @@ def needs_second_person(fact: Fact) -> bool:
     >>> needs_second_person(PaymentReceived(payment_id=1, amount_minor=100, channel=SUSPENSE))
     True
     """
-    return isinstance(fact, NEEDS_SECOND_PERSON) or getattr(fact, "channel", None) == SUSPENSE
+    is_found = isinstance(fact, PaymentReceived) and fact.channel == SUSPENSE
+    return is_found or isinstance(fact, NEEDS_SECOND_PERSON)
 
 
 def undone_by(fact: Fact) -> int | None:

@@ -77,7 +77,7 @@ class Cycle(Struct, frozen=True, omit_defaults=True):
     penalties_minor: int = 0
 
 
-class Pause(Struct, frozen=True, omit_defaults=True):
+class Pause(Struct, frozen=True):
     """Days on which days past due do not count: from `begins_on` until the day `ends_on` begins."""
 
     begins_on: date

@@ -53,13 +53,13 @@ def excess_minor(line: Line) -> int:
 
 def dues(line: Line, *, day: date) -> tuple[LineDue, ...]:
     """Everything owed, with its timing seen from `day`: past due, asked for, or in advance."""
-    return (*_plan_dues(line, day, until=date.max), *_revolving_dues(line, day), *_charge_dues(line, day))
+    return (*plan_dues(line, day=day, until=date.max), *_revolving_dues(line, day), *_charge_dues(line, day))
 
 
 def dues_asked_for(line: Line, *, day: date) -> tuple[LineDue, ...]:
     """What is past due or asked for on `day`: everything owed but what is still in advance."""
     revolving = (due for due in _revolving_dues(line, day) if due.timing is not Timing.IN_ADVANCE)
-    return (*_plan_dues(line, day, until=asked_until(line, day=day)), *revolving, *_charge_dues(line, day))
+    return (*plan_dues(line, day=day, until=asked_until(line, day=day)), *revolving, *_charge_dues(line, day))
 
 
 def asked_until(line: Line, *, day: date) -> date:
@@ -67,12 +67,8 @@ def asked_until(line: Line, *, day: date) -> date:
     return max(day, line.last_statement_due_on or day)
 
 
-def plan_dues(line: Line, *, day: date, until: date) -> tuple[LineDue, ...]:
-    """What plans owe that is due until a day."""
-    return tuple(_plan_dues(line, day, until=until))
-
-
-def _plan_dues(line: Line, day: date, *, until: date) -> Iterator[LineDue]:
+def plan_dues(line: Line, *, day: date, until: date) -> Iterator[LineDue]:
+    """What plans owe that is due until a day, with its timing seen from `day`."""
     asked = asked_until(line, day=day)
     for plan in line.plans:
         for due in plans.dues(plan, on=day, until=until):

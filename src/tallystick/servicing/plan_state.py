@@ -78,7 +78,7 @@ class RungState(Struct, frozen=True, omit_defaults=True):
     set_interest_minor: int | None = None
 
 
-class PlanDraw(Struct, frozen=True, omit_defaults=True):
+class PlanDraw(Struct, frozen=True):
     """Principal drawn on a day, the part of it that installments pay back, and from when on that bears interest."""
 
     on: date
@@ -87,7 +87,7 @@ class PlanDraw(Struct, frozen=True, omit_defaults=True):
     interest_from: date
 
 
-class Correction(Struct, frozen=True, omit_defaults=True):
+class Correction(Struct, frozen=True):
     """What differs from the scheduled balance from a day on: paid early, or owed although it is past due."""
 
     on: date
@@ -141,7 +141,7 @@ class Plan(Struct, frozen=True, omit_defaults=True):
         return self.terms.recalculation is Recalculation.DAILY
 
 
-class Due(Struct, frozen=True, omit_defaults=True):
+class Due(Struct, frozen=True):
     """One part of an installment that is left to pay, with its timing seen from a day."""
 
     owner_id: int
@@ -152,7 +152,7 @@ class Due(Struct, frozen=True, omit_defaults=True):
     left_minor: int
 
 
-class Paid(Struct, frozen=True, omit_defaults=True):
+class Paid(Struct, frozen=True):
     """A plan after a payment, what the payment paid, and what of it the plan had no use for."""
 
     plan: Plan

@@ -24,7 +24,7 @@ class Purchase(Struct, frozen=True, omit_defaults=True):
     revolves: bool = False
 
 
-class Bill(Struct, frozen=True, omit_defaults=True):
+class Bill(Struct, frozen=True):
     """One statement's claim: what is still missing of its minimum, and until when it could be paid."""
 
     number: int

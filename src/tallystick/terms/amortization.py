@@ -65,7 +65,7 @@ class BalanceChange(Struct):
     corrected_minor: int = 0
 
 
-class Overdue(Struct, frozen=True, omit_defaults=True):
+class Overdue(Struct, frozen=True):
     """A correction that stands for principal past due; it fell into the period that is due on `period_due_on`."""
 
     on: date
@@ -73,7 +73,7 @@ class Overdue(Struct, frozen=True, omit_defaults=True):
     period_due_on: date
 
 
-class Pause(Struct, frozen=True, omit_defaults=True):
+class Pause(Struct, frozen=True):
     """Days on which no interest runs: from `begins_on` until the day `ends_on` begins."""
 
     begins_on: date
