@@ -80,6 +80,7 @@ def main() -> None:
             "lines": options.lines,
             "lines_due": large.lines,
             "lines_per_s": large.lines / large.seconds,
+            "python_ms_per_line": large.python_seconds / large.lines * 1_000,
             "rows_written": written,
             "rows_per_s": written / large.seconds,
             "late_close_seconds": late.seconds,
@@ -331,17 +332,18 @@ class Closed:
 
     seconds: float
     lines: int
+    python_seconds: float
 
 
 def _close(url: str, closed_on: date) -> Closed:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
         act = Act(actor="close", at=AT, today=closed_on + timedelta(days=1), event_ids=count(1 << 50))
-        begun = time.monotonic()
+        begun, worked = time.monotonic(), time.process_time()
         moved = sum(close_day(connection, closed_on, act=act))
-        seconds = time.monotonic() - begun
+        seconds, python_seconds = time.monotonic() - begun, time.process_time() - worked
     say(f"{closed_on}: {moved:,} lines closed in {seconds:.1f} s, {moved / seconds:,.0f} lines/s")
-    return Closed(seconds, moved)
+    return Closed(seconds, moved, python_seconds)
 
 
 # The rows of the close: those it recorded, and those it wrote anew where they stood.

@@ -3,11 +3,11 @@
 from datetime import date
 
 import pytest
+from tests.lives import Life
 
 from tallystick.servicing import facts
 from tallystick.servicing.facts import SUSPENSE, AnyFact, Event
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tests.lives import Life
 
 TODAY = date(2026, 1, 10)
 
