@@ -19,6 +19,7 @@ from tallystick.storage import keeper
 from tallystick.storage.place import MAJOR_VERSION, EmbeddedFault, Place, prepare
 
 _START_SECONDS: Final = 60.0
+_ORPHAN_SECONDS: Final = 5.0
 
 
 class Running(Struct, frozen=True):
@@ -46,11 +47,13 @@ def ensure_running(at: Place) -> Running:
     """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        if _answers(at):
+        if keeper_pid(at) is not None and _answers(at):
             return Running(url=at.url, keeper_pid=keeper_pid(at))
         started = False
         with _start_lock(at):
-            if not _answers(at) and keeper_pid(at) is None:
+            if keeper_pid(at) is None:
+                if _orphan_lives_on(at):
+                    return Running(url=at.url, keeper_pid=None)
                 _check_version(at)
                 _make_cluster(at)
                 _start_keeper(at)
@@ -117,6 +120,22 @@ def _answers(at: Place) -> bool:
             _create_database(at)
             return True
         return False
+
+
+def _orphan_lives_on(at: Place) -> bool:
+    """Whether a server whose keeper was killed still serves; on Linux it dies with its keeper, but not at once.
+
+    Whoever took its last answers for a server that runs would be cut off a moment later.
+    """
+    deadline = time.monotonic() + _ORPHAN_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            psycopg.connect(at.url, connect_timeout=2).close()
+        except psycopg.OperationalError as fault:
+            if "shutting down" not in str(fault):
+                return False
+        time.sleep(0.02)
+    return True
 
 
 def _create_database(at: Place) -> None:
