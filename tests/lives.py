@@ -19,7 +19,6 @@ from tallystick.terms.catalog import shipped_products
 from tallystick.terms.product import Product
 
 LINE_ID = 7
-NO_DAYS_OFF: frozenset[date] = frozenset()
 
 
 @dataclass
@@ -87,7 +86,7 @@ class Life:
         return self.line
 
     def _caught_up(self, today: date) -> Step:
-        return caught_up(self.line, today=today, event_ids=self.ids, days_off=NO_DAYS_OFF, contracts=self.contracts)
+        return caught_up(self.line, today=today, event_ids=self.ids, contracts=self.contracts)
 
     def _with_event(self, step: Step, event: Event, *, target: Event | None) -> Step:
         if not is_late(step, event):

@@ -32,7 +32,7 @@ def test_a_restructure_that_nobody_means_is_refused(api: Api, correction: dict[s
     "correction",
     [
         {"kind": "payment_holiday", "periods": 36},
-        {"kind": "plan_reaged", "installments": 360, "first_due_on": "2026-02-10"},
+        {"kind": "plan_reaged", "installments": 60, "first_due_on": "2026-02-10"},
     ],
 )
 def test_the_widest_restructure_is_done_and_asks_for_what_was_drawn(api: Api, correction: dict[str, Any]) -> None:

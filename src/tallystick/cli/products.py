@@ -1,10 +1,14 @@
 """`tallystick products ...`: what is sold, by its versions."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App
 
 from tallystick.bootstrap import act_of, database_place, terminal
+
+if TYPE_CHECKING:
+    from tallystick.terms.product import Product
 
 app = App(name="products", help="Products: files that say what a line costs and how it lives.")
 
@@ -28,6 +32,7 @@ def publish(product: str, /) -> None:
     with ready_database(database_place()) as url, psycopg.connect(url) as connection:
         is_new = publish_product(connection, chosen, act=act_of("command line"))
     terminal().print(f"{'✓' if is_new else '='} {chosen.id} {chosen.version}", markup=False)
+    _tell_unannounced(chosen)
 
 
 @app.command
@@ -43,3 +48,18 @@ def check(file: Path, /) -> None:
 
     chosen = product_named(str(file))
     terminal().print(f"✓ {chosen.id} {chosen.version}", markup=False)
+    _tell_unannounced(chosen)
+
+
+def _tell_unannounced(product: "Product") -> None:
+    """Say from when on the days off that move the product's due dates are not announced."""
+    from tallystick.terms.days_off import announced_through
+
+    country = product.calendar.holidays
+    year = None if country is None else announced_through(country)
+    if year is not None:
+        terminal().print(
+            f"  days off of {country} are announced through {year}; due dates agreed beyond move off weekends and the "
+            "days that the law names",
+            markup=False,
+        )

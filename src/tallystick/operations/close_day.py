@@ -84,7 +84,6 @@ def _move(connection: Connection, due: dict[int, StoredLine], *, closed_on: date
             stored.line,
             today=closed_on + timedelta(days=1),
             event_ids=act.event_ids,
-            days_off=act.days_off,
             contracts=contracts,
         )
         writes.append(line_write(connection, step, revision=stored.revision, approved_by=None))

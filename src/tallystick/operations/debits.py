@@ -95,7 +95,7 @@ def _candidates(connection: Connection, *, run_on: date) -> Iterator[list[Candid
 
 def _debit(candidate: Candidate, *, run_on: date, act: Act, contracts: Contracts) -> Debit | None:
     """What the bank is asked for, as the line stands when the day begins; None where it is not asked."""
-    step = caught_up(candidate.line, today=run_on, event_ids=act.event_ids, days_off=act.days_off, contracts=contracts)
+    step = caught_up(candidate.line, today=run_on, event_ids=act.event_ids, contracts=contracts)
     assert step.line is not None
     mandate = candidate.mandate
     claimed = claim(step.line, on=run_on, pays=Pays(mandate.pays))

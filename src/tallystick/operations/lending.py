@@ -131,12 +131,10 @@ def quote_plan(
     if stored is None:
         return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
     product = contracts.Contracts(connection)[stored.line.contract_hash]
-    return _disclosure(product, request, principal_minor=principal_minor, on=act.today, act=act)
+    return _disclosure(product, request, principal_minor=principal_minor, on=act.today)
 
 
-def _disclosure(
-    product: Product, request: PlanRequest, *, principal_minor: int, on: date, act: Act
-) -> Disclosure | OfferFault:
+def _disclosure(product: Product, request: PlanRequest, *, principal_minor: int, on: date) -> Disclosure | OfferFault:
     faults = offer_faults(
         product,
         offer=request.offer,
@@ -144,7 +142,6 @@ def _disclosure(
         installments=request.installments,
         principal_minor=principal_minor,
         drawn_on=on,
-        days_off=act.days_off,
     )
     if faults:
         return faults[0]
@@ -155,7 +152,6 @@ def _disclosure(
         installments=request.installments,
         principal_minor=principal_minor,
         drawn_on=on,
-        days_off=act.days_off,
     )
 
 
@@ -214,7 +210,7 @@ def _choose(
     if stored is None:
         return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
     product = contracts.Contracts(connection)[stored.line.contract_hash]
-    disclosure = _disclosure(product, request, principal_minor=amount_minor, on=on, act=act)
+    disclosure = _disclosure(product, request, principal_minor=amount_minor, on=on)
     if isinstance(disclosure, OfferFault):
         return disclosure
     quoted_hash = document_hash(disclosure)
@@ -241,7 +237,6 @@ def _choose(
         price=price,
         installments=request.installments,
         drawn_on=on,
-        days_off=act.days_off,
     )
     return PlanChoice(plan_id=next(act.event_ids), offer=request.offer.value, terms=terms, acceptance_id=acceptance_id)
 

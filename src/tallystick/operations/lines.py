@@ -30,7 +30,7 @@ _USES_CREDIT: Final = (facts.LineOpened, facts.HoldPlaced, facts.Drawdown, facts
 
 
 class Act(Struct, frozen=True):
-    """Who asks, at which instant (UTC), on which business day, and the ids and days off that the edge supplies.
+    """Who asks, at which instant (UTC), on which business day, and the ids that the edge supplies.
 
     `approved_by` is the second person who agreed, None where none was asked.
     """
@@ -40,7 +40,6 @@ class Act(Struct, frozen=True):
     today: date
     event_ids: Iterator[int]
     approved_by: str | None = None
-    days_off: frozenset[date] = frozenset()
 
 
 class Recorded(Struct, frozen=True):
@@ -97,7 +96,6 @@ def _caught_up(connection: Connection, stored: StoredLine | None, *, act: Act) -
         stored.line if stored else None,
         today=act.today,
         event_ids=act.event_ids,
-        days_off=act.days_off,
         contracts=Contracts(connection),
     )
 
@@ -153,7 +151,6 @@ def _circumstances(
         target=target,
         target_is_undone=any(undone_by(event.fact) == target_id for event in later),
         target_has_dependents=target is not None and has_dependents(target, later),
-        days_off=act.days_off,
     )
 
 

@@ -74,7 +74,6 @@ def line_today(connection: Connection, line_id: int, *, act: Act) -> Line | None
         stored.line,
         today=act.today,
         event_ids=act.event_ids,
-        days_off=act.days_off,
         contracts=Contracts(connection),
     )
     return step.line

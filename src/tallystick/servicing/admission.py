@@ -3,10 +3,18 @@
 All refusals live here. What is admitted has happened, and `advance` never refuses it.
 """
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from tallystick.servicing import facts
+from tallystick.servicing.admission_of_changes import (
+    admit_limit,
+    admit_pause,
+    admit_restructure,
+    admit_terms,
+    admit_waiver,
+    within_person_cap,
+)
 from tallystick.servicing.admission_of_draws import admit_bill_conversion, admit_draw, admit_hold, admit_plan
 from tallystick.servicing.admission_of_payments import (
     admit_chargeback_or_refund,
@@ -19,7 +27,6 @@ from tallystick.servicing.journal import CHANNELS
 from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import held_minor, owed_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.terms.product import Component
 
 # After charge-off or closing, money may still come in and be given back; nothing else happens to the line.
 _AFTER_CHARGE_OFF: Final = (
@@ -113,22 +120,7 @@ def _admit_opening(fact: facts.LineOpened, *, circumstances: Circumstances) -> A
             field="limit_minor",
             figures={"least_minor": bounds.least_minor, "most_minor": bounds.most_minor},
         )
-    return _within_person_cap(fact.limit_minor, circumstances=circumstances) or fact
-
-
-def _within_person_cap(limit_minor: int, *, circumstances: Circumstances) -> Refusal | None:
-    """The legal limit is per person: this line's limit and all other lines' together stay within it."""
-    borrower = circumstances.borrower
-    if limit_minor + borrower.other_limits_minor <= borrower.joint_cap_minor:
-        return None
-    return Refusal(
-        RefusalReason.JOINT_CAP_EXCEEDED,
-        field="limit_minor",
-        figures={
-            "joint_cap_minor": borrower.joint_cap_minor,
-            "other_limits_minor": borrower.other_limits_minor,
-        },
-    )
+    return within_person_cap(fact.limit_minor, circumstances=circumstances) or fact
 
 
 def _admit_on_line(  # noqa: PLR0912
@@ -162,17 +154,15 @@ def _admit_on_line(  # noqa: PLR0912
             # Statements close by themselves, on their day (`keeping_up`): nobody closes one by asking.
             return Refusal(RefusalReason.STATEMENT_NOT_DUE, field="kind")
         case facts.LimitChanged():
-            return _admit_limit(line, fact, circumstances=circumstances)
+            return admit_limit(line, fact, circumstances=circumstances)
         case facts.TermsChanged():
-            return _admit_terms(line, fact, on=on, circumstances=circumstances)
+            return admit_terms(line, fact, on=on, circumstances=circumstances)
         case facts.Waived():
-            return _admit_waiver(line, fact, on=on)
+            return admit_waiver(line, fact, on=on)
         case facts.PlanReaged() | facts.PaymentHoliday():
-            return _admit_restructure(line, fact, on=on)
+            return admit_restructure(line, fact, on=on, terms=circumstances.contracts[line.contract_hash])
         case facts.DelinquencyPaused():
-            if fact.until <= on:
-                return Refusal(RefusalReason.PAUSE_EMPTY, field="until", figures={"begins_on": on})
-            return fact
+            return admit_pause(fact, on=on, bounds=circumstances.contracts[line.contract_hash].easing)
         case facts.LineClosed():
             return _admit_closing(line, fact, on=on)
         case facts.LineFrozen() if line.frozen_because is not None:
@@ -242,67 +232,6 @@ _NEVER_UNDONE: Final = (
     facts.EventUndone,
     facts.LineClosed,
 )
-
-
-def _admit_limit(line: Line, fact: facts.LimitChanged, *, circumstances: Circumstances) -> AnyFact | Refusal:
-    """A decrease holds at once, whatever is drawn; an increase is an offer that the borrower must have accepted."""
-    if fact.limit_minor == line.limit_minor:
-        return Refusal(RefusalReason.NOTHING_TO_DO, field="limit_minor", figures={"limit_minor": line.limit_minor})
-    if fact.limit_minor < line.limit_minor:
-        return fact
-    if circumstances.borrower.blocked_because is not None:
-        return Refusal(RefusalReason.BORROWER_BLOCKED, field="borrower_id")
-    if line.frozen_because is not None:
-        return Refusal(RefusalReason.LINE_FROZEN, field="line", figures={"reason": line.frozen_because})
-    if fact.acceptance_id is None:
-        return Refusal(RefusalReason.ACCEPTANCE_MISSING, field="acceptance_id")
-    bounds = circumstances.contracts[line.contract_hash].limit
-    if fact.limit_minor > bounds.most_minor:
-        return Refusal(
-            RefusalReason.LIMIT_OUT_OF_BOUNDS, field="limit_minor", figures={"most_minor": bounds.most_minor}
-        )
-    return _within_person_cap(fact.limit_minor, circumstances=circumstances) or fact
-
-
-def _admit_terms(line: Line, fact: facts.TermsChanged, *, on: date, circumstances: Circumstances) -> AnyFact | Refusal:
-    """New terms bind after the notice that the present contract promises, unless the borrower accepted them."""
-    present, new = circumstances.contracts[line.contract_hash], circumstances.contracts.get(fact.contract_hash)
-    if new is None:
-        return Refusal(RefusalReason.TERMS_UNKNOWN, field="contract_hash")
-    if new.currency != line.currency or new.ledger_id != line.product_id:
-        return Refusal(RefusalReason.CURRENCY_DIFFERS, field="contract_hash", figures={"product": present.id})
-    binds_on = fact.noticed_on + timedelta(days=present.notice.price_change_days)
-    if fact.acceptance_id is None and on < binds_on:
-        return Refusal(RefusalReason.NOTICE_TOO_SHORT, field="effective_on", figures={"binds_on": binds_on})
-    return fact
-
-
-def _admit_waiver(line: Line, fact: facts.Waived, *, on: date) -> AnyFact | Refusal:
-    """Of interest, fees and penalties, at most what is owed; principal is written off, not waived."""
-    if fact.component not in set(Component) - {Component.PRINCIPAL}:
-        known = sorted(set(Component) - {Component.PRINCIPAL})
-        return Refusal(RefusalReason.COMPONENT_UNKNOWN, field="component", figures={"known": known})
-    left_minor = owed_minor(line, day=on)[Component(fact.component)]
-    if fact.amount_minor > left_minor:
-        return Refusal(RefusalReason.AMOUNT_EXCEEDS_OWED, field="amount_minor", figures={"owed_minor": left_minor})
-    return fact
-
-
-def _admit_restructure(line: Line, fact: facts.PlanReaged | facts.PaymentHoliday, *, on: date) -> AnyFact | Refusal:
-    plan = next((plan for plan in line.plans if plan.plan_id == fact.plan_id), None)
-    if plan is None:
-        return Refusal(RefusalReason.PLAN_UNKNOWN, field="plan_id")
-    if plan.principal_left_minor == 0:
-        return Refusal(RefusalReason.PLAN_SETTLED, field="plan_id")
-    match fact:
-        case facts.PlanReaged(installments=count) if count < 1:
-            return Refusal(RefusalReason.NOTHING_TO_DO, field="installments", figures={"installments": count})
-        case facts.PlanReaged(first_due_on=first) if first <= on:
-            return Refusal(RefusalReason.PAUSE_EMPTY, field="first_due_on", figures={"restructured_on": on})
-        case facts.PaymentHoliday(periods=periods) if periods < 1:
-            return Refusal(RefusalReason.PAUSE_EMPTY, field="periods", figures={"periods": periods})
-        case _:
-            return fact
 
 
 def _admit_closing(line: Line, fact: facts.LineClosed, *, on: date) -> AnyFact | Refusal:

@@ -278,8 +278,10 @@ def _restructured(line: Line, fact: facts.PlanReaged | facts.PaymentHoliday, *, 
         return line
     match fact:
         case facts.PlanReaged():
+            plan = plans.with_days_off(plan, fact.days_off)
             after = plans.re_age(plan, on=journal.day, installments=fact.installments, first_due_on=fact.first_due_on)
         case facts.PaymentHoliday():
+            plan = plans.with_days_off(plan, fact.days_off)
             after = plans.payment_holiday(plan, on=journal.day, periods=fact.periods)
     return with_penalty_pace(with_plan(line, after, journal=journal), journal=journal)
 

@@ -14,7 +14,8 @@ from tallystick.servicing.facts import ChargeKind
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import dues_asked_for
-from tallystick.terms.product import LateFee, Product
+from tallystick.terms.late_fees import late_fee_minor
+from tallystick.terms.product import Product
 
 
 def roll(line: Line, *, to: date, journal: Journal) -> Line:
@@ -82,14 +83,3 @@ def _charge_late_fee(line: Line, *, journal: Journal) -> Line:
         return line
     fee_minor = late_fee_minor(terms.late.late_fee, missed_minor=missed_minor)
     return add_charge(line, kind=ChargeKind.LATE_FEE, amount_minor=fee_minor, journal=journal)
-
-
-def late_fee_minor(fee: LateFee, *, missed_minor: int) -> int:
-    """A fixed part plus a share of what was missed, half a minor unit up, within the contract's bounds.
-
-    >>> late_fee_minor(LateFee(share_ppm=50_000, least_minor=500, most_minor=20_000), missed_minor=123_450)
-    6173
-    """
-    share_minor = (missed_minor * fee.share_ppm * 2 + 1_000_000) // 2_000_000
-    bounded_minor = max(fee.least_minor, fee.fixed_minor + share_minor)
-    return bounded_minor if fee.most_minor is None else min(bounded_minor, fee.most_minor)

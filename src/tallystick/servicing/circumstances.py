@@ -23,7 +23,7 @@ class BorrowerPosition(Struct, frozen=True):
 
 
 class Circumstances(Struct, frozen=True):
-    """`target` is the event that an undo, or a returned payment, is about; `days_off` moves due dates."""
+    """`target` is the event that an undo, or a returned payment, is about."""
 
     today: date
     borrower: BorrowerPosition
@@ -32,4 +32,3 @@ class Circumstances(Struct, frozen=True):
     target: Event | None = None
     target_is_undone: bool = False
     target_has_dependents: bool = False
-    days_off: frozenset[date] = frozenset()

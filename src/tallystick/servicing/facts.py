@@ -238,18 +238,23 @@ class DrawWithdrawn(Fact, frozen=True, tag="draw_withdrawn"):
 
 
 class PlanReaged(Fact, frozen=True, tag="plan_reaged"):
-    """What is left of a plan is spread anew over `installments`, the first due on `first_due_on`. Second person."""
+    """What is left of a plan is spread anew over `installments`, the first due on `first_due_on`. Second person.
+
+    `days_off` are those that move its due dates, as they were known when it was admitted.
+    """
 
     plan_id: int
     installments: int
     first_due_on: date
+    days_off: tuple[date, ...] = ()
 
 
 class PaymentHoliday(Fact, frozen=True, tag="payment_holiday"):
-    """The plan's installments that are not due yet move by `periods`. Second person."""
+    """The plan's installments that are not due yet move by `periods`. Second person. `days_off` as when re-aged."""
 
     plan_id: int
     periods: int
+    days_off: tuple[date, ...] = ()
 
 
 class DelinquencyPaused(Fact, frozen=True, tag="delinquency_paused"):

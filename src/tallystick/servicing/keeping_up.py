@@ -1,6 +1,6 @@
 """What the calendar asks of a line: statements to close, holds to expire, and the next day on which anything is due."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 from msgspec import Struct
@@ -12,9 +12,9 @@ from tallystick.servicing.facts import Event, HoldExpired
 from tallystick.servicing.fold import Checkpoint
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.line import Condition, Line
+from tallystick.terms.days_off import moved
 from tallystick.terms.product import Product
 from tallystick.terms.statement_days import due_on
-from tallystick.units.periods import working_day
 
 
 class CaughtUp(Struct, frozen=True):
@@ -30,7 +30,6 @@ def catch_up(
     *,
     today: date,
     event_ids: Iterator[int],
-    days_off: Collection[date],
     journal: Journal,
 ) -> CaughtUp:
     """Let everything happen that was due before `today` begins, each on its own day.
@@ -49,7 +48,7 @@ def catch_up(
             event = Event(event_id=event_id, effective_on=day, fact=HoldExpired(hold_id=hold_id))
             line = advance(line, event, line_id=line.line_id, journal=journal)
         else:
-            line, event = _close(line, event_id=event_id, days_off=days_off, journal=journal)
+            line, event = _close(line, event_id=event_id, journal=journal)
             checkpoints.append(Checkpoint(order=event.order, line=line))
         events.append(event)
     line = roll(line, to=today, journal=journal)
@@ -66,16 +65,15 @@ def _next_due(line: Line, *, terms: Product) -> tuple[date, int] | None:
     return min(dues, key=lambda due: (due[0], due[1] == 0, due[1]), default=None)
 
 
-def _close(line: Line, *, event_id: int, days_off: Collection[date], journal: Journal) -> tuple[Line, Event]:
+def _close(line: Line, *, event_id: int, journal: Journal) -> tuple[Line, Event]:
     terms = journal.terms(line)
     assert terms.pay_next_month is not None
-    is_due_on = due_on(line.as_of, cycle=terms.pay_next_month)
     last = line.last_statement_on
     return close(
         line,
         event_id=event_id,
         period_from=line.opened_on if last is None else last + timedelta(days=1),
-        due_on=working_day(is_due_on, rule=terms.calendar.holiday_rule, days_off=days_off),
+        due_on=moved(due_on(line.as_of, cycle=terms.pay_next_month), calendar=terms.calendar),
         journal=journal,
     )
 

@@ -1,5 +1,6 @@
 """What makes a plan easier to bear: interest stops or is waived, due dates are put off, a new schedule replaces it."""
 
+from collections.abc import Iterable
 from datetime import date
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from tallystick.servicing.plan_state import Plan, PlanDraw, PlanInstallment
 from tallystick.terms.amortization import Pause
 from tallystick.terms.last_installment import settle_last
 from tallystick.terms.plan_dates import due_date
-from tallystick.terms.plan_terms import HolidayInterest, UnearnedCharges
+from tallystick.terms.plan_terms import HolidayInterest, PlanTerms, UnearnedCharges
 from tallystick.terms.product import Component
 from tallystick.terms.schedule import InstallmentKind
 
@@ -59,6 +60,20 @@ def stop_interest(plan: Plan, *, on: date) -> Plan:
     )
 
 
+def with_days_off(plan: Plan, days_off: Iterable[date]) -> Plan:
+    """The plan with more days off to move its due dates away from: those of the dates that easing gives it."""
+    more = tuple(sorted({*plan.terms.days_off, *days_off}))
+    return plan if more == plan.terms.days_off else replace(plan, terms=replace(plan.terms, days_off=more))
+
+
+def re_aged_terms(terms: PlanTerms, *, installments: int, first_due_on: date) -> PlanTerms:
+    """The terms of a new schedule of what is left: interest as before, no second price per period, no grace."""
+    return replace(
+        terms, installments=installments, first_due_on=first_due_on, starts_on=None, length=None,
+        per_period_ppm=0, down_payment_ppm=0, grace_principal=0, grace_interest=0, interest_free=0,
+    )  # fmt: skip
+
+
 def payment_holiday(plan: Plan, *, on: date, periods: int) -> Plan:
     """Installments due after a day are put off by whole periods; interest goes on, or pauses, as the terms say."""
     assert periods > 0, "a holiday has at least one period"
@@ -99,10 +114,7 @@ def re_age(plan: Plan, *, on: date, installments: int, first_due_on: date) -> Pl
         component: sum(part.left_of(component) for part in before.installments)
         for component in (Component.INTEREST, Component.FEE)
     }
-    terms = replace(
-        plan.terms, installments=installments, first_due_on=first_due_on, starts_on=None, length=None,
-        per_period_ppm=0, down_payment_ppm=0, grace_principal=0, grace_interest=0, interest_free=0,
-    )  # fmt: skip
+    terms = re_aged_terms(plan.terms, installments=installments, first_due_on=first_due_on)
     fresh = open_plan(plan_id=plan.plan_id, terms=terms, drawn_on=on, principal_minor=left_minor)
     closed = [_closed(part, on=on) for part in before.installments]
     paid = PlanDraw(

@@ -44,6 +44,7 @@ class RefusalReason(StrEnum):
     PURPOSE_FORBIDDEN = "purpose_forbidden"
     PRODUCT_WITHOUT_OFFER = "product_without_offer"
     PAUSE_EMPTY = "pause_empty"
+    EASING_TOO_LONG = "easing_too_long"
     HOLD_UNKNOWN = "hold_unknown"
     HOLD_EXISTS = "hold_exists"
     HOLD_TOO_SMALL = "hold_too_small"

@@ -3,7 +3,7 @@
 The same step serves a payment at the counter, the close of a day and a test; only who loads and who writes differs.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 from msgspec import Struct
@@ -44,14 +44,13 @@ def caught_up(
     *,
     today: date,
     event_ids: Iterator[int],
-    days_off: Collection[date],
     contracts: Mapping[str, Product],
 ) -> Step:
     """The line when the business day begins, with all that was due before; None for a line still to be opened."""
     if line is None:
         return Step(line=None)
     journal = Journal(contracts=contracts)
-    caught = catch_up(line, today=today, event_ids=event_ids, days_off=days_off, journal=journal)
+    caught = catch_up(line, today=today, event_ids=event_ids, journal=journal)
     return Step(
         line=caught.line,
         events=caught.events,

@@ -6,8 +6,10 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Final
 
+from tallystick.terms.days_off import is_known_country
 from tallystick.terms.form import FaultNotes, FormFaults, read_toml
 from tallystick.terms.product import (
+    CalendarRules,
     CareKind,
     Component,
     DueDates,
@@ -23,6 +25,8 @@ from tallystick.terms.product import (
 from tallystick.units.money import MINOR_DIGITS
 from tallystick.units.periods import HolidayRule
 
+# More days than any run of days off has (China's longest are nine): a due date moves back by less.
+_LONGEST_RUN_DAYS: Final = 14
 PRICE_KEYS: Final = ("fee_per_period_ppm", "interest_per_period_ppm", "nominal_rate_ppm")
 
 
@@ -61,12 +65,14 @@ def _contradictions(product: Product) -> Iterator[Contradiction]:
         yield "limit.least_minor", "above limit.most_minor", "exchange the two"
     if (product.calendar.holiday_rule is HolidayRule.NONE) != (product.calendar.holidays is None):
         yield "calendar.holidays", "belongs to a holiday_rule that moves due dates", "give both, or none of them"
+    if product.calendar.holidays is not None and not is_known_country(product.calendar.holidays):
+        yield "calendar.holidays", f"no days off are known of {product.calendar.holidays}", "give another ISO code"
     if product.pay_next_month is None and not installment_offers(product):
         yield "", "nothing is offered", "write [pay_next_month], [order_installments], [bill_installments] or [cash]"
     yield from _of_purpose(product)
     yield from _of_offers(product)
     if product.pay_next_month is not None:
-        yield from _of_pay_next_month(product.pay_next_month)
+        yield from _of_pay_next_month(product.pay_next_month, product=product)
     yield from _of_late(product)
     yield from _of_allocation(product)
     yield from _of_delinquency(product)
@@ -83,9 +89,13 @@ def _of_purpose(product: Product) -> Iterator[Contradiction]:
         yield "purpose.payee", "an order is paid to its merchant", 'write payee = "merchant"'
 
 
-def _of_pay_next_month(offer: PayNextMonth) -> Iterator[Contradiction]:
+def _of_pay_next_month(offer: PayNextMonth, *, product: Product) -> Iterator[Contradiction]:
     if (offer.due_day is None) == (offer.due_after_days is None):
         yield "pay_next_month", "needs either due_day or due_after_days", "give exactly one of them"
+    if offer.due_day is not None:
+        to_pay = (offer.due_day - offer.statement_day) % 28 or 28  # days in the shortest month
+        yield from _of_time_to_pay(to_pay, key="pay_next_month.due_day", calendar=product.calendar)
+    yield from _of_time_to_pay(offer.due_after_days, key="pay_next_month.due_after_days", calendar=product.calendar)
 
 
 def _of_offers(product: Product) -> Iterator[Contradiction]:
@@ -105,8 +115,19 @@ def _of_offers(product: Product) -> Iterator[Contradiction]:
 def _of_due_dates(due_dates: DueDates, *, key: str, product: Product) -> Iterator[Contradiction]:
     if (due_dates.first is FirstDue.DAY_OF_MONTH) != (due_dates.day is not None):
         yield f"{key}.day", 'belongs to first = "day_of_month", and only to it', "give both or neither"
+    if due_dates.first is FirstDue.DAY_OF_MONTH:
+        yield from _of_time_to_pay(due_dates.least_days, key=f"{key}.least_days", calendar=product.calendar)
     if due_dates.first is FirstDue.WITH_STATEMENT and product.pay_next_month is None:
         yield f"{key}.first", "there are no statements", 'write "one_period_after_draw" or "day_of_month"'
+
+
+def _of_time_to_pay(days: int | None, *, key: str, calendar: CalendarRules) -> Iterator[Contradiction]:
+    """Nothing falls due before it is drawn or told, also where a day off moves the due date back."""
+    moves_back = calendar.holiday_rule in {HolidayRule.PRECEDING, HolidayRule.MODIFIED_FOLLOWING}
+    least = _LONGEST_RUN_DAYS if moves_back else 1
+    if days is not None and days < least:
+        problem = f"leaves {days} days: a payment could fall due before it is asked for"
+        yield key, problem, f"leave at least {least}"
 
 
 def _of_prices(offer: InstallmentOffer, *, key: str) -> Iterator[Contradiction]:

@@ -41,6 +41,7 @@ from tallystick.terms.disclosure_wording import (
     plan_passages,
     price_basis,
 )
+from tallystick.terms.late_fees import late_fee_minor
 from tallystick.terms.legality import worst_corner
 from tallystick.terms.offering import OfferFault, plan_terms, price_for
 from tallystick.terms.plan_cost import PlanCost, plan_cost, revolving_flows
@@ -48,7 +49,6 @@ from tallystick.terms.plan_terms import OverdueInterest, PlanTerms, Recalculatio
 from tallystick.terms.product import (
     InstallmentPrice,
     InterestFree,
-    LateFee,
     Names,
     OfferKind,
     PayNextMonth,
@@ -73,16 +73,13 @@ def disclose_plan(
     installments: int,
     principal_minor: int,
     drawn_on: date,
-    days_off: frozenset[date] = frozenset(),
 ) -> Disclosure | OfferFault:
     """The disclosure of one plan or cash draw, or why the product does not offer it."""
     product = contract.product
     price = price_for(product, offer=offer, price_code=price_code, installments=installments)
     if isinstance(price, OfferFault):
         return price
-    terms = plan_terms(
-        product, offer=offer, price=price, installments=installments, drawn_on=drawn_on, days_off=days_off
-    )
+    terms = plan_terms(product, offer=offer, price=price, installments=installments, drawn_on=drawn_on)
     cost = plan_cost(terms, drawn_on=drawn_on, principal_minor=principal_minor)
     schedule = _payments(cost)
     down_minor = down_payment_minor(terms, drawn_minor=principal_minor)
@@ -202,21 +199,14 @@ def _late_example(
     penalty = product.late.penalty
     of_all = penalty is not None and penalty.base is PenaltyBase.OVERDUE_ALL
     base_minor = overdue_minor if of_all else overdue_principal_minor
+    fee = product.late.late_fee
     return LateExample(
         overdue_minor=overdue_minor,
         days_late=_EXAMPLE_DAYS_LATE,
         interest_minor=interest_minor,
         penalty_minor=round(Fraction(base_minor * product.penalty_daily_ppm() * _EXAMPLE_DAYS_LATE, PPM)),
-        late_fee_minor=_late_fee_minor(product.late.late_fee, overdue_minor=overdue_minor),
+        late_fee_minor=0 if fee is None else late_fee_minor(fee, missed_minor=overdue_minor),
     )
-
-
-def _late_fee_minor(fee: LateFee | None, *, overdue_minor: int) -> int:
-    if fee is None:
-        return 0
-    charged_minor = fee.fixed_minor + (overdue_minor * fee.share_ppm * 2 + PPM) // (2 * PPM)
-    charged_minor = max(charged_minor, fee.least_minor)
-    return charged_minor if fee.most_minor is None else min(charged_minor, fee.most_minor)
 
 
 def rate_percents(rates: AnnualRates) -> RatePercents:

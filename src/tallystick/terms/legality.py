@@ -71,7 +71,6 @@ def offer_faults(
     installments: int,
     principal_minor: int,
     drawn_on: date,
-    days_off: frozenset[date] = frozenset(),
 ) -> tuple[OfferFault, ...]:
     """Why one plan may not be offered on a day: not sold so, or above a legal cap by its own flows."""
     price = price_for(product, offer=offer, price_code=price_code, installments=installments)
@@ -81,9 +80,7 @@ def offer_faults(
     wrong_principal = principal_fault(sold, principal_minor=principal_minor)
     if wrong_principal is not None:
         return (wrong_principal,)
-    terms = plan_terms(
-        product, offer=offer, price=price, installments=installments, drawn_on=drawn_on, days_off=days_off
-    )
+    terms = plan_terms(product, offer=offer, price=price, installments=installments, drawn_on=drawn_on)
     corner = _corner(terms, principal_minor=principal_minor, drawn_on=drawn_on)
     cap = price_cap(jurisdiction=product.jurisdiction, on=drawn_on)
     return (

@@ -1,14 +1,19 @@
 """From a product's offer to the terms of one plan: the price that holds, the first due date, what is frozen."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tallystick.terms.days_off import days_off_at
+from tallystick.terms.plan_dates import agreed_date
 from tallystick.terms.plan_terms import BookedAs, PlanTerms, Recalculation
 from tallystick.terms.product import (
+    CalendarRules,
     DueDates,
     FirstDue,
     InstallmentOffer,
@@ -18,7 +23,7 @@ from tallystick.terms.product import (
     installment_offers,
 )
 from tallystick.terms.statement_days import closes_on, due_on
-from tallystick.units.periods import HolidayRule, add_months
+from tallystick.units.periods import add_months
 from tallystick.units.rates import PPM
 
 
@@ -112,11 +117,8 @@ def plan_terms(
     price: InstallmentPrice,
     installments: int,
     drawn_on: date,
-    days_off: frozenset[date] = frozenset(),
 ) -> PlanTerms:
-    """The terms that are frozen into a plan drawn on a day.
-
-    `days_off` come from the product's holiday calendar; only those within the plan's life are frozen.
+    """The terms that are frozen into a plan drawn on a day, the days off that move its due dates with them.
 
     >>> from tallystick.terms.catalog import shipped_products
     >>> line = shipped_products()["baitiao"]
@@ -130,9 +132,7 @@ def plan_terms(
     interest, calendar = product.interest, product.calendar
     per_period_ppm = price.fee_per_period_ppm or price.interest_per_period_ppm or 0
     nominal_rate = Decimal(price.nominal_rate_ppm or 0) / PPM
-    ends_before = add_months(drawn_on, installments + 3)
-    moving = frozenset(day for day in days_off if drawn_on <= day < ends_before)
-    return PlanTerms(
+    terms = PlanTerms(
         installments=installments,
         amortization=price.amortization,
         nominal_rate=nominal_rate,
@@ -147,12 +147,18 @@ def plan_terms(
         first_due_on=first_due_on(product, due_dates=sold.due_dates, drawn_on=drawn_on),
         month_end_rule=calendar.month_end_rule,
         holiday_rule=calendar.holiday_rule,
-        days_off=moving if calendar.holiday_rule is not HolidayRule.NONE else frozenset(),
         down_payment_ppm=sold.down_payment_ppm,
         rounding=interest.rounding,
         recalculation=interest.recalculation if nominal_rate else Recalculation.NONE,
         overdue_interest=interest.overdue,
     )
+    return with_days_off(terms, begins_on=drawn_on, numbers=range(1, installments + 1), calendar=calendar)
+
+
+def with_days_off(terms: PlanTerms, *, begins_on: date, numbers: Iterable[int], calendar: CalendarRules) -> PlanTerms:
+    """The terms with the days off, as they are known now, that the installments of those numbers may meet."""
+    dates = [agreed_date(terms, begins_on=begins_on, number=number) for number in numbers]
+    return replace(terms, days_off=tuple(sorted({*terms.days_off, *days_off_at(dates, calendar=calendar)})))
 
 
 def first_due_on(product: Product, *, due_dates: DueDates, drawn_on: date) -> date | None:

@@ -49,8 +49,11 @@ def spans_between(begins_on: date, due_dates: list[date]) -> tuple[Span, ...]:
 
 def due_date(terms: PlanTerms, *, begins_on: date, number: int) -> date:
     """When the installment of that number is due: counted from the first date, then moved off a day off."""
-    anchor, periods = (begins_on, number) if terms.first_due_on is None else (terms.first_due_on, number - 1)
-    due_on = add_periods(
-        anchor, periods, unit=terms.period_unit, every=terms.every, month_end_rule=terms.month_end_rule
-    )
+    due_on = agreed_date(terms, begins_on=begins_on, number=number)
     return working_day(due_on, rule=terms.holiday_rule, days_off=terms.days_off)
+
+
+def agreed_date(terms: PlanTerms, *, begins_on: date, number: int) -> date:
+    """The date of an installment before days off move it, counted from the first date, never stepwise."""
+    anchor, periods = (begins_on, number) if terms.first_due_on is None else (terms.first_due_on, number - 1)
+    return add_periods(anchor, periods, unit=terms.period_unit, every=terms.every, month_end_rule=terms.month_end_rule)

@@ -148,7 +148,7 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
     Dates: period n ends n times `every` `period_unit` after the draw, or after `starts_on`; where `first_due_on` is
     given, the first one ends there and the others are counted from it. `length` ends the last period that many
-    units after the first one begins. `days_off` are the days that `holiday_rule` moves due dates away from.
+    units after the first one begins. `days_off` are the days, in order, that `holiday_rule` moves due dates away from.
 
     Grace counts first installments: `grace_principal` asks only for interest, `grace_interest` puts interest off to
     the first installment after it, `interest_free` charges none.
@@ -180,7 +180,7 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     length: int | None = None
     month_end_rule: MonthEndRule = MonthEndRule.CLAMP
     holiday_rule: HolidayRule = HolidayRule.NONE
-    days_off: frozenset[date] = frozenset()
+    days_off: tuple[date, ...] = ()
 
     down_payment_ppm: int = 0
     further_draws: FurtherDraws = FurtherDraws.WITHIN_TERM

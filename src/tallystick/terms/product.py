@@ -56,7 +56,7 @@ class Lender(Section, frozen=True, kw_only=True):
 class CalendarRules(Section, frozen=True, kw_only=True):
     """What due dates become at month ends and on days off.
 
-    `holidays` is the country (ISO code) whose days off move a due date; the edge supplies its dates.
+    `holidays` is the country (ISO code) whose days off move a due date; see `terms.days_off`.
     """
 
     month_end_rule: MonthEndRule
@@ -312,6 +312,18 @@ class NoticeTerms(Section, frozen=True, kw_only=True):
     limit_decrease_days: Days = 0
 
 
+class EasingTerms(Section, frozen=True, kw_only=True):
+    """How far a plan or a count of days past due may be eased at once: bounds against a slip of the keyboard.
+
+    Sixty installments is what China allows for credit card debt that is rescheduled (Measures for the Supervision
+    and Administration of the Credit Card Business of Commercial Banks, article 70).
+    """
+
+    most_pause_days: Days = 366
+    most_holiday_periods: InstallmentCount = 36
+    most_reaged_installments: InstallmentCount = 60
+
+
 class CareKind(StrEnum):
     """A state of the person that the law, or decency, treats apart."""
 
@@ -380,6 +392,7 @@ class Product(Section, frozen=True, kw_only=True):
     delinquency: Delinquency
     notice: NoticeTerms
     cares: dict[CareKind, CareTerms]
+    easing: EasingTerms = EasingTerms()
     pay_next_month: PayNextMonth | None = None
     order_installments: InstallmentOffer | None = None
     bill_installments: InstallmentOffer | None = None

@@ -114,17 +114,15 @@ def test_interest_on_the_balance_follows_what_is_owed_and_a_fee_does_not() -> No
     assert (terms.per_period_ppm, terms.per_period_booked_as) == (5_000, BookedAs.INTEREST)
 
 
-def test_only_days_off_within_the_plans_life_are_frozen() -> None:
-    moving = replace(BAITIAO, calendar=replace(BAITIAO.calendar, holiday_rule=HolidayRule.FOLLOWING))
-    days_off = frozenset({date(2020, 1, 1), date(2026, 11, 28), date(2040, 1, 1)})
+def test_due_dates_move_off_the_days_off_of_the_country_and_only_those_are_frozen() -> None:
+    """Statements close on the 19th, nine days to pay: 28 November and 28 February 2027 fall on weekends."""
+    calendar = replace(BAITIAO.calendar, holiday_rule=HolidayRule.FOLLOWING, holidays="CN")
+    moving = replace(BAITIAO, calendar=calendar)
     terms = plan_terms(
-        moving,
-        offer=ORDER,
-        price=_price(ORDER, "standard", 3),
-        installments=3,
-        drawn_on=date(2026, 11, 3),
-        days_off=days_off,
+        moving, offer=ORDER, price=_price(ORDER, "standard", 4), installments=4, drawn_on=date(2026, 11, 3)
     )
-    assert terms.days_off == {date(2026, 11, 28)}
+    assert terms.days_off == (date(2026, 11, 28), date(2026, 11, 29), date(2027, 2, 27), date(2027, 2, 28))
     parts = schedule(terms, drawn_on=date(2026, 11, 3), principal_minor=100_000)
-    assert [part.due_on for part in parts] == [date(2026, 11, 29), date(2026, 12, 28), date(2027, 1, 28)]
+    assert [part.due_on for part in parts] == [
+        date(2026, 11, 30), date(2026, 12, 28), date(2027, 1, 28), date(2027, 3, 1)
+    ]  # fmt: skip

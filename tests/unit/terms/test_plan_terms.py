@@ -30,7 +30,7 @@ from tallystick.terms.plan_terms import Amortization, InterestBase, PlanTerms, R
             {"amortization": Amortization.INTEREST_THEN_PRINCIPAL, "interest_base": InterestBase.ORIGINAL_PRINCIPAL},
             "interest_base: flat interest on principal paid at the end is the same",
         ),
-        ({"days_off": frozenset({date(2026, 1, 1)})}, "days_off: holiday_rule is none"),
+        ({"days_off": (date(2026, 1, 1),)}, "days_off: holiday_rule is none"),
     ],
     ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
 )
