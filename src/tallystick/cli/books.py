@@ -19,6 +19,7 @@ def close_day(day: date | None = None) -> None:
     from tallystick.operations.close_day import close_day as run
     from tallystick.operations.close_day import count_due
     from tallystick.operations.database import ready_database
+    from tallystick.operations.ledger import keep_books
 
     closed_on = day or business_date() - timedelta(days=1)
     language = settings().language
@@ -34,5 +35,8 @@ def close_day(day: date | None = None) -> None:
         for count in run(connection, closed_on, act=act_of("close-day")):
             moved += count
             progress.advance(moved / max(due, moved))
+        progress.step({"zh": "封印分录", "en": "transfers sealed"})
+        for _ in keep_books(connection):
+            pass  # each seal commits by itself; how many are left is not known before
     zh, en = f"✓ {closed_on}：处理 {moved:,} 条额度", f"✓ {closed_on}: {moved:,} lines moved"
     terminal().print(zh if language == "zh" else en)

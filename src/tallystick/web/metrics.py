@@ -31,6 +31,13 @@ class Metrics:
         self.oldest_delivery_s = Gauge(
             "tallystick_webhook_oldest_waiting_seconds", "Age of the oldest waiting delivery", registry=self.registry
         )
+        self.sealed = Counter(
+            "tallystick_ledger_transfers_sealed", "Transfers sealed into the chain", registry=self.registry
+        )
+        self.kept_at = Gauge(
+            "tallystick_ledger_kept_timestamp_seconds", "When the books were last folded and sealed",
+            registry=self.registry,
+        )  # fmt: skip
         self.pool_free = Gauge("tallystick_pool_free", "Idle database connections", registry=self.registry)
         self.pool_waiting = Gauge("tallystick_pool_waiting", "Requests waiting for one", registry=self.registry)
 

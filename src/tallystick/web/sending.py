@@ -4,12 +4,10 @@ import random
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Final
 
-import psycopg
 import structlog
-from psycopg_pool import PoolTimeout
 
 from tallystick.operations.deliveries import Envelope, delivery_client, send, take_deliveries
 from tallystick.storage import delivery, idempotency
@@ -18,9 +16,9 @@ from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.edge import Edge
 from tallystick.web.logs import frames_of
 from tallystick.web.metrics import Metrics
+from tallystick.web.rounds import Rounds
 
 _IDLE_S: Final = 0.5
-_AFTER_FAULT_S: Final = 5.0
 _AT_ONCE: Final = 16
 # An endpoint that does not answer holds this many threads for ten seconds each, and no more.
 _PER_ENDPOINT: Final = 4
@@ -35,41 +33,32 @@ class Sending:
     def __init__(self, edge: Edge, *, metrics: Metrics) -> None:
         self._edge = edge
         self._metrics = metrics
-        self._stopping = Event()
         self._client = delivery_client()
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="webhook")
         self._lock = Lock()
         self._in_flight: Counter[int] = Counter()
         self._futures: set[Future[None]] = set()
-        self._thread = Thread(target=self._run, name="webhooks", daemon=True)
+        self._rounds = Rounds("webhooks", self._next_round)
+        self._rounds_taken = 0
         self._log = structlog.get_logger().bind()
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Finish what is on its way; what is not yet, is sent by another server or after the restart."""
-        self._stopping.set()
-        self._thread.join()
+        self._rounds.stop()
         self.finish()
         self._threads.shutdown()
         self._client.close()
 
-    def _run(self) -> None:
-        rounds = 0
-        while not self._stopping.is_set():
-            try:
-                if rounds % _ROUNDS_PER_FORGETTING == 0:
-                    self._forget_answers()
-                begun = self.round()
-                rounds += 1
-                self._stopping.wait(0 if begun else _IDLE_S)
-            except (psycopg.OperationalError, PoolTimeout):
-                self._stopping.wait(_AFTER_FAULT_S)  # the database is away; it will be back
-            except Exception as defect:
-                self._log.error("webhooks", fault=type(defect).__name__, traceback=frames_of(defect))
-                self._stopping.wait(_AFTER_FAULT_S)
+    def _next_round(self) -> float:
+        if self._rounds_taken % _ROUNDS_PER_FORGETTING == 0:
+            self._forget_answers()
+        begun = self.round()
+        self._rounds_taken += 1
+        return 0 if begun else _IDLE_S
 
     def round(self) -> int:
         """Queue what is new and begin to send what is due; gives how many were begun.

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
 from time import monotonic
 from types import FrameType
 from typing import Final
 
-import structlog
 import uvicorn
 
+from tallystick.web.bookkeeping import Bookkeeping
 from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
-from tallystick.web.logs import frames_of
+from tallystick.web.rounds import Rounds
 from tallystick.web.sending import Sending
 
 # How long a request that has begun may take once no new one is taken.
@@ -47,27 +46,21 @@ class DrainingServer(uvicorn.Server):
 @contextmanager
 def kept_up(look: Callable[[], object]) -> Iterator[None]:
     """Look after something once a second, in a thread, for the time of the block; a look that fails is repeated."""
-    stopping = Event()
-    log = structlog.get_logger().bind()
 
-    def watch() -> None:
-        while not stopping.wait(_LOOK_EVERY_S):
-            try:
-                look()
-            except Exception as fault:
-                log.error("database", fault=type(fault).__name__, traceback=frames_of(fault))
+    def watch() -> float:
+        look()
+        return _LOOK_EVERY_S
 
-    thread = Thread(target=watch, name="watch", daemon=True)
-    thread.start()
+    rounds = Rounds("database", watch, after_fault_s=_LOOK_EVERY_S)
+    rounds.start()
     try:
         yield
     finally:
-        stopping.set()
-        thread.join()
+        rounds.stop()
 
 
 def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> None:
-    """Answer until told to stop; webhooks are sent meanwhile."""
+    """Answer until told to stop; webhooks are sent and the books kept meanwhile."""
     config = uvicorn.Config(
         frame,
         host=host,
@@ -78,9 +71,11 @@ def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> 
         timeout_graceful_shutdown=_FINISH_S,
         lifespan="on",
     )
-    sending = Sending(edge, metrics=frame.metrics)
-    sending.start()
+    beside = (Sending(edge, metrics=frame.metrics), Bookkeeping(edge, metrics=frame.metrics))
+    for work in beside:
+        work.start()
     try:
         DrainingServer(config, frame=frame, drain_s=drain_s).run()
     finally:
-        sending.stop()
+        for work in beside:
+            work.stop()

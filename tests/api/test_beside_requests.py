@@ -1,0 +1,86 @@
+"""What a server does beside its requests: the books are kept, and what fails is told and tried again."""
+
+import threading
+
+import psycopg
+from psycopg import Connection
+from tests.api.conftest import Api
+from tests.api.test_lines_api import draw, open_line
+
+from tallystick.operations.ledger import verify
+from tallystick.operations.progress import Silent
+from tallystick.web.bookkeeping import Bookkeeping
+from tallystick.web.rounds import Rounds
+
+_PATIENCE_S = 10.0
+
+
+def _unsealed(connection: Connection) -> int:
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM transfers) - (SELECT coalesce(sum(transfer_count), 0) FROM seals)"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_the_books_are_kept_while_the_server_runs(api: Api) -> None:
+    draw(api, open_line(api)["line_id"], 12_300)
+    books = Bookkeeping(api.edge, metrics=api.frame.metrics)
+    with api.edge.pool.connection() as connection:
+        waiting = _unsealed(connection)
+    assert waiting > 0
+    assert books.round() == waiting
+    assert books.round() == 0
+    with api.edge.pool.connection() as connection:
+        assert not connection.autocommit  # the next request gets a connection as it expects it
+        assert _unsealed(connection) == 0
+    with psycopg.connect(str(api.edge.pool.conninfo)) as connection:
+        assert verify(connection, progress=Silent()).is_sound
+    assert f"tallystick_ledger_transfers_sealed_total {float(waiting)}" in api.client.get("/metrics").text
+
+
+def test_two_servers_keep_the_same_books(api: Api) -> None:
+    draw(api, open_line(api)["line_id"], 100)
+    with api.edge.pool.connection() as connection:
+        waiting = _unsealed(connection)
+    both = [Bookkeeping(api.edge, metrics=api.frame.metrics) for _ in range(2)]
+    sealed: list[int] = []
+    threads = [threading.Thread(target=lambda books=books: sealed.append(books.round())) for books in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(sealed) == waiting
+
+
+def test_books_end_with_the_server(api: Api) -> None:
+    draw(api, open_line(api)["line_id"], 100)
+    books = Bookkeeping(api.edge, metrics=api.frame.metrics)
+    books.start()
+    waited = threading.Event()
+    for _ in range(200):
+        with api.edge.pool.connection() as connection:
+            if _unsealed(connection) == 0:
+                break
+        waited.wait(0.05)
+    books.stop()
+    with api.edge.pool.connection() as connection:
+        assert _unsealed(connection) == 0
+
+
+def test_a_round_that_fails_is_tried_again() -> None:
+    done = threading.Event()
+    faults = iter([psycopg.OperationalError("away"), ValueError("a defect")])
+
+    def round_() -> float:
+        fault = next(faults, None)
+        if fault is not None:
+            raise fault
+        done.set()
+        return 60.0
+
+    rounds = Rounds("test", round_, after_fault_s=0.01)
+    rounds.start()
+    assert done.wait(_PATIENCE_S)
+    rounds.stop()
+    assert rounds.is_stopping
