@@ -35,7 +35,6 @@ SEED = 20_265
 PRODUCT = shipped_products()["baitiao"]
 HASH = content_hash(PRODUCT)
 CONTRACTS = {HASH: PRODUCT}
-NO_DAYS_OFF: frozenset[date] = frozenset()
 
 
 class Lived(Struct, frozen=True):
@@ -82,7 +81,7 @@ def _live(chance: np.random.Generator, *, line_id: int, months: int) -> Lived:
 
     def happens(fact: AnyFact, on: date) -> Line:
         nonlocal line
-        step = caught_up(line, today=on, event_ids=ids, days_off=NO_DAYS_OFF, contracts=CONTRACTS)
+        step = caught_up(line, today=on, event_ids=ids, contracts=CONTRACTS)
         step = with_event(step, Event(next(ids), on, fact), line_id=line_id, contracts=CONTRACTS)
         assert step.line is not None
         events.extend(step.events)
@@ -105,7 +104,7 @@ def _live(chance: np.random.Generator, *, line_id: int, months: int) -> Lived:
             refunded = facts.Refunded(refund_id=next(ids), draw_id=draw_ids[1], amount_minor=2_000)
             happens(refunded, first + timedelta(days=11))
         paid_on = first + timedelta(days=int(chance.integers(17, 27)))
-        seen = caught_up(line, today=paid_on, event_ids=count(1), days_off=NO_DAYS_OFF, contracts=CONTRACTS).line
+        seen = caught_up(line, today=paid_on, event_ids=count(1), contracts=CONTRACTS).line
         assert seen is not None
         owed = sum(owed_minor(seen, day=paid_on).values())
         share = 1.0 if chance.random() < 0.6 else float(chance.uniform(0.1, 0.8))

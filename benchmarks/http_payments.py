@@ -34,13 +34,15 @@ from msgspec import Struct
 from report_line import emit
 from tallystick.bootstrap import id_source
 from tallystick.operations.api_keys import KeyRequest, MadeKey, make_api_key
-from tallystick.operations.lending import DrawRequest, add_borrower, draw, open_line, publish_product
+from tallystick.operations.lending import DrawRequest, add_borrower, draw, publish_product
+from tallystick.operations.line_offers import open_line, quote_line
 from tallystick.operations.lines import Act, Recorded
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.embedded import embedded_server
 from tallystick.storage.migration import migrate
 from tallystick.storage.place import place
 from tallystick.terms.catalog import shipped_products
+from tallystick.terms.disclosure import Disclosure, document_hash
 from tallystick.trust.master_key import MasterKey
 from tallystick.trust.scopes import Mode, Scope
 from tallystick.units.ids import IdPrefix, encode_id
@@ -153,8 +155,15 @@ def _prepare(url: str, *, lines: int) -> tuple[str, list[int]]:
 def _drawn_line(connection: psycopg.Connection, reference: str, *, act: Act) -> int:
     borrower = add_borrower(connection, reference=reference, jurisdiction="CN", currency="CNY", metadata={}, act=act)
     assert isinstance(borrower, Borrower)
+    quoted = quote_line(connection, product_id="baitiao", limit_minor=LIMIT_MINOR, act=act)
+    assert isinstance(quoted, Disclosure)
     opened = open_line(
-        connection, borrower_id=borrower.borrower_id, product_id="baitiao", limit_minor=LIMIT_MINOR, act=act
+        connection,
+        borrower_id=borrower.borrower_id,
+        product_id="baitiao",
+        limit_minor=LIMIT_MINOR,
+        accepted_hash=document_hash(quoted),
+        act=act,
     )
     assert isinstance(opened, Recorded)
     drawn = draw(connection, opened.line.line_id, DrawRequest(amount_minor=DRAWN_MINOR, merchant_id=1), act=act)

@@ -14,8 +14,21 @@ PLAN = {"offer": "order_installments", "price_code": "standard", "installments":
 
 def open_line(api: Api, *, limit_minor: int = 3_000_000, reference: str = "person-1", **more: object) -> dict[str, Any]:
     borrower = api.made("/v1/borrowers", {"reference": reference, "jurisdiction": "CN", "currency": "CNY"})
-    body = {"borrower_id": borrower["id"], "product_id": "baitiao", "limit_minor": limit_minor, **more}
-    return api.made("/v1/lines", body)
+    return api.made("/v1/lines", accepted_line(api, borrower["id"], limit_minor=limit_minor, **more))
+
+
+def accepted_line(api: Api, borrower_id: str, *, limit_minor: int = 3_000_000, **more: object) -> dict[str, Any]:
+    shown = line_quote(api, limit_minor, **more)
+    body = {"borrower_id": borrower_id, "product_id": "baitiao", "limit_minor": limit_minor, **more}
+    return {**body, "accepted_hash": shown["document_hash"]}
+
+
+def line_quote(api: Api, limit_minor: int, **more: object) -> dict[str, Any]:
+    asked = {"product_id": "baitiao", "limit_minor": limit_minor, **more}
+    answer = api.client.post("/v1/line-quotes", json=asked, headers={"Authorization": f"Bearer {api.token}"})
+    assert answer.status_code == 200, answer.text
+    quote: dict[str, Any] = answer.json()
+    return quote
 
 
 def draw(api: Api, line_id: str, amount_minor: int, **more: object) -> dict[str, Any]:
@@ -318,7 +331,7 @@ def test_lines_are_listed_by_page_and_by_borrower(api: Api) -> None:
 
 def test_a_product_that_is_not_sold_opens_no_line(api: Api) -> None:
     borrower = api.made("/v1/borrowers", {"reference": "p", "jurisdiction": "CN", "currency": "CNY"})
-    body = {"borrower_id": borrower["id"], "product_id": "nothing", "limit_minor": 1}
+    body = {"borrower_id": borrower["id"], "product_id": "nothing", "limit_minor": 1, "accepted_hash": "0" * 64}
     refused = api.post("/v1/lines", body)
     assert (refused.status_code, refused.json()["code"]) == (422, "product_not_sold")
     unknown = api.post("/v1/lines", {**body, "product_id": "baitiao", "borrower_id": "borrower_0000000000001"})

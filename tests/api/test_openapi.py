@@ -40,6 +40,7 @@ def known_ids(api: Api) -> dict[str, str]:
         {"amount_minor": 500, "merchant_id": "merchant_0000000000005", "expires_on": "2026-01-30"},
     )
     proposal = api.made(f"/v1/lines/{line['line_id']}/proposals", {"kind": "charged_off", "reason": "never paid"})
+    offer = api.made(f"/v1/lines/{line['line_id']}/limit-offers", {"limit_minor": 4_000_000, "reason": "review"})
     endpoint = api.made("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/"})
     clock = api.made("/v1/test-clocks", {"name": "a month", "stands_at": "2026-02-05T02:00:00Z"})
     return {
@@ -51,6 +52,7 @@ def known_ids(api: Api) -> dict[str, str]:
         "hold_id": hold["fact"]["hold_id"],
         "proposal_id": proposal["id"],
         "clock_id": clock["id"],
+        "offer_id": offer["id"],
         "endpoint_id": endpoint["endpoint"]["id"],
     }
 
@@ -79,4 +81,6 @@ def test_the_document_has_every_route_and_names_every_problem() -> None:
             assert raw["security"] == [{"bearer": []}]
         if operation.method in ("post", "put", "delete") and "preview" not in operation.path + raw["operationId"]:
             headers = [one["name"] for one in raw.get("parameters", []) if one["in"] == "header"]
-            assert headers == ([] if raw["operationId"] == "quote_plan" else ["Idempotency-Key"]), raw["operationId"]
+            assert headers == ([] if raw["operationId"] in ("quote_plan", "quote_line") else ["Idempotency-Key"]), raw[
+                "operationId"
+            ]

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 from tests.api.conftest import Api
-from tests.api.test_lines_api import draw
+from tests.api.test_lines_api import accepted_line, draw
 
 from tallystick.operations.personal_data import rewrap_secrets
 from tallystick.trust.master_key import MasterKey
@@ -68,7 +68,7 @@ def test_one_document_is_one_borrower(api: Api) -> None:
 
 def test_an_erased_person_is_gone_and_the_books_are_whole(api: Api, database_url: str) -> None:
     borrower = api.made("/v1/borrowers", BODY)
-    opened = api.made("/v1/lines", {"borrower_id": borrower["id"], "product_id": "baitiao", "limit_minor": 3_000_000})
+    opened = api.made("/v1/lines", accepted_line(api, borrower["id"]))
     draw(api, opened["line_id"], 10_000)
     path = f"/v1/borrowers/{borrower['id']}/personal-data"
     assert api.delete(path).status_code == 200
@@ -107,7 +107,7 @@ def test_a_blocked_borrower_gets_no_line(api: Api) -> None:
     borrower = api.made("/v1/borrowers", BODY)
     blocked = api.made(f"/v1/borrowers/{borrower['id']}/block", {"reason": "fraud"})
     assert blocked["blocked_because"] == "fraud"
-    line = {"borrower_id": borrower["id"], "product_id": "baitiao", "limit_minor": 3_000_000}
+    line = accepted_line(api, borrower["id"])
     assert api.post("/v1/lines", line).json()["code"] == "borrower_blocked"
     assert api.made(f"/v1/borrowers/{borrower['id']}/unblock", {"reason": "cleared"})["blocked_because"] is None
     assert api.post("/v1/lines", line).status_code == 201

@@ -208,6 +208,9 @@ def _drawn_line(client: httpx.Client, reference: str) -> str:
         return told
 
     borrower = made("/v1/borrowers", {"reference": reference, "jurisdiction": "CN", "currency": "CNY"})
-    line = made("/v1/lines", {"borrower_id": borrower["id"], "product_id": "baitiao", "limit_minor": 5_000_000})
+    asked = {"product_id": "baitiao", "limit_minor": 5_000_000}
+    quote = client.post("/v1/line-quotes", json=asked).json()
+    accepted = {**asked, "borrower_id": borrower["id"], "accepted_hash": quote["document_hash"]}
+    line = made("/v1/lines", accepted)
     made(f"/v1/lines/{line['line_id']}/drawdowns", {"amount_minor": 4_000_000, "merchant_id": MERCHANT})
     return line["line_id"]

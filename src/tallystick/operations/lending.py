@@ -11,22 +11,22 @@ import msgspec
 from msgspec import Struct
 from psycopg import Connection
 
-from tallystick.operations.lines import Act, Recorded, record
+from tallystick.operations.accepting import keep_acceptance, unaccepted
+from tallystick.operations.lines import Act, Recorded, record, why_refused
 from tallystick.servicing import facts
 from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact, DrawKind, PlanChoice
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.storage import acceptances, borrowers, contracts, lines, proposals
+from tallystick.storage import borrowers, contracts, lines, proposals
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.proposals import Proposal
 from tallystick.terms.caps import person_cap
-from tallystick.terms.contract import freeze, product_in_force
+from tallystick.terms.contract import freeze
 from tallystick.terms.disclosing import disclose_plan
-from tallystick.terms.disclosure import Disclosure, document_hash
-from tallystick.terms.legality import limit_faults, offer_faults, publication_faults
+from tallystick.terms.disclosure import Disclosure
+from tallystick.terms.legality import offer_faults, publication_faults
 from tallystick.terms.offering import OfferFault, plan_terms, price_for
 from tallystick.terms.plan_cost import merchant_subsidy_minor
 from tallystick.terms.product import InstallmentPrice, OfferKind, Product
-from tallystick.units.rates import PPM
 
 
 class NotPublished(ValueError):
@@ -92,26 +92,6 @@ def block_borrower(
     borrower = borrowers.read_borrower(connection, borrower_id)
     assert borrower is not None
     return borrower
-
-
-def open_line(
-    connection: Connection, *, borrower_id: int, product_id: str, limit_minor: int, act: Act
-) -> Recorded | Refusal | OfferFault:
-    """Open a line of the product's version that is sold today; its terms are frozen into the contract."""
-    product = product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
-    faults = limit_faults(product, limit_minor=limit_minor, on=act.today)
-    if faults:
-        return faults[0]
-    contract = freeze(product, on=act.today)
-    contracts.add_contract(connection, product, frozen_at=act.at)
-    opening = facts.LineOpened(
-        borrower_id=borrower_id,
-        contract_hash=contract.terms_hash,
-        currency=product.currency,
-        limit_minor=limit_minor,
-        cash_limit_minor=limit_minor * product.limit.cash_share_ppm // PPM,
-    )
-    return record(connection, next(act.event_ids), opening, act=act)
 
 
 class PlanRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -213,21 +193,18 @@ def _choose(
     disclosure = _disclosure(product, request, principal_minor=amount_minor, on=on)
     if isinstance(disclosure, OfferFault):
         return disclosure
-    quoted_hash = document_hash(disclosure)
-    if request.accepted_hash != quoted_hash:
-        return Refusal(
-            RefusalReason.ACCEPTANCE_MISSING, field="plan.accepted_hash", figures={"quoted_hash": quoted_hash}
-        )
+    refusal = unaccepted(disclosure, accepted_hash=request.accepted_hash, field="plan.accepted_hash")
+    if refusal is not None:
+        return refusal
     acceptance_id = next(act.event_ids)
-    acceptances.add_acceptance(
+    keep_acceptance(
         connection,
+        disclosure,
         acceptance_id=acceptance_id,
         borrower_id=stored.line.borrower_id,
         line_id=line_id,
         purpose=request.offer.value,
-        disclosure_hash=quoted_hash,
-        disclosure=msgspec.json.encode(disclosure).decode(),
-        accepted_at=act.at,
+        act=act,
     )
     price = price_for(product, offer=request.offer, price_code=request.price_code, installments=request.installments)
     assert isinstance(price, InstallmentPrice), "it was disclosed"
@@ -301,11 +278,15 @@ def receive_payment(
 
 
 def propose(connection: Connection, line_id: int, fact: AnyFact, *, act: Act) -> Proposal | Refusal:
-    """Ask for what needs a second person; nothing happens on the line until somebody else approves."""
+    """Ask for what needs a second person; nothing happens on the line until somebody else approves.
+
+    What the line would refuse as it stands today is refused at once.
+    """
     if not isinstance(fact, NEEDS_SECOND_PERSON):
         return Refusal(RefusalReason.NOTHING_TO_DO, field="kind")
-    if lines.read_line(connection, line_id) is None:
-        return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
+    refusal = why_refused(connection, line_id, fact, act=act)
+    if refusal is not None:
+        return refusal
     proposal = Proposal(
         proposal_id=next(act.event_ids),
         line_id=line_id,

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import Connection
 
 from tallystick.ledger.transfer import Transfer
@@ -54,7 +55,40 @@ class Recorded(Struct, frozen=True):
 def record(
     connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on: date | None = None
 ) -> Recorded | Refusal:
-    """Record a fact on a line from the business day `on` (None: today); a refusal leaves the line caught up only.
+    """Record a fact on a line from the business day `on` (None: today); a refusal leaves the line caught up only."""
+    judged = _judged(connection, line_id, fact, act=act, on=on)
+    if isinstance(judged, Refusal):
+        return judged
+    if isinstance(judged.admitted, Refusal):
+        _write(connection, judged.step, revision=judged.revision, act=act)
+        return judged.admitted
+    event = Event(next(act.event_ids), on or act.today, judged.admitted)
+    after = _with_event(connection, line_id, judged.step, event, target=judged.target)
+    assert after.line is not None
+    _write(connection, after, revision=judged.revision, act=act)
+    return Recorded(event=event, line=after.line, revision=judged.revision + 1, transfers=after.transfers)
+
+
+def why_refused(connection: Connection, line_id: int, fact: AnyFact, *, act: Act) -> Refusal | None:
+    """Why the fact would be refused today, a second person agreeing where one must; writes nothing."""
+    agreed = replace(act, approved_by=f"somebody but {act.actor}")
+    judged = _judged(connection, line_id, fact, act=agreed, on=None)
+    if isinstance(judged, Refusal):
+        return judged
+    return judged.admitted if isinstance(judged.admitted, Refusal) else None
+
+
+class _Judged(Struct, frozen=True):
+    """A line caught up, and what became of a fact proposed to it; `target` is the event that the fact takes back."""
+
+    step: Step
+    revision: int
+    admitted: AnyFact | Refusal
+    target: Event | None
+
+
+def _judged(connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on: date | None) -> _Judged | Refusal:
+    """Lock, read, catch up and admit; a refusal of its own where there is no line or person to ask.
 
     The person is locked before the line where credit is used, so that two lines never take the same yuan.
     """
@@ -69,16 +103,12 @@ def record(
     stored = lines.lock_lines(connection, [line_id]).get(line_id)
     step = _caught_up(connection, stored, act=act)
     circumstances = _circumstances(connection, line_id, fact, position=position, act=act)
-    admitted = admit(step.line, fact, on=on or act.today, circumstances=circumstances)
-    revision = stored.revision if stored else 0
-    if isinstance(admitted, Refusal):
-        _write(connection, step, revision=revision, act=act)
-        return admitted
-    event = Event(next(act.event_ids), on or act.today, admitted)
-    after = _with_event(connection, line_id, step, event, target=circumstances.target)
-    assert after.line is not None
-    _write(connection, after, revision=revision, act=act)
-    return Recorded(event=event, line=after.line, revision=revision + 1, transfers=after.transfers)
+    return _Judged(
+        step=step,
+        revision=stored.revision if stored else 0,
+        admitted=admit(step.line, fact, on=on or act.today, circumstances=circumstances),
+        target=circumstances.target,
+    )
 
 
 def catch_line_up(connection: Connection, line_id: int, *, act: Act) -> Line | None:

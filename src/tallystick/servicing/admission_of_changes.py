@@ -14,6 +14,7 @@ from tallystick.servicing.plan_state import Plan
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.offering import with_days_off
 from tallystick.terms.product import Component, EasingTerms, Product
+from tallystick.units.rates import PPM
 
 
 def within_person_cap(limit_minor: int, *, circumstances: Circumstances) -> Refusal | None:
@@ -35,6 +36,8 @@ def admit_limit(line: Line, fact: facts.LimitChanged, *, circumstances: Circumst
     """A decrease holds at once, whatever is drawn; an increase is an offer that the borrower must have accepted."""
     if fact.limit_minor == line.limit_minor:
         return Refusal(RefusalReason.NOTHING_TO_DO, field="limit_minor", figures={"limit_minor": line.limit_minor})
+    bounds = circumstances.contracts[line.contract_hash].limit
+    fact = replace(fact, cash_limit_minor=fact.limit_minor * bounds.cash_share_ppm // PPM)
     if fact.limit_minor < line.limit_minor:
         return fact
     if circumstances.borrower.blocked_because is not None:
@@ -42,8 +45,7 @@ def admit_limit(line: Line, fact: facts.LimitChanged, *, circumstances: Circumst
     if line.frozen_because is not None:
         return Refusal(RefusalReason.LINE_FROZEN, field="line", figures={"reason": line.frozen_because})
     if fact.acceptance_id is None:
-        return Refusal(RefusalReason.ACCEPTANCE_MISSING, field="acceptance_id")
-    bounds = circumstances.contracts[line.contract_hash].limit
+        return Refusal(RefusalReason.ACCEPTANCE_MISSING, field="limit_minor", figures={"limit_minor": line.limit_minor})
     if fact.limit_minor > bounds.most_minor:
         return Refusal(
             RefusalReason.LIMIT_OUT_OF_BOUNDS, field="limit_minor", figures={"most_minor": bounds.most_minor}

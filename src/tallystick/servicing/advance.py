@@ -146,7 +146,8 @@ def _happened(line: Line, fact: facts.AnyFact, *, journal: Journal) -> Line:  # 
         case facts.PlanReaged() | facts.PaymentHoliday():
             return _restructured(line, fact, journal=journal)
         case facts.LimitChanged():
-            return replace(line, limit_minor=fact.limit_minor)
+            cash_minor = line.cash_limit_minor if fact.cash_limit_minor is None else fact.cash_limit_minor
+            return replace(line, limit_minor=fact.limit_minor, cash_limit_minor=cash_minor)
         case facts.TermsChanged():
             return replace(line, contract_hash=fact.contract_hash)
         case facts.DelinquencyPaused():

@@ -30,11 +30,15 @@ class LineOpened(Fact, frozen=True, tag="line_opened"):
 
 
 class LimitChanged(Fact, frozen=True, tag="limit_changed"):
-    """A new credit limit in force. An increase carries the acceptance of its offer; a decrease its reason."""
+    """A new credit limit in force. An increase carries the acceptance of its offer; a decrease its reason.
+
+    `cash_limit_minor` is the contract's share of it, found when it is admitted; None leaves the cash limit.
+    """
 
     limit_minor: int
     reason: str
     acceptance_id: int | None = None
+    cash_limit_minor: int | None = None
 
 
 class TermsChanged(Fact, frozen=True, tag="terms_changed"):

@@ -33,6 +33,7 @@ class IdPrefix(StrEnum):
     EVENT = "event"
     FEE = "fee"
     HOLD = "hold"
+    LIMIT_OFFER = "offer"
     LINE = "line"
     MERCHANT = "merchant"
     PAYMENT = "payment"

@@ -19,11 +19,13 @@ from tallystick.web import (
     events,
     holds,
     keys,
+    limit_offers,
     lines,
     payments,
     plans,
     probes,
     products,
+    quotes,
     refunds,
     webhooks,
 )
@@ -37,7 +39,9 @@ _MOST_BODY_BYTES: Final = 64 * 1024
 _ROUTERS: Final = (
     borrowers,
     products,
+    quotes,
     lines,
+    limit_offers,
     holds,
     drawdowns,
     plans,

@@ -8,7 +8,7 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.clocks import act_by_clock, unknown_clock
-from tallystick.operations.lending import open_line
+from tallystick.operations.line_offers import open_line
 from tallystick.operations.lines import Act
 from tallystick.operations.standing import line_today
 from tallystick.servicing import facts
@@ -32,7 +32,7 @@ from tallystick.web.happening import (
     record_fact,
 )
 from tallystick.web.parameters import (
-    AcceptanceId,
+    AcceptedHash,
     AfterLine,
     AmountMinor,
     BorrowerId,
@@ -53,23 +53,24 @@ from tallystick.web.parameters import (
     plausible,
 )
 from tallystick.web.problems import Problem, problems
+from tallystick.web.quotes import not_sold
 
 
 class LineBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A line to open: the borrower accepted the terms of the product's version that is sold today."""
+    """A line to open: the borrower accepted the disclosure of today's quote (`POST /v1/line-quotes`)."""
 
     borrower_id: BorrowerId
     product_id: Code
     limit_minor: LimitMinor
+    accepted_hash: AcceptedHash
     test_clock_id: ClockId | None = None
 
 
 class LimitBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A new credit limit. An increase names the acceptance of its offer; a decrease takes effect at once."""
+    """A lower credit limit, in force at once. A higher one is offered (`POST /v1/lines/{id}/limit-offers`)."""
 
     limit_minor: LimitMinor
     reason: Text
-    acceptance_id: AcceptanceId | None = None
 
 
 class WhyBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,10 +127,15 @@ def open_one(request: Asked, data: JSONBody[LineBody], idempotency_key: Idempote
             act = act_by_clock(act, stands_at=clock.stands_at, zone=edge.zone)
         try:
             opened = open_line(
-                connection, borrower_id=borrower_id, product_id=data.product_id, limit_minor=data.limit_minor, act=act
+                connection,
+                borrower_id=borrower_id,
+                product_id=data.product_id,
+                limit_minor=data.limit_minor,
+                accepted_hash=data.accepted_hash,
+                act=act,
             )
         except NotSold as fault:
-            raise Problem("product_not_sold", status=422, detail=str(fault), param="product_id") from fault
+            raise not_sold(fault) from fault
         told = happened(connection, opened, act=act)
         if clock_id is not None and isinstance(told, Happened):
             clocks.follow_clock(connection, line_number(told.line_id), test_clock_id=clock_id)
@@ -201,11 +207,8 @@ def get_one(request: Asked, line_id: LinePath) -> Response[LineView]:
 def change_limit(
     request: Asked, line_id: LinePath, data: JSONBody[LimitBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
-    """Put a new credit limit in force."""
-    acceptance_id = None if data.acceptance_id is None else body_id(
-        IdPrefix.ACCEPTANCE, data.acceptance_id, param="acceptance_id"
-    )  # fmt: skip
-    fact = facts.LimitChanged(limit_minor=data.limit_minor, reason=data.reason, acceptance_id=acceptance_id)
+    """Lower the credit limit; what is drawn above it stays owed, and nothing more is drawn."""
+    fact = facts.LimitChanged(limit_minor=data.limit_minor, reason=data.reason)
     return record_fact(request, line_number(line_id), data, lambda _: fact, idempotency_key=idempotency_key)
 
 

@@ -27,6 +27,9 @@ LimitMinor = Annotated[int, Meta(ge=0, le=10**13, description="Whole minor units
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
 OptionalText = Annotated[str, Meta(max_length=200, pattern=_PLAIN)]
 Code = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_.:-]+$")]
+AcceptedHash = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{64}$", description="`document_hash` of the disclosure that the borrower saw")
+]
 Currency = Annotated[
     str, Meta(pattern=f"^({'|'.join(sorted(MINOR_DIGITS))})$", description="ISO 4217", examples=["CNY"])
 ]
@@ -76,6 +79,7 @@ BorrowerPath = Annotated[str, _in_path(IdPrefix.BORROWER)]
 ClockPath = Annotated[str, _in_path(IdPrefix.TEST_CLOCK)]
 DrawPath = Annotated[str, _in_path(IdPrefix.DRAWDOWN)]
 EndpointPath = Annotated[str, _in_path(IdPrefix.WEBHOOK_ENDPOINT)]
+LimitOfferPath = Annotated[str, _in_path(IdPrefix.LIMIT_OFFER)]
 HoldPath = Annotated[str, _in_path(IdPrefix.HOLD)]
 LinePath = Annotated[str, _in_path(IdPrefix.LINE)]
 PaymentPath = Annotated[str, _in_path(IdPrefix.PAYMENT)]
@@ -83,7 +87,6 @@ PlanPath = Annotated[str, _in_path(IdPrefix.PLAN)]
 ProposalPath = Annotated[str, _in_path(IdPrefix.PROPOSAL)]
 TransferPath = Annotated[str, _in_path(IdPrefix.TRANSFER)]
 
-AcceptanceId = Annotated[str, _in_body(IdPrefix.ACCEPTANCE)]
 BorrowerId = Annotated[str, _in_body(IdPrefix.BORROWER)]
 ClockId = Annotated[str, _in_body(IdPrefix.TEST_CLOCK)]
 EventId = Annotated[str, _in_body(IdPrefix.EVENT)]
@@ -100,6 +103,7 @@ AfterClock = Annotated[str | None, _after(_pattern(IdPrefix.TEST_CLOCK))]
 AfterDelivery = Annotated[str | None, _after(_pattern(IdPrefix.WEBHOOK_DELIVERY))]
 AfterEndpoint = Annotated[str | None, _after(_pattern(IdPrefix.WEBHOOK_ENDPOINT))]
 AfterLine = Annotated[str | None, _after(_pattern(IdPrefix.LINE))]
+AfterLimitOffer = Annotated[str | None, _after(_pattern(IdPrefix.LIMIT_OFFER))]
 AfterPayment = Annotated[str | None, _after(_pattern(IdPrefix.PAYMENT))]
 AfterPlace = Annotated[str | None, _after("^[0-9]{1,9}([.][0-9]{1,19}){2}$")]
 AfterProposal = Annotated[str | None, _after(_pattern(IdPrefix.PROPOSAL))]

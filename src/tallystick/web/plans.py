@@ -14,12 +14,12 @@ from tallystick.operations.standing import line_today, plan_of, settlement_quote
 from tallystick.servicing import facts
 from tallystick.servicing.plan import Plan
 from tallystick.servicing.refusals import Refusal
-from tallystick.terms.disclosure import Disclosure, document_hash
+from tallystick.terms.disclosure import Disclosure
 from tallystick.terms.offering import OfferFault
 from tallystick.terms.product import OfferKind
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
-from tallystick.web.answering import preview, read, write
+from tallystick.web.answering import read, write
 from tallystick.web.drawdowns import Installments
 from tallystick.web.edge import Asked
 from tallystick.web.happening import (
@@ -32,6 +32,7 @@ from tallystick.web.happening import (
     record_fact,
 )
 from tallystick.web.parameters import (
+    AcceptedHash,
     AmountMinor,
     Code,
     DrawPath,
@@ -44,6 +45,7 @@ from tallystick.web.parameters import (
     whole_json,
 )
 from tallystick.web.problems import problems
+from tallystick.web.quotes import QuoteView, answer_quote
 
 
 class QuoteBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,19 +57,12 @@ class QuoteBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     principal_minor: AmountMinor
 
 
-class QuoteView(Struct, frozen=True):
-    """What a plan would cost and everything a borrower must be told; its hash is what the borrower accepts."""
-
-    document_hash: str
-    disclosure: Disclosure
-
-
 class ChoiceBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How something already bought is paid in installments, and the quote that the borrower accepted."""
 
     price_code: Code
     installments: Installments
-    accepted_hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    accepted_hash: AcceptedHash
 
 
 class BillBody(ChoiceBody, frozen=True, kw_only=True):
@@ -131,17 +126,17 @@ class PlanView(Struct, frozen=True):
     sync_to_thread=True,
 )
 def quote(request: Asked, line_id: LinePath, data: JSONBody[QuoteBody]) -> Response[QuoteView]:
-    """What a plan would cost if it were drawn today: schedule, every cost, annual rates. Writes nothing."""
+    """What a plan would cost if it were drawn today: schedule, every cost, annual rates. Writes nothing.
+
+    With `Accept: text/html` it is the page that the borrower reads, in Chinese or English.
+    """
     number = line_number(line_id)
     asked = PlanRequest(offer=data.offer, price_code=data.price_code, installments=data.installments)
 
-    def run(connection: Connection, act: Act) -> QuoteView | Refusal | OfferFault:
-        quoted = quote_plan(connection, number, asked, principal_minor=data.principal_minor, act=act)
-        if isinstance(quoted, Refusal | OfferFault):
-            return quoted
-        return QuoteView(document_hash(quoted), quoted)
+    def run(connection: Connection, act: Act) -> Disclosure | Refusal | OfferFault:
+        return quote_plan(connection, number, asked, principal_minor=data.principal_minor, act=act)
 
-    return preview(request, run, line_id=number)
+    return answer_quote(request, run, line_id=number)
 
 
 @post(

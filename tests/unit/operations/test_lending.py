@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from tests.books import OPENED_ON, Books
 
 from tallystick.ledger.transfer import Address
-from tallystick.operations import lending
+from tallystick.operations import lending, line_offers
 from tallystick.operations.lending import DrawRequest, NotPublished, PaidBefore, PlanRequest
 from tallystick.operations.lines import Recorded
 from tallystick.servicing import facts
@@ -39,8 +39,15 @@ def line_id(books: Books) -> int:
         books.connection, reference="p-1", jurisdiction="CN", currency="CNY", metadata={}, act=act
     )
     assert isinstance(person, Borrower)
-    opened = lending.open_line(
-        books.connection, borrower_id=person.borrower_id, product_id="baitiao", limit_minor=3_000_000, act=act
+    quoted = line_offers.quote_line(books.connection, product_id="baitiao", limit_minor=3_000_000, act=act)
+    assert isinstance(quoted, Disclosure)
+    opened = line_offers.open_line(
+        books.connection,
+        borrower_id=person.borrower_id,
+        product_id="baitiao",
+        limit_minor=3_000_000,
+        accepted_hash=document_hash(quoted),
+        act=act,
     )
     assert isinstance(opened, Recorded)
     return opened.line.line_id
@@ -74,8 +81,13 @@ def test_a_limit_above_what_the_law_grants_a_person_is_refused_with_figures(book
         books.connection, reference="p-2", jurisdiction="CN", currency="CNY", metadata={}, act=act
     )
     assert isinstance(person, Borrower)
-    too_much = lending.open_line(
-        books.connection, borrower_id=person.borrower_id, product_id="baitiao", limit_minor=30_000_000, act=act
+    too_much = line_offers.open_line(
+        books.connection,
+        borrower_id=person.borrower_id,
+        product_id="baitiao",
+        limit_minor=30_000_000,
+        accepted_hash=None,
+        act=act,
     )
     assert isinstance(too_much, OfferFault)
     assert too_much.reason is OfferReason.LIMIT_TOO_LARGE
@@ -86,7 +98,7 @@ def test_a_quote_writes_nothing_and_is_what_is_drawn(books: Books, line_id: int)
     act = books.act_of(TODAY)
     quoted = lending.quote_plan(books.connection, line_id, TWELVE, principal_minor=120_000, act=act)
     assert isinstance(quoted, Disclosure)
-    assert books.connection.execute("SELECT count(*) FROM acceptances").fetchone() == (0,)
+    assert books.connection.execute("SELECT count(*) FROM acceptances").fetchone() == (1,)  # the line's own
     accepted = replace(TWELVE, accepted_hash=document_hash(quoted))
     drawn = lending.draw(
         books.connection, line_id, DrawRequest(amount_minor=120_000, merchant_id=5, plan=accepted), act=act
@@ -177,9 +189,16 @@ def test_a_waiver_happens_when_a_second_person_approves(books: Books, line_id: i
     assert row == ("ann", "bob")
 
 
-def test_the_database_refuses_that_the_one_who_proposed_decides(books: Books, line_id: int) -> None:
+def test_what_the_line_would_refuse_is_not_proposed(books: Books, line_id: int) -> None:
     waiver = facts.Waived(component="fee", amount_minor=500, reason="goodwill")
     asked = lending.propose(books.connection, line_id, waiver, act=books.act_of(TODAY, actor="ann"))
+    assert asked == Refusal(RefusalReason.AMOUNT_EXCEEDS_OWED, field="amount_minor", figures={"owed_minor": 0})
+    assert books.connection.execute("SELECT count(*) FROM proposals").fetchone() == (0,)
+
+
+def test_the_database_refuses_that_the_one_who_proposed_decides(books: Books, line_id: int) -> None:
+    lost = facts.ChargedOff(reason="never paid")
+    asked = lending.propose(books.connection, line_id, lost, act=books.act_of(TODAY, actor="ann"))
     assert isinstance(asked, Proposal)
     with pytest.raises(psycopg.errors.CheckViolation, match="a_second_person_decides"):
         books.connection.execute("UPDATE proposals SET decision = 'approved', decided_by = 'ann', decided_at = now()")

@@ -1,0 +1,199 @@
+"""Credit offered and accepted: a line on its disclosure, and a higher limit on a disclosure of its own.
+
+Each function is one transaction of the caller's. A limit goes down at once and up only when the borrower accepts.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import lru_cache
+
+import msgspec
+from psycopg import Connection
+
+from tallystick.operations.accepting import keep_acceptance, unaccepted
+from tallystick.operations.lines import Act, Recorded, record, why_refused
+from tallystick.servicing import facts
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.storage import contracts, limit_offers, lines
+from tallystick.storage.limit_offers import LimitOffer, OfferAnswer
+from tallystick.terms.contract import ContractTerms, freeze, product_in_force
+from tallystick.terms.disclosing import LinePrices, disclose_line, line_prices
+from tallystick.terms.disclosure import Disclosure, document_hash
+from tallystick.terms.legality import limit_faults
+from tallystick.terms.offering import OfferFault
+
+
+@dataclass(frozen=True)
+class _Priced:
+    """A contract that is known by its hash alone, so that its prices are found once a day and not for each line."""
+
+    terms_hash: str
+    contract: ContractTerms = field(compare=False)
+
+
+@lru_cache(maxsize=64)
+def _prices(priced: _Priced, on: date) -> LinePrices:
+    return line_prices(priced.contract, on=on)
+
+
+def _disclosed(contract: ContractTerms, *, limit_minor: int, on: date, previous_minor: int | None = None) -> Disclosure:
+    return disclose_line(
+        contract,
+        prices=_prices(_Priced(contract.terms_hash, contract), on),
+        limit_minor=limit_minor,
+        previous_limit_minor=previous_minor,
+        offered_on=on,
+    )
+
+
+def quote_line(connection: Connection, *, product_id: str, limit_minor: int, act: Act) -> Disclosure | OfferFault:
+    """What a line opened today would cost at most, with everything a borrower must be told; writes nothing.
+
+    Raises `NotSold` where no version of the product is sold today.
+    """
+    product = product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
+    faults = limit_faults(product, limit_minor=limit_minor, on=act.today)
+    if faults:
+        return faults[0]
+    return _disclosed(freeze(product, on=act.today), limit_minor=limit_minor, on=act.today)
+
+
+def open_line(
+    connection: Connection, *, borrower_id: int, product_id: str, limit_minor: int, accepted_hash: str | None, act: Act
+) -> Recorded | Refusal | OfferFault:
+    """Open a line of the product's version that is sold today, on the disclosure that the borrower accepted.
+
+    Raises `NotSold` where no version of the product is sold today.
+    """
+    disclosure = quote_line(connection, product_id=product_id, limit_minor=limit_minor, act=act)
+    if isinstance(disclosure, OfferFault):
+        return disclosure
+    refusal = unaccepted(disclosure, accepted_hash=accepted_hash)
+    if refusal is not None:
+        return refusal
+    assert disclosure.line is not None
+    product = product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
+    contracts.add_contract(connection, product, frozen_at=act.at)
+    line_id, acceptance_id = next(act.event_ids), next(act.event_ids)
+    opening = facts.LineOpened(
+        borrower_id=borrower_id,
+        contract_hash=disclosure.terms_hash,
+        currency=product.currency,
+        limit_minor=limit_minor,
+        cash_limit_minor=disclosure.line.cash_limit_minor,
+        acceptance_id=acceptance_id,
+    )
+    opened = record(connection, line_id, opening, act=act)
+    if isinstance(opened, Recorded):
+        keep_acceptance(
+            connection,
+            disclosure,
+            acceptance_id=acceptance_id,
+            borrower_id=borrower_id,
+            line_id=line_id,
+            purpose="line",
+            act=act,
+        )
+    return opened
+
+
+def offer_limit(
+    connection: Connection, line_id: int, *, limit_minor: int, valid_days: int, reason: str, act: Act
+) -> LimitOffer | Refusal | OfferFault:
+    """Offer a higher limit with its disclosure, until the end of the day that is `valid_days` from today.
+
+    It takes the place of an older offer that nobody answered. What the line or the law would refuse is not offered.
+    """
+    stored = lines.read_line(connection, line_id)
+    if stored is None:
+        return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
+    line = stored.line
+    if limit_minor <= line.limit_minor:
+        figures = {"limit_minor": line.limit_minor}
+        return Refusal(RefusalReason.NOTHING_TO_DO, field="limit_minor", figures=figures)
+    product = contracts.Contracts(connection)[line.contract_hash]
+    faults = limit_faults(product, limit_minor=limit_minor, on=act.today)
+    if faults:
+        return faults[0]
+    offer_id = next(act.event_ids)
+    raised = facts.LimitChanged(limit_minor=limit_minor, reason=reason, acceptance_id=offer_id)
+    refusal = why_refused(connection, line_id, raised, act=act)
+    if refusal is not None:
+        return refusal
+    disclosure = _disclosed(
+        freeze(product, on=act.today), limit_minor=limit_minor, on=act.today, previous_minor=line.limit_minor
+    )
+    offer = LimitOffer(
+        offer_id=offer_id,
+        line_id=line_id,
+        limit_minor=limit_minor,
+        previous_limit_minor=line.limit_minor,
+        reason=reason,
+        offered_on=act.today,
+        valid_until=act.today + timedelta(days=valid_days),
+        offered_by=act.actor,
+        offered_at=act.at,
+        disclosure_hash=document_hash(disclosure),
+    )
+    limit_offers.add_offer(connection, offer, disclosure=msgspec.json.encode(disclosure).decode())
+    return offer
+
+
+def accept_limit(connection: Connection, offer_id: int, *, accepted_hash: str | None, act: Act) -> Recorded | Refusal:
+    """The borrower accepts: the offered limit is in force from today, on the disclosure of the offer."""
+    offer = limit_offers.lock_offer(connection, offer_id)
+    refusal = _cannot_answer(offer, act=act)
+    if refusal is not None:
+        return refusal
+    assert offer is not None
+    disclosure = limit_offers.disclosure_of(connection, offer_id)
+    stored = lines.read_line(connection, offer.line_id)
+    assert stored is not None, "an offer is for a line"
+    if stored.line.contract_hash != disclosure.terms_hash or stored.line.limit_minor != offer.previous_limit_minor:
+        figures = {"limit_minor": stored.line.limit_minor, "contract_hash": stored.line.contract_hash}
+        return Refusal(RefusalReason.OFFER_OUTDATED, field="offer_id", figures=figures)
+    refusal = unaccepted(disclosure, accepted_hash=accepted_hash)
+    if refusal is not None:
+        return refusal
+    acceptance_id = next(act.event_ids)
+    raised = facts.LimitChanged(limit_minor=offer.limit_minor, reason=offer.reason, acceptance_id=acceptance_id)
+    recorded = record(connection, offer.line_id, raised, act=act)
+    if isinstance(recorded, Recorded):
+        keep_acceptance(
+            connection,
+            disclosure,
+            acceptance_id=acceptance_id,
+            borrower_id=recorded.line.borrower_id,
+            line_id=offer.line_id,
+            purpose="limit",
+            act=act,
+        )
+        _answer(connection, offer_id, OfferAnswer.ACCEPTED, event_id=recorded.event.event_id, act=act)
+    return recorded
+
+
+def turn_down_limit(connection: Connection, offer_id: int, answer: OfferAnswer, *, act: Act) -> LimitOffer | Refusal:
+    """The borrower declines, or the lender withdraws: the limit stays, and the offer is closed."""
+    refusal = _cannot_answer(limit_offers.lock_offer(connection, offer_id), act=act)
+    if refusal is not None:
+        return refusal
+    _answer(connection, offer_id, answer, event_id=None, act=act)
+    answered = limit_offers.lock_offer(connection, offer_id)
+    assert answered is not None
+    return answered
+
+
+def _answer(connection: Connection, offer_id: int, answer: OfferAnswer, *, event_id: int | None, act: Act) -> None:
+    limit_offers.answer_offer(
+        connection, offer_id, answer, answered_by=act.actor, answered_at=act.at, event_id=event_id
+    )
+
+
+def _cannot_answer(offer: LimitOffer | None, *, act: Act) -> Refusal | None:
+    if offer is None:
+        return Refusal(RefusalReason.OFFER_UNKNOWN, field="offer_id")
+    if offer.answer is not None:
+        return Refusal(RefusalReason.OFFER_ANSWERED, field="offer_id", figures={"answer": offer.answer.value})
+    if act.today > offer.valid_until:
+        return Refusal(RefusalReason.OFFER_EXPIRED, field="offer_id", figures={"valid_until": offer.valid_until})
+    return None
