@@ -10,7 +10,16 @@ import jinja2
 from markupsafe import Markup
 
 from tallystick.reports.figures import ABSENT
-from tallystick.terms.disclosure import Disclosure, Language, LineOffer, Passage, PlanOffer, document_hash
+from tallystick.terms.disclosure import (
+    Disclosure,
+    Language,
+    LineOffer,
+    Passage,
+    PlanOffer,
+    PriceRange,
+    TermsOffer,
+    document_hash,
+)
 from tallystick.terms.disclosure_texts import (
     DisclosureTexts,
     currency_words,
@@ -123,8 +132,10 @@ def disclosure_page(disclosure: Disclosure, *, language: Language) -> Disclosure
 def _key_figures(disclosure: Disclosure, *, texts: DisclosureTexts) -> tuple[KeyFigure, ...]:
     if disclosure.plan is not None:
         named = _plan_figures(disclosure.plan, currency=disclosure.currency, texts=texts)
+    elif disclosure.terms is not None:
+        named = _terms_figures(disclosure.terms, texts=texts)
     else:
-        assert disclosure.line is not None, "a disclosure is of a plan or of a line"
+        assert disclosure.line is not None, "a disclosure is of a plan, of a line or of its terms"
         named = _line_figures(disclosure.line, currency=disclosure.currency, texts=texts)
     return tuple(KeyFigure(name=texts(f"figure.{code}"), text=text) for code, text in named)
 
@@ -154,6 +165,13 @@ def _line_figures(line: LineOffer, *, currency: str, texts: DisclosureTexts) -> 
     return [*figures, ("cash_limit", money(line.cash_limit_minor))]
 
 
+def _terms_figures(terms: TermsOffer, *, texts: DisclosureTexts) -> list[tuple[str, str]]:
+    return [
+        ("binds_on", day_words(terms.binds_on, language=texts.language)),
+        ("highest_before", f"{terms.previous_simple_percent}%"),
+    ]
+
+
 def _sections(
     disclosure: Disclosure, *, passages: dict[str, Passage], texts: DisclosureTexts
 ) -> tuple[PageSection, ...]:
@@ -168,10 +186,12 @@ def _sections(
             PageSection("schedule", texts("schedule.heading"), (), _schedule_table(plan, currency, texts=texts)),
             *(told[code] for code in ("late", "early", "rights")),
         )
-    assert disclosure.line is not None, "a disclosure is of a plan or of a line"
+    offered = disclosure.line or disclosure.terms
+    assert offered is not None, "a disclosure is of a plan, of a line or of its terms"
     choice = passages["choice"]
-    table = _price_table(disclosure.line, texts=texts)
+    table = _price_table(offered.prices, texts=texts)
     return (
+        *(told[code] for code in ("change",) if code in told),
         PageSection("choice", choice.heading, choice.sentences, table),
         *(told[code] for code in ("late", "early", "rights")),
     )
@@ -223,7 +243,7 @@ def _schedule_table(plan: PlanOffer, currency: str, *, texts: DisclosureTexts) -
     return FigureTable(_amounts_in(currency, texts=texts), columns, rows, (texts("schedule.total"), "", *sums, ""))
 
 
-def _price_table(line: LineOffer, *, texts: DisclosureTexts) -> FigureTable:
+def _price_table(prices: Sequence[PriceRange], *, texts: DisclosureTexts) -> FigureTable:
     rows = tuple(
         (
             _named(price.way, language=texts.language),
@@ -232,7 +252,7 @@ def _price_table(line: LineOffer, *, texts: DisclosureTexts) -> FigureTable:
             f"{price.simple_percent}%",
             f"{price.effective_percent}%",
         )
-        for price in line.prices
+        for price in prices
     )
     columns = (
         TableColumn(texts("choice.column_name"), "text"),

@@ -12,8 +12,9 @@ from tallystick.servicing.owed import owed_minor
 from tallystick.servicing.plan_easing import re_aged_terms
 from tallystick.servicing.plan_state import Plan
 from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.terms.late_fees import late_charges_rise
 from tallystick.terms.offering import with_days_off
-from tallystick.terms.product import Component, EasingTerms, Product
+from tallystick.terms.product import ChangeScope, Component, EasingTerms, Product
 from tallystick.units.rates import PPM
 
 
@@ -60,6 +61,8 @@ def admit_terms(line: Line, fact: facts.TermsChanged, *, on: date, circumstances
         return Refusal(RefusalReason.TERMS_UNKNOWN, field="contract_hash")
     if new.currency != line.currency or new.ledger_id != line.product_id:
         return Refusal(RefusalReason.CURRENCY_DIFFERS, field="contract_hash", figures={"product": present.id})
+    if present.notice.price_change_scope is ChangeScope.NEW_DRAWS and late_charges_rise(present, new):
+        return Refusal(RefusalReason.LATE_CHARGES_RISE, field="contract_hash", figures={"product": present.id})
     binds_on = fact.noticed_on + timedelta(days=present.notice.price_change_days)
     if fact.acceptance_id is None and on < binds_on:
         return Refusal(RefusalReason.NOTICE_TOO_SHORT, field="effective_on", figures={"binds_on": binds_on})

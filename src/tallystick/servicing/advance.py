@@ -35,6 +35,7 @@ from tallystick.servicing.journal import (
 from tallystick.servicing.line import Condition, Draw, Hold, Line, Pause
 from tallystick.servicing.writing_off import charge_off, recover, waive
 from tallystick.terms.plan_cost import merchant_subsidy_minor
+from tallystick.terms.product import ChangeScope
 
 
 def advance(line: Line | None, event: Event, *, line_id: int, journal: Journal) -> Line:
@@ -149,7 +150,7 @@ def _happened(line: Line, fact: facts.AnyFact, *, journal: Journal) -> Line:  # 
             cash_minor = line.cash_limit_minor if fact.cash_limit_minor is None else fact.cash_limit_minor
             return replace(line, limit_minor=fact.limit_minor, cash_limit_minor=cash_minor)
         case facts.TermsChanged():
-            return replace(line, contract_hash=fact.contract_hash)
+            return _with_terms(line, fact, journal=journal)
         case facts.DelinquencyPaused():
             pause = Pause(begins_on=journal.day, ends_on=fact.until)
             return replace(line, pauses=(*line.pauses, pause))
@@ -271,6 +272,16 @@ def _converted(line: Line, fact: facts.BillConverted, *, journal: Journal) -> Li
     moved_minor = fact.amount_minor - rest_minor
     line = replace(line, revolving=revolving)
     return _with_new_plan(line, fact.plan, principal_minor=moved_minor, journal=journal) if moved_minor else line
+
+
+def _with_terms(line: Line, fact: facts.TermsChanged, *, journal: Journal) -> Line:
+    """New terms; what revolves keeps its price, unless the contract that is replaced lets a change bind it too."""
+    replaced = journal.terms(line)
+    line = replace(line, contract_hash=fact.contract_hash)
+    if replaced.notice.price_change_scope is ChangeScope.OUTSTANDING_TOO:
+        daily_ppm = _revolving_ppm(line, journal=journal)
+        line = replace(line, revolving=bills.repriced(line.revolving, daily_rate_ppm=daily_ppm, day=journal.day))
+    return with_penalty_pace(line, journal=journal)
 
 
 def _restructured(line: Line, fact: facts.PlanReaged | facts.PaymentHoliday, *, journal: Journal) -> Line:

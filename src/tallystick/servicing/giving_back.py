@@ -90,8 +90,8 @@ def _off_purchase(line: Line, draw: Draw, *, amount_minor: int, terms: RefundTer
         line.revolving, paid_minor=taken_minor, day=journal.day, of=lambda item: item.draw_id == draw.draw_id
     )
     if revolved.revolves and terms.interest is RefundCharges.PRO_RATA:
-        days = (journal.day - revolved.posted_on).days
-        revolving = bills.give_interest_back(revolving, micro=taken_minor * revolved.daily_rate_ppm * days)
+        price_ppm = revolved.price_ppm(until=journal.day)
+        revolving = bills.give_interest_back(revolving, micro=taken_minor * price_ppm)
     post_applied(line, Component.PRINCIPAL, taken_minor, journal=journal)
     counted_minor = taken_minor if revolved.statement_number is not None else 0
     return _refunded(replace(line, revolving=revolving), used_minor=taken_minor, counted_minor=counted_minor)

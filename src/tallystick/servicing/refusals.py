@@ -21,6 +21,7 @@ class RefusalReason(StrEnum):
     LINE_ALREADY_OPEN = "line_already_open"
     LINE_NOT_OPEN = "line_not_open"
     TERMS_UNKNOWN = "terms_unknown"
+    LATE_CHARGES_RISE = "late_charges_rise"
     NOTICE_TOO_SHORT = "notice_too_short"
     ACCEPTANCE_MISSING = "acceptance_missing"
     SECOND_PERSON_MISSING = "second_person_missing"

@@ -14,7 +14,11 @@ from tallystick.servicing.accruing import Accrual, minor_from_micro
 
 
 class Purchase(Struct, frozen=True, omit_defaults=True):
-    """One draw to be paid next month: what is left of it, and the price it was drawn at (ppm of the balance a day)."""
+    """One draw to be paid next month: what is left of it, and its price (ppm of the balance a day).
+
+    Where a change of contract gave it another price, that one counts from `priced_from`, and `earlier_ppm` is what all
+    days before come to.
+    """
 
     draw_id: int
     posted_on: date
@@ -22,6 +26,12 @@ class Purchase(Struct, frozen=True, omit_defaults=True):
     daily_rate_ppm: int
     statement_number: int | None = None
     revolves: bool = False
+    earlier_ppm: int = 0
+    priced_from: date | None = None
+
+    def price_ppm(self, *, until: date) -> int:
+        """What one unit of the purchase costs from its posting until a day begins."""
+        return self.earlier_ppm + self.daily_rate_ppm * (until - (self.priced_from or self.posted_on)).days
 
 
 class Bill(Struct, frozen=True):
@@ -123,9 +133,7 @@ def start_revolving(revolving: Revolving, *, day: date) -> Revolving:
         return revolving
     begun = {purchase.draw_id for purchase in late}
     interest = revolving.interest.rolled(day)
-    owed_micro = sum(
-        purchase.left_minor * purchase.daily_rate_ppm * (day - purchase.posted_on).days for purchase in late
-    )
+    owed_micro = sum(purchase.left_minor * purchase.price_ppm(until=day) for purchase in late)
     return with_pace(
         replace(
             revolving,
@@ -151,6 +159,27 @@ def stopped(revolving: Revolving, *, day: date) -> Revolving:
     """No purchase bears interest any more from `day` on; what accrued until then stays."""
     free = tuple(replace(purchase, daily_rate_ppm=0) for purchase in revolving.purchases)
     return with_pace(replace(revolving, purchases=free), day=day)
+
+
+def repriced(revolving: Revolving, *, daily_rate_ppm: int, day: date) -> Revolving:
+    """Every purchase bears another price from `day` on; days before keep the old one, also where it revolves later.
+
+    >>> bought = Purchase(draw_id=1, posted_on=date(2026, 1, 5), left_minor=100_000, daily_rate_ppm=500)
+    >>> dearer = repriced(Revolving(interest=Accrual(counted_to=date(2026, 1, 5)), purchases=(bought,)),
+    ...     daily_rate_ppm=600, day=date(2026, 1, 15))
+    >>> dearer.purchases[0].price_ppm(until=date(2026, 1, 25))  # ten days at 500, ten at 600
+    11000
+    """
+    purchases = tuple(
+        replace(
+            purchase,
+            daily_rate_ppm=daily_rate_ppm,
+            earlier_ppm=purchase.price_ppm(until=day),
+            priced_from=day,
+        )
+        for purchase in revolving.purchases
+    )
+    return with_pace(replace(revolving, purchases=purchases), day=day)
 
 
 def give_interest_back(revolving: Revolving, *, micro: int) -> Revolving:

@@ -31,6 +31,7 @@ from tallystick.terms.disclosure import (
     PriceRange,
     RatePercents,
     SettlementExample,
+    TermsOffer,
 )
 from tallystick.terms.disclosure_texts import LANGUAGES, DisclosureTexts, form_version, share_words, texts_in
 from tallystick.terms.disclosure_wording import (
@@ -40,6 +41,7 @@ from tallystick.terms.disclosure_wording import (
     line_passages,
     plan_passages,
     price_basis,
+    terms_passages,
 )
 from tallystick.terms.late_fees import late_fee_minor
 from tallystick.terms.legality import worst_corner
@@ -158,6 +160,36 @@ def disclose_line(
         rates=prices.rates,
         line=line,
         say=lambda speaker: line_passages(line, rates=prices.rates, speaker=speaker),
+    )
+
+
+def disclose_terms(
+    contract: ContractTerms,
+    *,
+    previous: ContractTerms,
+    prices: LinePrices,
+    previous_prices: LinePrices,
+    offered_on: date,
+    binds_on: date,
+) -> Disclosure:
+    """The disclosure of a change of contract, for every line that is on the previous terms."""  # fmt: skip
+    assert prices.terms_hash == contract.terms_hash, "prices are of the contract that is disclosed"
+    assert previous_prices.terms_hash == previous.terms_hash, "and the previous ones of the previous contract"
+    terms = TermsOffer(
+        previous_terms_hash=previous.terms_hash,
+        previous_version=previous.product.version,
+        binds_on=binds_on,
+        previous_simple_percent=previous_prices.rates.simple,
+        prices=prices.prices,
+        late=line_late_example(contract.product),
+    )
+    return _document(
+        contract,
+        kind=DisclosureKind.TERMS_CHANGE,
+        offered_on=offered_on,
+        rates=prices.rates,
+        terms=terms,
+        say=lambda speaker: terms_passages(terms, previous=previous.product, rates=prices.rates, speaker=speaker),
     )
 
 
@@ -334,6 +366,7 @@ def _document(
     say: Callable[[Speaker], tuple[Passage, ...]],
     plan: PlanOffer | None = None,
     line: LineOffer | None = None,
+    terms: TermsOffer | None = None,
 ) -> Disclosure:
     product = contract.product
     wording: dict[Language, tuple[Passage, ...]] = {
@@ -352,6 +385,7 @@ def _document(
         rates=rates,
         plan=plan,
         line=line,
+        terms=terms,
         wording=wording,
     )
 

@@ -22,6 +22,7 @@ class DisclosureKind(StrEnum):
     CASH_DRAW = "cash_draw"
     LINE_OPENING = "line_opening"
     LIMIT_OFFER = "limit_offer"
+    TERMS_CHANGE = "terms_change"
 
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,8 +149,22 @@ class LineOffer(Part, frozen=True, kw_only=True):
     late: LateExample
 
 
+class TermsOffer(Part, frozen=True, kw_only=True):
+    """A change of contract: from when it binds unless the borrower objects, and every price that it brings.
+
+    `previous_simple_percent` is the highest cost per year of the terms that it replaces.
+    """
+
+    previous_terms_hash: str
+    previous_version: int
+    binds_on: date
+    previous_simple_percent: Decimal
+    prices: tuple[PriceRange, ...]
+    late: LateExample
+
+
 class Disclosure(Part, frozen=True, kw_only=True):
-    """One document. Exactly one of `plan` and `line` is given; `wording` is what the borrower reads.
+    """One document. Exactly one of `plan`, `line` and `terms` is given; `wording` is what the borrower reads.
 
     It names nobody: who accepted it is stored with the acceptance, by `document_hash`.
     """
@@ -166,6 +181,7 @@ class Disclosure(Part, frozen=True, kw_only=True):
     rates: RatePercents
     plan: PlanOffer | None = None
     line: LineOffer | None = None
+    terms: TermsOffer | None = None
     wording: Mapping[Language, tuple[Passage, ...]]
 
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
-from tallystick.terms.disclosure import LateExample, LineOffer, Passage, PlanOffer, RatePercents
+from tallystick.terms.disclosure import LateExample, LineOffer, Passage, PlanOffer, RatePercents, TermsOffer
 from tallystick.terms.disclosure_texts import DisclosureTexts, day_words, money_words, share_words
 from tallystick.terms.plan_terms import Amortization, UnearnedCharges
 from tallystick.terms.product import (
@@ -57,6 +57,31 @@ def line_passages(line: LineOffer, *, rates: RatePercents, speaker: Speaker) -> 
         _passage("early", _early(None, speaker=speaker), speaker=speaker),
         _passage("rights", _line_rights(line, speaker=speaker), speaker=speaker),
     )
+
+
+def terms_passages(
+    terms: TermsOffer, *, previous: Product, rates: RatePercents, speaker: Speaker
+) -> tuple[Passage, ...]:
+    """Everything that is said about a change of contract, in the order of the page."""
+    return (
+        _passage("rate", _line_rate(rates, speaker=speaker), speaker=speaker, heading="rate.headline_highest"),
+        _passage("change", _change(terms, previous=previous, speaker=speaker), speaker=speaker),
+        _passage("choice", iter([speaker.texts("cost.nothing_else")]), speaker=speaker),
+        _passage("late", _late(terms.late, number=None, speaker=speaker), speaker=speaker),
+        _passage("early", _early(None, speaker=speaker), speaker=speaker),
+        _passage("rights", _common_rights(speaker), speaker=speaker),
+    )
+
+
+def _change(terms: TermsOffer, *, previous: Product, speaker: Speaker) -> Iterator[str]:
+    """The scope is that of the contract in force: it says what a change of it may bind."""
+    texts = speaker.texts
+    binds_on = day_words(terms.binds_on, language=texts.language)
+    yield texts("change.binds", on=binds_on, was=str(terms.previous_simple_percent))
+    to_all = previous.notice.price_change_scope is ChangeScope.OUTSTANDING_TOO
+    yield texts("change.outstanding_too" if to_all else "change.new_draws", on=binds_on)
+    yield texts("change.plans")
+    yield texts("change.object", on=binds_on)
 
 
 def _passage(code: str, sentences: Iterator[str], *, speaker: Speaker, heading: str | None = None) -> Passage:

@@ -297,7 +297,7 @@ class Delinquency(Section, frozen=True, kw_only=True):
 
 
 class ChangeScope(StrEnum):
-    """What a new price binds."""
+    """What a new price binds: draws to come, or what revolves as well. Installment plans keep theirs in any case."""
 
     NEW_DRAWS = "new_draws"
     OUTSTANDING_TOO = "outstanding_too"

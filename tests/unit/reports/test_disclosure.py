@@ -1,7 +1,7 @@
 """The disclosure as a page: the cost per year stands first and largest, nothing is loaded, both languages are whole."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from tallystick.reports.disclosure import render_disclosure
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.contract import freeze
-from tallystick.terms.disclosing import disclose_line, disclose_plan, line_prices
+from tallystick.terms.disclosing import disclose_line, disclose_plan, disclose_terms, line_prices
 from tallystick.terms.disclosure import Disclosure, Language, document_hash
 from tallystick.terms.product import OfferKind
 
@@ -44,6 +44,14 @@ def _documents() -> dict[str, Disclosure]:
         "line": disclose_line(line, prices=prices, limit_minor=3_000_000, offered_on=ON),
         "limit": disclose_line(
             line, prices=prices, limit_minor=5_000_000, previous_limit_minor=3_000_000, offered_on=ON
+        ),
+        "terms": disclose_terms(
+            line,
+            previous=line,
+            prices=prices,
+            previous_prices=prices,
+            offered_on=ON,
+            binds_on=ON + timedelta(days=30),
         ),
     }
 

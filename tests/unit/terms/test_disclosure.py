@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from importlib.resources import files
 from string import Formatter
@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.contract import freeze
-from tallystick.terms.disclosing import disclose_line, disclose_plan, line_prices
+from tallystick.terms.disclosing import disclose_line, disclose_plan, disclose_terms, line_prices
 from tallystick.terms.disclosure import CostKind, Disclosure, DisclosureKind, Language, PlanOffer, document_hash
 from tallystick.terms.disclosure_texts import texts_in
 from tallystick.terms.offering import OfferFault, OfferReason
 from tallystick.terms.plan_terms import UnearnedCharges
-from tallystick.terms.product import LateFee, LateTerms, OfferKind, Product
+from tallystick.terms.product import ChangeScope, LateFee, LateTerms, OfferKind, Product
 
 PRODUCTS = shipped_products()
 ON = date(2026, 11, 3)
@@ -222,3 +222,34 @@ def test_every_forbidden_purpose_of_a_shipped_product_has_its_words() -> None:
     for product in PRODUCTS.values():
         document = _line_document(product, limit_minor=1_000_000)
         assert not any("_" in said for said in _sentences(document, language="en", code="rights"))
+
+
+@pytest.mark.parametrize(
+    ("scope", "sentence"),
+    [
+        (ChangeScope.NEW_DRAWS, "What you drew before 3 December 2026 keeps its price."),
+        (ChangeScope.OUTSTANDING_TOO, "may pay it off free of charge before."),
+    ],
+)
+def test_a_change_of_contract_tells_what_was_and_what_comes_and_how_to_object(
+    scope: ChangeScope, sentence: str
+) -> None:
+    present = PRODUCTS["baitiao"]
+    present = replace(present, notice=replace(present.notice, price_change_scope=scope))
+    assert present.pay_next_month is not None
+    dearer = replace(present, version=2, pay_next_month=replace(present.pay_next_month, daily_rate_ppm=600))
+    old, new = freeze(present, on=ON), freeze(dearer, on=ON)
+    document = disclose_terms(
+        new,
+        previous=old,
+        prices=line_prices(new, on=ON),
+        previous_prices=line_prices(old, on=ON),
+        offered_on=ON,
+        binds_on=ON + timedelta(days=30),
+    )
+    assert document.terms is not None
+    assert document.terms.previous_simple_percent < document.rates.simple
+    told = " ".join(_sentences(document, language="en", code="change"))
+    assert sentence in told
+    assert "You may object before 3 December 2026" in told
+    assert msgspec.json.decode(msgspec.json.encode(document), type=Disclosure) == document
