@@ -18,6 +18,7 @@ def close_day(day: date | None = None) -> None:
 
     from tallystick.operations.close_day import close_day as run
     from tallystick.operations.close_day import count_due
+    from tallystick.operations.contract_changes import bind_due
     from tallystick.operations.database import ready_database
     from tallystick.operations.ledger import keep_books
 
@@ -35,6 +36,9 @@ def close_day(day: date | None = None) -> None:
         for count in run(connection, closed_on, act=act_of("close-day")):
             moved += count
             progress.advance(moved / max(due, moved))
+        progress.step({"zh": "合同变更生效", "en": "changes of contract"})
+        for _ in bind_due(connection, until=business_date(), act=act_of("close-day")):
+            pass  # each step commits by itself
         progress.step({"zh": "封印分录", "en": "transfers sealed"})
         for _ in keep_books(connection):
             pass  # each seal commits by itself; how many are left is not known before

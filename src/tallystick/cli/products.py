@@ -36,6 +36,32 @@ def publish(product: str, /) -> None:
 
 
 @app.command
+def announce(product_id: str, /) -> None:
+    """Tell every line on older terms of the version sold today; it binds after the notice that its contract promises.
+
+    Parameters
+    ----------
+    product_id
+        The product, by its id. Lines that were told already are not told again.
+    """
+    from tallystick.bootstrap import opened_books, settings
+    from tallystick.operations.contract_changes import Announced, announce
+
+    told: dict[int, Announced] = {}
+    with opened_books() as connection:
+        for announced in announce(connection, product_id=product_id, act=act_of("command line")):
+            told[announced.change.change_id] = announced
+    is_zh = settings().language == "zh"
+    for announced in told.values():
+        change, lines = announced.change, f"{announced.lines:,}"
+        en = f"✓ {change.from_hash[:12]} → {change.to_hash[:12]}: {lines} lines told, in force from {change.binds_on}"
+        zh = f"✓ {change.from_hash[:12]} → {change.to_hash[:12]}：已告知 {lines} 条额度，{change.binds_on} 起生效"
+        terminal().print(zh if is_zh else en, markup=False)
+    if not told:
+        terminal().print("= 没有需要告知的额度" if is_zh else "= no line is on older terms", markup=False)
+
+
+@app.command
 def check(file: Path, /) -> None:
     """Say everything that is wrong with a product's file.
 

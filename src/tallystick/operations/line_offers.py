@@ -36,10 +36,15 @@ def _prices(priced: _Priced, on: date) -> LinePrices:
     return line_prices(priced.contract, on=on)
 
 
+def prices_of(contract: ContractTerms, *, on: date) -> LinePrices:
+    """Every price of a contract at the highest it can cost, found once a day for each contract."""
+    return _prices(_Priced(contract.terms_hash, contract), on)
+
+
 def _disclosed(contract: ContractTerms, *, limit_minor: int, on: date, previous_minor: int | None = None) -> Disclosure:
     return disclose_line(
         contract,
-        prices=_prices(_Priced(contract.terms_hash, contract), on),
+        prices=prices_of(contract, on=on),
         limit_minor=limit_minor,
         previous_limit_minor=previous_minor,
         offered_on=on,

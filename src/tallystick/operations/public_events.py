@@ -17,6 +17,7 @@ _PREFIXES: Final = {
     "chargeback_id": IdPrefix.CHARGEBACK,
     "charge_id": IdPrefix.FEE,
     "draw_id": IdPrefix.DRAWDOWN,
+    "change_id": IdPrefix.TERMS_CHANGE,
     "event_id": IdPrefix.EVENT,
     "hold_id": IdPrefix.HOLD,
     "line_id": IdPrefix.LINE,

@@ -29,6 +29,8 @@ class RefusalReason(StrEnum):
     EVENT_ALREADY_UNDONE = "event_already_undone"
     EVENT_NOT_UNDOABLE = "event_not_undoable"
     REFERENCE_REUSED = "reference_reused"
+    NOTICE_UNKNOWN = "notice_unknown"
+    NOTICE_OVER = "notice_over"
     OFFER_UNKNOWN = "offer_unknown"
     OFFER_ANSWERED = "offer_answered"
     OFFER_EXPIRED = "offer_expired"

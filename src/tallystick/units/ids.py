@@ -43,6 +43,7 @@ class IdPrefix(StrEnum):
     REQUEST = "request"
     SETTLEMENT = "settlement"
     SUSPENSE_ITEM = "item"
+    TERMS_CHANGE = "change"
     TEST_CLOCK = "clock"
     TRANSFER = "transfer"
     WEBHOOK_DELIVERY = "delivery"

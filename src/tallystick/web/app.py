@@ -27,6 +27,7 @@ from tallystick.web import (
     products,
     quotes,
     refunds,
+    terms_notices,
     webhooks,
 )
 from tallystick.web.edge import Edge
@@ -42,6 +43,7 @@ _ROUTERS: Final = (
     quotes,
     lines,
     limit_offers,
+    terms_notices,
     holds,
     drawdowns,
     plans,

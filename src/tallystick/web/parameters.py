@@ -85,6 +85,7 @@ LinePath = Annotated[str, _in_path(IdPrefix.LINE)]
 PaymentPath = Annotated[str, _in_path(IdPrefix.PAYMENT)]
 PlanPath = Annotated[str, _in_path(IdPrefix.PLAN)]
 ProposalPath = Annotated[str, _in_path(IdPrefix.PROPOSAL)]
+TermsChangePath = Annotated[str, _in_path(IdPrefix.TERMS_CHANGE)]
 TransferPath = Annotated[str, _in_path(IdPrefix.TRANSFER)]
 
 BorrowerId = Annotated[str, _in_body(IdPrefix.BORROWER)]
