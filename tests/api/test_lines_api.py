@@ -374,3 +374,39 @@ def test_a_date_that_nobody_means_is_refused(api: Api, day: str) -> None:
 def test_a_business_day_is_the_lender_s_not_that_of_utc(api: Api) -> None:
     api.clock.at = datetime(2026, 1, 5, 16, 30, tzinfo=UTC)  # half past midnight on the sixth, in Beijing
     assert open_line(api)["effective_on"] == "2026-01-06"
+
+
+def test_draws_and_what_came_back_of_them_are_listed(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    first, second = (draw(api, line_id, amount, category="books")["fact"]["draw_id"] for amount in (10_000, 20_000))
+    api.made(f"/v1/drawdowns/{first}/refunds", {"amount_minor": 4_000})
+    api.made(f"/v1/drawdowns/{first}/chargebacks", {"amount_minor": 1_000, "reason": "never came"})
+    listed = api.get(f"/v1/lines/{line_id}/drawdowns").json()["items"]
+    assert [(one["id"], one["amount_minor"], one["refunded_minor"]) for one in listed] == [
+        (second, 20_000, 0), (first, 10_000, 5_000)
+    ]  # fmt: skip
+    assert api.get(f"/v1/drawdowns/{first}").json() == listed[1]
+    newest = api.get(f"/v1/lines/{line_id}/drawdowns", limit=1).json()
+    assert api.get(f"/v1/lines/{line_id}/drawdowns", after=newest["next_after"]).json()["items"] == listed[1:]
+    refunds = api.get(f"/v1/lines/{line_id}/refunds").json()["items"]
+    assert [(one["amount_minor"], one["is_chargeback"]) for one in refunds] == [(1_000, True), (4_000, False)]
+
+
+def test_a_draw_that_was_recorded_in_error_says_so(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    drawn = draw(api, line_id, 10_000)
+    undo = {"kind": "event_undone", "event_id": drawn["event_id"], "reason": "keyed twice"}
+    proposed = api.made(f"/v1/lines/{line_id}/proposals", undo)
+    api.other(holder="second person").made(f"/v1/proposals/{proposed['id']}/approve", {})
+    assert api.get(f"/v1/drawdowns/{drawn['fact']['draw_id']}").json()["is_undone"] is True
+
+
+def test_a_hold_is_shown_while_it_stands_and_after(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    body = {"amount_minor": 500, "merchant_id": MERCHANT, "expires_on": "2026-01-30"}
+    hold_id = api.made(f"/v1/lines/{line_id}/holds", body)["fact"]["hold_id"]
+    [listed] = api.get(f"/v1/lines/{line_id}/holds").json()["items"]
+    assert api.get(f"/v1/holds/{hold_id}").json() == listed
+    api.made(f"/v1/holds/{hold_id}/void", {})
+    assert api.get(f"/v1/holds/{hold_id}").json() == {**listed, "left_minor": 0}
+    assert api.get("/v1/holds/hold_0000000000001").status_code == 404

@@ -3,31 +3,41 @@
 from datetime import date
 from typing import Annotated
 
-from litestar import Response, Router, post
+from litestar import Response, Router, get, post
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 from psycopg import Connection
 
+from tallystick.operations.draws_told import DrawTold, draws_told
 from tallystick.operations.lending import DrawRequest, PlanRequest, draw
 from tallystick.operations.lines import Act
 from tallystick.servicing.facts import DrawKind
 from tallystick.servicing.refusals import Refusal
+from tallystick.storage.lines import read_events, read_line
 from tallystick.terms.offering import OfferFault
 from tallystick.terms.product import OfferKind
 from tallystick.trust.scopes import Scope
-from tallystick.units.ids import IdPrefix
-from tallystick.web.answering import preview, write
+from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.web.answering import preview, read, write
 from tallystick.web.edge import Asked
-from tallystick.web.happening import Happened, happened, line_number
+from tallystick.web.happening import Happened, happened, line_number, line_of_object, no_such_line
 from tallystick.web.parameters import (
+    AcceptedHash,
+    AfterDraw,
     AmountMinor,
     Code,
+    DrawPath,
     IdempotencyKey,
     LinePath,
     MerchantId,
     OptionalText,
+    Page,
+    PageLimit,
     body_id,
     needs,
+    page,
+    path_id,
+    place_id,
     plausible,
 )
 from tallystick.web.problems import problems
@@ -41,7 +51,7 @@ class PlanBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     offer: OfferKind
     price_code: Code
     installments: Installments
-    accepted_hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    accepted_hash: AcceptedHash
 
 
 class DrawBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,6 +65,90 @@ class DrawBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     purpose: OptionalText = ""
     plan: PlanBody | None = None
     effective_on: date | None = None
+
+
+class DrawView(Struct, frozen=True):
+    """A draw as it was recorded; `refunded_minor` came back since. `is_undone`: it was recorded in error."""
+
+    id: str
+    line_id: str
+    event_id: str
+    kind: DrawKind
+    amount_minor: int
+    refunded_minor: int
+    drawn_on: date
+    merchant_id: str | None
+    category: str
+    purpose: str
+    plan_id: str | None
+    is_undone: bool
+
+
+def _view(told: DrawTold, *, line_id: int) -> DrawView:
+    fact = told.fact
+    return DrawView(
+        id=encode_id(IdPrefix.DRAWDOWN, fact.draw_id),
+        line_id=encode_id(IdPrefix.LINE, line_id),
+        event_id=encode_id(IdPrefix.EVENT, told.event.event_id),
+        kind=fact.kind,
+        amount_minor=fact.amount_minor,
+        refunded_minor=told.refunded_minor,
+        drawn_on=told.event.effective_on,
+        merchant_id=encode_id(IdPrefix.MERCHANT, fact.merchant_id) if fact.merchant_id else None,
+        category=fact.category,
+        purpose=fact.purpose,
+        plan_id=None if fact.plan is None else encode_id(IdPrefix.PLAN, fact.plan.plan_id),
+        is_undone=told.is_undone,
+    )
+
+
+@get(
+    "/lines/{line_id:str}/drawdowns",
+    operation_id="list_drawdowns",
+    tags=["drawdowns"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def list_draws(
+    request: Asked, line_id: LinePath, limit: PageLimit = 20, after: AfterDraw = None
+) -> Response[Page[DrawView]]:
+    """The line's draws, the newest first."""
+    number, before_id = line_number(line_id), place_id(IdPrefix.DRAWDOWN, after)
+
+    def run(connection: Connection, _: Act) -> Page[DrawView] | Refusal:
+        if read_line(connection, number) is None:
+            return no_such_line()
+        told = draws_told(read_events(connection, number))
+        older = [draw for draw in told if before_id is None or draw.fact.draw_id < before_id]
+        return page(
+            older[: limit + 1],
+            limit=limit,
+            view=lambda draw: _view(draw, line_id=number),
+            place=lambda draw: encode_id(IdPrefix.DRAWDOWN, draw.fact.draw_id),
+        )
+
+    return read(request, run, line_id=number)
+
+
+@get(
+    "/drawdowns/{draw_id:str}",
+    operation_id="get_drawdown",
+    tags=["drawdowns"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_draw(request: Asked, draw_id: DrawPath) -> Response[DrawView]:
+    """One draw."""
+    number = path_id(IdPrefix.DRAWDOWN, draw_id)
+    line_id = line_of_object(request, number, prefix=IdPrefix.DRAWDOWN, kind="draw")
+
+    def run(connection: Connection, _: Act) -> DrawView:
+        told = draws_told(read_events(connection, line_id))
+        return next(_view(draw, line_id=line_id) for draw in told if draw.fact.draw_id == number)
+
+    return read(request, run, line_id=line_id)
 
 
 @post(
@@ -123,4 +217,4 @@ def plan_request(plan: PlanBody | None) -> PlanRequest | None:
     )
 
 
-router = Router("/", route_handlers=[draw_one, preview_draw])
+router = Router("/", route_handlers=[draw_one, preview_draw, list_draws, get_draw])

@@ -134,6 +134,45 @@ def list_holds(request: Asked, line_id: LinePath) -> Response[Page[HoldView]]:
     return read(request, run, line_id=number)
 
 
+@get(
+    "/holds/{hold_id:str}",
+    operation_id="get_hold",
+    tags=["holds"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_hold(request: Asked, hold_id: HoldPath) -> Response[HoldView]:
+    """One hold; nothing is left of one that was captured, given back or expired."""
+    number = path_id(IdPrefix.HOLD, hold_id)
+    line_id = line_of_object(request, number, prefix=IdPrefix.HOLD, kind="hold")
+
+    def run(connection: Connection, act: Act) -> HoldView:
+        line = line_today(connection, line_id, act=act)
+        held = next((hold for hold in line.holds if hold.hold_id == number), None) if line else None
+        if held is None:
+            held = _hold_placed(connection, number, line_id=line_id)
+        return _hold_view(held, line_id=encode_id(IdPrefix.LINE, line_id))
+
+    return read(request, run, line_id=line_id)
+
+
+def _hold_placed(connection: Connection, number: int, *, line_id: int) -> Hold:
+    """A hold that is over, from the event that placed it."""
+    return next(
+        Hold(
+            hold_id=number,
+            merchant_id=event.fact.merchant_id,
+            left_minor=0,
+            placed_on=event.effective_on,
+            expires_on=event.fact.expires_on,
+            category=event.fact.category,
+        )
+        for event in lines.read_events(connection, line_id)
+        if isinstance(event.fact, facts.HoldPlaced) and event.fact.hold_id == number
+    )
+
+
 def _hold_view(hold: Hold, *, line_id: str) -> HoldView:
     return HoldView(
         id=encode_id(IdPrefix.HOLD, hold.hold_id),
@@ -201,4 +240,4 @@ def void(
     return record_fact(request, line_id, data, lambda _: fact, idempotency_key=idempotency_key)
 
 
-router = Router("/", route_handlers=[place_hold, list_holds, capture, void])
+router = Router("/", route_handlers=[place_hold, list_holds, get_hold, capture, void])

@@ -3,18 +3,25 @@
 from datetime import date
 from typing import Annotated
 
-from litestar import Response, Router, post
+from litestar import Response, Router, get, post
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
+from psycopg import Connection
 
+from tallystick.operations.draws_told import RefundTold, refunds_told
 from tallystick.operations.lines import Act
 from tallystick.servicing import facts
+from tallystick.servicing.refusals import Refusal
+from tallystick.storage.lines import read_events, read_line
 from tallystick.trust.scopes import Scope
-from tallystick.units.ids import IdPrefix
+from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.web.answering import read
 from tallystick.web.edge import Asked
 from tallystick.web.happening import (
     Happened,
+    line_number,
     line_of_object,
+    no_such_line,
     preview_fact,
     record_fact,
 )
@@ -23,6 +30,8 @@ from tallystick.web.parameters import (
     Code,
     DrawPath,
     IdempotencyKey,
+    LinePath,
+    Page,
     Text,
     needs,
     path_id,
@@ -52,6 +61,51 @@ class WithdrawalBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     amount_minor: AmountMinor
     channel: Code
+
+
+class RefundView(Struct, frozen=True):
+    """A refund as it was recorded, or a chargeback. `is_undone`: it was recorded in error."""
+
+    id: str
+    draw_id: str
+    event_id: str
+    amount_minor: int
+    effective_on: date
+    is_chargeback: bool
+    is_undone: bool
+
+
+@get(
+    "/lines/{line_id:str}/refunds",
+    operation_id="list_refunds",
+    tags=["refunds"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def list_refunds(request: Asked, line_id: LinePath) -> Response[Page[RefundView]]:
+    """The line's refunds and chargebacks, the newest first."""
+    number = line_number(line_id)
+
+    def run(connection: Connection, _: Act) -> Page[RefundView] | Refusal:
+        if read_line(connection, number) is None:
+            return no_such_line()
+        return Page([_view(refund) for refund in refunds_told(read_events(connection, number))], None)
+
+    return read(request, run, line_id=number)
+
+
+def _view(refund: RefundTold) -> RefundView:
+    prefix = IdPrefix.CHARGEBACK if refund.is_chargeback else IdPrefix.REFUND
+    return RefundView(
+        id=encode_id(prefix, refund.refund_id),
+        draw_id=encode_id(IdPrefix.DRAWDOWN, refund.draw_id),
+        event_id=encode_id(IdPrefix.EVENT, refund.event_id),
+        amount_minor=refund.amount_minor,
+        effective_on=refund.effective_on,
+        is_chargeback=refund.is_chargeback,
+        is_undone=refund.is_undone,
+    )
 
 
 @post(
@@ -160,4 +214,4 @@ def _draw(request: Asked, draw_id: str) -> tuple[int, int]:
     return number, line_of_object(request, number, prefix=IdPrefix.DRAWDOWN, kind="draw")
 
 
-router = Router("/", route_handlers=[refund, preview_refund, charge_back, withdraw])
+router = Router("/", route_handlers=[list_refunds, refund, preview_refund, charge_back, withdraw])
