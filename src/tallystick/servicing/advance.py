@@ -33,7 +33,7 @@ from tallystick.servicing.journal import (
     Journal,
 )
 from tallystick.servicing.line import Condition, Draw, Hold, Line, Pause
-from tallystick.servicing.writing_off import charge_off, recover, waive
+from tallystick.servicing.writing_off import charge_off, claim_more, recover, waive
 from tallystick.terms.plan_cost import merchant_subsidy_minor
 from tallystick.terms.product import ChangeScope
 
@@ -135,11 +135,10 @@ def _happened(line: Line, fact: facts.AnyFact, *, journal: Journal) -> Line:  # 
         case facts.SettledEarly():
             return _settled(line, fact, journal=journal)
         case facts.CreditPaidOut():
-            paid_minor = min(fact.amount_minor, line.credit_minor)
-            journal.move(line, "credit_paid_out", debit=CREDIT, credit=CASH, amount_minor=paid_minor)
-            return replace(line, credit_minor=line.credit_minor - paid_minor)
+            return _paid_out(line, fact, journal=journal)
         case facts.FeeCharged():
-            return add_charge(line, kind=ChargeKind.SERVICE_FEE, amount_minor=fact.amount_minor, journal=journal)
+            line = add_charge(line, kind=ChargeKind.SERVICE_FEE, amount_minor=fact.amount_minor, journal=journal)
+            return apply_credit(line, kind="credit_balance", journal=journal)
         case facts.Waived():
             return waive(line, fact, journal=journal)
         case facts.ChargedOff():
@@ -272,6 +271,30 @@ def _converted(line: Line, fact: facts.BillConverted, *, journal: Journal) -> Li
     moved_minor = fact.amount_minor - rest_minor
     line = replace(line, revolving=revolving)
     return _with_new_plan(line, fact.plan, principal_minor=moved_minor, journal=journal) if moved_minor else line
+
+
+def _paid_out(line: Line, fact: facts.CreditPaidOut, *, journal: Journal) -> Line:
+    """Credit goes back to the borrower. The money has left, so what a later correction no longer covers is owed.
+
+    It is principal that bears no interest: asked for by the next statement, or at once where there are none.
+    """
+    covered_minor = min(fact.amount_minor, line.credit_minor)
+    journal.move(line, "credit_paid_out", debit=CREDIT, credit=CASH, amount_minor=covered_minor)
+    line = replace(line, credit_minor=line.credit_minor - covered_minor)
+    uncovered_minor = fact.amount_minor - covered_minor
+    if uncovered_minor == 0:
+        return line
+    if line.condition is Condition.CHARGED_OFF:
+        return claim_more(line, amount_minor=uncovered_minor, journal=journal)
+    journal.move(line, "credit_paid_out", debit=PRINCIPAL, credit=CASH, amount_minor=uncovered_minor)
+    lent = bills.Purchase(
+        draw_id=-journal.event_id,
+        posted_on=journal.day,
+        left_minor=uncovered_minor,
+        daily_rate_ppm=0,
+        statement_number=None if journal.terms(line).pay_next_month else 0,
+    )
+    return replace(line, revolving=bills.add_purchase(line.revolving, lent))
 
 
 def _with_terms(line: Line, fact: facts.TermsChanged, *, journal: Journal) -> Line:

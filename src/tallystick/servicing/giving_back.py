@@ -86,12 +86,14 @@ def _off_purchase(line: Line, draw: Draw, *, amount_minor: int, terms: RefundTer
     if revolved is None:
         return line
     taken_minor = min(amount_minor, revolved.left_minor)
-    revolving, _ = bills.pay_principal(
-        line.revolving, paid_minor=taken_minor, day=journal.day, of=lambda item: item.draw_id == draw.draw_id
-    )
+    revolving = line.revolving
     if revolved.revolves and terms.interest is RefundCharges.PRO_RATA:
+        # Before the purchase goes: the fraction that it left to the next bill belongs to what is given back.
         price_ppm = revolved.price_ppm(until=journal.day)
         revolving = bills.give_interest_back(revolving, micro=taken_minor * price_ppm)
+    revolving, _ = bills.pay_principal(
+        revolving, paid_minor=taken_minor, day=journal.day, of=lambda item: item.draw_id == draw.draw_id
+    )
     post_applied(line, Component.PRINCIPAL, taken_minor, journal=journal)
     counted_minor = taken_minor if revolved.statement_number is not None else 0
     return _refunded(replace(line, revolving=revolving), used_minor=taken_minor, counted_minor=counted_minor)

@@ -185,7 +185,7 @@ def repriced(revolving: Revolving, *, daily_rate_ppm: int, day: date) -> Revolvi
 def give_interest_back(revolving: Revolving, *, micro: int) -> Revolving:
     """Take interest back that a refunded purchase bore; what was billed of it is taken off the next bill."""
     interest = replace(revolving.interest, accrued_micro=revolving.interest.accrued_micro - micro)
-    return replace(revolving, interest=interest)
+    return replace(revolving, interest=interest.at_daily(interest.daily_micro, day=interest.counted_to))
 
 
 def pay_interest(revolving: Revolving, *, paid_minor: int) -> Revolving:
