@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,13 @@ def _ask(url: str) -> str:
         row = connection.execute("SELECT current_setting('fsync')").fetchone()
     assert row is not None
     return str(row[0])
+
+
+def _kill_keeper(at: Place, pid: int) -> None:
+    """Kill it, and wait until it is gone: a signal is sent before it is heard."""
+    os.kill(pid, signal.SIGKILL)
+    while keeper_pid(at) == pid:
+        time.sleep(0.01)
 
 
 def test_it_starts_answers_and_stops_after_its_last_user(at: Place) -> None:
@@ -66,11 +74,27 @@ def test_when_the_keeper_is_killed_the_server_dies_and_the_next_to_ask_starts_an
             connection.execute("CREATE TABLE kept (number integer)")
             connection.execute("INSERT INTO kept VALUES (42)")
         assert running.keeper_pid is not None
-        os.kill(running.keeper_pid, signal.SIGKILL)
+        _kill_keeper(at, running.keeper_pid)
         again = ensure_running(at)
         assert again.keeper_pid != running.keeper_pid
         with psycopg.connect(again.url) as connection:
             assert connection.execute("SELECT number FROM kept").fetchone() == (42,)
+
+
+def test_a_server_that_takes_its_time_to_die_is_waited_for(at: Place) -> None:
+    with embedded_server(at) as running:
+        assert running.keeper_pid is not None
+        slow = int((at.cluster / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        os.kill(slow, signal.SIGSTOP)  # it hears of its keeper's death, and does nothing about it yet
+        _kill_keeper(at, running.keeper_pid)
+        waking = threading.Timer(7, os.kill, (slow, signal.SIGCONT))
+        waking.start()
+        try:
+            again = ensure_running(at)
+        finally:
+            waking.join()
+        assert again.keeper_pid not in {None, running.keeper_pid}
+        assert _ask(again.url) == "on"
 
 
 def test_files_left_by_a_killed_process_mislead_nobody(at: Place) -> None:

@@ -36,8 +36,14 @@ class Accrual(Struct, frozen=True, omit_defaults=True):
     def at_daily(self, daily_micro: int, *, day: date) -> "Accrual":
         """Counted up to `day`, and accruing at another pace from then on.
 
+        A statement counts its own day as over: what changes at its close changes the pace of the days after it only.
         Where nothing accrues any more, a fraction that rounds to nothing is dropped.
+
+        >>> closed = Accrual(counted_to=date(2026, 11, 1), daily_micro=500_000).rolled(date(2026, 11, 20))
+        >>> closed.at_daily(100_000, day=date(2026, 11, 19)).on(date(2026, 11, 20))  # 19 days, none of them twice
+        9500000
         """
+        day = max(day, self.counted_to)
         accrued_micro = self.on(day)
         if daily_micro == 0 and minor_from_micro(accrued_micro) == 0:
             accrued_micro = 0

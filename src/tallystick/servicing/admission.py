@@ -228,6 +228,7 @@ def _admit_taking_back(
 _NEVER_UNDONE: Final = (
     facts.LineOpened,
     facts.StatementClosed,
+    facts.HoldExpired,
     facts.PaymentReturned,
     facts.EventUndone,
     facts.LineClosed,

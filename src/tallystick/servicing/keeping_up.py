@@ -56,8 +56,11 @@ def catch_up(
 
 
 def _next_due(line: Line, *, terms: Product) -> tuple[date, int] | None:
-    """The next day at whose end a statement closes (hold 0), or on which a hold expires; the earlier first."""
-    dues = [(hold.expires_on, hold.hold_id) for hold in line.holds]
+    """The next day at whose end a statement closes (hold 0), or on which a hold expires; the earlier first.
+
+    A hold that a correction brings back after its time expires now: the past in which it stood open was told so.
+    """
+    dues = [(max(hold.expires_on, line.as_of), hold.hold_id) for hold in line.holds]
     if terms.pay_next_month is not None and line.condition is Condition.OPEN:
         closes_on = next_statement_on(line, cycle=terms.pay_next_month)
         if closes_on is not None:

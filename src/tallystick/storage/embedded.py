@@ -20,6 +20,7 @@ from tallystick.storage.place import MAJOR_VERSION, EmbeddedFault, Place, prepar
 
 _START_SECONDS: Final = 60.0
 _ORPHAN_SECONDS: Final = 5.0
+_NOBODY_LISTENS: Final = ("No such file or directory", "Connection refused")
 
 
 class Running(Struct, frozen=True):
@@ -47,12 +48,13 @@ def ensure_running(at: Place) -> Running:
     """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        if keeper_pid(at) is not None and _answers(at):
-            return Running(url=at.url, keeper_pid=keeper_pid(at))
+        kept_by = keeper_pid(at)
+        if kept_by is not None and _answers(at) and keeper_pid(at) == kept_by:  # killed meanwhile: its last answer
+            return Running(url=at.url, keeper_pid=kept_by)
         started = False
         with _start_lock(at):
             if keeper_pid(at) is None:
-                if _orphan_lives_on(at):
+                if _orphan_lives_on(at, deadline=deadline):
                     return Running(url=at.url, keeper_pid=None)
                 _check_version(at)
                 _make_cluster(at)
@@ -122,20 +124,24 @@ def _answers(at: Place) -> bool:
         return False
 
 
-def _orphan_lives_on(at: Place) -> bool:
+def _orphan_lives_on(at: Place, *, deadline: float) -> bool:
     """Whether a server whose keeper was killed still serves; on Linux it dies with its keeper, but not at once.
 
-    Whoever took its last answers for a server that runs would be cut off a moment later.
+    Whoever took its last answers for a server that runs would be cut off a moment later, and a second server cannot
+    start before the first is gone: one that refuses everybody because it shuts down is waited for.
     """
-    deadline = time.monotonic() + _ORPHAN_SECONDS
+    serves_until = time.monotonic() + _ORPHAN_SECONDS
     while time.monotonic() < deadline:
         try:
             psycopg.connect(at.url, connect_timeout=2).close()
         except psycopg.OperationalError as fault:
-            if "shutting down" not in str(fault):
+            if any(sign in str(fault) for sign in _NOBODY_LISTENS):
                 return False
+        else:
+            if time.monotonic() > serves_until:
+                return True
         time.sleep(0.02)
-    return True
+    raise EmbeddedFault(f"the PostgreSQL of a killed process does not end; {_last_words(at)}")
 
 
 def _create_database(at: Place) -> None:
