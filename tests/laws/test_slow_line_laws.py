@@ -1,6 +1,6 @@
 """Random lives, folded by `servicing` and lived day by day by the slow line: the same figures after every act.
 
-`TALLYSTICK_LIVES` says how many (60 without it); the seed of each is its number, so one that fails can be repeated.
+`TALLYSTICK_LIVES` says how many (120 without it); the seed of each is its number, so one that fails can be repeated.
 """
 
 import os
@@ -20,14 +20,25 @@ from tallystick.servicing.line import Line
 from tallystick.servicing.owed import available_minor, days_past_due, drawn_minor, held_minor, owed_minor
 from tallystick.servicing.refusals import Refusal
 from tallystick.terms.catalog import shipped_products
-from tallystick.terms.product import AllocationRule, Component, Product, Walk
+from tallystick.terms.offering import plan_terms, price_for
+from tallystick.terms.product import (
+    AllocationRule,
+    CareKind,
+    Component,
+    InstallmentPrice,
+    LateFee,
+    OfferKind,
+    Product,
+    Walk,
+)
 
 OPENED_ON = date(2026, 1, 5)
-LIVES = int(os.environ.get("TALLYSTICK_LIVES", "60"))
+LIVES = int(os.environ.get("TALLYSTICK_LIVES", "120"))
 ACTS = 25
+PARTS = 8
 KINDS = (
-    *("purchase",) * 5, *("payment",) * 6, "pay_off", "refund", "refund", "chargeback", "return", "undo", "fee",
-    "limit", "hold", "capture", "void", "freeze", "unfreeze", "pay_out",
+    *("purchase",) * 5, *("in_plan",) * 2, *("payment",) * 6, "pay_off", "refund", "refund", "chargeback",
+    "return", "undo", "fee", "limit", "hold", "capture", "void", "freeze", "unfreeze", "pay_out", "care", "care_over",
 )  # fmt: skip
 
 
@@ -36,9 +47,14 @@ def _product(chance: random.Random) -> Product:
     baitiao = shipped_products()["baitiao"]
     assert baitiao.pay_next_month is not None
     orders = {
-        kind: (AllocationRule(walk=Walk.COMPONENT_FIRST, components=tuple(chance.sample(list(Component), 4))),)
+        kind: (AllocationRule(walk=chance.choice(list(Walk)), components=tuple(chance.sample(list(Component), 4))),)
         for kind in ("payment", "refund", "credit_balance")
     }
+    late = replace(
+        baitiao.late,
+        grace_days=chance.choice([0, 3]),
+        late_fee=chance.choice([None, LateFee(share_ppm=50_000, least_minor=500, most_minor=20_000)]),
+    )
     minimum = replace(
         baitiao.pay_next_month.minimum_due,
         share_ppm=chance.choice([0, 50_000, 100_000, 333_333]),
@@ -48,7 +64,7 @@ def _product(chance: random.Random) -> Product:
         baitiao.pay_next_month, daily_rate_ppm=chance.choice([1, 333, 500]), minimum_due=minimum,
         statement_day=chance.choice([1, 19, 28]),
     )  # fmt: skip
-    return replace(baitiao, allocation=orders, pay_next_month=cycle)
+    return replace(baitiao, allocation=orders, pay_next_month=cycle, late=late)
 
 
 class Fate:
@@ -59,6 +75,9 @@ class Fate:
         self.life = Life(product=_product(self.chance)).open(OPENED_ON)
         self.today = OPENED_ON
         self.numbers = count(10_000)
+        price = price_for(self.life.product, offer=OfferKind.ORDER_INSTALLMENTS, price_code="standard", installments=3)
+        assert isinstance(price, InstallmentPrice)
+        self.price = price
 
     def lines(self) -> Iterator[Line]:
         """The line after each act."""
@@ -78,12 +97,25 @@ class Fate:
         line, chance, number = self.life.line, self.chance, next(self.numbers)
         assert line is not None
         amount_minor = chance.choice([1, 99, 5_000, 77_777, 250_000, chance.randint(1, 400_000)])
-        draws = [draw for draw in line.draws if draw.refunded_minor < draw.amount_minor]
+        draws = [draw for draw in line.draws if draw.refunded_minor < draw.amount_minor and draw.plan_id is None]
         match kind:
             case "purchase":
                 return facts.Drawdown(
                     draw_id=number, kind=facts.DrawKind.PURCHASE, amount_minor=amount_minor, merchant_id=5
                 )
+            case "in_plan":
+                terms = plan_terms(
+                    self.life.product, offer=OfferKind.ORDER_INSTALLMENTS, price=self.price,
+                    installments=chance.choice([3, 6, 12]), drawn_on=self.today,
+                )  # fmt: skip
+                plan = facts.PlanChoice(plan_id=number, offer=OfferKind.ORDER_INSTALLMENTS.value, terms=terms)
+                return facts.Drawdown(
+                    draw_id=number, kind=facts.DrawKind.PURCHASE, amount_minor=amount_minor, merchant_id=5, plan=plan
+                )
+            case "care":
+                return facts.CareBegun(kind=chance.choice(list(CareKind)))
+            case "care_over" if line.cares:
+                return facts.CareEnded(kind=line.cares[0])
             case "capture" if line.holds:
                 return facts.Drawdown(
                     draw_id=number, kind=facts.DrawKind.PURCHASE, amount_minor=amount_minor, merchant_id=5,
@@ -142,6 +174,8 @@ def _figures(line: Line, day: date) -> dict[str, object]:
         "credit": line.credit_minor,
         "interest due": owed[Component.INTEREST],
         "fees": owed[Component.FEE],
+        "penalties": owed[Component.PENALTY],
+        "penalty accrued": Fraction(line.penalty.on(day), 1_000_000),
         "accrued": Fraction(line.revolving.interest.on(day), 1_000_000),
         "days past due": days_past_due(line, day=day),
         "minimum missing": line.revolving.minimum_left_minor,
@@ -156,7 +190,9 @@ def _slow_figures(line: SlowLine, day: date) -> dict[str, object]:
         "available": line.available_minor(),
         "credit": line.credit_minor,
         "interest due": line.interest_due_minor,
-        "fees": line.fees_due_minor,
+        "fees": line.fees_minor(day),
+        "penalties": line.charged_minor(Component.PENALTY),
+        "penalty accrued": line.penalty,
         "accrued": line.accrued,
         "days past due": line.days_past_due(day),
         "minimum missing": sum(ask.missing_minor for ask in line.asked),
@@ -164,9 +200,9 @@ def _slow_figures(line: SlowLine, day: date) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(PARTS))
 def test_a_line_is_what_living_every_day_of_it_makes_it(part: int) -> None:
-    for seed in range(part, LIVES, 4):
+    for seed in range(part, LIVES, PARTS):
         fate = Fate(seed)
         for line in fate.lines():
             slow = lived(fate.life.events, product=fate.life.product, today=fate.today)

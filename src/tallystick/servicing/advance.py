@@ -330,7 +330,9 @@ def _settled(line: Line, fact: facts.SettledEarly, *, journal: Journal) -> Line:
         line = with_plan(line, settled.plan, journal=journal)
         line = add_charge(line, kind=ChargeKind.SETTLEMENT_FEE, amount_minor=settled.fee_minor, journal=journal)
         paid_minor = min(line.credit_minor, plans.owed_minor(settled.plan))
-        line = pay_plan(line, plan_id=fact.plan_id, paid_minor=paid_minor, kind="settlement", journal=journal)
+        line = pay_plan(
+            line, plan_id=fact.plan_id, paid_minor=paid_minor, kind="settlement", until=date.max, journal=journal
+        )
     return apply_credit(line, kind="settlement", journal=journal)
 
 

@@ -22,7 +22,7 @@ from tallystick.servicing.journal import (
     Journal,
 )
 from tallystick.servicing.line import Booked, Charge, Condition, Cycle, Line
-from tallystick.servicing.owed import REVOLVING_OWNER, days_past_due, dues_asked_for, plan_dues
+from tallystick.servicing.owed import REVOLVING_OWNER, asked_until, days_past_due, dues_asked_for, plan_dues
 from tallystick.servicing.plan import Plan
 from tallystick.servicing.plan_figures import charged_minor
 from tallystick.terms.product import Accrues, AllocationRule, Component, PenaltyBase
@@ -49,7 +49,8 @@ def apply_credit(line: Line, *, kind: str, journal: Journal) -> Line:
         else:
             line = _pay_charge(line, charge_id=due.owner_id, paid_minor=paid_minor, journal=journal)
     for plan_id, paid_minor in plan_shares.items():
-        line = pay_plan(line, plan_id=plan_id, paid_minor=paid_minor, kind=kind, journal=journal)
+        until = asked_until(line, day=journal.day)
+        line = pay_plan(line, plan_id=plan_id, paid_minor=paid_minor, kind=kind, until=until, journal=journal)
     return with_penalty_pace(line, journal=journal)
 
 
@@ -84,11 +85,11 @@ def _pay_charge(line: Line, *, charge_id: int, paid_minor: int, journal: Journal
     return _credited(replace(line, charges=tuple(kept)), paid_minor=paid_minor)
 
 
-def pay_plan(line: Line, *, plan_id: int, paid_minor: int, kind: str, journal: Journal) -> Line:
-    """Pay an amount to one plan; what the plan cannot take stays to the borrower's credit."""
+def pay_plan(line: Line, *, plan_id: int, paid_minor: int, kind: str, until: date, journal: Journal) -> Line:
+    """Pay a plan's installments due until a day; what they cannot take stays to the borrower's credit."""
     before = plan_of(line, plan_id)
     order = order_of(journal.terms(line).allocation_rule(kind, days_past_due=days_past_due(line, day=journal.day)))
-    paid = plans.pay(before, on=journal.day, amount_minor=paid_minor, order=order)
+    paid = plans.pay(before, on=journal.day, amount_minor=paid_minor, order=order, until=until)
     line = with_plan(line, paid.plan, journal=journal)
     for component, applied_minor in paid.applied_minor.items():
         post_applied(line, component, applied_minor, journal=journal)

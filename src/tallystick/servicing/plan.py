@@ -25,11 +25,15 @@ def roll(plan: Plan, *, on: date) -> Plan:
     return roll_recalculated(plan, on=on)
 
 
-def pay(plan: Plan, *, on: date, amount_minor: int, order: AllocationOrder) -> Paid:
-    """Pay an amount in the order agreed; what the plan has no use for is `rest_minor`."""
+def pay(plan: Plan, *, on: date, amount_minor: int, order: AllocationOrder, until: date = date.max) -> Paid:
+    """Pay an amount in the order agreed; what the plan has no use for is `rest_minor`.
+
+    Nothing is paid in advance of installments that are due after `until`: where a statement asked for the ones before,
+    those are meant, whatever comes first in the order.
+    """
     assert amount_minor > 0, "a payment of nothing is no payment"
     if plan.is_settled:
         return Paid(plan=plan, applied_minor={}, rest_minor=amount_minor)
     if plan.is_recalculated:
-        return pay_recalculated(plan, on=on, amount_minor=amount_minor, order=order)
-    return pay_as_scheduled(plan, on=on, amount_minor=amount_minor, order=order)
+        return pay_recalculated(plan, on=on, amount_minor=amount_minor, order=order, until=until)
+    return pay_as_scheduled(plan, on=on, amount_minor=amount_minor, order=order, until=until)

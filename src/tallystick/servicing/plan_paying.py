@@ -35,13 +35,12 @@ def running_due_on(plan: Plan, *, on: date) -> date | None:
     return next((part.due_on for part in plan.installments if part.from_on <= on < part.due_on), None)
 
 
-def pay_as_scheduled(plan: Plan, *, on: date, amount_minor: int, order: AllocationOrder) -> Paid:
-    """Pay dues in the order agreed; what is left when nothing is due any more is the rest."""
+def pay_as_scheduled(plan: Plan, *, on: date, amount_minor: int, order: AllocationOrder, until: date) -> Paid:
+    """Pay dues until a day in the order agreed; what is left when nothing is due any more is the rest."""
     book = Book(plan)
     applied: Counter[Component] = Counter()
-    shares = allocate(
-        dues(plan, on=on), amount_minor=amount_minor, order=order, running_due_on=running_due_on(plan, on=on)
-    )
+    owed = dues(plan, on=on, until=until)
+    shares = allocate(owed, amount_minor=amount_minor, order=order, running_due_on=running_due_on(plan, on=on))
     for due, share_minor in shares:
         book.pay(due.number - 1, component=due.component, amount_minor=share_minor, on=on)
         applied[due.component] += share_minor

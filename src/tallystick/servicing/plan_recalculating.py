@@ -38,15 +38,15 @@ def roll_book(book: Book, *, on: date, rest: Rest) -> None:
         book.ask_as_ladder(on=on)
 
 
-def pay_recalculated(plan: Plan, *, on: date, amount_minor: int, order: AllocationOrder) -> Paid:
-    """Pay what the day makes payable, in the order agreed; what cannot be paid is the rest."""
+def pay_recalculated(plan: Plan, *, on: date, amount_minor: int, order: AllocationOrder, until: date) -> Paid:
+    """Pay what the day makes payable of installments due until another, in the order agreed; the rest is left."""
     book = Book(plan)
     rest = _rest_of(book, on=on, amount_minor=amount_minor)
     roll_book(book, on=on, rest=rest)
     if rest is Rest.PERIOD_END:
         _ask_until_period_end(book, on=on)
     asked = order if plan.terms.early_payment is EarlyPayment.INSTALLMENTS else _without_in_advance(order)
-    paying = _Paying(book, on=on, amount_minor=amount_minor, order=asked, rest=rest)
+    paying = _Paying(book, on=on, amount_minor=amount_minor, order=asked, rest=rest, until=until)
     if order.walk is Walk.OLDEST_DUE_FIRST:
         paying.pay_oldest_first()
     else:
@@ -126,9 +126,12 @@ def _ask_until_period_end(book: Book, *, on: date) -> None:
 class _Paying:
     """An amount on its way through a plan; it never leaves this module."""
 
-    def __init__(self, book: Book, *, on: date, amount_minor: int, order: AllocationOrder, rest: Rest) -> None:
+    def __init__(
+        self, book: Book, *, on: date, amount_minor: int, order: AllocationOrder, rest: Rest, until: date
+    ) -> None:
         self.book = book
         self.on = on
+        self.until = until
         self.left_minor = amount_minor
         self.order = order
         self.rest = rest
@@ -185,7 +188,11 @@ class _Paying:
 
     def _pay_turn(self, steps: Sequence[Step], *, timing: Timing, component: Component | None = None) -> bool:
         """Pay the installments whose turn it is through the steps; tells whether there was one."""
-        reached = [part for part in self.book.installments if timing_of(part.due_on, on=self.on) is timing]
+        reached = [
+            part
+            for part in self.book.installments
+            if timing_of(part.due_on, on=self.on) is timing and part.due_on <= self.until
+        ]
         numbers = self._whose_turn(reached, timing=timing, component=component)
         for step in steps:
             for number, portion_minor in _portions(numbers, self.left_minor):

@@ -156,9 +156,27 @@ def with_pace(revolving: Revolving, *, day: date) -> Revolving:
 
 
 def stopped(revolving: Revolving, *, day: date) -> Revolving:
-    """No purchase bears interest any more from `day` on; what accrued until then stays."""
-    free = tuple(replace(purchase, daily_rate_ppm=0) for purchase in revolving.purchases)
-    return with_pace(replace(revolving, purchases=free), day=day)
+    """No purchase bears interest any more from `day` on; what accrued until then stays, to bill or to give back.
+
+    A purchase that does not revolve yet bears none at all: its interest would begin now.
+
+    >>> late, free = (Purchase(draw_id=draw_id, posted_on=date(2026, 1, 5), left_minor=100_000, daily_rate_ppm=500,
+    ...     revolves=draw_id == 1) for draw_id in (1, 2))
+    >>> still = stopped(Revolving(interest=Accrual(counted_to=date(2026, 1, 5)), purchases=(late, free)),
+    ...     day=date(2026, 1, 15))
+    >>> [purchase.price_ppm(until=date(2026, 1, 25)) for purchase in still.purchases]  # ten days at 500, and none
+    [5000, 0]
+    """
+    purchases = tuple(
+        replace(
+            purchase,
+            daily_rate_ppm=0,
+            earlier_ppm=purchase.price_ppm(until=day) if purchase.revolves else 0,
+            priced_from=day,
+        )
+        for purchase in revolving.purchases
+    )
+    return with_pace(replace(revolving, purchases=purchases), day=day)
 
 
 def repriced(revolving: Revolving, *, daily_rate_ppm: int, day: date) -> Revolving:

@@ -2,11 +2,23 @@
 
 from datetime import date, timedelta
 
+import pytest
+from msgspec.structs import replace
 from tests.lives import Life
 
-from tallystick.servicing.facts import Chargeback, Drawdown, DrawKind, Event, PaymentReceived, StatementClosed
-from tallystick.servicing.owed import drawn_minor, owed_minor
-from tallystick.terms.product import Component
+from tallystick.servicing.facts import (
+    Chargeback,
+    Drawdown,
+    DrawKind,
+    Event,
+    PaymentReceived,
+    PlanChoice,
+    StatementClosed,
+)
+from tallystick.servicing.owed import days_past_due, drawn_minor, owed_minor
+from tallystick.terms.catalog import shipped_products
+from tallystick.terms.offering import plan_terms, price_for
+from tallystick.terms.product import AllocationRule, Component, InstallmentPrice, OfferKind, Walk
 
 
 def test_interest_given_back_at_a_close_pays_principal_and_no_day_counts_twice() -> None:
@@ -29,3 +41,30 @@ def test_interest_given_back_at_a_close_pays_principal_and_no_day_counts_twice()
     assert drawn_minor(told) < 400_000, "the interest given back paid principal as the statement closed"
     assert abs(told.revolving.interest.on(dawn)) <= 500_000, "only the fraction that the bill left"
     assert told.revolving.interest.on(dawn + timedelta(days=1)) > 100_000_000
+
+
+@pytest.mark.parametrize("walk", list(Walk))
+def test_whoever_pays_what_the_statement_asks_is_never_late(walk: Walk) -> None:
+    """Principal before fees once paid the next installments' principal too, and left the fee that was asked for."""
+    components = (Component.PRINCIPAL, Component.INTEREST, Component.FEE, Component.PENALTY)
+    product = shipped_products()["baitiao"]
+    rule = AllocationRule(walk=walk, components=components)
+    product = replace(product, allocation={**product.allocation, "payment": (rule,)})
+    life = Life(product=product).open(date(2026, 1, 5))
+    price = price_for(product, offer=OfferKind.ORDER_INSTALLMENTS, price_code="standard", installments=6)
+    assert isinstance(price, InstallmentPrice)
+    terms = plan_terms(
+        product, offer=OfferKind.ORDER_INSTALLMENTS, price=price, installments=6, drawn_on=date(2026, 1, 6)
+    )
+    bought = Drawdown(
+        draw_id=1, kind=DrawKind.PURCHASE, amount_minor=600_000, merchant_id=5,
+        plan=PlanChoice(plan_id=2, offer="order_installments", terms=terms),
+    )  # fmt: skip
+    assert isinstance(life.act(bought, today=date(2026, 1, 6)), Event)
+    life.sleep_until(date(2026, 1, 20))
+    told = [event.fact for event in life.events if isinstance(event.fact, StatementClosed)][-1]
+    assert told.figures.closing_minor == 100_000 + 3_600
+    paid = PaymentReceived(payment_id=3, amount_minor=told.figures.closing_minor, channel="bank")
+    assert isinstance(life.act(paid, today=date(2026, 1, 22)), Event)
+    line = life.sleep_until(date(2026, 2, 15))
+    assert (days_past_due(line, day=date(2026, 2, 15)), drawn_minor(line), line.credit_minor) == (0, 500_000, 0)
