@@ -19,6 +19,7 @@ from tallystick.operations.money_files import Imported, write_rejects
 from tallystick.operations.money_in import ChannelFault, import_statement
 from tallystick.operations.progress import Silent
 from tallystick.operations.suspense import SuspenseFault, decide, propose, reconcile
+from tallystick.servicing import facts
 from tallystick.sources.files import FileFault
 from tallystick.storage import ledger, lines
 from tallystick.storage.money_rows import SuspenseItem
@@ -160,6 +161,18 @@ def test_a_payment_that_a_callback_booked_is_met_and_a_difference_is_held(books:
     assert imported.booked == {"known_payment": 2}
     assert [(item.reference, item.amount_minor) for item in open_items(books)] == [("g-2", -60)]
     assert balance(books, "gateway_clearing") == 20_000 + 4_940
+
+
+def test_the_bank_clears_what_was_paid_out_to_a_borrower(books: Books, tmp_path: Path) -> None:
+    """A payout was once cash on the day it was told, and the bank's row for it nobody's."""
+    taken_in(books, statement(tmp_path, f"b-1,2026-01-28,2000.00,CNY,{LINE},,"))
+    assert isinstance(books.act(7, facts.CreditPaidOut(amount_minor=5_000, channel="bank"), TODAY), Recorded)
+    assert (balance(books, "cash"), balance(books, "payout_clearing")) == (200_000, 5_000)
+    imported = taken_in(books, statement(tmp_path, "b-2,2026-01-30,-50.00,CNY,,payout,"))
+    assert imported.booked == {"cleared": 1}
+    assert (balance(books, "cash"), balance(books, "payout_clearing")) == (195_000, 0)
+    assert open_items(books) == []
+    books_hold(books)
 
 
 def test_the_bank_clears_what_the_gateway_collected(books: Books, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tallystick.operations.lending import PaidBefore, receive_payment
 from tallystick.operations.lines import Act, Recorded, record
 from tallystick.operations.money_files import Imported
 from tallystick.servicing import facts
-from tallystick.servicing.journal import CHANNELS
+from tallystick.servicing.journal import CHANNELS, PAYOUT
 from tallystick.sources.csv_rows import RejectedRow, RowFault, file_sha256
 from tallystick.sources.money_rows import MoneyRow, read_money_rows
 from tallystick.storage import ledger, lines, money_rows
@@ -27,8 +27,9 @@ from tallystick.storage.lines import KnownPayment
 from tallystick.storage.money_rows import BookedRow, KnownRow, SuspenseItem
 
 ROWS_PER_CHUNK: Final = 200
-# What a statement may say that it clears: what other channels collected, and payouts to merchants on their way.
-CLEARED: Final = {**CHANNELS, "settlement": "payout_clearing"}
+# What a statement may say that it clears: what other channels collected, and payouts on their way, to merchants by
+# settlement or to borrowers.
+CLEARED: Final = {**CHANNELS, "settlement": PAYOUT, "payout": PAYOUT}
 # A callback may book the same reference while the file is imported: the chunk is then read again.
 _MOST_TRIES: Final = 5
 

@@ -49,7 +49,7 @@ def reconcile(connection: Connection, *, since: date) -> Reconciliation:
     """The state of money in and out, in one snapshot; rows booked since a day, everything that is open."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        codes = (*CLEARED.values(), SUSPENSE)
+        codes = tuple(dict.fromkeys((*CLEARED.values(), SUSPENSE)))
         return Reconciliation(
             days=tuple(money_rows.days(connection, since=since)),
             balances=tuple(

@@ -24,10 +24,10 @@ from tallystick.servicing.commitment import with_commitment
 from tallystick.servicing.facts import ChargeKind, DrawKind, Event, kind_of
 from tallystick.servicing.giving_back import refund, withdraw
 from tallystick.servicing.journal import (
-    CASH,
     CREDIT,
     MERCHANT_DISCOUNT,
     MERCHANT_PAYABLE,
+    PAYOUT,
     PRINCIPAL,
     SUBSIDY_INCOME,
     Journal,
@@ -174,7 +174,7 @@ def _paid(line: Line, fact: facts.PaymentReceived, *, journal: Journal) -> Line:
 
 
 def _drawn(line: Line, fact: facts.Drawdown, *, journal: Journal) -> Line:
-    payee = CASH if fact.kind is DrawKind.CASH else MERCHANT_PAYABLE
+    payee = PAYOUT if fact.kind is DrawKind.CASH else MERCHANT_PAYABLE
     journal.move(
         line, "drawdown", debit=PRINCIPAL, credit=payee, amount_minor=fact.amount_minor, other_id=fact.merchant_id
     )
@@ -279,14 +279,14 @@ def _paid_out(line: Line, fact: facts.CreditPaidOut, *, journal: Journal) -> Lin
     It is principal that bears no interest: asked for by the next statement, or at once where there are none.
     """
     covered_minor = min(fact.amount_minor, line.credit_minor)
-    journal.move(line, "credit_paid_out", debit=CREDIT, credit=CASH, amount_minor=covered_minor)
+    journal.move(line, "credit_paid_out", debit=CREDIT, credit=PAYOUT, amount_minor=covered_minor)
     line = replace(line, credit_minor=line.credit_minor - covered_minor)
     uncovered_minor = fact.amount_minor - covered_minor
     if uncovered_minor == 0:
         return line
     if line.condition is Condition.CHARGED_OFF:
         return claim_more(line, amount_minor=uncovered_minor, journal=journal)
-    journal.move(line, "credit_paid_out", debit=PRINCIPAL, credit=CASH, amount_minor=uncovered_minor)
+    journal.move(line, "credit_paid_out", debit=PRINCIPAL, credit=PAYOUT, amount_minor=uncovered_minor)
     lent = bills.Purchase(
         draw_id=-journal.event_id,
         posted_on=journal.day,

@@ -24,6 +24,8 @@ MERCHANT_PAYABLE: Final = "merchant_payable"
 MERCHANT_DISCOUNT: Final = "merchant_discount_income"
 SUBSIDY_INCOME: Final = "subsidy_income"
 CASH: Final = "cash"
+# What was told to be paid, to borrowers as to merchants, until the bank's statement shows that it left.
+PAYOUT: Final = "payout_clearing"
 ACCRUED: Final = "accrued_interest"
 INTEREST_INCOME: Final = "interest_income"
 FEE_INCOME: Final = "fee_income"

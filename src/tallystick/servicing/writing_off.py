@@ -8,10 +8,10 @@ from tallystick.servicing import revolving as bills
 from tallystick.servicing.accruing import Accrual
 from tallystick.servicing.applying import bill_penalty, with_penalty_pace, with_plan
 from tallystick.servicing.journal import (
-    CASH,
     CHARGED_OFF,
     CHARGED_OFF_CONTRA,
     CREDIT,
+    PAYOUT,
     RECEIVABLES,
     RECOVERY,
     WAIVER_EXPENSE,
@@ -83,7 +83,7 @@ def charge_off(line: Line, *, journal: Journal) -> Line:
 
 def claim_more(line: Line, *, amount_minor: int, journal: Journal) -> Line:
     """Money that left a line already charged off, and that nothing covers any more, joins the claim."""
-    journal.move(line, "charged_off", debit=WRITE_OFF, credit=CASH, amount_minor=amount_minor)
+    journal.move(line, "charged_off", debit=WRITE_OFF, credit=PAYOUT, amount_minor=amount_minor)
     journal.move(line, "claim_kept", debit=CHARGED_OFF, credit=CHARGED_OFF_CONTRA, amount_minor=amount_minor)
     return replace(line, charged_off_minor=line.charged_off_minor + amount_minor)
 

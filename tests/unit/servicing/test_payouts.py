@@ -34,7 +34,7 @@ def test_what_was_paid_out_is_owed_when_the_payment_bounces() -> None:
     life = Life().open(date(2026, 1, 5))
     line = _bounced(life)
     assert (drawn_minor(line), line.credit_minor) == (20_000, 0)
-    assert _net_minor(life, "cash") == -20_000, "the money has left, whatever became of the payment"
+    assert _net_minor(life, "payout_clearing") == -20_000, "the money has left, whatever became of the payment"
     assert _net_minor(life, "receivable_principal", LINE_ID) == 20_000
 
 
@@ -66,4 +66,4 @@ def test_on_a_line_charged_off_it_joins_the_claim() -> None:
     assert isinstance(life.act(ChargedOff(reason="lost"), today=date(2026, 1, 6)), Event)
     line = _bounced(life)
     assert (line.charged_off_minor, line.recovered_minor, line.credit_minor) == (20_000, 0, 0)
-    assert _net_minor(life, "cash") == -20_000
+    assert _net_minor(life, "payout_clearing") == -20_000
