@@ -53,7 +53,7 @@ def allow(books: Books, *, reference: str = "mandate-1", pays: Pays = Pays.ALL_D
 def asked(books: Books, on: date) -> list[Debit]:
     """The instructions of a day."""
     with books.connection.transaction():
-        return make_debits(books.connection, on, act=books.act_of(on))
+        return make_debits(books.connection, on, act=books.act_of(on), progress=Silent())
 
 
 def answered(books: Books, folder: Path, today: date, *rows: str) -> Imported:
@@ -195,7 +195,7 @@ def test_mandates_are_given_once_one_at_a_time_and_end(books: Books) -> None:
     with pytest.raises(DebitFault, match="is not known"):
         end_mandate(books.connection, "mandate-9", reason="x", act=books.act_of(DUE_ON))
     with pytest.raises(DebitFault, match="has not come"):
-        make_debits(books.connection, day(1), act=books.act_of(DUE_ON))
+        make_debits(books.connection, day(1), act=books.act_of(DUE_ON), progress=Silent())
     asked(books, day(1))
     with pytest.raises(DebitFault, match="was run already"):
         asked(books, DUE_ON)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 from tests.books import OPENED_ON, Books
 
 from tallystick.ledger.transfer import Address
@@ -268,3 +270,115 @@ def test_the_database_refuses_a_second_settlement_of_a_transfer_and_any_edit(sho
     for table in ("merchants", "settlement_runs", "settlements", "settled_transfers", "returned_payouts"):
         with pytest.raises(psycopg.errors.IntegrityError, match="append-only"):
             shop.books.connection.execute(f"DELETE FROM {table}")
+
+
+@dataclass
+class Owed:
+    """What a merchant is owed by a transfer that nobody settled yet."""
+
+    merchant_id: int
+    from_on: date
+    amount_minor: int
+
+
+@dataclass
+class Ledgerless:
+    """Settlement by hand: a list of amounts, and what was carried."""
+
+    hold_days: int
+    least_minor: int
+    waiting: list[Owed]
+    carried_minor: dict[int, int]
+
+    def settle(self, on: date) -> dict[int, int]:
+        """What each merchant is paid, zero where it is carried; those with nothing new are left out."""
+        due = [owed for owed in self.waiting if owed.from_on + timedelta(days=self.hold_days) <= on]
+        self.waiting = [owed for owed in self.waiting if owed not in due]
+        paid: dict[int, int] = {}
+        for merchant_id in {owed.merchant_id for owed in due}:
+            net_minor = self.carried_minor.get(merchant_id, 0) + sum(
+                owed.amount_minor for owed in due if owed.merchant_id == merchant_id
+            )
+            paid[merchant_id] = net_minor if net_minor >= self.least_minor else 0
+            self.carried_minor[merchant_id] = net_minor - paid[merchant_id]
+        return paid
+
+
+deeds = some.lists(
+    some.tuples(
+        some.sampled_from(["buy", "buy", "buy", "refund", "chargeback", "settle", "settle", "returned"]),
+        some.integers(0, 2),
+        some.integers(1, 90_000),
+        some.booleans(),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(story=deeds, hold_days=some.integers(0, 3), least_minor=some.sampled_from([1, 30_000]))
+def test_whatever_happens_merchants_are_paid_what_their_orders_came_to(
+    shop: Shop, story: list[tuple[str, int, int, bool]], hold_days: int, least_minor: int
+) -> None:
+    books, today = shop.books, _day_after_all(shop)
+    line_id, merchants = next(books.ids) + 1_000_000, (next(books.ids) + 2_000_000, next(books.ids) + 2_000_000)
+    books.add_borrower(line_id)
+    books.open_line(line_id, line_id)
+    for merchant_id in merchants:
+        register(
+            books.connection, merchant_id, reference=f"shop-{merchant_id}", hold_days=hold_days,
+            least_payout_minor=least_minor, act=books.act_of(today),
+        )  # fmt: skip
+    by_hand = Ledgerless(hold_days, least_minor, [], {})
+    draws: list[list[int]] = []  # merchant, draw, what may still be refunded
+    paid_out: list[tuple[int, int, date, int]] = []
+    for kind, days_later, amount_minor, is_first in story:
+        today += timedelta(days=days_later)
+        if kind == "buy":
+            draw_id, merchant_id, fee_minor = next(books.ids), merchants[is_first], amount_minor // 100
+            bought = facts.Drawdown(
+                draw_id=draw_id, kind=facts.DrawKind.PURCHASE, amount_minor=amount_minor, merchant_id=merchant_id,
+                merchant_fee_minor=fee_minor,
+            )  # fmt: skip
+            if isinstance(books.act(line_id, bought, today), Recorded):
+                draws.append([merchant_id, draw_id, amount_minor])
+                by_hand.waiting.append(Owed(merchant_id, today, amount_minor - fee_minor))
+        elif kind in {"refund", "chargeback"} and draws and draws[-1][2]:
+            merchant_id, draw_id, left_minor = draws[-1]
+            back_minor = min(amount_minor, left_minor)
+            number = next(books.ids)
+            back = (
+                facts.Refunded(refund_id=number, draw_id=draw_id, amount_minor=back_minor)
+                if kind == "refund"
+                else facts.Chargeback(chargeback_id=number, draw_id=draw_id, amount_minor=back_minor, reason="fake")
+            )
+            assert isinstance(books.act(line_id, back, today), Recorded)
+            draws[-1][2] -= back_minor
+            by_hand.waiting.append(Owed(merchant_id, today, -back_minor))
+        elif kind == "settle":
+            settled = shop.settle(today)
+            told = {each.merchant_id: each.paid_minor for each in settled.settlements if each.merchant_id in merchants}
+            if not settled.was_settled:
+                assert told == by_hand.settle(today)
+                paid_out.extend(
+                    (each.settlement_id, each.merchant_id, today, each.paid_minor)
+                    for each in settled.settlements
+                    if each.merchant_id in merchants and each.paid_minor
+                )
+        elif kind == "returned" and paid_out:
+            settlement_id, merchant_id, run_on, paid_minor = paid_out.pop()
+            assert payout_came_back(
+                books.connection, settlement_id, reference="r", reason="closed", act=books.act_of(today)
+            )
+            by_hand.waiting.append(Owed(merchant_id, run_on, paid_minor))
+    for merchant_id in merchants:
+        waiting_minor = sum(owed.amount_minor for owed in by_hand.waiting if owed.merchant_id == merchant_id)
+        carried_minor = by_hand.carried_minor.get(merchant_id, 0)
+        assert shop.balance("merchant_payable", merchant_id) == waiting_minor + carried_minor
+    shop.books_hold()
+
+
+def _day_after_all(shop: Shop) -> date:
+    row = shop.books.connection.execute("SELECT max(run_on) FROM settlement_runs").fetchone()
+    assert row is not None
+    return max(row[0] or BOUGHT_ON, BOUGHT_ON) + timedelta(days=1)

@@ -6,8 +6,9 @@ from typing import Literal
 
 from cyclopts import App
 
-from tallystick.bootstrap import act_of, business_date, opened_books, settings, terminal
+from tallystick.bootstrap import act_of, business_date, opened_books, settings, shown_progress, terminal
 from tallystick.cli.money import tell_imported
+from tallystick.reports.summary import Bilingual
 
 app = App(name="debits", help="Direct debits: mandates, instructions, answers, retries.")
 
@@ -89,10 +90,14 @@ def run(*, out: Path, on: date | None = None, by: str = "debits") -> None:
     from tallystick.operations.debits import make_debits, write_instructions
     from tallystick.reports.debit_terminal import instructions_table
 
-    with opened_books() as connection, connection.transaction():
-        made = make_debits(connection, on or business_date(), act=act_of(by))
+    language = settings().language
+    run_on = on or business_date()
+    step: Bilingual = {"zh": f"代扣 {run_on}", "en": f"debits of {run_on}"}
+    with opened_books() as connection, connection.transaction(), shown_progress(language) as progress:
+        progress.step(step)
+        made = make_debits(connection, run_on, act=act_of(by), progress=progress)
         write_instructions(out, made)
-    terminal().print(instructions_table(made, language=settings().language))
+    terminal().print(instructions_table(made, language=language))
 
 
 @app.command

@@ -5,7 +5,16 @@ from pathlib import Path
 
 from cyclopts import App
 
-from tallystick.bootstrap import act_of, business_date, error_terminal, opened_books, settings, terminal
+from tallystick.bootstrap import (
+    act_of,
+    business_date,
+    error_terminal,
+    opened_books,
+    settings,
+    shown_progress,
+    terminal,
+)
+from tallystick.reports.summary import Bilingual
 
 app = App(name="settle", help="Settlement to merchants: net of fees, subsidies and refunds.")
 
@@ -57,10 +66,14 @@ def run(*, out: Path, on: date | None = None, by: str = "settle") -> None:
     from tallystick.operations.settlement import settle_day, write_files
     from tallystick.reports.settlement_terminal import settled_table, unregistered_text
 
-    with opened_books() as connection, connection.transaction():
-        settled = settle_day(connection, on or business_date(), act=act_of(by))
-        write_files(connection, settled, summary=out, detail=out.with_suffix(".detail.csv"))
     language = settings().language
+    run_on = on or business_date()
+    settling: Bilingual = {"zh": f"结算 {run_on}", "en": f"settlement of {run_on}"}
+    with opened_books() as connection, connection.transaction(), shown_progress(language) as progress:
+        progress.step(settling)
+        settled = settle_day(connection, run_on, act=act_of(by))
+        progress.step({"zh": f"写入 {out.name}", "en": f"writing {out.name}"})
+        write_files(connection, settled, summary=out, detail=out.with_suffix(".detail.csv"))
     terminal().print(settled_table(settled.settlements, language=language))
     if settled.unregistered:
         error_terminal().print(unregistered_text(settled.unregistered, language=language))

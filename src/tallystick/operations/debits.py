@@ -10,6 +10,7 @@ from psycopg import Connection
 from tallystick.operations.lending import PaidBefore, receive_payment
 from tallystick.operations.lines import Act, Recorded, record
 from tallystick.operations.money_files import Imported
+from tallystick.operations.progress import Progress
 from tallystick.operations.whole_files import write_csv
 from tallystick.servicing import facts
 from tallystick.servicing.direct_debit import DebitRules, Pays, claim, debit_rules, next_attempt
@@ -66,7 +67,7 @@ def end_mandate(connection: Connection, reference: str, *, reason: str, act: Act
     )
 
 
-def make_debits(connection: Connection, run_on: date, *, act: Act) -> list[Debit]:
+def make_debits(connection: Connection, run_on: date, *, act: Act, progress: Progress) -> list[Debit]:
     """A day's instructions, in one transaction of the caller's; the same day again gives the same ones.
 
     Raises `DebitFault` for a day that has not come, or one before a day that was run.
@@ -80,9 +81,12 @@ def make_debits(connection: Connection, run_on: date, *, act: Act) -> list[Debit
             raise DebitFault(f"on: {last_on} was run already; give a later day, or {last_on} for its file")
         debits.add_run(connection, run_on=run_on, run_at=act.at, run_by=act.actor)
         contracts = Contracts(connection)
+        most, seen = debits.most_candidates(connection, run_on=run_on), 0
         for part in _candidates(connection, run_on=run_on):
             made = (_debit(each, run_on=run_on, act=act, contracts=contracts) for each in part)
             debits.add_debits(connection, [each for each in made if each is not None])
+            seen += len(part)
+            progress.advance(seen / max(most, seen))
     return debits.of_run(connection, run_on)
 
 

@@ -123,10 +123,21 @@ def last_run_on(connection: Connection) -> date | None:
     return None if row is None else row[0]
 
 
+# Lines on which time changes something by the day after, or that are past due.
+_MAY_OWE: Final = "test_clock_id IS NULL AND (next_due_on <= %(run_on)s + 1 OR oldest_unpaid_due_on IS NOT NULL)"
+
+
+def most_candidates(connection: Connection, *, run_on: date) -> int:
+    """How many lines a run looks at, at most: some have no mandate."""
+    row = connection.execute(f"SELECT count(*) FROM lines WHERE {_MAY_OWE}".encode(), {"run_on": run_on}).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def candidates(connection: Connection, *, run_on: date, after_line_id: int, most: int) -> list[Candidate]:
-    """Lines with a living mandate on which time changes something by the day after, or that are past due; by id."""
+    """Those of them with a living mandate, by id."""
     rows = connection.execute(
-        """
+        f"""
         SELECT lines.state, mandate_id, lines.line_id, mandates.reference, pays, given_on,
                last.due_on, last.attempt, last.outcome IS NOT NULL, last.code
         FROM lines
@@ -143,10 +154,9 @@ def candidates(connection: Connection, *, run_on: date, after_line_id: int, most
             ) AS answer ON true
             WHERE debits.line_id = lines.line_id ORDER BY due_on DESC, attempt DESC LIMIT 1
         ) AS last ON true
-        WHERE lines.line_id > %(after)s AND test_clock_id IS NULL
-          AND (next_due_on <= %(run_on)s + 1 OR oldest_unpaid_due_on IS NOT NULL)
+        WHERE lines.line_id > %(after)s AND {_MAY_OWE}
         ORDER BY lines.line_id LIMIT %(most)s
-        """,
+        """.encode(),
         {"run_on": run_on, "after": after_line_id, "most": most},
     )
     return [
