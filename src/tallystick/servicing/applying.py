@@ -17,7 +17,9 @@ from tallystick.servicing.journal import (
     FEE,
     FEE_INCOME,
     INTEREST,
+    INTEREST_INCOME,
     PENALTY,
+    PENALTY_INCOME,
     RECEIVABLES,
     Journal,
 )
@@ -187,6 +189,8 @@ def add_charge(line: Line, *, kind: ChargeKind, amount_minor: int, journal: Jour
     charge = Charge(charge_id=-(line.charges_made + 1), kind=kind, charged_on=journal.day, left_minor=amount_minor)
     if charge.component is Component.PENALTY:
         journal.move(line, str(kind), debit=PENALTY, credit=ACCRUED, amount_minor=amount_minor)
+        # Days accrue as one sum; what turns out to be penalty is told apart when it is charged.
+        journal.move(line, str(kind), debit=INTEREST_INCOME, credit=PENALTY_INCOME, amount_minor=amount_minor)
     else:
         journal.move(line, str(kind), debit=FEE, credit=FEE_INCOME, amount_minor=amount_minor)
     return replace(

@@ -28,6 +28,7 @@ CASH: Final = "cash"
 PAYOUT: Final = "payout_clearing"
 ACCRUED: Final = "accrued_interest"
 INTEREST_INCOME: Final = "interest_income"
+PENALTY_INCOME: Final = "penalty_income"
 FEE_INCOME: Final = "fee_income"
 REFUND_EXPENSE: Final = "refund_expense"
 WAIVER_EXPENSE: Final = "waiver_expense"
@@ -48,7 +49,17 @@ _OF_THE_LINE: Final = frozenset(
     {*RECEIVABLES.values(), CREDIT, UNDRAWN, UNDRAWN_CONTRA, CHARGED_OFF, CHARGED_OFF_CONTRA}
 )
 _OF_THE_PRODUCT: Final = frozenset(
-    {ACCRUED, FEE_INCOME, SUBSIDY_INCOME, REFUND_EXPENSE, WAIVER_EXPENSE, WRITE_OFF, RECOVERY}
+    {
+        ACCRUED,
+        INTEREST_INCOME,
+        PENALTY_INCOME,
+        FEE_INCOME,
+        SUBSIDY_INCOME,
+        REFUND_EXPENSE,
+        WAIVER_EXPENSE,
+        WRITE_OFF,
+        RECOVERY,
+    }
 )
 
 

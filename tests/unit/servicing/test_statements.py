@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from tests.lives import Life
 
+from tallystick.ledger.transfer import Address
 from tallystick.servicing.facts import (
     Chargeback,
     Drawdown,
@@ -43,9 +44,8 @@ def test_interest_given_back_at_a_close_pays_principal_and_no_day_counts_twice()
     assert told.revolving.interest.on(dawn + timedelta(days=1)) > 100_000_000
 
 
-@pytest.mark.parametrize("walk", list(Walk))
-def test_whoever_pays_what_the_statement_asks_is_never_late(walk: Walk) -> None:
-    """Principal before fees once paid the next installments' principal too, and left the fee that was asked for."""
+def _life_with_plan(*, walk: Walk) -> tuple[Life, StatementClosed]:
+    """A purchase of 6,000 yuan in six installments, and its first statement; principal is paid before fees."""
     components = (Component.PRINCIPAL, Component.INTEREST, Component.FEE, Component.PENALTY)
     product = shipped_products()["baitiao"]
     rule = AllocationRule(walk=walk, components=components)
@@ -63,8 +63,27 @@ def test_whoever_pays_what_the_statement_asks_is_never_late(walk: Walk) -> None:
     assert isinstance(life.act(bought, today=date(2026, 1, 6)), Event)
     life.sleep_until(date(2026, 1, 20))
     told = [event.fact for event in life.events if isinstance(event.fact, StatementClosed)][-1]
+    return life, told
+
+
+@pytest.mark.parametrize("walk", list(Walk))
+def test_whoever_pays_what_the_statement_asks_is_never_late(walk: Walk) -> None:
+    """Principal before fees once paid the next installments' principal too, and left the fee that was asked for."""
+    life, told = _life_with_plan(walk=walk)
     assert told.figures.closing_minor == 100_000 + 3_600
     paid = PaymentReceived(payment_id=3, amount_minor=told.figures.closing_minor, channel="bank")
     assert isinstance(life.act(paid, today=date(2026, 1, 22)), Event)
     line = life.sleep_until(date(2026, 2, 15))
     assert (days_past_due(line, day=date(2026, 2, 15)), drawn_minor(line), line.credit_minor) == (0, 500_000, 0)
+
+
+def test_penalty_interest_is_an_income_of_its_own() -> None:
+    """A day's accrual is one sum; what is charged as penalty leaves interest income by exactly so much."""
+    life, told = _life_with_plan(walk=Walk.OLDEST_DUE_FIRST)
+    assert told.figures.closing_minor > 0
+    line = life.sleep_until(date(2026, 4, 1))
+    penalties_minor = owed_minor(line, day=line.as_of)[Component.PENALTY]
+    assert penalties_minor > 0
+    product_id = life.product.ledger_id
+    assert life.balances()[Address("penalty_income", product_id)] == -penalties_minor
+    assert life.balances()[Address("interest_income", product_id)] == penalties_minor
