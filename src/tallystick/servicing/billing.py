@@ -13,6 +13,7 @@ from tallystick.servicing.facts import StatementFigures
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.line import Cycle, Line
 from tallystick.servicing.owed import REVOLVING_OWNER, LineDue, dues_asked_for, excess_minor, plan_dues
+from tallystick.terms.minimum_due import least_due_minor
 from tallystick.terms.product import Component, MinimumDue, MinimumPart, PayNextMonth
 from tallystick.terms.statement_days import closes_on
 from tallystick.units.rates import PPM
@@ -128,8 +129,8 @@ def _with_bill(line: Line, *, number: int, interest_minor: int, journal: Journal
     in_full_minor = interest_minor if MinimumPart.INTEREST in minimum.in_full else 0
     if MinimumPart.OVER_LIMIT in minimum.in_full:
         in_full_minor += excess_minor(line)
-    shared_minor = share_minor(max(0, open_minor - in_full_minor), share_ppm=minimum.share_ppm)
-    asked_minor = max(minimum.floor_minor, in_full_minor + shared_minor)
+    shared_minor = max(0, open_minor - in_full_minor)
+    asked_minor = least_due_minor(minimum, in_full_minor=in_full_minor, shared_minor=shared_minor)
     bill = bills.Bill(
         number=number,
         closed_on=journal.day,
@@ -169,15 +170,6 @@ def _is_in_full(due: LineDue, *, minimum: MinimumDue) -> bool:
         return True
     part = MinimumPart.INSTALLMENTS if due.owner_id > REVOLVING_OWNER else MinimumPart(due.component.value)
     return part in minimum.in_full
-
-
-def share_minor(whole_minor: int, *, share_ppm: int) -> int:
-    """A share of an amount, the begun minor unit counted whole: a minimum due is never a fraction short.
-
-    >>> share_minor(123_451, share_ppm=100_000)
-    12346
-    """
-    return -(-whole_minor * share_ppm // PPM)
 
 
 def _told(line: Line, *, asked: Asked, journal: Journal) -> Closing:

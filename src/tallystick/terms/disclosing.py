@@ -17,6 +17,7 @@ from tallystick.terms.annual_rates import (
     published_percent,
 )
 from tallystick.terms.contract import ContractTerms
+from tallystick.terms.days_off import moved
 from tallystick.terms.disclosure import (
     Cost,
     CostKind,
@@ -45,6 +46,7 @@ from tallystick.terms.disclosure_wording import (
 )
 from tallystick.terms.late_fees import late_fee_minor
 from tallystick.terms.legality import worst_corner
+from tallystick.terms.minimum_due import least_due_minor
 from tallystick.terms.offering import OfferFault, plan_terms, price_for
 from tallystick.terms.plan_cost import PlanCost, plan_cost, revolving_flows
 from tallystick.terms.plan_terms import OverdueInterest, PlanTerms, Recalculation, UnearnedCharges
@@ -59,6 +61,7 @@ from tallystick.terms.product import (
     installment_offers,
 )
 from tallystick.terms.schedule import InstallmentKind, down_payment_minor
+from tallystick.terms.statement_days import closes_on, due_on
 from tallystick.units.day_counts import year_share
 from tallystick.units.rates import PPM
 
@@ -150,7 +153,7 @@ def disclose_line(
         cash_limit_minor=limit_minor * product.limit.cash_share_ppm // PPM,
         previous_limit_minor=previous_limit_minor,
         prices=prices.prices,
-        late=line_late_example(product),
+        late=line_late_example(product, on=offered_on),
     )
     kind = DisclosureKind.LINE_OPENING if previous_limit_minor is None else DisclosureKind.LIMIT_OFFER
     return _document(
@@ -181,7 +184,7 @@ def disclose_terms(
         binds_on=binds_on,
         previous_simple_percent=previous_prices.rates.simple,
         prices=prices.prices,
-        late=line_late_example(contract.product),
+        late=line_late_example(contract.product, on=offered_on),
     )
     return _document(
         contract,
@@ -200,44 +203,71 @@ def plan_late_example(product: Product, *, first: Payment, terms: PlanTerms) -> 
         paid_on = first.due_on + timedelta(days=_EXAMPLE_DAYS_LATE)
         years = year_share(start_on=first.due_on, end_on=paid_on, day_count=terms.day_count, leap_rule=terms.leap_rule)
         interest_minor = round(first.principal_minor * Fraction(terms.nominal_rate) * years)
+    penalty = product.late.penalty
+    of_all = penalty is not None and penalty.base is PenaltyBase.OVERDUE_ALL
     return _late_example(
         product,
         overdue_minor=first.total_minor,
-        overdue_principal_minor=first.principal_minor,
+        missed_minor=first.total_minor,
+        penalized_minor=first.total_minor if of_all else first.principal_minor,
         interest_minor=interest_minor,
     )
 
 
-def line_late_example(product: Product) -> LateExample:
-    """What a bill costs more when all of it is paid thirty days late.
+def line_late_example(product: Product, *, on: date) -> LateExample:
+    """What paying thirty days late costs more: a bill of what was bought as it closed, none of it paid until then.
+
+    It bears interest from its posting, and the late fee is of the minimum that was missed. A line without statements
+    has an installment instead, at its dearest nominal rate. `on` is a day of the cycle that the bill closes.
 
     >>> from tallystick.terms.catalog import shipped_products
-    >>> example = line_late_example(shipped_products()["baitiao"])  # 0.05 % and 0.015 % a day of 1,000 yuan
-    >>> example.interest_minor, example.penalty_minor
-    (1500, 450)
+    >>> example = line_late_example(shipped_products()["baitiao"], on=date(2026, 11, 3))
+    >>> example.interest_minor, example.penalty_minor  # 1,000 yuan for 39 days at 0.05 %
+    (1950, 0)
     """
-    daily_ppm = 0 if product.pay_next_month is None else product.pay_next_month.daily_rate_ppm
+    cycle = product.pay_next_month
+    if cycle is None:
+        return _installment_late_example(product)
+    closed_on = closes_on(on, cycle=cycle)
+    due = moved(due_on(closed_on, cycle=cycle), calendar=product.calendar)
+    days = (due - closed_on).days + _EXAMPLE_DAYS_LATE
     return _late_example(
         product,
         overdue_minor=_EXAMPLE_OVERDUE_MINOR,
-        overdue_principal_minor=_EXAMPLE_OVERDUE_MINOR,
-        interest_minor=round(Fraction(_EXAMPLE_OVERDUE_MINOR * daily_ppm * _EXAMPLE_DAYS_LATE, PPM)),
+        missed_minor=min(
+            _EXAMPLE_OVERDUE_MINOR, least_due_minor(cycle.minimum_due, shared_minor=_EXAMPLE_OVERDUE_MINOR)
+        ),
+        penalized_minor=0,
+        interest_minor=round(Fraction(_EXAMPLE_OVERDUE_MINOR * cycle.daily_rate_ppm * days, PPM)),
+    )
+
+
+def _installment_late_example(product: Product) -> LateExample:
+    prices = [price for offer in installment_offers(product).values() for price in offer.prices]
+    yearly_ppm = max((price.nominal_rate_ppm or 0 for price in prices), default=0)
+    goes_on = product.interest.overdue is OverdueInterest.ACCRUES
+    interest = Fraction(_EXAMPLE_OVERDUE_MINOR * yearly_ppm * _EXAMPLE_DAYS_LATE, PPM * 365)
+    return _late_example(
+        product,
+        overdue_minor=_EXAMPLE_OVERDUE_MINOR,
+        missed_minor=_EXAMPLE_OVERDUE_MINOR,
+        penalized_minor=_EXAMPLE_OVERDUE_MINOR,
+        interest_minor=round(interest) if goes_on else 0,
     )
 
 
 def _late_example(
-    product: Product, *, overdue_minor: int, overdue_principal_minor: int, interest_minor: int
+    product: Product, *, overdue_minor: int, missed_minor: int, penalized_minor: int, interest_minor: int
 ) -> LateExample:
-    penalty = product.late.penalty
-    of_all = penalty is not None and penalty.base is PenaltyBase.OVERDUE_ALL
-    base_minor = overdue_minor if of_all else overdue_principal_minor
+    """Penalty interest counts the days after the due date and its grace, without the day of the payment."""
     fee = product.late.late_fee
+    penalty_days = max(0, _EXAMPLE_DAYS_LATE - 1 - product.late.grace_days)
     return LateExample(
         overdue_minor=overdue_minor,
         days_late=_EXAMPLE_DAYS_LATE,
         interest_minor=interest_minor,
-        penalty_minor=round(Fraction(base_minor * product.penalty_daily_ppm() * _EXAMPLE_DAYS_LATE, PPM)),
-        late_fee_minor=0 if fee is None else late_fee_minor(fee, missed_minor=overdue_minor),
+        penalty_minor=round(Fraction(penalized_minor * product.penalty_daily_ppm() * penalty_days, PPM)),
+        late_fee_minor=0 if fee is None else late_fee_minor(fee, missed_minor=missed_minor),
     )
 
 

@@ -150,7 +150,8 @@ def _late_example(example: LateExample, *, number: int | None, speaker: Speaker)
         ),
     }
     if number is None:
-        return speaker.texts("late.example_line", **figures)
+        of_bill = speaker.product.pay_next_month is not None
+        return speaker.texts("late.example_bill" if of_bill else "late.example_installment", **figures)
     return speaker.texts("late.example", number=str(number), **figures)
 
 

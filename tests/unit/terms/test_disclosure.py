@@ -97,7 +97,7 @@ def test_a_down_payment_is_told_apart_from_what_is_lent() -> None:
 
 def test_paying_late_is_told_with_figures() -> None:
     plan = _plan(_plan_document(PRODUCTS["baitiao"]))
-    assert (plan.late.overdue_minor, plan.late.interest_minor, plan.late.penalty_minor) == (107_200, 0, 450)
+    assert (plan.late.overdue_minor, plan.late.interest_minor, plan.late.penalty_minor) == (107_200, 0, 435)
     education = _plan_document(PRODUCTS["scene-education"], principal_minor=1_000_000)
     late = _plan(education).late
     assert late.late_fee_minor == round(late.overdue_minor * 0.01)
