@@ -14,7 +14,7 @@ from functools import partial
 
 from tallystick.servicing import facts
 from tallystick.servicing.facts import Event, undone_by
-from tallystick.terms.product import Accrues, CareKind, Component, Product, Walk
+from tallystick.terms.product import Accrues, CareKind, Component, InterestFree, Product, Walk
 from tallystick.terms.schedule import schedule
 
 ONE_DAY = timedelta(days=1)
@@ -204,19 +204,7 @@ class SlowLine:
             case facts.HoldExpired():
                 self.release(fact.hold_id, None)
             case facts.Drawdown():
-                if fact.hold_id is not None:
-                    self.release(fact.hold_id, fact.amount_minor if fact.keeps_hold else None)
-                if fact.plan is None:
-                    rate = Fraction(0) if self.stops("interest") else self.rate
-                    self.bought.append(Bought(fact.draw_id, day, fact.amount_minor, rate))
-                else:
-                    shown = schedule(fact.plan.terms, drawn_on=day, principal_minor=fact.amount_minor)
-                    self.plans.append(
-                        [
-                            Part(one.due_on, {Component.PRINCIPAL: one.principal_minor, Component.FEE: one.fee_minor})
-                            for one in shown
-                        ]
-                    )
+                self.draw(fact, day)
             case facts.CareBegun():
                 self.cares.append(fact.kind)
                 if self.stops("interest"):
@@ -246,6 +234,24 @@ class SlowLine:
             case _:
                 raise AssertionError(f"the slow line does not know {fact}")
         self.drop_crumbs(day)
+
+    def draw(self, fact: facts.Drawdown, day: date) -> None:
+        """A purchase to be paid next month, or a plan by the schedule that was shown."""
+        assert self.product.pay_next_month is not None
+        if fact.hold_id is not None:
+            self.release(fact.hold_id, fact.amount_minor if fact.keeps_hold else None)
+        if fact.plan is None:
+            rate = Fraction(0) if self.stops("interest") else self.rate
+            is_never_free = self.product.pay_next_month.interest_free is InterestFree.NEVER
+            self.bought.append(Bought(fact.draw_id, day, fact.amount_minor, rate, revolves=is_never_free))
+            return
+        shown = schedule(fact.plan.terms, drawn_on=day, principal_minor=fact.amount_minor)
+        self.plans.append(
+            [
+                Part(one.due_on, {Component.PRINCIPAL: one.principal_minor, Component.FEE: one.fee_minor})
+                for one in shown
+            ]
+        )
 
     def release(self, hold_id: int, amount_minor: int | None) -> None:
         """All of a hold, or part of it, is free again."""

@@ -26,6 +26,7 @@ from tallystick.terms.product import (
     CareKind,
     Component,
     InstallmentPrice,
+    InterestFree,
     LateFee,
     OfferKind,
     Product,
@@ -63,6 +64,7 @@ def _product(chance: random.Random) -> Product:
     cycle = replace(
         baitiao.pay_next_month, daily_rate_ppm=chance.choice([1, 333, 500]), minimum_due=minimum,
         statement_day=chance.choice([1, 19, 28]),
+        interest_free=chance.choice([InterestFree.PAID_IN_FULL, InterestFree.PAID_IN_FULL, InterestFree.NEVER]),
     )  # fmt: skip
     return replace(baitiao, allocation=orders, pay_next_month=cycle, late=late)
 

@@ -35,7 +35,7 @@ from tallystick.servicing.journal import (
 from tallystick.servicing.line import Condition, Draw, Hold, Line, Pause
 from tallystick.servicing.writing_off import charge_off, claim_more, recover, waive
 from tallystick.terms.plan_cost import merchant_subsidy_minor
-from tallystick.terms.product import ChangeScope
+from tallystick.terms.product import ChangeScope, InterestFree
 
 
 def advance(line: Line | None, event: Event, *, line_id: int, journal: Journal) -> Line:
@@ -193,13 +193,15 @@ def _drawn(line: Line, fact: facts.Drawdown, *, journal: Journal) -> Line:
         line = _released(line, hold_id=fact.hold_id, amount_minor=fact.amount_minor if fact.keeps_hold else None)
     if fact.plan is not None:
         return _with_new_plan(line, fact.plan, principal_minor=fact.amount_minor, journal=journal)
+    cycle = journal.terms(line).pay_next_month
     purchase = bills.Purchase(
         draw_id=fact.draw_id,
         posted_on=journal.day,
         left_minor=fact.amount_minor,
         daily_rate_ppm=_revolving_ppm(line, journal=journal),
+        revolves=cycle is not None and cycle.interest_free is InterestFree.NEVER,
     )
-    return replace(line, revolving=bills.add_purchase(line.revolving, purchase))
+    return replace(line, revolving=bills.add_purchase(line.revolving, purchase, day=journal.day))
 
 
 def _revolving_ppm(line: Line, *, journal: Journal) -> int:
@@ -294,7 +296,7 @@ def _paid_out(line: Line, fact: facts.CreditPaidOut, *, journal: Journal) -> Lin
         daily_rate_ppm=0,
         statement_number=None if journal.terms(line).pay_next_month else 0,
     )
-    return replace(line, revolving=bills.add_purchase(line.revolving, lent))
+    return replace(line, revolving=bills.add_purchase(line.revolving, lent, day=journal.day))
 
 
 def _with_terms(line: Line, fact: facts.TermsChanged, *, journal: Journal) -> Line:

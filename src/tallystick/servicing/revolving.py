@@ -80,9 +80,9 @@ class Revolving(Struct, frozen=True, omit_defaults=True):
         return min((bill.due_on for bill in self.bills if bill.minimum_left_minor), default=None)
 
 
-def add_purchase(revolving: Revolving, purchase: Purchase) -> Revolving:
-    """One more purchase, not billed yet, in the order of posting."""
-    return replace(revolving, purchases=(*revolving.purchases, purchase))
+def add_purchase(revolving: Revolving, purchase: Purchase, *, day: date) -> Revolving:
+    """One more purchase, not billed yet, in the order of posting; one that is never free bears interest at once."""
+    return with_pace(replace(revolving, purchases=(*revolving.purchases, purchase)), day=day)
 
 
 def bill_purchases(revolving: Revolving, *, number: int, closed_on: date) -> Revolving:

@@ -19,7 +19,7 @@ from tallystick.servicing.facts import (
 from tallystick.servicing.owed import days_past_due, drawn_minor, owed_minor
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.offering import plan_terms, price_for
-from tallystick.terms.product import AllocationRule, Component, InstallmentPrice, OfferKind, Walk
+from tallystick.terms.product import AllocationRule, Component, InstallmentPrice, InterestFree, OfferKind, Walk
 
 
 def test_interest_given_back_at_a_close_pays_principal_and_no_day_counts_twice() -> None:
@@ -87,3 +87,14 @@ def test_penalty_interest_is_an_income_of_its_own() -> None:
     product_id = life.product.ledger_id
     assert life.balances()[Address("penalty_income", product_id)] == -penalties_minor
     assert life.balances()[Address("interest_income", product_id)] == penalties_minor
+
+
+def test_a_purchase_that_is_never_free_bears_interest_from_its_posting() -> None:
+    product = shipped_products()["baitiao"]
+    assert product.pay_next_month is not None
+    cycle = replace(product.pay_next_month, interest_free=InterestFree.NEVER)
+    life = Life(product=replace(product, pay_next_month=cycle)).open(date(2026, 1, 5))
+    bought = Drawdown(draw_id=1, kind=DrawKind.PURCHASE, amount_minor=100_000, merchant_id=5)
+    assert isinstance(life.act(bought, today=date(2026, 1, 9)), Event)
+    line = life.sleep_until(date(2026, 1, 20))
+    assert owed_minor(line, day=date(2026, 1, 20))[Component.INTEREST] == 550, "eleven days at 0.05 %"
