@@ -8,7 +8,7 @@ from itertools import count
 from tallystick.ledger.transfer import Address, Transfer
 from tallystick.servicing.admission import admit
 from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
-from tallystick.servicing.facts import AnyFact, Event, LineOpened, undone_by
+from tallystick.servicing.facts import AnyFact, Event, LineOpened, PlanChoice, undone_by
 from tallystick.servicing.fold import Checkpoint, has_dependents
 from tallystick.servicing.history import Snapshot
 from tallystick.servicing.line import Line
@@ -16,7 +16,8 @@ from tallystick.servicing.refusals import Refusal
 from tallystick.servicing.steps import Step, caught_up, changes_from, is_late, with_event, with_late_event
 from tallystick.terms.canonical import content_hash
 from tallystick.terms.catalog import shipped_products
-from tallystick.terms.product import Product
+from tallystick.terms.offering import plan_terms, price_for
+from tallystick.terms.product import InstallmentPrice, OfferKind, Product
 
 LINE_ID = 7
 
@@ -115,6 +116,22 @@ class Life:
     def balances(self) -> Counter[Address]:
         """Debits less credits of every account, from the transfers alone."""
         return balances_of(self.transfers)
+
+
+def plan_choice(
+    product: Product,
+    *,
+    plan_id: int,
+    on: date,
+    installments: int,
+    offer: OfferKind = OfferKind.ORDER_INSTALLMENTS,
+    code: str = "standard",
+) -> PlanChoice:
+    """An installment plan that the product sells, as a draw of that day takes it."""
+    price = price_for(product, offer=offer, price_code=code, installments=installments)
+    assert isinstance(price, InstallmentPrice)
+    terms = plan_terms(product, offer=offer, price=price, installments=installments, drawn_on=on)
+    return PlanChoice(plan_id=plan_id, offer=offer.value, terms=terms)
 
 
 def balances_of(transfers: list[Transfer] | tuple[Transfer, ...]) -> Counter[Address]:

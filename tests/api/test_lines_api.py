@@ -296,7 +296,11 @@ def test_a_waiver_takes_two_persons(api: Api) -> None:
 def test_a_proposal_that_is_rejected_changes_nothing(api: Api) -> None:
     line_id = open_line(api)["line_id"]
     draw(api, line_id, 90_000)
-    proposal = api.made(f"/v1/lines/{line_id}/proposals", {"kind": "charged_off", "reason": "180 days"})
+    lost = {"kind": "charged_off", "reason": "180 days"}
+    early = api.post(f"/v1/lines/{line_id}/proposals", lost)
+    assert (early.status_code, early.json()["code"]) == (422, "charge_off_too_early")
+    api.made(f"/v1/lines/{line_id}/begin-care", {"kind": "deceased"})
+    proposal = api.made(f"/v1/lines/{line_id}/proposals", lost)
     second = api.other(Scope.CORRECTIONS_WRITE, holder="supervisor")
     rejected = second.made(f"/v1/proposals/{proposal['id']}/reject", {"note": "too early"})
     assert (rejected["decision"], rejected["decided_by"]) == ("rejected", "supervisor")

@@ -39,7 +39,9 @@ def known_ids(api: Api) -> dict[str, str]:
         f"/v1/lines/{line['line_id']}/holds",
         {"amount_minor": 500, "merchant_id": "merchant_0000000000005", "expires_on": "2026-01-30"},
     )
-    proposal = api.made(f"/v1/lines/{line['line_id']}/proposals", {"kind": "charged_off", "reason": "never paid"})
+    api.made(f"/v1/lines/{line['line_id']}/fees", {"amount_minor": 300, "reason": "card copy"})
+    waiver = {"kind": "waived", "component": "fee", "amount_minor": 100, "reason": "goodwill"}
+    proposal = api.made(f"/v1/lines/{line['line_id']}/proposals", waiver)
     offer = api.made(f"/v1/lines/{line['line_id']}/limit-offers", {"limit_minor": 4_000_000, "reason": "review"})
     endpoint = api.made("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/"})
     clock = api.made("/v1/test-clocks", {"name": "a month", "stands_at": "2026-02-05T02:00:00Z"})

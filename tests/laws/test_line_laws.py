@@ -6,7 +6,7 @@ from itertools import count
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.lives import LINE_ID, Life, balances_of
+from tests.lives import LINE_ID, Life, balances_of, plan_choice
 
 from tallystick.servicing import facts
 from tallystick.servicing.accrued import accrued
@@ -19,8 +19,7 @@ from tallystick.servicing.owed import drawn_minor, held_minor, owed_minor
 from tallystick.servicing.plan_settling import settle_quote
 from tallystick.servicing.refusals import Refusal
 from tallystick.terms.catalog import shipped_products
-from tallystick.terms.offering import plan_terms, price_for
-from tallystick.terms.product import CareKind, InstallmentPrice, OfferKind
+from tallystick.terms.product import CareKind, OfferKind
 
 OPENED_ON = date(2026, 1, 5)
 PRODUCT = shipped_products()["baitiao"]
@@ -29,10 +28,7 @@ late_days = st.sampled_from([0, 0, 0, 0, 1, 3, 12, 33, 70])
 
 
 def _choice(number: int, *, offer: OfferKind, code: str, installments: int, on: date) -> facts.PlanChoice:
-    price = price_for(PRODUCT, offer=offer, price_code=code, installments=installments)
-    assert isinstance(price, InstallmentPrice)
-    terms = plan_terms(PRODUCT, offer=offer, price=price, installments=installments, drawn_on=on)
-    return facts.PlanChoice(plan_id=100_000 + number, offer=offer.value, terms=terms)
+    return plan_choice(PRODUCT, plan_id=100_000 + number, on=on, installments=installments, offer=offer, code=code)
 
 
 @st.composite

@@ -13,22 +13,19 @@ from itertools import count
 import pytest
 from msgspec.structs import replace
 from tests.laws.slow_line import SlowLine, lived
-from tests.lives import Life
+from tests.lives import Life, plan_choice
 
 from tallystick.servicing import facts
 from tallystick.servicing.line import Line
 from tallystick.servicing.owed import available_minor, days_past_due, drawn_minor, held_minor, owed_minor
 from tallystick.servicing.refusals import Refusal
 from tallystick.terms.catalog import shipped_products
-from tallystick.terms.offering import plan_terms, price_for
 from tallystick.terms.product import (
     AllocationRule,
     CareKind,
     Component,
-    InstallmentPrice,
     InterestFree,
     LateFee,
-    OfferKind,
     Product,
     Walk,
 )
@@ -77,9 +74,6 @@ class Fate:
         self.life = Life(product=_product(self.chance)).open(OPENED_ON)
         self.today = OPENED_ON
         self.numbers = count(10_000)
-        price = price_for(self.life.product, offer=OfferKind.ORDER_INSTALLMENTS, price_code="standard", installments=3)
-        assert isinstance(price, InstallmentPrice)
-        self.price = price
 
     def lines(self) -> Iterator[Line]:
         """The line after each act."""
@@ -106,11 +100,9 @@ class Fate:
                     draw_id=number, kind=facts.DrawKind.PURCHASE, amount_minor=amount_minor, merchant_id=5
                 )
             case "in_plan":
-                terms = plan_terms(
-                    self.life.product, offer=OfferKind.ORDER_INSTALLMENTS, price=self.price,
-                    installments=chance.choice([3, 6, 12]), drawn_on=self.today,
-                )  # fmt: skip
-                plan = facts.PlanChoice(plan_id=number, offer=OfferKind.ORDER_INSTALLMENTS.value, terms=terms)
+                plan = plan_choice(
+                    self.life.product, plan_id=number, on=self.today, installments=chance.choice([3, 6, 12])
+                )
                 return facts.Drawdown(
                     draw_id=number, kind=facts.DrawKind.PURCHASE, amount_minor=amount_minor, merchant_id=5, plan=plan
                 )

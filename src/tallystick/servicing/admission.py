@@ -8,6 +8,7 @@ from typing import Final
 
 from tallystick.servicing import facts
 from tallystick.servicing.admission_of_changes import (
+    admit_charge_off,
     admit_limit,
     admit_pause,
     admit_restructure,
@@ -163,6 +164,8 @@ def _admit_on_line(  # noqa: PLR0912
             return admit_restructure(line, fact, on=on, terms=circumstances.contracts[line.contract_hash])
         case facts.DelinquencyPaused():
             return admit_pause(fact, on=on, bounds=circumstances.contracts[line.contract_hash].easing)
+        case facts.ChargedOff():
+            return admit_charge_off(line, fact, on=on, terms=circumstances.contracts[line.contract_hash])
         case facts.LineClosed():
             return _admit_closing(line, fact, on=on)
         case facts.LineFrozen() if line.frozen_because is not None:

@@ -8,7 +8,7 @@ from tallystick.servicing import facts
 from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.facts import AnyFact
 from tallystick.servicing.line import Line
-from tallystick.servicing.owed import owed_minor
+from tallystick.servicing.owed import days_past_due, owed_minor
 from tallystick.servicing.plan_easing import re_aged_terms
 from tallystick.servicing.plan_state import Plan
 from tallystick.servicing.refusals import Refusal, RefusalReason
@@ -132,6 +132,16 @@ def _put_off(fact: facts.PaymentHoliday, plan: Plan, *, terms: Product) -> facts
         calendar=terms.calendar,
     )
     return replace(fact, days_off=new.days_off)
+
+
+def admit_charge_off(line: Line, fact: facts.ChargedOff, *, on: date, terms: Product) -> AnyFact | Refusal:
+    """Not before the days past due that the contract names; in a care, as after a death, whenever two persons agree."""
+    days = days_past_due(line, day=on)
+    from_days = terms.delinquency.charge_off_from_days
+    if days >= from_days or line.cares:
+        return fact
+    figures = {"days_past_due": days, "charge_off_from_days": from_days}
+    return Refusal(RefusalReason.CHARGE_OFF_TOO_EARLY, field="line", figures=figures)
 
 
 def admit_pause(fact: facts.DelinquencyPaused, *, on: date, bounds: EasingTerms) -> AnyFact | Refusal:

@@ -309,7 +309,6 @@ class NoticeTerms(Section, frozen=True, kw_only=True):
     cooling_off_days: Days
     price_change_days: Days
     price_change_scope: ChangeScope
-    limit_decrease_days: Days = 0
 
 
 class EasingTerms(Section, frozen=True, kw_only=True):

@@ -92,7 +92,6 @@ _CONFLICTS: Final = frozenset(
         RefusalReason.HOLD_EXISTS,
         RefusalReason.DRAW_EXISTS,
         RefusalReason.PLAN_EXISTS,
-        RefusalReason.STATEMENT_EXISTS,
         RefusalReason.REFERENCE_REUSED,
         RefusalReason.PROPOSAL_DECIDED,
         RefusalReason.OFFER_ANSWERED,

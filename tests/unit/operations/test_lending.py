@@ -21,7 +21,7 @@ from tallystick.storage.proposals import Proposal
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.disclosure import Disclosure, document_hash
 from tallystick.terms.offering import OfferFault, OfferReason
-from tallystick.terms.product import OfferKind
+from tallystick.terms.product import CareKind, OfferKind
 
 TODAY = date(2026, 1, 6)
 TWELVE = PlanRequest(offer=OfferKind.ORDER_INSTALLMENTS, price_code="standard", installments=12)
@@ -197,6 +197,7 @@ def test_what_the_line_would_refuse_is_not_proposed(books: Books, line_id: int) 
 
 
 def test_the_database_refuses_that_the_one_who_proposed_decides(books: Books, line_id: int) -> None:
+    assert isinstance(books.act(line_id, facts.CareBegun(kind=CareKind.DECEASED), TODAY), Recorded)
     lost = facts.ChargedOff(reason="never paid")
     asked = lending.propose(books.connection, line_id, lost, act=books.act_of(TODAY, actor="ann"))
     assert isinstance(asked, Proposal)

@@ -6,11 +6,11 @@ from msgspec.structs import replace
 from tests.lives import LINE_ID, Life
 
 from tallystick.ledger.transfer import Address
-from tallystick.servicing.facts import ChargedOff, CreditPaidOut, Event, PaymentReceived, PaymentReturned
+from tallystick.servicing.facts import CareBegun, ChargedOff, CreditPaidOut, Event, PaymentReceived, PaymentReturned
 from tallystick.servicing.line import Line
 from tallystick.servicing.owed import drawn_minor, owed_minor
 from tallystick.terms.catalog import shipped_products
-from tallystick.terms.product import Component
+from tallystick.terms.product import CareKind, Component
 
 PAID_ON, OUT_ON, BACK_ON = date(2026, 1, 10), date(2026, 1, 12), date(2026, 1, 16)
 
@@ -63,6 +63,7 @@ def test_it_is_paid_by_the_next_payment_on_a_line_without_statements() -> None:
 def test_on_a_line_charged_off_it_joins_the_claim() -> None:
     baitiao = shipped_products()["baitiao"]
     life = Life(product=replace(baitiao)).open(date(2026, 1, 5))
+    assert isinstance(life.act(CareBegun(kind=CareKind.DECEASED), today=date(2026, 1, 6)), Event)
     assert isinstance(life.act(ChargedOff(reason="lost"), today=date(2026, 1, 6)), Event)
     line = _bounced(life)
     assert (line.charged_off_minor, line.recovered_minor, line.credit_minor) == (20_000, 0, 0)

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.lives import Life
+from tests.lives import Life, plan_choice
 
 from tallystick.ledger.transfer import Address
 from tallystick.servicing.facts import (
@@ -13,13 +13,11 @@ from tallystick.servicing.facts import (
     DrawKind,
     Event,
     PaymentReceived,
-    PlanChoice,
     StatementClosed,
 )
 from tallystick.servicing.owed import days_past_due, drawn_minor, owed_minor
 from tallystick.terms.catalog import shipped_products
-from tallystick.terms.offering import plan_terms, price_for
-from tallystick.terms.product import AllocationRule, Component, InstallmentPrice, InterestFree, OfferKind, Walk
+from tallystick.terms.product import AllocationRule, Component, InterestFree, Walk
 
 
 def test_interest_given_back_at_a_close_pays_principal_and_no_day_counts_twice() -> None:
@@ -51,14 +49,9 @@ def _life_with_plan(*, walk: Walk) -> tuple[Life, StatementClosed]:
     rule = AllocationRule(walk=walk, components=components)
     product = replace(product, allocation={**product.allocation, "payment": (rule,)})
     life = Life(product=product).open(date(2026, 1, 5))
-    price = price_for(product, offer=OfferKind.ORDER_INSTALLMENTS, price_code="standard", installments=6)
-    assert isinstance(price, InstallmentPrice)
-    terms = plan_terms(
-        product, offer=OfferKind.ORDER_INSTALLMENTS, price=price, installments=6, drawn_on=date(2026, 1, 6)
-    )
     bought = Drawdown(
         draw_id=1, kind=DrawKind.PURCHASE, amount_minor=600_000, merchant_id=5,
-        plan=PlanChoice(plan_id=2, offer="order_installments", terms=terms),
+        plan=plan_choice(product, plan_id=2, on=date(2026, 1, 6), installments=6),
     )  # fmt: skip
     assert isinstance(life.act(bought, today=date(2026, 1, 6)), Event)
     life.sleep_until(date(2026, 1, 20))

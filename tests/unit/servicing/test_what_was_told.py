@@ -5,16 +5,15 @@ from fractions import Fraction
 
 import pytest
 from msgspec.structs import replace
-from tests.lives import Life
+from tests.lives import Life, plan_choice
 
-from tallystick.servicing.facts import Drawdown, DrawKind, Event, PlanChoice
+from tallystick.servicing.facts import Drawdown, DrawKind, Event
 from tallystick.servicing.owed import owed_minor
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.contract import freeze
 from tallystick.terms.disclosing import disclose_line, disclose_plan, line_prices
 from tallystick.terms.disclosure import Disclosure, LateExample
-from tallystick.terms.offering import plan_terms, price_for
-from tallystick.terms.product import Component, InstallmentPrice, LateFee, OfferKind, Product
+from tallystick.terms.product import Component, LateFee, OfferKind, Product
 from tallystick.terms.statement_days import due_on
 
 CLOSES_ON = date(2026, 3, 19)
@@ -69,13 +68,10 @@ def test_an_installment_paid_late_costs_what_its_plan_was_told(grace_days: int, 
     )  # fmt: skip
     assert isinstance(disclosed, Disclosure)
     assert disclosed.plan is not None
-    price = price_for(product, offer=OfferKind.ORDER_INSTALLMENTS, price_code="standard", installments=6)
-    assert isinstance(price, InstallmentPrice)
-    terms = plan_terms(product, offer=OfferKind.ORDER_INSTALLMENTS, price=price, installments=6, drawn_on=drawn_on)
     life = Life(product=product).open(drawn_on)
     bought = Drawdown(
         draw_id=1, kind=DrawKind.PURCHASE, amount_minor=600_000, merchant_id=5,
-        plan=PlanChoice(plan_id=2, offer="order_installments", terms=terms),
+        plan=plan_choice(product, plan_id=2, on=drawn_on, installments=6),
     )  # fmt: skip
     assert isinstance(life.act(bought, today=drawn_on), Event)
     example = disclosed.plan.late
