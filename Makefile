@@ -30,6 +30,8 @@ bench: $(READY)
 	$(RUN) python benchmarks/limits.py
 	$(RUN) python benchmarks/scoring.py
 	$(RUN) python benchmarks/ledger.py
+	$(RUN) python benchmarks/close_day.py
+	$(RUN) python benchmarks/fold.py
 	$(RUN) python benchmarks/http.py
 
 $(UV):
