@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from tests.conformance.judging import number_of
 
 from tallystick.servicing.allocation import AllocationOrder, InAdvance, Step, Timing
 from tallystick.terms.plan_terms import (
@@ -20,6 +22,7 @@ from tallystick.terms.plan_terms import (
     Residue,
     Rest,
     UnearnedCharges,
+    UnseenPeriods,
 )
 from tallystick.terms.product import Component, Walk
 from tallystick.units.day_counts import DayCount, LeapRule, YearSplit
@@ -52,13 +55,35 @@ _IN_ADVANCE: Final = {
 _AMORTIZATIONS: Final = {
     "EQUAL_INSTALLMENTS": Amortization.EQUAL_INSTALLMENTS,
     "EQUAL_PRINCIPAL": Amortization.EQUAL_PRINCIPAL,
+    "EQUAL_PRINCIPAL_PAYMENTS": Amortization.EQUAL_PRINCIPAL,
 }
+_INTEREST_BASES: Final = {
+    "FLAT": InterestBase.ORIGINAL_PRINCIPAL,
+    "DECLINING_BALANCE": InterestBase.DECLINING_BALANCE,
+}
+_COUNTED_BY_DAYS: Final = {"DAILY": True, "SAME_AS_REPAYMENT_PERIOD": False}
+_STARTS: Final = {None: "drawn", "DISBURSEMENT_DATE": "drawn", "SUBMITTED_ON_DATE": "submitted"}
 _PERIODS_A_YEAR: Final = {"YEAR": 1, "MONTH": 12, "WEEK": 52, "DAY": 365}
+_TERM_UNITS_A_YEAR: Final = {"DAYS": 365, "WEEKS": 52, "MONTHS": 12, "YEARS": 1}
+_RESTS: Final = {"DAILY": Rest.DAY, "SAME_AS_REPAYMENT": Rest.PERIOD_END}
+_PAID_OFF_UNTIL: Final = {"TILL_PRE_CLOSE_DATE": Rest.DAY, "TILL_REST_FREQUENCY_DATE": Rest.PERIOD_END}
 _EARLY_PAYMENTS: Final = {
     "ADJUST_LAST_UNPAID_PERIOD": EarlyPayment.INSTALLMENTS,
     "REDUCE_EMI_AMOUNT": EarlyPayment.SMALLER_INSTALLMENTS,
     "REDUCE_NUMBER_OF_INSTALLMENTS": EarlyPayment.FEWER_INSTALLMENTS,
     "RESCHEDULE_NEXT_REPAYMENTS": EarlyPayment.NEXT_INSTALLMENTS,
+}
+_WALKS: Final = {None: Walk.OLDEST_DUE_FIRST, "HORIZONTAL": Walk.OLDEST_DUE_FIRST, "VERTICAL": Walk.COMPONENT_FIRST}
+
+# Settings that change figures, with the only words that stand for what a plan can do.
+_SUPPORTED: Final[Mapping[str, tuple[object, ...]]] = {
+    "schedule_type": ("CUMULATIVE", "PROGRESSIVE"),
+    "currency_in_multiples_of": (None, 0, 1),
+    "product_charges": (None, [], ""),
+}
+_SUPPORTED_RECALCULATION: Final[Mapping[str, tuple[object, ...]]] = {
+    "compounding": (None, "NONE"),
+    "rest_interval": (None, "1", 1),
 }
 _NAMED_ORDERS: Final = {
     "OVERDUE_DUE_FEE_INT_PRINCIPAL": "DUE_PENALTY_FEE_INTEREST_PRINCIPAL",
@@ -74,30 +99,32 @@ _MONTH_ENDS: Final = {
 }
 
 
+Word = TypeVar("Word")
+
+
 def plan_terms_of(product: Settings, loan: Settings) -> PlanTerms:
     """The terms of a plan as the settings of its product and of the loan say."""
+    _refuse_others(product, supported=_SUPPORTED)
     starts_on = None
-    if product.get("repayment_start_date_type") == "SUBMITTED_ON_DATE":
+    if chosen(product, "repayment_start_date_type", _STARTS) == "submitted":
         starts_on = date.fromisoformat(loan["submitted"])
     multiple = product.get("installment_amount_in_multiples_of")
     return PlanTerms(
         installments=int(loan["number_of_instalments"]),
-        period_unit=_UNITS[loan["repay_unit"]],
+        period_unit=chosen(loan, "repay_unit", _UNITS),
         every=int(loan["repay_every"]),
-        amortization=_AMORTIZATIONS[loan["amortization"]],
+        amortization=chosen(loan, "amortization", _AMORTIZATIONS),
         nominal_rate=yearly_rate(loan),
-        interest_base=InterestBase(
-            {"FLAT": "original_principal", "DECLINING_BALANCE": "declining_balance"}[loan["interest_method"]]
-        ),
+        interest_base=chosen(loan, "interest_method", _INTEREST_BASES),
         day_count=_day_count(product),
-        leap_rule=_LEAP_RULES[product.get("days_in_year_custom_strategy")],
+        leap_rule=chosen(product, "days_in_year_custom_strategy", _LEAP_RULES),
         year_split=YearSplit(
             "first_of_january" if product.get("interest_on_disbursement_date") else "last_of_december"
         ),
         interest_period=_interest_period(product, loan),
         starts_on=starts_on,
         length=_length(product),
-        month_end_rule=_MONTH_ENDS[product.get("month_end_due_date_strategy")],
+        month_end_rule=chosen(product, "month_end_due_date_strategy", _MONTH_ENDS),
         down_payment_ppm=int(Decimal(product.get("down_payment_percent") or 0) * 10_000),
         grace_principal=int(loan.get("grace_principal_instalments") or 0),
         grace_interest=int(loan.get("grace_interest_payment_instalments") or 0),
@@ -113,17 +140,38 @@ def plan_terms_of(product: Settings, loan: Settings) -> PlanTerms:
     )
 
 
+def chosen(settings: Settings, field: str, words: Mapping[Any, Word]) -> Word:
+    """What a word of the other system stands for; a setting that is missing counts as `None`.
+
+    >>> chosen({"repay_unit": "FORTNIGHTS"}, "repay_unit", {"DAYS": 1, "WEEKS": 7})
+    Traceback (most recent call last):
+    ...
+    ValueError: repay_unit: 'FORTNIGHTS' is not known; known are 'DAYS', 'WEEKS'
+    """
+    word = settings.get(field)
+    if word not in words:
+        raise ValueError(f"{field}: {word!r} is not known; known are {', '.join(map(repr, words))}")
+    return words[word]
+
+
+def _refuse_others(settings: Settings, *, supported: Mapping[str, tuple[object, ...]]) -> None:
+    for field, words in supported.items():
+        if settings.get(field) not in words:
+            raise ValueError(
+                f"{field}: {settings.get(field)!r} is not supported; supported are {', '.join(map(repr, words))}"
+            )
+
+
 def yearly_rate(loan: Settings) -> Decimal:
     """The nominal rate as an exact share per year."""
-    rate = Decimal(loan["rate_percent"]) / 100
+    rate = number_of(loan["rate_percent"], field="rate_percent") / 100
     if loan["rate_period"] == "WHOLE_TERM":
-        periods = Decimal({"DAYS": 365, "WEEKS": 52, "MONTHS": 12, "YEARS": 1}[loan["term_unit"]])
-        return rate * periods / int(loan["term"])
-    return rate * _PERIODS_A_YEAR[loan["rate_period"]]
+        return rate * chosen(loan, "term_unit", _TERM_UNITS_A_YEAR) / int(loan["term"])
+    return rate * chosen(loan, "rate_period", _PERIODS_A_YEAR)
 
 
 def _interest_period(product: Settings, loan: Settings) -> InterestPeriod:
-    if loan["interest_calculation_period"] == "DAILY":
+    if chosen(loan, "interest_calculation_period", _COUNTED_BY_DAYS):
         return InterestPeriod.DAYS
     return InterestPeriod.SHARE_OF_YEAR if product.get("partial_period_interest") else InterestPeriod.WHOLE_PERIODS
 
@@ -147,10 +195,13 @@ def is_rebuilt(product: Settings) -> bool:
 
 def _day_count(product: Settings) -> DayCount:
     """The older kind counts every year as 365 days where the setting says actual."""
-    year = product["days_in_year"]
+    year, month = product["days_in_year"], product["days_in_month"]
     if is_rebuilt(product) and year == "ACTUAL":
         year = "365"
-    return _DAY_COUNTS[product["days_in_month"], year]
+    if (month, year) not in _DAY_COUNTS:
+        raise ValueError(f"days_in_month, days_in_year: {month!r} with {year!r} is not known; known are "
+                         f"{', '.join(f'{known[0]} with {known[1]}' for known in _DAY_COUNTS)}")  # fmt: skip
+    return _DAY_COUNTS[month, year]
 
 
 def _recalculation(product: Settings, loan: Settings) -> dict[str, Any]:
@@ -158,14 +209,17 @@ def _recalculation(product: Settings, loan: Settings) -> dict[str, Any]:
     if not product.get("interest_recalculation") or is_flat_rebuilt:
         return {}
     rules = product["recalculation"]
-    until_rest = rules["preclose"] == "TILL_REST_FREQUENCY_DATE"
-    by_period = rules["rest"] != "DAILY"
-    rests_at_period_end = by_period if is_rebuilt(product) else by_period and until_rest
+    _refuse_others(rules, supported=_SUPPORTED_RECALCULATION)
+    paid_off_until = chosen(rules, "preclose", _PAID_OFF_UNTIL)
+    rest = chosen(rules, "rest", _RESTS)
+    if not is_rebuilt(product) and paid_off_until is Rest.DAY:
+        rest = Rest.DAY
     return {
         "recalculation": Recalculation.DAILY,
-        "rest": Rest.PERIOD_END if rests_at_period_end else Rest.DAY,
-        "early_payment": _EARLY_PAYMENTS[rules["reschedule_strategy"]],
-        "pay_off_interest_until": Rest.PERIOD_END if until_rest else Rest.DAY,
+        "rest": rest,
+        "early_payment": chosen(rules, "reschedule_strategy", _EARLY_PAYMENTS),
+        "pay_off_interest_until": paid_off_until,
+        "unseen_periods": UnseenPeriods("as_scheduled" if is_rebuilt(product) else "caught_up"),
         "overdue_interest": OverdueInterest("stops" if product.get("disallow_interest_on_past_due") else "accrues"),
     }
 
@@ -176,11 +230,10 @@ def order_of(product: Settings, loan: Settings, *, transaction: str) -> Allocati
     if rules is None:
         return _named_order(loan["payment_strategy"])
     rule = rules.get(transaction) or rules["DEFAULT"]
-    is_vertical = product.get("schedule_processing") == "VERTICAL"
     return AllocationOrder(
         steps=tuple(_step(name) for name in rule["order"]),
-        walk=Walk.COMPONENT_FIRST if is_vertical else Walk.OLDEST_DUE_FIRST,
-        in_advance=_IN_ADVANCE[rule["future_installment_rule"]],
+        walk=chosen(product, "schedule_processing", _WALKS),
+        in_advance=chosen(rule, "future_installment_rule", _IN_ADVANCE),
     )
 
 
@@ -213,4 +266,7 @@ def _components(names: str) -> list[Component]:
 
 def minor(amount: str | int, *, product: Settings) -> int:
     """An amount of the file in minor units."""
-    return int(Decimal(amount).scaleb(int(product["decimals"])))
+    exact = number_of(amount, field="amount").scaleb(int(product["decimals"]))
+    if exact != int(exact):
+        raise ValueError(f"amount: {amount} has more decimals than the currency, which has {product['decimals']}")
+    return int(exact)

@@ -1,15 +1,14 @@
 """Installment schedules against another system's: `python -m tests.conformance.schedules FILE --json`."""
 
 import argparse
-import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec.structs import replace
+from tests.conformance.judging import UNREADABLE, judged, problem_of, run_command
 from tests.conformance.schedule_replay import Booked, Case, Replay
 from tests.conformance.schedule_terms import is_rebuilt, minor
 
@@ -24,20 +23,17 @@ _TOTALS: Final = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what passed and what differs; 0 where nothing differs."""
+    """Print what passed and what differs; 0 where nothing differs, 1 where something does, 2 where nothing is read."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, help="cases in the form of installment_schedules.json")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     chosen = parser.parse_args(arguments)
-    outcome = judge(json.loads(chosen.file.read_text(encoding="utf-8"))["cases"])
-    sys.stdout.write(json.dumps(outcome, ensure_ascii=False) + "\n" if chosen.json else _as_text(outcome))
-    return 1 if outcome["failed"] else 0
+    return run_command(chosen.file, key="cases", difference=difference, as_json=chosen.json)
 
 
 def judge(cases: Sequence[Case]) -> Difference:
     """Count the cases whose every expectation holds; tell the first difference of each other one."""
-    differences = [found for case in cases if (found := difference(case)) is not None]
-    return {"passed": len(cases) - len(differences), "failed": len(differences), "differences": differences}
+    return judged(cases, difference=difference)
 
 
 def difference(case: Case) -> Difference | None:
@@ -50,8 +46,8 @@ def difference(case: Case) -> Difference | None:
                 replay.happen(item)
             elif (found := _compared(replay, item)) is not None:
                 return {"id": case["id"], "place": place, "on": item["on"], **found}
-    except (AssertionError, KeyError, ValueError, ZeroDivisionError) as fault:
-        return {"id": case.get("id"), "place": place, "key": "", "problem": f"{type(fault).__name__}: {fault}"}
+    except UNREADABLE as fault:
+        return {"id": case.get("id"), "place": place, "key": "", "problem": problem_of(fault)}
     return None
 
 
@@ -227,12 +223,6 @@ def _left_minor(replay: Replay) -> int:
 def _text(replay: Replay, amount_minor: int) -> str:
     digits = int(replay.product["decimals"])
     return str(Decimal(amount_minor).scaleb(-digits).quantize(Decimal(1).scaleb(-digits)))
-
-
-def _as_text(outcome: Mapping[str, Any]) -> str:
-    lines = [f"{outcome['passed']} passed, {outcome['failed']} failed"]
-    lines += [json.dumps(found, ensure_ascii=False) for found in outcome["differences"]]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

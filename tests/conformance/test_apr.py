@@ -65,9 +65,14 @@ def test_the_figure_recomputed_to_more_digits_is_met_too_and_replaces_an_answer_
     disowned = {**SINGLE, "answer_percent": "11.50", "agrees": False}
     assert difference(disowned) is not None
     assert difference({**disowned, "recomputed_percent": "11.4510"}) is None
-    found = difference({**disowned, "recomputed_percent": "11.4511"})
+    found = difference({**disowned, "recomputed_percent": "11.4512"})
     assert found is not None
     assert found["ours"] == "11.4510"
+
+
+def test_another_solvers_last_digit_may_be_rounded_otherwise_a_published_one_may_not() -> None:
+    assert difference({**SINGLE, "recomputed_percent": "11.4511"}) is None
+    assert difference({**SINGLE, "answer_percent": "11.46"}) is not None
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,16 @@ def test_an_example_that_cannot_be_read_is_a_difference_and_not_a_crash() -> Non
     found = difference({**SINGLE, "payments": [{"date": "1978-09-15", "amount": "-1080"}]})
     assert found is not None
     assert "one sign" in found["problem"]
+    for wrong in (
+        {"payments": [], "advances": []},
+        {"amount_advanced": "a lot"},
+        {"payments": None},
+        {"advance_date": 3},
+    ):
+        assert difference({**SINGLE, **wrong}) is not None
+    silent = difference({key: value for key, value in SINGLE.items() if key != "answer_percent"})
+    assert silent is not None
+    assert "no published figure" in silent["problem"]
     unknown = difference({**SINGLE, "regime": "MOON"})
     assert unknown is not None
     assert "MOON" in unknown["problem"]

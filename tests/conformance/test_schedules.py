@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.schedule_terms import plan_terms_of
 from tests.conformance.schedules import difference, judge, main
+
+from tallystick.terms.plan_terms import Amortization
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +54,77 @@ def test_an_event_that_is_not_known_is_named(cases: Sequence[dict[str, Any]]) ->
     assert "'teleport' is not known" in found["problem"]
 
 
-def test_the_text_form_counts_and_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "none.json"
-    file.write_text(json.dumps({"cases": []}))
-    assert main([str(file)]) == 0
-    assert capsys.readouterr().out == "0 passed, 0 failed\n"
+def test_the_text_form_counts_and_lists(
+    cases: Sequence[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "some.json"
+    file.write_text(json.dumps({"cases": [cases[0], {"id": "empty"}]}))
+    assert main([str(file)]) == 1
+    counted, told = capsys.readouterr().out.splitlines()
+    assert counted == "1 passed, 1 failed"
+    assert json.loads(told) == {"id": "empty", "place": -1, "key": "", "problem": "'product' is missing"}
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "word"),
+    [
+        ("product", "schedule_type", "SPIRAL"),
+        ("product", "schedule_processing", "DIAGONAL"),
+        ("product", "days_in_year", "361"),
+        ("product", "days_in_year_custom_strategy", "FEB_30"),
+        ("product", "repayment_start_date_type", "WEDDING_DAY"),
+        ("product", "month_end_due_date_strategy", "SKIP"),
+        ("product", "currency_in_multiples_of", 5),
+        ("product", "product_charges", ["NSF"]),
+        ("loan", "repay_unit", "FORTNIGHTS"),
+        ("loan", "amortization", "BALLOON"),
+        ("loan", "interest_method", "COMPOUND"),
+        ("loan", "interest_calculation_period", "HOURLY"),
+        ("loan", "rate_period", "DECADE"),
+        ("loan", "rate_percent", "ten"),
+        ("recalculation", "rest", "WEEKLY"),
+        ("recalculation", "rest_interval", "2"),
+        ("recalculation", "preclose", "NEVER"),
+        ("recalculation", "reschedule_strategy", "FORGET"),
+        ("recalculation", "compounding", "INTEREST"),
+    ],
+)
+def test_a_setting_that_is_not_known_is_refused_by_name(
+    cases: Sequence[dict[str, Any]], part: str, field: str, word: object
+) -> None:
+    case = deepcopy(next(case for case in cases if case["product"].get("recalculation")))
+    assert difference(case) is None
+    settings = case["product"]["recalculation"] if part == "recalculation" else case[part]
+    settings[field] = word
+    found = difference(case)
+    assert found is not None
+    assert field in found["problem"]
+    assert repr(word) in found["problem"]
+
+
+def test_equal_principal_may_be_told_in_either_word(cases: Sequence[dict[str, Any]]) -> None:
+    case = deepcopy(next(case for case in cases if case["product"]["schedule_type"] == "CUMULATIVE"))
+    del case["timeline"][1:]
+    for word in ("EQUAL_PRINCIPAL", "EQUAL_PRINCIPAL_PAYMENTS"):
+        case["loan"]["amortization"] = word
+        assert plan_terms_of(case["product"], case["loan"]).amortization is Amortization.EQUAL_PRINCIPAL
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("loan", None), ("timeline", None), ("timeline", [{}]), ("product", []), ("timeline", "day")]
+)
+def test_a_case_that_cannot_be_read_is_a_difference_and_the_others_are_judged(
+    cases: Sequence[dict[str, Any]], field: str, value: object
+) -> None:
+    outcome = judge([{**cases[0], field: value}, cases[0]])
+    assert (outcome["passed"], outcome["failed"]) == (1, 1)
+    assert outcome["differences"][0]["id"] == cases[0]["id"]
+
+
+@pytest.mark.parametrize("amount", ["10.005", "ten", "NaN"])
+def test_an_amount_that_no_money_has_is_told(cases: Sequence[dict[str, Any]], amount: str) -> None:
+    case = deepcopy(next(case for case in cases if case["timeline"][0].get("event") == "disburse"))
+    case["timeline"][0]["amount"] = amount
+    found = difference(case)
+    assert found is not None
+    assert "amount: " in found["problem"]

@@ -7,7 +7,7 @@ from tallystick.servicing.plan_book import Book
 from tallystick.terms.amortization import Figures, Ladder, Overdue
 from tallystick.terms.last_installment import ask_more, bring_forward, settle_last
 from tallystick.terms.leveling import set_equal
-from tallystick.terms.plan_terms import EarlyPayment, Rest
+from tallystick.terms.plan_terms import EarlyPayment, Rest, UnseenPeriods
 
 
 class Payable(NamedTuple):
@@ -158,7 +158,7 @@ def carry_overdue(book: Book, *, on: date, rest: Rest) -> None:
     """Principal past due has borne interest up to a day; the schedule supposes that it is paid then.
 
     With `rest` at the period's end, it bears interest up to the end of the period that the day lies in. Interest
-    stops at the last due date.
+    stops at the last due date. Periods that ended since the last look stay as scheduled where the terms say so.
     """
     rungs = book.ladder.rungs
     on = min(on, rungs[-1].span.due_on)
@@ -166,13 +166,16 @@ def carry_overdue(book: Book, *, on: date, rest: Rest) -> None:
     running = book.ladder.index_of(on)
     if not past or running is None or on == book.overdue_until:
         return
+    is_caught_up = book.terms.unseen_periods is UnseenPeriods.CAUGHT_UP
     overdue_minor = total_minor = 0
     for index in past:
-        if overdue_minor:
+        if overdue_minor and is_caught_up:
             _carry_into(book, index=index, overdue_minor=overdue_minor)
+            overdue_minor = 0
         rung = rungs[index]
-        overdue_minor = max(0, book.ladder.figures()[index].principal_minor - rung.paid_principal_minor)
-        total_minor += overdue_minor
+        unpaid_minor = max(0, book.ladder.figures()[index].principal_minor - rung.paid_principal_minor)
+        overdue_minor += unpaid_minor
+        total_minor += unpaid_minor
     _carry_into(book, index=running, overdue_minor=overdue_minor)
     until = rungs[running].span.due_on if rest is Rest.PERIOD_END else on
     _correct_overdue(book, until, corrected_minor=-total_minor)

@@ -45,13 +45,17 @@ def pay_recalculated(plan: Plan, *, on: date, amount_minor: int, order: Allocati
     roll_book(book, on=on, rest=rest)
     if rest is Rest.PERIOD_END:
         _ask_until_period_end(book, on=on)
-    asked = order if plan.terms.early_payment is EarlyPayment.INSTALLMENTS else _without_in_advance(order)
-    paying = _Paying(book, on=on, amount_minor=amount_minor, order=asked, rest=rest, until=until)
+    prepays = plan.terms.early_payment is not EarlyPayment.INSTALLMENTS
+    if prepays and rest is Rest.PERIOD_END:
+        until = min(until, _running_due_on(book, on=on))
+    elif prepays:
+        order = _without_in_advance(order)
+    paying = _Paying(book, on=on, amount_minor=amount_minor, order=order, rest=rest, until=until)
     if order.walk is Walk.OLDEST_DUE_FIRST:
         paying.pay_oldest_first()
     else:
         paying.pay_component_first()
-    if asked is not order:
+    if prepays:
         paying.prepay()
     paid = Paid(plan=book.closed(rolled_to=on), applied_minor=dict(paying.applied), rest_minor=paying.left_minor)
     if amount_minor < plan.principal_left_minor or (paid.plan.is_settled and paid.rest_minor == 0):
@@ -87,11 +91,15 @@ def _paid_off(plan: Plan, *, on: date, amount_minor: int) -> Paid | None:
 
 def freeze_interest(book: Book, *, on: date, rest: Rest) -> None:
     """Installments ask for no interest after a day, or after the end of the period that it lies in."""
-    running = next((part.due_on for part in book.installments if part.from_on < on <= part.due_on), on)
-    until = running if rest is Rest.PERIOD_END else on
+    until = _running_due_on(book, on=on) if rest is Rest.PERIOD_END else on
     book.ladder.stop_interest(until)
     settle_last(book.ladder, until=until)
     book.ask_as_ladder(on=on)
+
+
+def _running_due_on(book: Book, *, on: date) -> date:
+    """The due date of the period that a day lies in; the day itself where it lies in none."""
+    return next((part.due_on for part in book.installments if part.from_on < on <= part.due_on), on)
 
 
 def _without_in_advance(order: AllocationOrder) -> AllocationOrder:
@@ -164,7 +172,8 @@ class _Paying:
             self.book.end_period(rung, on=self.on)
         early_minor = min(self.left_minor, owed_minor)
         if early_minor:
-            prepay_principal(self.book, index=rung, on=self.on, amount_minor=early_minor)
+            counted_on = self._counted_on(self.book.installments[index])
+            prepay_principal(self.book, index=rung, on=counted_on, amount_minor=early_minor)
             self.book.ask_as_ladder(on=self.on)
             self._pay_open(index, component=Component.PRINCIPAL, most_minor=early_minor)
         if early_minor == owed_minor:

@@ -125,6 +125,17 @@ class OverdueInterest(StrEnum):
     STOPS = "stops"
 
 
+class UnseenPeriods(StrEnum):
+    """What principal past due does to a period that begins and ends between two looks at the plan.
+
+    It bears interest in each such period, or only in the one in which the plan is looked at next; the others stay as
+    scheduled.
+    """
+
+    CAUGHT_UP = "caught_up"
+    AS_SCHEDULED = "as_scheduled"
+
+
 class HolidayInterest(StrEnum):
     """Whether principal bears interest through periods that a payment holiday puts off."""
 
@@ -200,6 +211,7 @@ class PlanTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     rest: Rest = Rest.DAY
     pay_off_interest_until: Rest = Rest.DAY
     overdue_interest: OverdueInterest = OverdueInterest.ACCRUES
+    unseen_periods: UnseenPeriods = UnseenPeriods.CAUGHT_UP
     holiday_interest: HolidayInterest = HolidayInterest.ACCRUES
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from tallystick.terms.plan_terms import (
     Recalculation,
     Rest,
     UnearnedCharges,
+    UnseenPeriods,
 )
 from tallystick.terms.product import AllocationRule, Component, Walk
 from tallystick.units.day_counts import DayCount
@@ -94,6 +95,29 @@ def test_where_overdue_interest_stops_a_late_day_costs_nothing() -> None:
 def test_rest_at_the_end_of_the_period_counts_overdue_interest_to_it() -> None:
     plan = opened(replace(DAILY_PLAN, rest=Rest.PERIOD_END))
     assert asked(plans.roll(plan, on=date(2024, 2, 2)))[1] == (1643, 58)
+
+
+def test_periods_that_nobody_looked_at_stay_as_scheduled_where_the_terms_say_so() -> None:
+    terms = replace(DAILY_PLAN, unseen_periods=UnseenPeriods.AS_SCHEDULED)
+    unseen = plans.roll(opened(terms), on=date(2024, 4, 20))
+    caught_up = plans.roll(opened(), on=date(2024, 4, 20))
+    assert [interest_minor for _, interest_minor in asked(unseen)[:3]] == [58, 49, 39]
+    assert [interest_minor for _, interest_minor in asked(caught_up)[:3]] == [58, 58, 58]
+    # 100.00 owed from 1 to 20 April, then 50.43 as scheduled: 7 % / 12 x (100 x 19 + 50.43 x 11) / 30
+    assert asked(unseen)[3] == (1653, 48)
+    seen = plans.roll(plans.roll(opened(terms), on=date(2024, 3, 1)), on=date(2024, 4, 20))
+    assert [interest_minor for _, interest_minor in asked(seen)[:3]] == [58, 58, 39]
+
+
+def test_rest_at_the_end_of_the_period_makes_early_money_pay_as_if_it_came_then() -> None:
+    terms = replace(DAILY_PLAN, rest=Rest.PERIOD_END, early_payment=EarlyPayment.SMALLER_INSTALLMENTS)
+    part = pay(opened(terms), date(2024, 1, 20), 200)
+    assert (part.interest_minor, part.principal_minor) == (58, 142)
+    assert asked(part.plan) == asked(opened())
+    early = pay(opened(terms), date(2024, 1, 20), 1701 + 2_560)
+    on_time = pay(opened(terms), date(2024, 2, 1), 1701 + 2_560)
+    assert asked(early.plan) == asked(on_time.plan)
+    assert asked(early.plan)[0] == (1643 + 2_560, 58)
 
 
 def test_paying_early_saves_interest_and_the_last_installment_is_smaller() -> None:
