@@ -78,7 +78,6 @@ _WALKS: Final = {None: Walk.OLDEST_DUE_FIRST, "HORIZONTAL": Walk.OLDEST_DUE_FIRS
 # Settings that change figures, with the only words that stand for what a plan can do.
 _SUPPORTED: Final[Mapping[str, tuple[object, ...]]] = {
     "schedule_type": ("CUMULATIVE", "PROGRESSIVE"),
-    "currency_in_multiples_of": (None, 0, 1),
     "product_charges": (None, [], ""),
 }
 _SUPPORTED_RECALCULATION: Final[Mapping[str, tuple[object, ...]]] = {
@@ -105,6 +104,8 @@ Word = TypeVar("Word")
 def plan_terms_of(product: Settings, loan: Settings) -> PlanTerms:
     """The terms of a plan as the settings of its product and of the loan say."""
     _refuse_others(product, supported=_SUPPORTED)
+    if int(product["decimals"]) == 0:
+        _refuse_others(product, supported={"currency_in_multiples_of": (None, 0, 1)})
     starts_on = None
     if chosen(product, "repayment_start_date_type", _STARTS) == "submitted":
         starts_on = date.fromisoformat(loan["submitted"])

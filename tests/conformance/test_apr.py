@@ -105,12 +105,10 @@ def test_an_example_that_cannot_be_read_is_a_difference_and_not_a_crash() -> Non
     found = difference({**SINGLE, "payments": [{"date": "1978-09-15", "amount": "-1080"}]})
     assert found is not None
     assert "one sign" in found["problem"]
-    for wrong in (
-        {"payments": [], "advances": []},
-        {"amount_advanced": "a lot"},
-        {"payments": None},
-        {"advance_date": 3},
-    ):
+    wrongs: list[dict[str, object]] = [
+        {"payments": [], "advances": []}, {"amount_advanced": "a lot"}, {"payments": None}, {"advance_date": 3},
+    ]  # fmt: skip
+    for wrong in wrongs:
         assert difference({**SINGLE, **wrong}) is not None
     silent = difference({key: value for key, value in SINGLE.items() if key != "answer_percent"})
     assert silent is not None

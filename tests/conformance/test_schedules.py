@@ -74,7 +74,6 @@ def test_the_text_form_counts_and_lists(
         ("product", "days_in_year_custom_strategy", "FEB_30"),
         ("product", "repayment_start_date_type", "WEDDING_DAY"),
         ("product", "month_end_due_date_strategy", "SKIP"),
-        ("product", "currency_in_multiples_of", 5),
         ("product", "product_charges", ["NSF"]),
         ("loan", "repay_unit", "FORTNIGHTS"),
         ("loan", "amortization", "BALLOON"),
@@ -100,6 +99,14 @@ def test_a_setting_that_is_not_known_is_refused_by_name(
     assert found is not None
     assert field in found["problem"]
     assert repr(word) in found["problem"]
+
+
+def test_multiples_of_a_currency_matter_only_where_it_has_no_minor_unit(cases: Sequence[dict[str, Any]]) -> None:
+    product, loan = cases[0]["product"], cases[0]["loan"]
+    terms = plan_terms_of({**product, "currency_in_multiples_of": 5}, loan)
+    assert terms == plan_terms_of(product, loan)
+    with pytest.raises(ValueError, match="currency_in_multiples_of: 5 is not supported"):
+        plan_terms_of({**product, "currency_in_multiples_of": 5, "decimals": 0}, loan)
 
 
 def test_equal_principal_may_be_told_in_either_word(cases: Sequence[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tallystick.servicing.plan_book import Book
 from tallystick.terms.amortization import Figures, Ladder, Overdue
 from tallystick.terms.last_installment import ask_more, bring_forward, settle_last
-from tallystick.terms.leveling import set_equal
+from tallystick.terms.leveling import last_as_agreed, set_equal
 from tallystick.terms.plan_terms import EarlyPayment, Rest, UnseenPeriods
 
 
@@ -36,16 +36,21 @@ def payable(ladder: Ladder, *, index: int, on: date) -> Payable:
     A period that has not begun asks for the agreed installment, all of it principal, as far as so much is owed.
     """
     known = known_on(ladder, on=on)
-    _ask_agreed(known, index=index, on=on)
+    _ask_agreed(known, index=index, on=on, agreed_minor=ladder.rungs[index].agreed_minor)
     found = known.figures()[index]
     return Payable(principal_minor=found.principal_minor, interest_minor=found.interest_minor)
 
 
 def payable_by_component(ladder: Ladder, *, index: int, on: date) -> Payable:
-    """What a period can be paid where all principal comes before any interest: its whole installment as principal."""
+    """What a period can be paid where all principal comes before any interest: its whole installment as principal.
+
+    The last one is the installment with its cents.
+    """
     known = known_on(ladder, on=on)
     unpaid = _unpaid(known)
-    _ask_agreed(known, index=index, on=on)
+    is_last = index == len(ladder.rungs) - 1
+    agreed_minor = last_as_agreed(ladder) if is_last else ladder.rungs[index].agreed_minor
+    _ask_agreed(known, index=index, on=on, agreed_minor=agreed_minor)
     figures, rung = known.figures(), known.rungs[index]
     principal_minor = figures[index].asked_minor if unpaid > 1 else figures[index].principal_minor
     interest_left_minor = sum(found.interest_minor for found in figures) - sum(
@@ -59,7 +64,7 @@ def payable_by_component(ladder: Ladder, *, index: int, on: date) -> Payable:
     )
 
 
-def _ask_agreed(known: Ladder, *, index: int, on: date) -> None:
+def _ask_agreed(known: Ladder, *, index: int, on: date, agreed_minor: int) -> None:
     """A period that has not begun asks for what was agreed, as far as so much is owed in all."""
     rung = known.rungs[index]
     if on > rung.span.from_on:
@@ -69,10 +74,10 @@ def _ask_agreed(known: Ladder, *, index: int, on: date) -> None:
     unpaid = _unpaid(known)
     if unpaid > 1:
         open_principal_minor = max(0, figures[index].principal_minor - rung.paid_principal_minor)
-        rung.asked_minor = rung.agreed_minor - max(0, open_principal_minor - left_minor)
+        rung.asked_minor = agreed_minor - max(0, open_principal_minor - left_minor)
     elif unpaid == 1 and is_paid(known, index, figures):
         left_minor += rung.paid_principal_minor + figures[index].interest_minor
-        rung.asked_minor = min(rung.agreed_minor, left_minor)
+        rung.asked_minor = min(agreed_minor, left_minor)
 
 
 def _unpaid(ladder: Ladder) -> int:

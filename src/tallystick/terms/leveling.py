@@ -42,7 +42,7 @@ def add_draw(ladder: Ladder, *, on: date, principal_minor: int) -> None:
     if is_first or ladder.terms.further_draws is FurtherDraws.REPLANNED:
         level(ladder, first=index)
         return
-    unpaid = _as_if_never_paid(ladder)
+    unpaid = as_if_never_paid(ladder)
     level(unpaid, first=index)
     for rung, fresh in zip(ladder.rungs[index:], unpaid.rungs[index:], strict=True):
         rung.asked_minor, rung.agreed_minor, rung.planned_minor = (
@@ -98,7 +98,7 @@ def bears_interest_from(ladder: Ladder, on: date) -> date:
     return next(running, on)
 
 
-def _as_if_never_paid(ladder: Ladder) -> Ladder:
+def as_if_never_paid(ladder: Ladder) -> Ladder:
     """The same draws with no payment and no correction: what the borrower agreed to."""
     twin = ladder.copied()
     for rung in twin.rungs:
@@ -107,6 +107,15 @@ def _as_if_never_paid(ladder: Ladder) -> Ladder:
         change.corrected_minor = 0
     twin.overdue.clear()
     return twin
+
+
+def last_as_agreed(ladder: Ladder) -> int:
+    """What the last installment asked for by agreement: the equal one, and the cents that those before leave to it."""
+    twin = as_if_never_paid(ladder)
+    for rung in twin.rungs:
+        rung.asked_minor = rung.agreed_minor
+    settle_last(twin, until=twin.rungs[0].span.from_on)
+    return twin.rungs[-1].asked_minor
 
 
 def _set_installments(ladder: Ladder, *, first: int) -> None:

@@ -97,6 +97,18 @@ def test_rest_at_the_end_of_the_period_counts_overdue_interest_to_it() -> None:
     assert asked(plans.roll(plan, on=date(2024, 2, 2)))[1] == (1643, 58)
 
 
+@pytest.mark.parametrize(("walk", "last_minor"), [(Walk.OLDEST_DUE_FIRST, 1701), (Walk.COMPONENT_FIRST, 1700)])
+def test_money_for_the_last_installment_pays_an_equal_one_or_it_with_its_cents(walk: Walk, last_minor: int) -> None:
+    plan = plans.roll(opened(), on=date(2024, 2, 15))
+    quote = plans.settle_quote(plan, on=date(2024, 2, 15))
+    rule = AllocationRule(walk=walk, components=(Component.FEE, Component.PRINCIPAL, Component.INTEREST))
+    paying = order_of(rule, in_advance=InAdvance.LAST)
+    paid = plans.pay(plan, on=date(2024, 2, 15), amount_minor=quote.total_minor, order=paying)
+    assert paid.plan.is_settled
+    assert paid.plan.installments[-1].paid_principal_minor == last_minor
+    assert [part.paid_principal_minor for part in paid.plan.installments[2:-1]] == [1701] * 3
+
+
 def test_periods_that_nobody_looked_at_stay_as_scheduled_where_the_terms_say_so() -> None:
     terms = replace(DAILY_PLAN, unseen_periods=UnseenPeriods.AS_SCHEDULED)
     unseen = plans.roll(opened(terms), on=date(2024, 4, 20))
