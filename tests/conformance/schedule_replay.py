@@ -86,6 +86,8 @@ class Replay:
             case "pay_off_in_full":
                 assert self.plan is not None, "nothing is drawn yet"
                 quote = plans.settle_quote(self.plan, on=on)
+                if quote.total_minor == 0:
+                    return []
                 return [Happened(on=on, kind="Repayment", amount_minor=quote.total_minor)]
             case other:
                 raise ValueError(f"event: {other!r} is not known; known are disburse, repayment, pay_off_in_full, "

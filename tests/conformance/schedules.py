@@ -54,9 +54,9 @@ def difference(case: Case) -> Difference | None:
 def _compared(replay: Replay, item: Case) -> Difference | None:
     match item["expect"]:
         case "schedule":
-            return _first_difference(expected=item, ours=_schedule(replay, on=item["on"]))
+            return _first_difference(expected=item, ours=shown_schedule(replay, on=item["on"]))
         case "transactions":
-            return _first_difference(expected=item, ours={"rows": _transactions(replay)})
+            return _first_difference(expected=item, ours={"rows": shown_transactions(replay)})
         case "status":
             return _first_difference(
                 expected={"status": _told_status(item["status"])}, ours={"status": _status(replay)}
@@ -101,7 +101,7 @@ def _day_and_kind(row: Case) -> tuple[str, str, str]:
     return row.get("date") or row["due_date"], kind, f"{row.get('nr', 0):03}"
 
 
-def _schedule(replay: Replay, *, on: str) -> dict[str, Any]:
+def shown_schedule(replay: Replay, *, on: str) -> dict[str, Any]:
     plan = replay.plan or _expected_plan(replay, on=on)
     rows: list[dict[str, Any]] = []
     shown, balance_minor = 0, 0
@@ -178,7 +178,7 @@ def _installment_row(replay: Replay, part: PlanInstallment, *, balance_minor: in
     }
 
 
-def _transactions(replay: Replay) -> list[dict[str, Any]]:
+def shown_transactions(replay: Replay) -> list[dict[str, Any]]:
     rows, balance_minor = [], 0
     for booked in sorted(replay.booked, key=lambda booked: booked.on):
         balance_minor += booked.more_owed_minor

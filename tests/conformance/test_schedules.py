@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conformance.schedule_terms import plan_terms_of
+from tests.conformance.schedule_terms import order_of, plan_terms_of
 from tests.conformance.schedules import difference, judge, main
 
+from tallystick.servicing.allocation import InAdvance
 from tallystick.terms.plan_terms import Amortization
+from tallystick.terms.product import Component
 
 
 @pytest.fixture(scope="module")
-def cases(shared_data: Path) -> list[dict[str, Any]]:
-    published: list[dict[str, Any]] = json.loads((shared_data / "installment_schedules.json").read_text())["cases"]
-    return published
+def cases(published_cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return published_cases
 
 
 def test_every_published_schedule_is_reproduced(cases: Sequence[dict[str, Any]]) -> None:
@@ -135,3 +136,14 @@ def test_an_amount_that_no_money_has_is_told(cases: Sequence[dict[str, Any]], am
     found = difference(case)
     assert found is not None
     assert "amount: " in found["problem"]
+
+
+def test_an_order_that_a_case_does_not_tell_is_that_of_the_other_systems_tests() -> None:
+    product = {"payment_allocation": None, "schedule_processing": None}
+    order = order_of(product, {"payment_strategy": "ADVANCED_PAYMENT_ALLOCATION"}, transaction="REPAYMENT")
+    assert order.in_advance is InAdvance.NEXT
+    assert [step.component for step in order.steps[:4]] == [
+        Component.PENALTY, Component.FEE, Component.PRINCIPAL, Component.INTEREST,
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="payment_strategy: 'ALPHABETICAL' is not an order"):
+        order_of(product, {"payment_strategy": "ALPHABETICAL_ORDER"}, transaction="REPAYMENT")

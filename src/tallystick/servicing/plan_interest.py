@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tallystick.servicing.plan_book import Book
 from tallystick.terms.amortization import Figures, Ladder, Overdue
 from tallystick.terms.last_installment import ask_more, bring_forward, settle_last
-from tallystick.terms.leveling import last_as_agreed, set_equal
+from tallystick.terms.leveling import last_as_agreed, set_installments
 from tallystick.terms.plan_terms import EarlyPayment, Rest, UnseenPeriods
 
 
@@ -129,7 +129,10 @@ def prepay_principal(book: Book, *, index: int, on: date, amount_minor: int) -> 
     rung.paid_principal_minor += amount_minor
     extra_minor = rung.paid_principal_minor - scheduled_minor
     if extra_minor > 0:
-        rung.asked_minor = rung.paid_principal_minor + ladder.figures()[index].computed_minor
+        if rung.planned_minor is None:
+            rung.asked_minor = rung.paid_principal_minor + ladder.figures()[index].computed_minor
+        else:
+            rung.planned_minor = rung.paid_principal_minor
         _ask_less_later(ladder, after=index, extra_minor=extra_minor)
     settle_last(ladder, until=on)
 
@@ -137,7 +140,7 @@ def prepay_principal(book: Book, *, index: int, on: date, amount_minor: int) -> 
 def _ask_less_later(ladder: Ladder, *, after: int, extra_minor: int) -> None:
     rule = ladder.terms.early_payment
     if rule is EarlyPayment.SMALLER_INSTALLMENTS and after + 1 < len(ladder.rungs):
-        set_equal(ladder, first=after + 1)
+        set_installments(ladder, first=after + 1)
     elif rule is EarlyPayment.NEXT_INSTALLMENTS:
         for rung in ladder.rungs[after + 1 :]:
             principal_minor = ladder.figures()[rung.number - 1].principal_minor

@@ -46,7 +46,7 @@ def pay_recalculated(plan: Plan, *, on: date, amount_minor: int, order: Allocati
     if rest is Rest.PERIOD_END:
         _ask_until_period_end(book, on=on)
     prepays = plan.terms.early_payment is not EarlyPayment.INSTALLMENTS
-    if prepays and rest is Rest.PERIOD_END:
+    if prepays and rest is Rest.PERIOD_END and amount_minor < plan.principal_left_minor:
         until = min(until, _running_due_on(book, on=on))
     elif prepays:
         order = _without_in_advance(order)

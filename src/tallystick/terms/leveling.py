@@ -78,13 +78,13 @@ def level(ladder: Ladder, *, first: int) -> None:
             set_flat(ladder, first=first)
             settle_last(ladder, until=ladder.rungs[first].span.due_on)
         return
-    _set_installments(ladder, first=first)
+    set_installments(ladder, first=first)
     last_grace = ladder.terms.grace_principal
     if first < last_grace and ladder.terms.amortization is Amortization.EQUAL_INSTALLMENTS:
         for index in range(first, last_grace):
             interest_minor = ladder.figures()[index].computed_minor
             ladder.rungs[index].asked_minor = ladder.rungs[index].agreed_minor = interest_minor
-        _set_installments(ladder, first=last_grace)
+        set_installments(ladder, first=last_grace)
     settle_last(ladder, until=ladder.rungs[first].span.due_on)
     if ladder.terms.residue is Residue.SHIFTED:
         share_residue(ladder, first=first)
@@ -118,10 +118,11 @@ def last_as_agreed(ladder: Ladder) -> int:
     return twin.rungs[-1].asked_minor
 
 
-def _set_installments(ladder: Ladder, *, first: int) -> None:
+def set_installments(ladder: Ladder, *, first: int) -> None:
+    """Ask for installments from a period on, by the amortization of the terms."""
     match ladder.terms.amortization:
         case Amortization.EQUAL_INSTALLMENTS:
-            set_equal(ladder, first=first)
+            _set_equal(ladder, first=first)
         case Amortization.EQUAL_PRINCIPAL:
             _set_equal_principal(ladder, first=max(first, ladder.terms.grace_principal))
         case Amortization.INTEREST_THEN_PRINCIPAL:
@@ -137,7 +138,7 @@ def _balance_to_repay(ladder: Ladder, *, first: int) -> int:
     return opening_minor + drawn_minor
 
 
-def set_equal(ladder: Ladder, *, first: int) -> None:
+def _set_equal(ladder: Ladder, *, first: int) -> None:
     """Ask for the same in each period from one on, by the rule of the terms."""
     if ladder.terms.equal_installment_rule is EqualInstallmentRule.ONE_RATE:
         equal = _annuity(ladder, first=first)

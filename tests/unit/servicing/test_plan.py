@@ -10,6 +10,7 @@ from tallystick.servicing import plan as plans
 from tallystick.servicing.allocation import AllocationOrder, InAdvance, Timing, order_of
 from tallystick.servicing.plan import Plan
 from tallystick.terms.plan_terms import (
+    Amortization,
     EarlyPayment,
     FurtherDraws,
     OverdueInterest,
@@ -119,6 +120,18 @@ def test_periods_that_nobody_looked_at_stay_as_scheduled_where_the_terms_say_so(
     assert asked(unseen)[3] == (1653, 48)
     seen = plans.roll(plans.roll(opened(terms), on=date(2024, 3, 1)), on=date(2024, 4, 20))
     assert [interest_minor for _, interest_minor in asked(seen)[:3]] == [58, 58, 39]
+
+
+def test_equal_principal_paid_early_is_equal_in_the_installments_that_are_left() -> None:
+    terms = replace(
+        DAILY_PLAN, amortization=Amortization.EQUAL_PRINCIPAL, early_payment=EarlyPayment.SMALLER_INSTALLMENTS
+    )
+    paid = pay(opened(terms, principal_minor=12_000), date(2024, 2, 1), 2_000 + 70 + 5_000)
+    assert [principal_minor for principal_minor, _ in asked(paid.plan)] == [7_000] + [1_000] * 5
+    again = pay(paid.plan, date(2024, 2, 15), 1_500).plan
+    quote = plans.settle_quote(again, on=date(2024, 2, 15))
+    assert (quote.principal_minor, quote.interest_minor) == (3_500, 14)  # 50.00 x 7 % / 12 x 14 of 29 days
+    assert pay(again, date(2024, 2, 15), quote.total_minor).plan.is_settled
 
 
 def test_rest_at_the_end_of_the_period_makes_early_money_pay_as_if_it_came_then() -> None:
