@@ -15,6 +15,7 @@ from tallystick.servicing.plan import Plan
 from tallystick.terms.plan_terms import (
     Amortization,
     BookedAs,
+    InterestBase,
     InterestPeriod,
     PlanTerms,
     Recalculation,
@@ -50,11 +51,13 @@ orders = st.builds(
 
 @st.composite
 def priced_terms(draw: st.DrawFn) -> PlanTerms:
-    installments = draw(installment_counts)
+    installments, amortization = draw(installment_counts), draw(amortizations)
+    is_flat = amortization is not Amortization.INTEREST_THEN_PRINCIPAL and draw(st.booleans())
     return PlanTerms(
         installments=installments,
-        amortization=draw(amortizations),
+        amortization=amortization,
         nominal_rate=draw(rates),
+        interest_base=InterestBase.ORIGINAL_PRINCIPAL if is_flat else InterestBase.DECLINING_BALANCE,
         day_count=draw(st.sampled_from(DayCount)),
         leap_rule=draw(st.sampled_from(LeapRule)),
         interest_period=draw(st.sampled_from(InterestPeriod)),
@@ -64,6 +67,7 @@ def priced_terms(draw: st.DrawFn) -> PlanTerms:
         down_payment_ppm=draw(st.sampled_from([0, 200_000, 333_333])),
         grace_principal=draw(st.integers(min_value=0, max_value=min(2, installments - 1))),
         residue=draw(st.sampled_from(Residue)),
+        installment_multiple_minor=draw(st.sampled_from([1, 100])),
         rounding=draw(st.sampled_from(Rounding)),
     )
 

@@ -16,13 +16,15 @@ def set_flat(ladder: Ladder, *, first: int) -> None:
     figures = ladder.figures()
     last_start_on = ladder.stretches(first)[-1][0]
     repaid_minor = _repaid_before(ladder, figures=figures, first=first)
-    interest_minor = sum(found.computed_minor - found_before for found, found_before in _with_carried(figures, first))
-    total_minor = ladder.drawn_until(last_start_on) + interest_minor - repaid_minor
+    interests_minor = [found.computed_minor - found_before for found, found_before in _with_carried(figures, first)]
+    left_minor = ladder.drawn_until(last_start_on) - repaid_minor
+    total_minor = left_minor + sum(interests_minor)
     each_minor = in_multiples(Fraction(total_minor, len(rungs)), ladder.terms)
-    last_minor = total_minor - each_minor * (len(rungs) - 1)
     overpaid_minor = 0
-    for rung in rungs:
-        asked_minor = last_minor if rung is rungs[-1] else each_minor
+    for rung, interest_minor in zip(rungs, interests_minor, strict=True):
+        asked_minor = total_minor if rung is rungs[-1] else min(each_minor, interest_minor + left_minor)
+        left_minor -= max(0, asked_minor - interest_minor)
+        total_minor -= asked_minor
         rung.asked_minor = rung.agreed_minor = max(asked_minor, rung.paid_minor)
         overpaid_minor += rung.asked_minor - asked_minor
     _take_off_last(ladder, rungs=rungs, surplus_minor=overpaid_minor)

@@ -106,12 +106,17 @@ def schedule(terms: PlanTerms, *, drawn_on: date, principal_minor: int) -> tuple
 
 
 def down_payment_minor(terms: PlanTerms, *, drawn_minor: int) -> int:
-    """What is paid back on the day of the draw, rounded as installments are.
+    """What is paid back on the day of the draw, rounded as installments are, but never more than is drawn.
 
     >>> down_payment_minor(PlanTerms(installments=3, down_payment_ppm=250_000), drawn_minor=100_001)
     25000
+    >>> in_yuan = PlanTerms(installments=3, down_payment_ppm=900_000, installment_multiple_minor=100)
+    >>> down_payment_minor(in_yuan, drawn_minor=1_000), down_payment_minor(in_yuan, drawn_minor=60)
+    (900, 60)
     """
-    return in_multiples(Fraction(drawn_minor * terms.down_payment_ppm, PPM), terms) if terms.down_payment_ppm else 0
+    if not terms.down_payment_ppm:
+        return 0
+    return min(in_multiples(Fraction(drawn_minor * terms.down_payment_ppm, PPM), terms), drawn_minor)
 
 
 def period_price(terms: PlanTerms, *, financed_minor: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from tallystick.terms.plan_terms import (
 from tallystick.terms.schedule import Installment, InstallmentKind, schedule
 from tallystick.units.day_counts import DayCount
 from tallystick.units.periods import HolidayRule, MonthEndRule, PeriodUnit
+from tallystick.units.rounding import Rounding
 
 DRAWN_ON = date(2026, 1, 31)
 
@@ -146,6 +147,22 @@ def test_a_draw_of_one_cent_is_asked_for_once() -> None:
 
 def due_dates(parts: tuple[Installment, ...]) -> list[str]:
     return [part.due_on.isoformat() for part in parts]
+
+
+def test_a_down_payment_rounded_up_is_never_more_than_the_draw() -> None:
+    terms = PlanTerms(installments=3, down_payment_ppm=900_000, installment_multiple_minor=100)
+    parts = schedule(terms, drawn_on=date(2026, 1, 15), principal_minor=60)
+    assert [part.principal_minor for part in parts] == [60, 0, 0, 0]
+
+
+def test_flat_installments_rounded_up_end_where_everything_is_asked_for() -> None:
+    terms = PlanTerms(
+        installments=24, nominal_rate=Decimal("0.24"), interest_base=InterestBase.ORIGINAL_PRINCIPAL,
+        interest_period=InterestPeriod.SHARE_OF_YEAR, rounding=Rounding.UP,
+    )  # fmt: skip
+    parts = schedule(terms, drawn_on=date(2026, 1, 15), principal_minor=100)
+    assert [part.principal_minor for part in parts] == [5] * 20 + [0] * 4
+    assert [part.interest_minor for part in parts] == [2] * 24
 
 
 def test_month_ends_roll_where_the_contract_says_so() -> None:
