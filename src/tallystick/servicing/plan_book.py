@@ -120,7 +120,7 @@ class Book:
         period.paid_interest_minor = installment.paid_interest_minor + installment.waived_interest_minor
         period.asked_minor, period.brought_minor = period.paid_minor, 0
 
-    def _ask_for_what_was_drawn(self, *, on: date) -> None:
+    def ask_for_what_was_drawn(self, *, on: date) -> None:
         """What payments in advance moved between installments never asks for more principal than is owed.
 
         The last open installments ask for so much less.
@@ -138,7 +138,7 @@ class Book:
     def closed(self, *, rolled_to: date) -> Plan:
         """The plan as the book leaves it; its installments ask for exactly the principal drawn."""
         if self.plan.is_recalculated:
-            self._ask_for_what_was_drawn(on=rolled_to)
+            self.ask_for_what_was_drawn(on=rolled_to)
         return replace(
             self.plan,
             rolled_to=max(self.plan.rolled_to, rolled_to),

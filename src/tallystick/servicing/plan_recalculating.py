@@ -75,6 +75,7 @@ def _paid_off(plan: Plan, *, on: date, amount_minor: int) -> Paid | None:
     book, rest = Book(plan), plan.terms.pay_off_interest_until
     roll_book(book, on=on, rest=rest)
     freeze_interest(book, on=on, rest=rest)
+    book.ask_for_what_was_drawn(on=on)
     left_minor = sum(part.left_minor for part in book.installments)
     if amount_minor < left_minor:
         return None

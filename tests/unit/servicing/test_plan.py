@@ -179,6 +179,19 @@ def test_interest_to_the_end_of_the_period_where_the_contract_says_so() -> None:
     assert (quote.principal_minor, quote.interest_minor) == (10_000, 58)
 
 
+@pytest.mark.parametrize("amortization", list(Amortization))
+def test_a_pay_off_after_money_came_early_and_then_none_leaves_nothing(amortization: Amortization) -> None:
+    terms = replace(
+        DAILY_PLAN, amortization=amortization, nominal_rate=Decimal("0.36"),
+        rest=Rest.PERIOD_END, pay_off_interest_until=Rest.PERIOD_END,
+    )  # fmt: skip
+    early = pay(opened(terms, principal_minor=430_000), date(2024, 1, 10), 120_000).plan
+    late = plans.roll(early, on=date(2024, 4, 3))
+    quote = plans.settle_quote(late, on=date(2024, 4, 3))
+    paid = pay(late, date(2024, 4, 3), quote.total_minor)
+    assert (paid.plan.is_settled, paid.rest_minor) == (True, 0)
+
+
 @pytest.mark.parametrize("in_advance", list(InAdvance))
 def test_a_pay_off_leaves_nothing_whatever_the_order(in_advance: InAdvance) -> None:
     plan = plans.roll(opened(), on=date(2024, 3, 20))
