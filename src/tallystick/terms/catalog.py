@@ -1,29 +1,31 @@
 """The catalog of products: TOML files, read whole, with every fault of a file told at once."""
 
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from importlib.resources import files
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from tallystick.terms.days_off import is_known_country
-from tallystick.terms.form import FaultNotes, FormFaults, read_toml
+from tallystick.terms.form import FaultNotes, FormFaults, read_fields
 from tallystick.terms.product import (
     CalendarRules,
     CareKind,
     Component,
     DueDates,
+    EasingTerms,
     FirstDue,
     InstallmentOffer,
     InstallmentPrice,
     LateTerms,
+    OfferKind,
     Payee,
-    PayNextMonth,
     Product,
     installment_offers,
 )
 from tallystick.units.money import MINOR_DIGITS
 from tallystick.units.periods import HolidayRule
+from tallystick.units.rates import PPM
 
 # More days than any run of days off has (China's longest are nine): a due date moves back by less.
 _LONGEST_RUN_DAYS: Final = 14
@@ -44,38 +46,58 @@ def shipped_products() -> Mapping[str, Product]:
 
 
 def read_product(text: str, *, file: str) -> Product:
-    """Read one product. Raises `FormFaults` with everything that is wrong in it."""
-    product = read_toml(text, form=Product, file=file)
+    """Read one product. Raises `FormFaults` with everything that is wrong in it.
+
+    What could be read is judged also where other sections could not.
+    """
     notes = FaultNotes(file)
-    for key, problem, way_out in _contradictions(product):
-        notes.add(key, problem, way_out)
+    fields = read_fields(text, form=Product, notes=notes)
+    product = Product(**{**dict.fromkeys(Product.__struct_fields__), "easing": EasingTerms(), **fields})
+    unread = _unread(fields, notes)
+    for needed, contradictions in _JUDGED:
+        if unread.isdisjoint(needed):
+            for key, problem, way_out in contradictions(product):
+                notes.add(key, problem, way_out)
     if notes.faults:
         raise FormFaults(notes.faults)
     return product
 
 
+def _unread(fields: Mapping[str, Any], notes: FaultNotes) -> frozenset[str]:
+    """The sections of a product that are missing or have a fault of form."""
+    faulty = {fault.key.split(".")[0].split("[")[0] for fault in notes.faults}
+    return frozenset(name for name in Product.__struct_fields__ if name not in fields and name in faulty)
+
+
 Contradiction = tuple[str, str, str]
 
 
-def _contradictions(product: Product) -> Iterator[Contradiction]:
-    """What the types alone cannot see: the key, the problem and the way out."""
+def _of_units(product: Product) -> Iterator[Contradiction]:
     if product.currency not in MINOR_DIGITS:
         yield "currency", f"{product.currency!r} is not known", f"use one of {', '.join(sorted(MINOR_DIGITS))}"
+
+
+def _of_limit(product: Product) -> Iterator[Contradiction]:
     if product.limit.least_minor > product.limit.most_minor:
         yield "limit.least_minor", "above limit.most_minor", "exchange the two"
-    if (product.calendar.holiday_rule is HolidayRule.NONE) != (product.calendar.holidays is None):
+
+
+def _of_calendar(product: Product) -> Iterator[Contradiction]:
+    calendar = product.calendar
+    if (calendar.holiday_rule is HolidayRule.NONE) != (calendar.holidays is None):
         yield "calendar.holidays", "belongs to a holiday_rule that moves due dates", "give both, or none of them"
-    if product.calendar.holidays is not None and not is_known_country(product.calendar.holidays):
-        yield "calendar.holidays", f"no days off are known of {product.calendar.holidays}", "give another ISO code"
+    if calendar.holidays is not None and not is_known_country(calendar.holidays):
+        yield "calendar.holidays", f"no days off are known of {calendar.holidays}", "give another ISO code"
+
+
+def _of_what_is_sold(product: Product) -> Iterator[Contradiction]:
     if product.pay_next_month is None and not installment_offers(product):
         yield "", "nothing is offered", "write [pay_next_month], [order_installments], [bill_installments] or [cash]"
-    yield from _of_purpose(product)
-    yield from _of_offers(product)
-    if product.pay_next_month is not None:
-        yield from _of_pay_next_month(product.pay_next_month, product=product)
-    yield from _of_late(product)
-    yield from _of_allocation(product)
-    yield from _of_delinquency(product)
+    if product.bill_installments is not None and product.pay_next_month is None:
+        yield "bill_installments", "there are no bills to convert", "write [pay_next_month] as well"
+
+
+def _of_cares(product: Product) -> Iterator[Contradiction]:
     for kind in CareKind:
         if kind not in product.cares:
             yield f"cares.{kind}", "missing", "say what stops, and how the borrower is treated"
@@ -89,7 +111,10 @@ def _of_purpose(product: Product) -> Iterator[Contradiction]:
         yield "purpose.payee", "an order is paid to its merchant", 'write payee = "merchant"'
 
 
-def _of_pay_next_month(offer: PayNextMonth, *, product: Product) -> Iterator[Contradiction]:
+def _of_pay_next_month(product: Product) -> Iterator[Contradiction]:
+    offer = product.pay_next_month
+    if offer is None:
+        return
     if (offer.due_day is None) == (offer.due_after_days is None):
         yield "pay_next_month", "needs either due_day or due_after_days", "give exactly one of them"
     if offer.due_day is not None:
@@ -98,18 +123,23 @@ def _of_pay_next_month(offer: PayNextMonth, *, product: Product) -> Iterator[Con
     yield from _of_time_to_pay(offer.due_after_days, key="pay_next_month.due_after_days", calendar=product.calendar)
 
 
-def _of_offers(product: Product) -> Iterator[Contradiction]:
+def _of_cash(product: Product) -> Iterator[Contradiction]:
     if product.cash is not None and product.limit.cash_share_ppm == 0:
         yield "limit.cash_share_ppm", "cash is offered, but none of the limit may be drawn in cash", "give its share"
-    if product.bill_installments is not None and product.pay_next_month is None:
-        yield "bill_installments", "there are no bills to convert", "write [pay_next_month] as well"
-    for kind, offer in installment_offers(product).items():
-        if offer.least_principal_minor > offer.most_principal_minor:
-            yield f"{kind}.least_principal_minor", f"above {kind}.most_principal_minor", "exchange the two"
-        if offer.most_principal_minor > product.limit.most_minor:
-            yield f"{kind}.most_principal_minor", "above limit.most_minor", "lower it, or raise the limit"
-        yield from _of_due_dates(offer.due_dates, key=f"{kind}.due_dates", product=product)
-        yield from _of_prices(offer, key=f"{kind}.prices")
+
+
+def _of_offer(product: Product, *, kind: OfferKind) -> Iterator[Contradiction]:
+    offer = installment_offers(product).get(kind)
+    if offer is None:
+        return
+    if offer.least_principal_minor > offer.most_principal_minor:
+        yield f"{kind}.least_principal_minor", f"above {kind}.most_principal_minor", "exchange the two"
+    if offer.most_principal_minor > product.limit.most_minor:
+        yield f"{kind}.most_principal_minor", "above limit.most_minor", "lower it, or raise the limit"
+    if offer.least_principal_minor * (PPM - offer.down_payment_ppm) < PPM:
+        yield f"{kind}.down_payment_ppm", "leaves nothing to lend of the least principal", "lower it"
+    yield from _of_due_dates(offer.due_dates, key=f"{kind}.due_dates", product=product)
+    yield from _of_prices(offer, key=f"{kind}.prices")
 
 
 def _of_due_dates(due_dates: DueDates, *, key: str, product: Product) -> Iterator[Contradiction]:
@@ -186,3 +216,20 @@ def _of_delinquency(product: Product) -> Iterator[Contradiction]:
         yield "delinquency.buckets", "two have one code", "name each once"
     if product.delinquency.charge_off_from_days < product.delinquency.default_from_days:
         yield "delinquency.charge_off_from_days", "before default_from_days", "charge off no earlier than default"
+
+
+# What the types alone cannot see, with the sections that each looks at.
+_JUDGED: Final[tuple[tuple[frozenset[str], Callable[[Product], Iterator[Contradiction]]], ...]] = (
+    (frozenset({"currency"}), _of_units),
+    (frozenset({"limit"}), _of_limit),
+    (frozenset({"calendar"}), _of_calendar),
+    (frozenset({"pay_next_month", *OfferKind}), _of_what_is_sold),
+    (frozenset({"purpose", "pay_next_month", "order_installments"}), _of_purpose),
+    (frozenset({"cash", "limit"}), _of_cash),
+    *((frozenset({kind, "limit", "calendar", "pay_next_month"}), partial(_of_offer, kind=kind)) for kind in OfferKind),
+    (frozenset({"pay_next_month", "calendar"}), _of_pay_next_month),
+    (frozenset({"late", "pay_next_month"}), _of_late),
+    (frozenset({"allocation"}), _of_allocation),
+    (frozenset({"delinquency"}), _of_delinquency),
+    (frozenset({"cares"}), _of_cares),
+)

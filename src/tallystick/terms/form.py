@@ -64,16 +64,26 @@ def read_toml(text: str, *, form: type[Read], file: str) -> Read:
     fee.toml: share_ppm: missing; give a whole number
     """
     notes = FaultNotes(file)
+    fields = read_fields(text, form=form, notes=notes)
+    if notes.faults:
+        raise FormFaults(notes.faults)
+    return form(**fields)
+
+
+def read_fields(text: str, *, form: type[Read], notes: FaultNotes) -> dict[str, Any]:
+    """The fields of a `form` that can be read, so that they can be judged beside the faults of the others.
+
+    Absent ones that may be absent are left out. Raises `FormFaults` for what is no TOML at all.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         notes.add("", f"this is not TOML: {error}", "correct it")
         raise FormFaults(notes.faults) from error
-    found = _value(inspect.type_info(form), document, key="", notes=notes)
-    if notes.faults:
-        raise FormFaults(notes.faults)
-    assert isinstance(found, form)
-    return found
+    kind = inspect.type_info(form)
+    assert isinstance(kind, inspect.StructType)
+    fields = _fields(kind, document, inside="", notes=notes)
+    return {name: value for name, value in fields.items() if value is not _UNREAD}
 
 
 def _value(kind: inspect.Type, given: object, *, key: str, notes: FaultNotes) -> Any:
@@ -105,7 +115,13 @@ def _struct(kind: inspect.StructType, given: object, *, key: str, notes: FaultNo
     if not isinstance(given, Mapping):
         notes.add(key, f"{given!r} is no section", f"write [{key}] with {_listed(field.name for field in kind.fields)}")
         return _UNREAD
-    inside = f"{key}." if key else ""
+    values = _fields(kind, given, inside=f"{key}." if key else "", notes=notes)
+    if any(value is _UNREAD for value in values.values()):
+        return _UNREAD
+    return kind.cls(**values)
+
+
+def _fields(kind: inspect.StructType, given: Mapping[str, Any], *, inside: str, notes: FaultNotes) -> dict[str, Any]:
     note_unknown_keys(given, known=[field.name for field in kind.fields], inside=inside, notes=notes)
     values = {}
     for field in kind.fields:
@@ -115,9 +131,7 @@ def _struct(kind: inspect.StructType, given: object, *, key: str, notes: FaultNo
         elif field.required:
             notes.add(place, "missing", f"give {_wanted(field.type)}")
             values[field.name] = _UNREAD
-    if any(value is _UNREAD for value in values.values()):
-        return _UNREAD
-    return kind.cls(**values)
+    return values
 
 
 def note_unknown_keys(given: Mapping[str, Any], *, known: Collection[str], inside: str, notes: FaultNotes) -> None:

@@ -43,6 +43,8 @@ def test_the_shipped_products_offer_what_their_names_say() -> None:
         ("cash_share_ppm = 500_000", "", "limit.cash_share_ppm: cash is offered"),
         ("most_principal_minor = 2_500_000", "most_principal_minor = 9_000_000", "cash.most_principal_minor: above"),
         ('first = "one_period_after_draw"', 'first = "day_of_month"', "cash.due_dates.day: belongs to"),
+        ('first = "one_period_after_draw" }', 'first = "one_period_after_draw" }\ndown_payment_ppm = 999_999',
+         "cash.down_payment_ppm: leaves nothing to lend of the least principal; lower it"),
         ("fee_per_period_ppm = 6_000", "", "order_installments.prices[0]: has 0 prices; give exactly one of"),
         ("fee_per_period_ppm = 6_000", "fee_per_period_ppm = 1\nnominal_rate_ppm = 1", "order_installments.prices[0]"),
         ("nominal_rate_ppm = 144_000", "nominal_rate_ppm = 144_000\nmerchant_subsidy_ppm = 1", "merchant_subsidy_ppm: "
@@ -93,3 +95,30 @@ def test_a_penalty_by_multiple_is_the_part_above_the_lines_own_rate() -> None:
     assert read_product(once_and_a_half, file="product.toml").penalty_daily_ppm() == 250
     assert shipped_products()["baitiao"].penalty_daily_ppm() == 150
     assert shipped_products()["scene-education"].penalty_daily_ppm() == 0
+
+
+def test_a_section_that_cannot_be_read_hides_no_fault_of_the_others() -> None:
+    """A wrong type, an unknown key and a missing section beside contradictions: all of them at once."""
+    text = BAITIAO.replace("grace_days = 0", 'grace_days = "none"').replace("floor_minor = 5_000", "flor_minor = 5_000")
+    text = text.replace("[notice]", "[notes]").replace("least_minor = 50_000", "least_minor = 5_000_001")
+    text = text.replace("nominal_rate_ppm = 132_000", "").replace('code = "m2"', 'code = "m1"')
+    found = _faults(text)
+    for fault in (
+        "late.grace_days: 'none' is no whole number",
+        "pay_next_month.minimum_due.flor_minor: unknown key; did you mean floor_minor?",
+        "pay_next_month.minimum_due.floor_minor: missing",
+        "notes: unknown key; did you mean notice?",
+        "notice: missing",
+        "limit.least_minor: above limit.most_minor",
+        "delinquency.buckets: two have one code",
+    ):
+        assert any(fault in told for told in found), (fault, found)
+    assert not any("there are no bills" in told for told in found), "what could not be read is not called absent"
+
+
+def test_a_file_without_anything_in_it_names_all_that_is_missing() -> None:
+    found = _faults("")
+    assert "product.toml: id: missing; give a text in quotes" in found
+    assert [fault.partition(";")[0] for fault in found if "missing" not in fault] == [
+        "product.toml: nothing is offered"
+    ]
