@@ -21,7 +21,12 @@ def told(api: Api, database_url: str) -> dict[str, Any]:
     line_id = open_line(api)["line_id"]
     product = shipped_products()["baitiao"]
     assert product.pay_next_month is not None
-    dearer = replace(product, version=2, pay_next_month=replace(product.pay_next_month, daily_rate_ppm=600))
+    dearer = replace(
+        product,
+        version=2,
+        late=replace(product.late, penalty=None),
+        pay_next_month=replace(product.pay_next_month, daily_rate_ppm=600),
+    )
     now = api.clock()
     act = Act(actor="product owner", at=now, today=date(2026, 1, 5), event_ids=api.edge.ids)
     with psycopg.connect(database_url, autocommit=True) as connection:

@@ -33,11 +33,13 @@ def books(database_url: str) -> Iterator[Books]:
 
 
 def dearer(books: Books) -> Product:
+    """0.06 % a day where it was 0.05 %, and no penalty, with which it would cost more than the law allows."""
     assert books.product.pay_next_month is not None
     return replace(
         books.product,
         version=2,
         sold_from=date(2026, 1, 20),
+        late=replace(books.product.late, penalty=None),
         pay_next_month=replace(books.product.pay_next_month, daily_rate_ppm=600),
     )
 
@@ -159,6 +161,15 @@ def test_late_charges_are_not_raised_behind_old_draws(books: Books) -> None:
     with pytest.raises(ChangeFault, match="raises what paying late costs"):
         announced(books)
     assert books.connection.execute("SELECT count(*) FROM terms_changes").fetchone() == (0,)
+
+
+def test_a_change_that_would_bind_above_a_cap_to_come_is_not_announced(books: Books) -> None:
+    """Told while 24 % is lawful, bound thirty days later, when 12 % is the cap."""
+    published(books, dearer(books))
+    with pytest.raises(ChangeFault, match=r"cannot be offered on 2028-01-09(?s:.*)CN-micro-2028"):
+        announced(books, date(2027, 12, 10))
+    assert books.connection.execute("SELECT count(*) FROM terms_changes").fetchone() == (0,)
+    assert announced(books, date(2027, 12, 1))[-1].change.binds_on == date(2027, 12, 31)
 
 
 def test_two_announcements_at_once_tell_each_line_once(books: Books, database_url: str) -> None:

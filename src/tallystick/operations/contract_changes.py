@@ -53,6 +53,8 @@ def announce(connection: Connection, *, product_id: str, act: Act) -> Iterator[A
     present = {from_hash: contracts.Contracts(connection)[from_hash] for from_hash in to_tell}
     for old in present.values():
         _must_be_allowed(old, product)
+        _must_be_lawful(product, on=act.today)
+        _must_be_lawful(product, on=_binds_on(old, act=act))
     for from_hash, old in present.items():
         change = _change(connection, old, product, hashes=(from_hash, to_hash), act=act)
         after_line_id: int | None = 0
@@ -76,14 +78,26 @@ def _must_be_allowed(old: Product, new: Product) -> None:
         )
 
 
+def _must_be_lawful(new: Product, *, on: date) -> None:
+    """The law of the day on which the change is told, for it may be accepted then, and of the day on which it binds."""
+    faults = prices_of(freeze(new, on=on), on=on).faults
+    if faults:
+        told = "\n".join(f"  {fault}" for fault in faults)
+        raise ChangeFault(f"{new.id} version {new.version} cannot be offered on {on}:\n{told}")
+
+
+def _binds_on(old: Product, *, act: Act) -> date:
+    return act.today + timedelta(days=old.notice.price_change_days)
+
+
 def _change(connection: Connection, old: Product, new: Product, *, hashes: tuple[str, str], act: Act) -> TermsChange:
-    binds_on = act.today + timedelta(days=old.notice.price_change_days)
+    binds_on = _binds_on(old, act=act)
     previous, contract = freeze(old, on=act.today), freeze(new, on=act.today)
     disclosure = disclose_terms(
         contract,
         previous=previous,
-        prices=prices_of(contract, on=act.today),
-        previous_prices=prices_of(previous, on=act.today),
+        prices=prices_of(contract, on=act.today).prices,
+        previous_prices=prices_of(previous, on=act.today).prices,
         offered_on=act.today,
         binds_on=binds_on,
     )

@@ -4,6 +4,7 @@ from typing import Final
 
 from tallystick.ledger.chain import AnchorFault
 from tallystick.operations.close_day import DayNotOver
+from tallystick.operations.contract_changes import ChangeFault
 from tallystick.operations.database import DatabaseFault
 from tallystick.operations.debits import DebitFault
 from tallystick.operations.judging import InfeasibleCaps
@@ -22,9 +23,12 @@ from tallystick.scoring.model import ColumnFault
 from tallystick.sources.files import FileFault
 from tallystick.sources.mapping import MappingFaults
 from tallystick.sources.portfolio import PortfolioFault
+from tallystick.storage.contracts import VersionFault
 from tallystick.storage.migration import SchemaFault
 from tallystick.storage.place import EmbeddedFault
 from tallystick.strategy.economics import StrategyFaults
+from tallystick.terms.caps import NoLegalCap
+from tallystick.terms.contract import NotSold
 from tallystick.terms.form import FormFaults
 from tallystick.trust.master_key import MasterKeyFault
 from tallystick.trust.personal_data import SealFault
@@ -34,6 +38,7 @@ FAULTS: Final = (
     AccountFault,
     AnchorFault,
     CalibrationFault,
+    ChangeFault,
     ChannelFault,
     ColumnFault,
     DatabaseFault,
@@ -48,7 +53,9 @@ FAULTS: Final = (
     ModelFilesFault,
     MasterKeyFault,
     MonotoneFault,
+    NoLegalCap,
     NotPublished,
+    NotSold,
     OutputFault,
     PortfolioFault,
     ReviewFault,
@@ -58,4 +65,5 @@ FAULTS: Final = (
     SettlementFault,
     StrategyFaults,
     SuspenseFault,
+    VersionFault,
 )

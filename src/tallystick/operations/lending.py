@@ -18,9 +18,10 @@ from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact, DrawKind, P
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import borrowers, contracts, lines, proposals
 from tallystick.storage.borrowers import Borrower
+from tallystick.storage.contracts import VersionFault
 from tallystick.storage.proposals import Proposal
 from tallystick.terms.caps import person_cap
-from tallystick.terms.contract import freeze
+from tallystick.terms.contract import freeze, version_faults
 from tallystick.terms.disclosing import disclose_plan
 from tallystick.terms.disclosure import Disclosure
 from tallystick.terms.legality import offer_faults, publication_faults
@@ -41,11 +42,16 @@ class NotPublished(ValueError):
 def publish_product(connection: Connection, product: Product, *, act: Act) -> bool:
     """Publish a version of a product after the law was asked; False where it was published already.
 
-    Raises `NotPublished` with every fault, and `ValueError` where that version has another content already.
+    The law that counts is that of the first day on which it is sold. Raises `NotPublished` with every fault of law,
+    and `VersionFault` where it does not follow the versions before it or has another content already.
     """
-    faults = publication_faults(product, on=act.today)
+    faults = publication_faults(product, on=max(act.today, product.sold_from))
     if faults:
         raise NotPublished(product, faults)
+    misfits = version_faults(product, published=contracts.published_products(connection))
+    if misfits:
+        told = "\n".join(f"  {misfit}" for misfit in misfits)
+        raise VersionFault(f"{product.id} version {product.version} cannot be published:\n{told}")
     return contracts.add_product(connection, product, published_on=act.today, published_by=act.actor)
 
 

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 import msgspec
+from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.accepting import keep_acceptance, unaccepted
@@ -17,9 +18,9 @@ from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import contracts, limit_offers, lines
 from tallystick.storage.limit_offers import LimitOffer, OfferAnswer
 from tallystick.terms.contract import ContractTerms, freeze, product_in_force
-from tallystick.terms.disclosing import LinePrices, disclose_line, line_prices
+from tallystick.terms.disclosing import LinePrices, disclose_line, prices_from
 from tallystick.terms.disclosure import Disclosure, document_hash
-from tallystick.terms.legality import limit_faults
+from tallystick.terms.legality import limit_faults, price_corners, price_faults
 from tallystick.terms.offering import OfferFault
 
 
@@ -31,20 +32,37 @@ class _Priced:
     contract: ContractTerms = field(compare=False)
 
 
+class OfferedPrices(Struct, frozen=True):
+    """Every price of a contract at the highest it can cost, and what the law of that day forbids of them."""
+
+    prices: LinePrices
+    faults: tuple[OfferFault, ...]
+
+
 @lru_cache(maxsize=64)
-def _prices(priced: _Priced, on: date) -> LinePrices:
-    return line_prices(priced.contract, on=on)
+def _prices(priced: _Priced, on: date) -> OfferedPrices:
+    product = priced.contract.product
+    corners = price_corners(product, on=on)
+    return OfferedPrices(
+        prices=prices_from(priced.contract, corners=corners), faults=price_faults(product, corners=corners, on=on)
+    )
 
 
-def prices_of(contract: ContractTerms, *, on: date) -> LinePrices:
-    """Every price of a contract at the highest it can cost, found once a day for each contract."""
+def prices_of(contract: ContractTerms, *, on: date) -> OfferedPrices:
+    """What a contract costs on a day and whether that is lawful, found once a day for each contract."""
     return _prices(_Priced(contract.terms_hash, contract), on)
+
+
+def _unlawful(contract: ContractTerms, *, limit_minor: int, on: date) -> OfferFault | None:
+    """The first reason why a line or a limit of the contract may not be offered on a day."""
+    faults = limit_faults(contract.product, limit_minor=limit_minor, on=on) or prices_of(contract, on=on).faults
+    return faults[0] if faults else None
 
 
 def _disclosed(contract: ContractTerms, *, limit_minor: int, on: date, previous_minor: int | None = None) -> Disclosure:
     return disclose_line(
         contract,
-        prices=prices_of(contract, on=on),
+        prices=prices_of(contract, on=on).prices,
         limit_minor=limit_minor,
         previous_limit_minor=previous_minor,
         offered_on=on,
@@ -57,10 +75,9 @@ def quote_line(connection: Connection, *, product_id: str, limit_minor: int, act
     Raises `NotSold` where no version of the product is sold today.
     """
     product = product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
-    faults = limit_faults(product, limit_minor=limit_minor, on=act.today)
-    if faults:
-        return faults[0]
-    return _disclosed(freeze(product, on=act.today), limit_minor=limit_minor, on=act.today)
+    contract = freeze(product, on=act.today)
+    unlawful = _unlawful(contract, limit_minor=limit_minor, on=act.today)
+    return unlawful or _disclosed(contract, limit_minor=limit_minor, on=act.today)
 
 
 def open_line(
@@ -116,18 +133,16 @@ def offer_limit(
     if limit_minor <= line.limit_minor:
         figures = {"limit_minor": line.limit_minor}
         return Refusal(RefusalReason.NOTHING_TO_DO, field="limit_minor", figures=figures)
-    product = contracts.Contracts(connection)[line.contract_hash]
-    faults = limit_faults(product, limit_minor=limit_minor, on=act.today)
-    if faults:
-        return faults[0]
+    contract = freeze(contracts.Contracts(connection)[line.contract_hash], on=act.today)
+    unlawful = _unlawful(contract, limit_minor=limit_minor, on=act.today)
+    if unlawful is not None:
+        return unlawful
     offer_id = next(act.event_ids)
     raised = facts.LimitChanged(limit_minor=limit_minor, reason=reason, acceptance_id=offer_id)
     refusal = why_refused(connection, line_id, raised, act=act)
     if refusal is not None:
         return refusal
-    disclosure = _disclosed(
-        freeze(product, on=act.today), limit_minor=limit_minor, on=act.today, previous_minor=line.limit_minor
-    )
+    disclosure = _disclosed(contract, limit_minor=limit_minor, on=act.today, previous_minor=line.limit_minor)
     offer = LimitOffer(
         offer_id=offer_id,
         line_id=line_id,
@@ -144,8 +159,13 @@ def offer_limit(
     return offer
 
 
-def accept_limit(connection: Connection, offer_id: int, *, accepted_hash: str | None, act: Act) -> Recorded | Refusal:
-    """The borrower accepts: the offered limit is in force from today, on the disclosure of the offer."""
+def accept_limit(
+    connection: Connection, offer_id: int, *, accepted_hash: str | None, act: Act
+) -> Recorded | Refusal | OfferFault:
+    """The borrower accepts: the offered limit is in force from today, on the disclosure of the offer.
+
+    The law is asked once more, for it may have changed while the offer was open.
+    """
     offer = limit_offers.lock_offer(connection, offer_id)
     refusal = _cannot_answer(offer, act=act)
     if refusal is not None:
@@ -160,6 +180,10 @@ def accept_limit(connection: Connection, offer_id: int, *, accepted_hash: str | 
     refusal = unaccepted(disclosure, accepted_hash=accepted_hash)
     if refusal is not None:
         return refusal
+    contract = freeze(contracts.Contracts(connection)[disclosure.terms_hash], on=act.today)
+    unlawful = _unlawful(contract, limit_minor=offer.limit_minor, on=act.today)
+    if unlawful is not None:
+        return unlawful
     acceptance_id = next(act.event_ids)
     raised = facts.LimitChanged(limit_minor=offer.limit_minor, reason=offer.reason, acceptance_id=acceptance_id)
     recorded = record(connection, offer.line_id, raised, act=act)

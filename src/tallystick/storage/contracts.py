@@ -15,6 +15,10 @@ _KNOWN: Final[dict[str, Product]] = {}
 _MOST_KNOWN: Final = 4_096
 
 
+class VersionFault(ValueError):
+    """A version of a product does not fit those that were published before; the message tells the way out."""
+
+
 class Contracts(Mapping[str, Product]):
     """Contracts by hash, read when they are first asked for."""
 
@@ -47,7 +51,7 @@ class Contracts(Mapping[str, Product]):
 def add_product(connection: Connection, product: Product, *, published_on: date, published_by: str) -> bool:
     """Publish a version of a product; False where it is published already with the same content.
 
-    Raises `ValueError` where that version was published with another content: a version never changes.
+    Raises `VersionFault` where that version was published with another content: a version never changes.
     """
     added = connection.execute(
         """
@@ -70,7 +74,7 @@ def add_product(connection: Connection, product: Product, *, published_on: date,
         "SELECT content_hash FROM products WHERE product_id = %s AND version = %s", [product.id, product.version]
     ).fetchone()
     if row is None or row[0] != content_hash(product):
-        raise ValueError(
+        raise VersionFault(
             f"version: {product.id} {product.version} is published with another content; raise the version number"
         )
     return False

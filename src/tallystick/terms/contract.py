@@ -38,3 +38,27 @@ def product_in_force(versions: Iterable[Product], *, product_id: str, on: date) 
         starts = ", ".join(f"version {product.version} from {product.sold_from}" for product in named) or "none"
         raise NotSold(f"product_id: {product_id!r} is not sold on {on}; known: {starts}. Choose another day or product")
     return max(sold, key=lambda product: (product.sold_from, product.version))
+
+
+def version_faults(product: Product, *, published: Iterable[Product]) -> tuple[str, ...]:
+    """Why a version cannot be published beside those that are: what must stay, and the order in which they are sold.
+
+    Lines move from one version to the next, so the books, the money and the law stay the same, and a later version is
+    sold later.
+    """
+    faults = []
+    for other in published:
+        told = f"{other.id} version {other.version}"
+        if other.id != product.id:
+            if other.ledger_id == product.ledger_id:
+                faults.append(f"ledger_id: {product.ledger_id} is that of {told}; give one of its own")
+            continue
+        for name in ("ledger_id", "currency", "jurisdiction"):
+            was, becomes = getattr(other, name), getattr(product, name)
+            if was != becomes:
+                faults.append(f"{name}: {told} has {was}, not {becomes}; keep it, or give the product another id")
+        if other.version < product.version and other.sold_from >= product.sold_from:
+            faults.append(f"sold_from: {told} is sold from {other.sold_from}; give a later day than that")
+        if other.version > product.version and other.sold_from <= product.sold_from:
+            faults.append(f"sold_from: {told} is sold from {other.sold_from}; give an earlier day than that")
+    return tuple(faults)

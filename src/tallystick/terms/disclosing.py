@@ -1,6 +1,6 @@
 """Makes the disclosure of an offer: figures from the plan's own schedule and flows, sentences from the texts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -45,10 +45,10 @@ from tallystick.terms.disclosure_wording import (
     terms_passages,
 )
 from tallystick.terms.late_fees import late_fee_minor
-from tallystick.terms.legality import worst_corner
+from tallystick.terms.legality import REVOLVING_PRICE, Corner, price_corners, price_field
 from tallystick.terms.minimum_due import least_due_minor
 from tallystick.terms.offering import OfferFault, plan_terms, price_for
-from tallystick.terms.plan_cost import PlanCost, plan_cost, revolving_flows
+from tallystick.terms.plan_cost import PlanCost, plan_cost
 from tallystick.terms.plan_terms import OverdueInterest, PlanTerms, Recalculation, UnearnedCharges
 from tallystick.terms.product import (
     InstallmentPrice,
@@ -125,7 +125,12 @@ class LinePrices(Struct, frozen=True, kw_only=True):
 
 def line_prices(contract: ContractTerms, *, on: date) -> LinePrices:
     """The prices that a line opened or raised on a day can come to within a year."""
-    ranges = _price_ranges(contract.product, on=on)
+    return prices_from(contract, corners=price_corners(contract.product, on=on))
+
+
+def prices_from(contract: ContractTerms, *, corners: Mapping[str, Corner]) -> LinePrices:
+    """The prices of a contract by the dearest corner of each, found before (`legality.price_corners`)."""
+    ranges = _price_ranges(contract.product, corners=corners)
     dearest = max((rates for _, rates in ranges), key=lambda rates: rates.cn.simple)
     return LinePrices(
         terms_hash=contract.terms_hash,
@@ -338,16 +343,17 @@ def _settlement_example(schedule: Sequence[Payment], *, terms: PlanTerms) -> Set
     )
 
 
-def _price_ranges(product: Product, *, on: date) -> list[tuple[PriceRange, AnnualRates]]:
+def _price_ranges(product: Product, *, corners: Mapping[str, Corner]) -> list[tuple[PriceRange, AnnualRates]]:
     """Every price of the line at the highest it can cost, with the annual rates of that combination."""
+    rates = {field: annual_rates(corner.flows) for field, corner in corners.items()}
     ranges = []
     if product.pay_next_month is not None:
-        rates = annual_rates(revolving_flows(product.pay_next_month, on=on))
-        ranges += [(price, rates) for price in _pay_next_month_ranges(product.pay_next_month, rates=rates.cn)]
+        revolving = rates[REVOLVING_PRICE]
+        ranges += [(price, revolving) for price in _pay_next_month_ranges(product.pay_next_month, rates=revolving.cn)]
     for kind, offer in installment_offers(product).items():
-        for price in offer.prices:
-            rates = annual_rates(worst_corner(product, offer=kind, price=price, on=on).flows)
-            ranges.append((_installment_range(kind, price=price, rates=rates.cn), rates))
+        for place, price in enumerate(offer.prices):
+            found = rates[price_field(kind, place)]
+            ranges.append((_installment_range(kind, price=price, rates=found.cn), found))
     return ranges
 
 

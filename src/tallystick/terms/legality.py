@@ -1,6 +1,6 @@
 """What the law forbids of a product and of one offer: each price by its own flows, its worst corner, with figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
@@ -26,6 +26,7 @@ from tallystick.units.periods import add_months
 from tallystick.units.rates import PPM
 
 _DAYS_A_YEAR: Final = 365
+REVOLVING_PRICE: Final = "pay_next_month.daily_rate_ppm"
 
 
 class Corner(Struct, frozen=True, kw_only=True):
@@ -42,7 +43,8 @@ class Corner(Struct, frozen=True, kw_only=True):
 def publication_faults(product: Product, *, on: date) -> tuple[OfferFault, ...]:
     """Everything that the law in force on a day forbids of a product; empty where it may be published.
 
-    Raises `NoLegalCap` where no price cap is known for its jurisdiction: nothing is published by guess.
+    The day is the first on which it is sold, or today where that is later. Raises `NoLegalCap` where no price cap is
+    known for its jurisdiction: nothing is published by guess.
 
     >>> from tallystick.terms.catalog import shipped_products
     >>> publication_faults(shipped_products()["baitiao"], on=date(2026, 11, 23))
@@ -51,11 +53,20 @@ def publication_faults(product: Product, *, on: date) -> tuple[OfferFault, ...]:
     >>> faults[0].figures["cap_percent"], faults[0].figures["rule"]
     (Decimal('12.00'), 'CN-micro-2028')
     """
-    cap = price_cap(jurisdiction=product.jurisdiction, on=on)
-    corners = price_corners(product, on=on)
-    dear = (fault for field, corner in corners.items() for fault in _above_price_cap(corner, cap=cap, field=field))
     return (
         *_above_person_cap(product, person_minor=product.limit.most_minor, on=on, field="limit.most_minor"),
+        *price_faults(product, corners=price_corners(product, on=on), on=on),
+    )
+
+
+def price_faults(product: Product, *, corners: Mapping[str, Corner], on: date) -> tuple[OfferFault, ...]:
+    """What the law in force on a day forbids of the prices that a contract promises; `corners` are those of that day.
+
+    It is asked again whenever the contract is offered: a product may stay published longer than a law stays the same.
+    """
+    cap = price_cap(jurisdiction=product.jurisdiction, on=on)
+    dear = (fault for field, corner in corners.items() for fault in _above_price_cap(corner, cap=cap, field=field))
+    return (
         *dear,
         *_tenor_faults(product, on=on),
         *_late_rate_faults(product, on=on),
@@ -122,7 +133,7 @@ def price_corners(product: Product, *, on: date) -> dict[str, Corner]:
     if product.pay_next_month is not None:
         flows = revolving_flows(product.pay_next_month, on=on)
         rates = cn_irr_rates(flows)
-        corners["pay_next_month.daily_rate_ppm"] = Corner(
+        corners[REVOLVING_PRICE] = Corner(
             installments=len(flows) - 2,
             principal_minor=-flows[0].paid_minor,
             drawn_on=on,
@@ -132,8 +143,13 @@ def price_corners(product: Product, *, on: date) -> dict[str, Corner]:
         )
     for kind, offer in installment_offers(product).items():
         for place, price in enumerate(offer.prices):
-            corners[f"{kind}.prices[{place}]"] = worst_corner(product, offer=kind, price=price, on=on)
+            corners[price_field(kind, place)] = worst_corner(product, offer=kind, price=price, on=on)
     return corners
+
+
+def price_field(kind: OfferKind, place: int) -> str:
+    """The key of a price in the product's file."""
+    return f"{kind}.prices[{place}]"
 
 
 def worst_corner(product: Product, *, offer: OfferKind, price: InstallmentPrice, on: date) -> Corner:
@@ -218,7 +234,7 @@ def _above_person_cap(product: Product, *, person_minor: int, on: date, field: s
 def _tenor_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
     for kind, offer in installment_offers(product).items():
         for place, price in enumerate(offer.prices):
-            field = f"{kind}.prices[{place}].most_installments"
+            field = f"{price_field(kind, place)}.most_installments"
             yield from _tenor_fault(price, installments=price.most_installments, product=product, on=on, field=field)
 
 
@@ -275,10 +291,10 @@ def _late_rate_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
 def _own_rates_ppm(product: Product) -> Iterator[tuple[str, int]]:
     """Each rate a year that goes on when payment is late; a fee on the original principal does not."""
     if product.pay_next_month is not None:
-        yield "pay_next_month.daily_rate_ppm", product.pay_next_month.daily_rate_ppm * _DAYS_A_YEAR
+        yield REVOLVING_PRICE, product.pay_next_month.daily_rate_ppm * _DAYS_A_YEAR
     for kind, offer in installment_offers(product).items():
         for place, price in enumerate(offer.prices):
-            yield f"{kind}.prices[{place}]", price.nominal_rate_ppm or 0
+            yield price_field(kind, place), price.nominal_rate_ppm or 0
 
 
 def _late_fee_faults(product: Product, *, dearest_rate: Decimal, on: date) -> Iterator[OfferFault]:

@@ -16,7 +16,9 @@ from tallystick.servicing.owed import owed_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import acceptances, contracts
 from tallystick.storage.borrowers import Borrower
+from tallystick.storage.contracts import VersionFault
 from tallystick.storage.ledger import shared_balance
+from tallystick.storage.limit_offers import LimitOffer
 from tallystick.storage.proposals import Proposal
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.disclosure import Disclosure, document_hash
@@ -58,6 +60,56 @@ def test_a_product_above_the_cap_is_not_published_and_the_figures_are_told(books
     with pytest.raises(NotPublished, match=r"cap_percent 12\.00") as refused:
         lending.publish_product(books.connection, product, act=books.act_of(date(2028, 1, 1)))
     assert refused.value.faults[0].reason is OfferReason.PRICE_CAP_EXCEEDED
+
+
+CAP_FALLS_ON = date(2028, 1, 1)  # to 12 % a year: CN-micro-2028
+
+
+def test_the_law_of_the_first_day_on_which_a_product_is_sold_counts(books: Books) -> None:
+    later = replace(shipped_products()["cash"], sold_from=CAP_FALLS_ON)
+    with pytest.raises(NotPublished, match="CN-micro-2028"):
+        lending.publish_product(books.connection, later, act=books.act_of(TODAY))
+    assert lending.publish_product(books.connection, shipped_products()["cash"], act=books.act_of(TODAY))
+
+
+def test_a_version_that_moves_lines_into_other_books_is_not_published(books: Books) -> None:
+    moved = replace(books.product, version=2, sold_from=TODAY, ledger_id=9)
+    with pytest.raises(VersionFault, match="ledger_id: baitiao version 1 has 1, not 9"):
+        lending.publish_product(books.connection, moved, act=books.act_of(TODAY))
+
+
+def test_a_contract_above_a_cap_that_came_after_its_publication_is_not_offered(books: Books, line_id: int) -> None:
+    """Published when 24 % was lawful, it costs 18.30 %: from 2028 no line opens on it and no limit rises."""
+    act = books.act_of(CAP_FALLS_ON)
+    quoted = line_offers.quote_line(books.connection, product_id="baitiao", limit_minor=3_000_000, act=act)
+    assert isinstance(quoted, OfferFault)
+    assert (quoted.reason, quoted.field) == (OfferReason.PRICE_CAP_EXCEEDED, "pay_next_month.daily_rate_ppm")
+    assert (str(quoted.figures["annual_percent"]), quoted.figures["rule"]) == ("18.30", "CN-micro-2028")
+    opened = line_offers.open_line(
+        books.connection, borrower_id=1, product_id="baitiao", limit_minor=3_000_000, accepted_hash="0" * 64, act=act
+    )
+    assert opened == quoted
+    raised = line_offers.offer_limit(
+        books.connection, line_id, limit_minor=4_000_000, valid_days=30, reason="reliable", act=act
+    )
+    assert raised == quoted
+
+
+def test_an_offer_that_the_law_has_overtaken_cannot_be_accepted(books: Books, line_id: int) -> None:
+    told_on = date(2027, 12, 20)
+    offer = line_offers.offer_limit(
+        books.connection, line_id, limit_minor=4_000_000, valid_days=30, reason="reliable", act=books.act_of(told_on)
+    )
+    assert isinstance(offer, LimitOffer)
+    late = line_offers.accept_limit(
+        books.connection, offer.offer_id, accepted_hash=offer.disclosure_hash, act=books.act_of(CAP_FALLS_ON)
+    )
+    assert isinstance(late, OfferFault)
+    assert late.reason is OfferReason.PRICE_CAP_EXCEEDED
+    in_time = line_offers.accept_limit(
+        books.connection, offer.offer_id, accepted_hash=offer.disclosure_hash, act=books.act_of(date(2027, 12, 31))
+    )
+    assert isinstance(in_time, Recorded)
 
 
 def test_a_version_that_was_published_never_changes(books: Books) -> None:

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from tallystick.terms.catalog import shipped_products
-from tallystick.terms.contract import ContractTerms, NotSold, freeze, product_in_force
+from tallystick.terms.contract import ContractTerms, NotSold, freeze, product_in_force, version_faults
 
 BAITIAO = shipped_products()["baitiao"]
 
@@ -38,3 +38,27 @@ def test_the_latest_version_that_is_sold_is_in_force() -> None:
         product_in_force(versions, product_id="gold", on=date(2026, 7, 1))
     with pytest.raises(NotSold, match="version 2 from 2026-07-01, version 1 from 2026-01-01"):
         product_in_force(versions, product_id="baitiao", on=date(2025, 7, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"version": 2}, "sold_from: baitiao version 1 is sold from 2026-01-01; give a later day than that"),
+        ({"version": 2, "sold_from": date(2026, 7, 1), "ledger_id": 9}, "ledger_id: baitiao version 1 has 1, not 9"),
+        ({"version": 2, "sold_from": date(2026, 7, 1), "currency": "HKD"}, "currency: baitiao version 1 has CNY"),
+        ({"version": 2, "sold_from": date(2026, 7, 1), "jurisdiction": "TW"}, "jurisdiction: baitiao version 1 has CN"),
+        ({"id": "gold"}, "ledger_id: 1 is that of baitiao version 1; give one of its own"),
+    ],
+)
+def test_a_version_keeps_what_lines_live_by_and_comes_later(change: dict[str, object], fault: str) -> None:
+    [found] = version_faults(replace(BAITIAO, **change), published=[BAITIAO])
+    assert found.startswith(fault)
+
+
+def test_a_version_that_follows_is_fine_and_one_between_keeps_the_order() -> None:
+    third = replace(BAITIAO, version=3, sold_from=date(2026, 7, 1))
+    assert version_faults(third, published=[BAITIAO, third]) == ()
+    second = replace(BAITIAO, version=2, sold_from=date(2026, 7, 2))
+    assert version_faults(second, published=[BAITIAO, third]) == (
+        "sold_from: baitiao version 3 is sold from 2026-07-01; give an earlier day than that",
+    )
