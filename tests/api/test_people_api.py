@@ -8,6 +8,7 @@ from tests.api.test_lines_api import accepted_line, draw
 from tallystick.operations.personal_data import rewrap_secrets
 from tallystick.trust.master_key import MasterKey
 from tallystick.trust.scopes import Scope
+from tallystick.units.ids import IdPrefix, encode_id
 
 PERSON = {
     "full_name": "王小明",
@@ -111,6 +112,37 @@ def test_a_blocked_borrower_gets_no_line(api: Api) -> None:
     assert api.post("/v1/lines", line).json()["code"] == "borrower_blocked"
     assert api.made(f"/v1/borrowers/{borrower['id']}/unblock", {"reason": "cleared"})["blocked_because"] is None
     assert api.post("/v1/lines", line).status_code == 201
+
+
+def test_a_death_is_told_once_and_holds_on_every_line(api: Api) -> None:
+    """What stops, whom to contact and what is reported stand on each line; the person shows what holds for all."""
+    borrower_id = api.made("/v1/borrowers", BODY)["id"]
+    first, second = (api.made("/v1/lines", accepted_line(api, borrower_id))["line_id"] for _ in range(2))
+    draw(api, first, 90_000)
+    stands = api.get(f"/v1/borrowers/{borrower_id}/standing").json()
+    assert (stands["lines"], stands["exposure_minor"]) == (2, 90_000)
+    assert (stands["joint_cap_minor"], stands["joint_available_minor"]) == (20_000_000, 19_910_000)
+    path = f"/v1/borrowers/{borrower_id}/begin-care"
+    begun = api.made(path, {"kind": "deceased", "note": "told by her son", "effective_on": "2026-01-05"})
+    assert [event["kind"] for event in begun["events"]] == ["care_begun", "care_begun"]
+    assert "son" not in str(begun), "the note stays inside"
+    for line_id in (first, second):
+        shown = api.get(f"/v1/lines/{line_id}").json()["standing"]
+        assert (shown["cares"], shown["contact"], shown["reporting"]) == (["deceased"], "estate_in_writing", "withheld")
+    assert api.get(f"/v1/borrowers/{borrower_id}/standing").json()["cares"] == ["deceased"]
+    again = api.post(path, {"kind": "deceased"})
+    assert again.json()["code"] == "line_in_care"
+    assert api.made(f"/v1/borrowers/{borrower_id}/end-care", {"kind": "deceased"})["events"]
+    shown = api.get(f"/v1/lines/{second}").json()["standing"]
+    assert (shown["cares"], shown["contact"], shown["reporting"]) == ([], "borrower", "continues")
+    assert api.get(f"/v1/borrowers/{encode_id(IdPrefix.BORROWER, 1)}/standing").status_code == 404
+
+
+def test_a_lender_caps_a_person_lower_than_the_law(api: Api) -> None:
+    added = api.made("/v1/borrowers", {**BODY, "joint_cap_minor": 100_000})
+    assert added["joint_cap_minor"] == 100_000
+    plain = api.made("/v1/borrowers", {**BODY, "reference": "p3", "personal_data": None})
+    assert plain["joint_cap_minor"] == 20_000_000
 
 
 def test_another_master_key_opens_everything_once_it_has_been_sealed_anew(api: Api) -> None:

@@ -101,7 +101,8 @@ def test_the_database_refuses_a_draw_beyond_the_limit(books: Books) -> None:
         )
 
 
-def test_two_draws_on_two_lines_of_one_person_never_both_take_the_last_yuan(database_url: str) -> None:
+@pytest.mark.parametrize("first", ["draw", "hold"])
+def test_two_lines_of_one_person_never_both_take_the_last_yuan(database_url: str, first: str) -> None:
     with psycopg.connect(database_url) as connection:
         books = Books(connection)
         books.add_borrower(1, joint_cap_minor=600_000)
@@ -116,8 +117,12 @@ def test_two_draws_on_two_lines_of_one_person_never_both_take_the_last_yuan(data
         with psycopg.connect(database_url) as connection:
             own = Books(connection)
             own.ids = iter(range(line_id * 1000, line_id * 1000 + 100))
+            held = facts.HoldPlaced(hold_id=70, amount_minor=200_000, expires_on=date(2026, 1, 20), merchant_id=5)
             ready.wait()
-            answers.append(own.buy(line_id, line_id * 10, 200_000, date(2026, 1, 6)))
+            if first == "hold" and line_id == 7:
+                answers.append(own.act(line_id, held, date(2026, 1, 6)))
+            else:
+                answers.append(own.buy(line_id, line_id * 10, 200_000, date(2026, 1, 6)))
             connection.commit()
 
     threads = [threading.Thread(target=draw, args=[line_id]) for line_id in (7, 8)]

@@ -20,7 +20,7 @@ from tallystick.storage import borrowers, contracts, lines, proposals
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import VersionFault
 from tallystick.storage.proposals import Proposal
-from tallystick.terms.caps import person_cap
+from tallystick.terms.caps import price_cap
 from tallystick.terms.contract import freeze, version_faults
 from tallystick.terms.disclosing import disclose_plan
 from tallystick.terms.disclosure import Disclosure
@@ -63,14 +63,19 @@ def add_borrower(
     currency: str,
     metadata: Mapping[str, str],
     act: Act,
+    joint_cap_minor: int | None = None,
 ) -> Borrower | Refusal:
-    """A person the lender knows by its own reference; the joint cap is the law's of that day."""
+    """A person the lender knows by its own reference; `joint_cap_minor` is the lender's own cap over all lines.
+
+    Raises `NoLegalCap` where no law of the jurisdiction is known: nobody is lent to by guess.
+    """
+    price_cap(jurisdiction=jurisdiction, on=act.today)
     borrower = Borrower(
         borrower_id=next(act.event_ids),
         reference=reference,
         jurisdiction=jurisdiction,
         currency=currency,
-        joint_cap_minor=person_cap(jurisdiction=jurisdiction, on=act.today).bound,
+        joint_cap_minor=joint_cap_minor,
         blocked_because=None,
         metadata=metadata,
         opened_at=act.at,

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from tallystick.ledger.transfer import Transfer
+from tallystick.operations.positions import position_of
 from tallystick.servicing import facts
 from tallystick.servicing.admission import admit
 from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
@@ -97,7 +98,7 @@ def _judged(connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on
     )
     if borrower_id is None:
         return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
-    position = _position(connection, borrower_id, line_id=line_id, fact=fact, today=act.today)
+    position = _position(connection, borrower_id, line_id=line_id, fact=fact, act=act)
     if position is None:
         return Refusal(RefusalReason.BORROWER_UNKNOWN, field="borrower_id")
     stored = lines.lock_lines(connection, [line_id]).get(line_id)
@@ -185,19 +186,14 @@ def _circumstances(
 
 
 def _position(
-    connection: Connection, borrower_id: int, *, line_id: int, fact: AnyFact, today: date
+    connection: Connection, borrower_id: int, *, line_id: int, fact: AnyFact, act: Act
 ) -> BorrowerPosition | None:
-    read = borrowers.lock_borrower if isinstance(fact, _USES_CREDIT) else borrowers.read_borrower
-    borrower = read(connection, borrower_id)
-    if borrower is None:
-        return None
-    others = borrowers.other_standings(connection, borrower_id, but_line_id=line_id)
-    return BorrowerPosition(
-        joint_cap_minor=borrower.joint_cap_minor,
-        other_limits_minor=sum(other.limit_minor for other in others),
-        other_exposure_minor=sum(other.exposure_minor for other in others),
-        worst_days_past_due=max(
-            ((today - other.oldest_unpaid_due_on).days for other in others if other.oldest_unpaid_due_on), default=0
-        ),
-        blocked_because=borrower.blocked_because,
+    """The person as far as the fact asks for one: all lines where credit is used or granted, none where it is not."""
+    if not isinstance(fact, _USES_CREDIT):
+        return None if borrowers.read_borrower(connection, borrower_id) is None else BorrowerPosition()
+    borrower = borrowers.lock_borrower(connection, borrower_id)
+    return (
+        None
+        if borrower is None
+        else position_of(connection, borrower, but_line_id=line_id, today=act.today, event_ids=act.event_ids)
     )

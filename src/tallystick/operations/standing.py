@@ -9,6 +9,7 @@ from psycopg import Connection
 from tallystick.operations.lines import Act
 from tallystick.servicing import plan as plans
 from tallystick.servicing.allocation import Timing
+from tallystick.servicing.cares import treatment
 from tallystick.servicing.line import Line
 from tallystick.servicing.owed import (
     REVOLVING_OWNER,
@@ -26,7 +27,7 @@ from tallystick.servicing.plan_settling import SettleQuote
 from tallystick.servicing.steps import caught_up
 from tallystick.storage import lines
 from tallystick.storage.contracts import Contracts
-from tallystick.terms.product import Component
+from tallystick.terms.product import CareKind, Component, Contact, Reporting
 
 
 class Owing(Struct, frozen=True):
@@ -44,7 +45,8 @@ class Standing(Struct, frozen=True):
     """The figures of a line on a business day, in minor units; `as_of` is that day.
 
     `past_due` was missed, `due_now` is asked for and can still be paid in time, `next_due` is the next installment date
-    after that, `later` is everything else, purchases that are not billed yet included.
+    after that, `later` is everything else, purchases that are not billed yet included. `contact` and `reporting`
+    are what the contract says of the cares that hold: whom collection may speak to, and what the bureau is told.
     """
 
     as_of: date
@@ -63,6 +65,9 @@ class Standing(Struct, frozen=True):
     next_due: Owing
     later: Owing
     frozen_because: str | None
+    cares: tuple[CareKind, ...]
+    contact: Contact
+    reporting: Reporting
 
 
 def line_today(connection: Connection, line_id: int, *, act: Act) -> Line | None:
@@ -81,6 +86,8 @@ def line_today(connection: Connection, line_id: int, *, act: Act) -> Line | None
 
 def standing(connection: Connection, line: Line, *, day: date) -> Standing:
     """How a line that is caught up stands on a day."""
+    terms = Contracts(connection)[line.contract_hash]
+    treated = treatment(line, terms=terms)
     late_days = days_past_due(line, day=day)
     owed = [due for due in dues(line, day=day) if due.left_minor]
     in_advance = [due for due in owed if due.timing is Timing.IN_ADVANCE]
@@ -98,12 +105,15 @@ def standing(connection: Connection, line: Line, *, day: date) -> Standing:
         credit_minor=line.credit_minor,
         charged_off_minor=line.charged_off_minor,
         days_past_due=late_days,
-        bucket=bucket(late_days, contract=Contracts(connection)[line.contract_hash]),
+        bucket=bucket(late_days, contract=terms),
         past_due=_owing(due for due in owed if due.timing is Timing.PAST_DUE),
         due_now=_owing(due for due in owed if due.timing is Timing.DUE),
         next_due=_owing(due for due, chosen in zip(in_advance, is_next, strict=True) if chosen),
         later=_owing(due for due, chosen in zip(in_advance, is_next, strict=True) if not chosen),
         frozen_because=line.frozen_because,
+        cares=line.cares,
+        contact=treated.contact,
+        reporting=treated.reporting,
     )
 
 

@@ -14,7 +14,6 @@ from tallystick.servicing.admission_of_changes import (
     admit_restructure,
     admit_terms,
     admit_waiver,
-    within_person_cap,
 )
 from tallystick.servicing.admission_of_draws import admit_bill_conversion, admit_draw, admit_hold, admit_plan
 from tallystick.servicing.admission_of_payments import (
@@ -22,6 +21,7 @@ from tallystick.servicing.admission_of_payments import (
     admit_settlement,
     admit_withdrawal,
 )
+from tallystick.servicing.admission_of_persons import may_not_be_lent_to, within_person_cap
 from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.facts import SUSPENSE, AnyFact, needs_second_person
 from tallystick.servicing.journal import CHANNELS
@@ -112,8 +112,12 @@ def _admit_opening(fact: facts.LineOpened, *, circumstances: Circumstances) -> A
         return Refusal(
             RefusalReason.CURRENCY_DIFFERS, field="currency", figures={"contract_currency": contract.currency}
         )
-    if circumstances.borrower.blocked_because is not None:
-        return Refusal(RefusalReason.BORROWER_BLOCKED, field="borrower_id")
+    if circumstances.borrower.currency not in {None, fact.currency}:
+        figures = {"borrower_currency": circumstances.borrower.currency}
+        return Refusal(RefusalReason.CURRENCY_DIFFERS, field="currency", figures=figures)
+    refusal = may_not_be_lent_to(None, terms=contract, circumstances=circumstances)
+    if refusal is not None:
+        return refusal
     bounds = contract.limit
     if not bounds.least_minor <= fact.limit_minor <= bounds.most_minor:
         return Refusal(

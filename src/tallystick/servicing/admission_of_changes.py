@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from msgspec.structs import replace
 
 from tallystick.servicing import facts
+from tallystick.servicing.admission_of_persons import may_not_be_lent_to, within_person_cap
 from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.facts import AnyFact
 from tallystick.servicing.line import Line
@@ -18,33 +19,18 @@ from tallystick.terms.product import ChangeScope, Component, EasingTerms, Produc
 from tallystick.units.rates import PPM
 
 
-def within_person_cap(limit_minor: int, *, circumstances: Circumstances) -> Refusal | None:
-    """The legal limit is per person: this line's limit and all other lines' together stay within it."""
-    borrower = circumstances.borrower
-    if limit_minor + borrower.other_limits_minor <= borrower.joint_cap_minor:
-        return None
-    return Refusal(
-        RefusalReason.JOINT_CAP_EXCEEDED,
-        field="limit_minor",
-        figures={
-            "joint_cap_minor": borrower.joint_cap_minor,
-            "other_limits_minor": borrower.other_limits_minor,
-        },
-    )
-
-
 def admit_limit(line: Line, fact: facts.LimitChanged, *, circumstances: Circumstances) -> AnyFact | Refusal:
     """A decrease holds at once, whatever is drawn; an increase is an offer that the borrower must have accepted."""
     if fact.limit_minor == line.limit_minor:
         return Refusal(RefusalReason.NOTHING_TO_DO, field="limit_minor", figures={"limit_minor": line.limit_minor})
-    bounds = circumstances.contracts[line.contract_hash].limit
+    terms = circumstances.contracts[line.contract_hash]
+    bounds = terms.limit
     fact = replace(fact, cash_limit_minor=fact.limit_minor * bounds.cash_share_ppm // PPM)
     if fact.limit_minor < line.limit_minor:
         return fact
-    if circumstances.borrower.blocked_because is not None:
-        return Refusal(RefusalReason.BORROWER_BLOCKED, field="borrower_id")
-    if line.frozen_because is not None:
-        return Refusal(RefusalReason.LINE_FROZEN, field="line", figures={"reason": line.frozen_because})
+    refusal = may_not_be_lent_to(line, terms=terms, circumstances=circumstances)
+    if refusal is not None:
+        return refusal
     if fact.acceptance_id is None:
         return Refusal(RefusalReason.ACCEPTANCE_MISSING, field="limit_minor", figures={"limit_minor": line.limit_minor})
     if fact.limit_minor > bounds.most_minor:

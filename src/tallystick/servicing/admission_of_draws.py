@@ -1,13 +1,13 @@
 """Whether credit may be used: holds, draws, and putting what was drawn into installments."""
 
-from collections.abc import Iterator
 from datetime import date
 
 from tallystick.servicing import facts
+from tallystick.servicing.admission_of_persons import may_not_be_lent_to, within_joint_exposure
 from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.facts import DrawKind
 from tallystick.servicing.line import Hold, Line
-from tallystick.servicing.owed import available_minor, cash_drawn_minor, drawn_minor, held_minor, oldest_unpaid_due_on
+from tallystick.servicing.owed import available_minor, cash_drawn_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.statement_days import closes_on
 
@@ -74,26 +74,8 @@ def _draw_without_room(
 
 
 def _may_not_use_credit(line: Line, *, circumstances: Circumstances) -> Refusal | None:
-    """The person before the line: a blocked or late borrower uses no credit on any line."""
-    return next(_reasons_against_use(line, circumstances), None)
-
-
-def _reasons_against_use(line: Line, circumstances: Circumstances) -> Iterator[Refusal]:
-    borrower = circumstances.borrower
-    default_days = circumstances.contracts[line.contract_hash].delinquency.default_from_days
-    if borrower.blocked_because is not None:
-        yield Refusal(RefusalReason.BORROWER_BLOCKED, field="borrower_id")
-    if line.frozen_because is not None:
-        yield Refusal(RefusalReason.LINE_FROZEN, field="line", figures={"reason": line.frozen_because})
-    oldest = oldest_unpaid_due_on(line, day=line.as_of)
-    if oldest is not None:
-        figures = {"oldest_unpaid_due_on": oldest}
-        yield Refusal(RefusalReason.LINE_PAST_DUE, field="line", figures=figures)
-    if borrower.worst_days_past_due >= default_days:
-        elsewhere = {"days_past_due_elsewhere": borrower.worst_days_past_due}
-        yield Refusal(RefusalReason.LINE_PAST_DUE, field="borrower_id", figures=elsewhere)
-    if line.cares:
-        yield Refusal(RefusalReason.LINE_IN_CARE, field="line", figures={"cares": list(line.cares)})
+    terms = circumstances.contracts[line.contract_hash]
+    return may_not_be_lent_to(line, terms=terms, circumstances=circumstances)
 
 
 def _no_room(line: Line, *, amount_minor: int, circumstances: Circumstances) -> Refusal | None:
@@ -101,12 +83,7 @@ def _no_room(line: Line, *, amount_minor: int, circumstances: Circumstances) -> 
     if amount_minor > available:
         figures = {"available_minor": available}
         return Refusal(RefusalReason.AVAILABLE_CREDIT_EXCEEDED, field="amount_minor", figures=figures)
-    borrower = circumstances.borrower
-    room_minor = borrower.joint_cap_minor - borrower.other_exposure_minor - drawn_minor(line) - held_minor(line)
-    if amount_minor > room_minor:
-        figures = {"joint_available_minor": max(0, room_minor)}
-        return Refusal(RefusalReason.JOINT_CAP_EXCEEDED, field="amount_minor", figures=figures)
-    return None
+    return within_joint_exposure(line, amount_minor=amount_minor, circumstances=circumstances)
 
 
 def admit_plan(line: Line, fact: facts.PlanCreated, *, on: date) -> facts.PlanCreated | Refusal:

@@ -6,19 +6,23 @@ from datetime import date
 from msgspec import Struct
 
 from tallystick.servicing.facts import Event
-from tallystick.terms.product import Product
+from tallystick.terms.product import CareKind, Product
 
 
-class BorrowerPosition(Struct, frozen=True):
+class BorrowerPosition(Struct, frozen=True, kw_only=True):
     """One person over all lines but this one: limits and exposure in minor units, and the cap on all together.
 
-    `worst_days_past_due` is over the other lines: a line's state follows the person's.
+    A line's state follows the person's: `worst_days_past_due`, `claims_minor` (charged off and not recovered) and
+    `cares` are those of the other lines. None is no cap, or a currency that nobody asked for.
     """
 
-    joint_cap_minor: int
+    joint_cap_minor: int | None = None
+    currency: str | None = None
     other_limits_minor: int = 0
     other_exposure_minor: int = 0
     worst_days_past_due: int = 0
+    claims_minor: int = 0
+    cares: tuple[CareKind, ...] = ()
     blocked_because: str | None = None
 
 

@@ -2,33 +2,29 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from msgspec import Struct
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from tallystick.servicing.line import Line
+from tallystick.storage.lines import STATE
+
 
 class Borrower(Struct, frozen=True):
-    """A person as the books know one: by the lender's own reference, never by name. The cap is in minor units."""
+    """A person as the books know one: by the lender's own reference, never by name.
+
+    `joint_cap_minor` is the lender's own cap over all lines, in minor units; the law's holds beside it.
+    """
 
     borrower_id: int
     reference: str
     jurisdiction: str
     currency: str
-    joint_cap_minor: int
+    joint_cap_minor: int | None
     blocked_because: str | None
     metadata: Mapping[str, str]
     opened_at: datetime
-
-
-class Standing(Struct, frozen=True):
-    """One line of a person, as the other lines must know it; minor units."""
-
-    line_id: int
-    limit_minor: int
-    exposure_minor: int
-    oldest_unpaid_due_on: Any
 
 
 _COLUMNS = "borrower_id, reference, jurisdiction, currency, joint_cap_minor, blocked_because, metadata, opened_at"
@@ -78,16 +74,12 @@ def borrower_of_line(connection: Connection, line_id: int) -> int | None:
     return None if row is None else int(row[0])
 
 
-def other_standings(connection: Connection, borrower_id: int, *, but_line_id: int) -> list[Standing]:
-    """The person's other lines that are not closed."""
+def lines_of(connection: Connection, borrower_id: int) -> list[Line]:
+    """The person's lines that are not closed, as they are recorded, by id."""
     rows = connection.execute(
-        """
-        SELECT line_id, limit_minor, drawn_minor + held_minor, oldest_unpaid_due_on FROM lines
-        WHERE borrower_id = %s AND line_id <> %s AND condition <> 'closed'
-        """,
-        [borrower_id, but_line_id],
+        "SELECT state FROM lines WHERE borrower_id = %s AND condition <> 'closed' ORDER BY line_id", [borrower_id]
     )
-    return [Standing(*row) for row in rows]
+    return [STATE.decode(state) for (state,) in rows]
 
 
 def write_block(

@@ -55,6 +55,11 @@ def person_cap(*, jurisdiction: str, on: date) -> LegalCap:
     return _strictest(_person_caps(), jurisdiction=jurisdiction, on=on, what="cap per person")
 
 
+def person_cap_in_force(*, jurisdiction: str, on: date) -> LegalCap | None:
+    """The cap on one person's credit limit; `None` where no law says so, as in most countries."""
+    return _strictest_known(_person_caps(), jurisdiction=jurisdiction, on=on)
+
+
 def bullet_tenor_cap(*, jurisdiction: str, on: date) -> LegalCap | None:
     """The most months of a credit whose principal is repaid at its end; `None` where no law says so.
 

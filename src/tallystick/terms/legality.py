@@ -10,12 +10,11 @@ from msgspec import Struct
 from tallystick.terms.annual_rates import DatedFlow, cn_irr_rates, published_percent
 from tallystick.terms.caps import (
     LegalCap,
-    NoLegalCap,
     bullet_tenor_cap,
     late_fee_cap,
     late_rate_cap,
     penalty_multiple_cap,
-    person_cap,
+    person_cap_in_force,
     price_cap,
 )
 from tallystick.terms.offering import OfferFault, OfferReason, first_due_on, plan_terms, price_for, principal_fault
@@ -218,11 +217,8 @@ def _above_price_cap(corner: Corner, *, cap: LegalCap, field: str) -> Iterator[O
 
 
 def _above_person_cap(product: Product, *, person_minor: int, on: date, field: str) -> Iterator[OfferFault]:
-    try:
-        cap = person_cap(jurisdiction=product.jurisdiction, on=on)
-    except NoLegalCap:  # few laws bound what one person may be lent
-        return
-    if cap.currency == product.currency and person_minor > cap.bound:
+    cap = person_cap_in_force(jurisdiction=product.jurisdiction, on=on)
+    if cap is not None and cap.currency == product.currency and person_minor > cap.bound:
         yield OfferFault(
             reason=OfferReason.PERSON_CAP_EXCEEDED,
             field=field,

@@ -22,6 +22,7 @@ from tallystick.web import (
     limit_offers,
     lines,
     payments,
+    persons,
     plans,
     probes,
     products,
@@ -39,6 +40,7 @@ from tallystick.web.strict import Strict
 _MOST_BODY_BYTES: Final = 64 * 1024
 _ROUTERS: Final = (
     borrowers,
+    persons,
     products,
     quotes,
     lines,

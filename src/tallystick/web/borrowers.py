@@ -1,6 +1,6 @@
 """Borrowers: by the lender's own reference, with what names them kept apart."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
@@ -12,6 +12,7 @@ from psycopg import Connection
 from tallystick.operations.lending import add_borrower, block_borrower
 from tallystick.operations.lines import Act
 from tallystick.operations.personal_data import erase_person, read_personal_data, write_personal_data
+from tallystick.operations.positions import joint_cap_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import borrowers, line_reading, trust
 from tallystick.storage.borrowers import Borrower
@@ -29,6 +30,7 @@ from tallystick.web.parameters import (
     Currency,
     IdempotencyKey,
     Jurisdiction,
+    LimitMinor,
     Metadata,
     Page,
     PageLimit,
@@ -42,13 +44,17 @@ from tallystick.web.problems import Problem, problems, request_id_of
 
 
 class BorrowerBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A borrower to add. `reference` is your own id of the person; never put a name there."""
+    """A borrower to add. `reference` is your own id of the person; never put a name there.
+
+    `joint_cap_minor` is your own cap over all lines of the person; the law's holds beside it.
+    """
 
     reference: Code
     jurisdiction: Jurisdiction
     currency: Currency
     metadata: Metadata = {}
     personal_data: PersonalData | None = None
+    joint_cap_minor: LimitMinor | None = None
 
 
 class ReasonBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,13 +64,13 @@ class ReasonBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BorrowerView(Struct, frozen=True):
-    """A borrower as the books know one. `joint_cap_minor` bounds the exposure over all lines."""
+    """A borrower as the books know one. `joint_cap_minor` bounds all lines together: the law's cap today, or yours."""
 
     id: str
     reference: str
     jurisdiction: str
     currency: str
-    joint_cap_minor: int
+    joint_cap_minor: int | None
     blocked_because: str | None
     metadata: dict[str, str]
     opened_at: datetime
@@ -83,25 +89,25 @@ class PersonView(Struct, frozen=True):
     personal_data: PersonalData
 
 
-def borrower_view(borrower: Borrower) -> BorrowerView:
-    """A borrower as one is told."""
+def borrower_view(borrower: Borrower, *, on: date) -> BorrowerView:
+    """A borrower as one is told on a day."""
     return BorrowerView(
         id=encode_id(IdPrefix.BORROWER, borrower.borrower_id),
         reference=borrower.reference,
         jurisdiction=borrower.jurisdiction,
         currency=borrower.currency,
-        joint_cap_minor=borrower.joint_cap_minor,
+        joint_cap_minor=joint_cap_minor(borrower, on=on),
         blocked_because=borrower.blocked_because,
         metadata=dict(borrower.metadata),
         opened_at=borrower.opened_at,
     )
 
 
-def _borrower(connection: Connection, borrower_id: int) -> BorrowerView | Refusal:
+def _borrower(connection: Connection, borrower_id: int, *, on: date) -> BorrowerView | Refusal:
     borrower = borrowers.read_borrower(connection, borrower_id)
     if borrower is None:
         return Refusal(RefusalReason.BORROWER_UNKNOWN, field="borrower_id")
-    return borrower_view(borrower)
+    return borrower_view(borrower, on=on)
 
 
 @post(
@@ -125,6 +131,7 @@ def add(request: Asked, data: JSONBody[BorrowerBody], idempotency_key: Idempoten
                 jurisdiction=data.jurisdiction,
                 currency=data.currency,
                 metadata=data.metadata,
+                joint_cap_minor=data.joint_cap_minor,
                 act=act,
             )
         except NoLegalCap as fault:
@@ -141,7 +148,7 @@ def add(request: Asked, data: JSONBody[BorrowerBody], idempotency_key: Idempoten
             )
             if refused is not None:
                 return refused
-        return borrower_view(borrower)
+        return borrower_view(borrower, on=act.today)
 
     return write(request, data, run, idempotency_key=idempotency_key)
 
@@ -163,14 +170,17 @@ def list_all(
     """Borrowers, the newest first, or the one of your own reference."""
     before_id = place_id(IdPrefix.BORROWER, after)
 
-    def run(connection: Connection, _: Act) -> Page[BorrowerView]:
+    def run(connection: Connection, act: Act) -> Page[BorrowerView]:
         if reference is not None:
             found = borrowers.borrower_of_reference(connection, reference)
-            return Page([] if found is None else [borrower_view(found)], None)
+            return Page([] if found is None else [borrower_view(found, on=act.today)], None)
         ids = line_reading.newest_borrowers(connection, before_id=before_id, most=limit + 1)
         rows = [row for row in (borrowers.read_borrower(connection, one) for one in ids) if row is not None]
         return page(
-            rows, limit=limit, view=borrower_view, place=lambda row: encode_id(IdPrefix.BORROWER, row.borrower_id)
+            rows,
+            limit=limit,
+            view=lambda row: borrower_view(row, on=act.today),
+            place=lambda row: encode_id(IdPrefix.BORROWER, row.borrower_id),
         )
 
     return read(request, run)
@@ -187,7 +197,7 @@ def list_all(
 def get_one(request: Asked, borrower_id: BorrowerPath) -> Response[BorrowerView]:
     """One borrower."""
     number = path_id(IdPrefix.BORROWER, borrower_id)
-    return read(request, lambda connection, _: _borrower(connection, number))
+    return read(request, lambda connection, act: _borrower(connection, number, on=act.today))
 
 
 @post(
@@ -227,7 +237,7 @@ def _set_block(
 
     def run(connection: Connection, act: Act) -> BorrowerView | Refusal:
         blocked = block_borrower(connection, number, blocked_because=blocked_because, reason=data.reason, act=act)
-        return blocked if isinstance(blocked, Refusal) else borrower_view(blocked)
+        return blocked if isinstance(blocked, Refusal) else borrower_view(blocked, on=act.today)
 
     return write(request, data, run, idempotency_key=idempotency_key)
 

@@ -101,6 +101,12 @@ class CareBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     note: OptionalText = ""
 
 
+class CareBeginsBody(CareBody, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which care begins, and since when, for it is often learned late."""
+
+    effective_on: date | None = None
+
+
 @post(
     "/lines",
     operation_id="open_line",
@@ -308,11 +314,12 @@ def pause(
     sync_to_thread=True,
 )
 def begin_care(
-    request: Asked, line_id: LinePath, data: JSONBody[CareBody], idempotency_key: IdempotencyKey
+    request: Asked, line_id: LinePath, data: JSONBody[CareBeginsBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
-    """Hardship, death or identity theft: what the contract says stops, stops."""
+    """A care on this line alone; of the person on every line: `POST /v1/borrowers/{id}/begin-care`."""
     fact = facts.CareBegun(kind=data.kind, note=data.note)
-    return record_fact(request, line_number(line_id), data, lambda _: fact, idempotency_key=idempotency_key)
+    number = line_number(line_id)
+    return record_fact(request, number, data, lambda _: fact, idempotency_key=idempotency_key, on=data.effective_on)
 
 
 @post(

@@ -171,6 +171,8 @@ def test_whatever_needs_a_second_person_is_refused_without_one() -> None:
          RefusalReason.BORROWER_BLOCKED, "borrower_id"),
         (BorrowerPosition(joint_cap_minor=20_000_000, worst_days_past_due=91),
          RefusalReason.LINE_PAST_DUE, "borrower_id"),
+        (BorrowerPosition(claims_minor=1), RefusalReason.LINE_CHARGED_OFF, "borrower_id"),
+        (BorrowerPosition(cares=(CareKind.DECEASED,)), RefusalReason.LINE_IN_CARE, "borrower_id"),
         (BorrowerPosition(joint_cap_minor=1_000_000, other_exposure_minor=950_000),
          RefusalReason.JOINT_CAP_EXCEEDED, "amount_minor"),
     ],
@@ -180,6 +182,22 @@ def test_the_person_comes_before_the_line(position: BorrowerPosition, reason: Re
     refused = life.act(purchase(), today=TODAY, borrower=position)
     assert isinstance(refused, Refusal)
     assert (refused.reason, refused.field) == (reason, field)
+
+
+def test_a_limit_rises_neither_on_a_line_past_due_nor_in_a_care() -> None:
+    raised = facts.LimitChanged(limit_minor=3_500_000, reason="reliable", acceptance_id=1)
+    late = Life(product=PRODUCT).open(OPENED_ON)
+    assert not isinstance(late.act(purchase(), today=TODAY), Refusal)
+    refused = late.act(raised, today=TODAY + timedelta(days=90))
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.field) == (RefusalReason.LINE_PAST_DUE, "line")
+    cared_for = Life(product=PRODUCT).open(OPENED_ON)
+    assert not isinstance(cared_for.act(facts.CareBegun(kind=CareKind.HARDSHIP), today=TODAY), Refusal)
+    refused = cared_for.act(raised, today=TODAY)
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.field) == (RefusalReason.LINE_IN_CARE, "line")
+    lowered = facts.LimitChanged(limit_minor=100_000, reason="in hardship")
+    assert not isinstance(cared_for.act(lowered, today=TODAY), Refusal), "a limit goes down in any state"
 
 
 def test_a_line_opens_once_and_nothing_happens_before() -> None:

@@ -1,0 +1,46 @@
+"""Where a person stands over all lines, as they are today: the legal limit is per person, and so is much of a state."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from psycopg import Connection
+
+from tallystick.servicing.circumstances import BorrowerPosition
+from tallystick.servicing.owed import days_past_due, drawn_minor, held_minor
+from tallystick.servicing.steps import caught_up
+from tallystick.storage import borrowers
+from tallystick.storage.borrowers import Borrower
+from tallystick.storage.contracts import Contracts
+from tallystick.terms.caps import person_cap_in_force
+
+
+def joint_cap_minor(borrower: Borrower, *, on: date) -> int | None:
+    """What all lines of a person may be granted together on a day: the law's cap, or the lender's own where lower.
+
+    None where neither says anything.
+    """
+    law = person_cap_in_force(jurisdiction=borrower.jurisdiction, on=on)
+    caps = [borrower.joint_cap_minor]
+    if law is not None and law.currency == borrower.currency:
+        caps.append(law.bound)
+    return min((cap for cap in caps if cap is not None), default=None)
+
+
+def position_of(
+    connection: Connection, borrower: Borrower, *, but_line_id: int | None, today: date, event_ids: Iterator[int]
+) -> BorrowerPosition:
+    """The person over all lines that are not closed but one, each with all that time has made due by today."""
+    stored = [line for line in borrowers.lines_of(connection, borrower.borrower_id) if line.line_id != but_line_id]
+    terms = Contracts(connection)
+    caught = [caught_up(line, today=today, event_ids=event_ids, contracts=terms).line for line in stored]
+    others = [line for line in caught if line is not None]
+    return BorrowerPosition(
+        joint_cap_minor=joint_cap_minor(borrower, on=today),
+        currency=borrower.currency,
+        other_limits_minor=sum(line.limit_minor for line in others),
+        other_exposure_minor=sum(drawn_minor(line) + held_minor(line) for line in others),
+        worst_days_past_due=max((days_past_due(line, day=today) for line in others), default=0),
+        claims_minor=sum(line.charged_off_minor - line.recovered_minor for line in others),
+        cares=tuple(dict.fromkeys(care for line in others for care in line.cares)),
+        blocked_because=borrower.blocked_because,
+    )
