@@ -56,12 +56,16 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class FigureTable:
-    """Rows of texts below their headings; the first cell of a row names it."""
+    """Rows of texts below their headings; the first cell of a row names it.
+
+    On a phone a table that `stacks` has its rows one cell below the other, so that no rate is out of sight.
+    """
 
     caption: str
     columns: tuple[TableColumn, ...]
     rows: tuple[tuple[str, ...], ...]
     total: tuple[str, ...] = ()
+    stacks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,7 @@ def _cost_table(disclosure: Disclosure, plan: PlanOffer, *, lender: str, texts: 
         TableColumn(texts("cost.column_percent")),
         TableColumn(texts("cost.column_minor"), "strong"),
     )
-    return FigureTable(_amounts_in(disclosure.currency, texts=texts), columns, rows)
+    return FigureTable(_amounts_in(disclosure.currency, texts=texts), columns, rows, stacks=True)
 
 
 def _schedule_table(plan: PlanOffer, currency: str, *, texts: DisclosureTexts) -> FigureTable:
@@ -261,7 +265,7 @@ def _price_table(prices: Sequence[PriceRange], *, texts: DisclosureTexts) -> Fig
         TableColumn(texts("choice.column_percent"), "strong"),
         TableColumn(texts("choice.column_effective")),
     )
-    return FigureTable(texts("choice.caption"), columns, rows)
+    return FigureTable(texts("choice.caption"), columns, rows, stacks=True)
 
 
 def _count_range(least: int | None, most: int | None, *, texts: DisclosureTexts) -> str:

@@ -358,11 +358,12 @@ def _price_ranges(product: Product, *, corners: Mapping[str, Corner]) -> list[tu
 
 
 def _pay_next_month_ranges(offer: PayNextMonth, *, rates: IrrRates) -> Iterator[PriceRange]:
-    """Paid in full, where that is free, and revolving."""
+    """Paid in full, where that is free, and revolving; one price where nothing is free."""
     if offer.interest_free is InterestFree.PAID_IN_FULL:
         yield _range("pay_next_month", basis=_both(lambda texts: texts("choice.pay_next_month_terms")), rates=_FREE)
     share = share_words(offer.daily_rate_ppm)
-    yield _range("revolving", basis=_both(lambda texts: texts("choice.revolving_terms", share=share)), rates=rates)
+    code = "never_free" if offer.interest_free is InterestFree.NEVER else "revolving"
+    yield _range(code, basis=_both(lambda texts: texts("choice.revolving_terms", share=share)), rates=rates)
 
 
 def _range(code: str, *, basis: Names, rates: IrrRates) -> PriceRange:

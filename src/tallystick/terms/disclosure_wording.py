@@ -11,6 +11,7 @@ from tallystick.terms.plan_terms import Amortization, UnearnedCharges
 from tallystick.terms.product import (
     ChangeScope,
     InstallmentPrice,
+    InterestFree,
     LateFee,
     Names,
     Product,
@@ -105,8 +106,10 @@ def _plan_rate(price: InstallmentPrice, *, rates: RatePercents, texts: Disclosur
 def _line_rate(rates: RatePercents, *, speaker: Speaker) -> Iterator[str]:
     yield speaker.texts("rate.effective", effective=str(rates.effective))
     yield speaker.texts("rate.basis")
-    if speaker.product.pay_next_month is not None:
-        yield speaker.texts("rate.daily", share=share_words(speaker.product.pay_next_month.daily_rate_ppm))
+    cycle = speaker.product.pay_next_month
+    if cycle is not None:
+        key = "rate.daily_always" if cycle.interest_free is InterestFree.NEVER else "rate.daily"
+        yield speaker.texts(key, share=share_words(cycle.daily_rate_ppm))
 
 
 def _late(example: LateExample, *, number: int | None, speaker: Speaker) -> Iterator[str]:
@@ -172,13 +175,15 @@ def _early(plan: PlanOffer | None, *, speaker: Speaker) -> Iterator[str]:
     yield texts("early.unearned_waived" if waived else "early.unearned_charged")
     if plan is not None and plan.settlement is not None:
         example = plan.settlement
-        yield texts(
-            "early.example",
-            on=day_words(example.on, language=texts.language),
-            number=str(example.number),
-            total=speaker.money(example.total_minor),
-            saved=speaker.money(example.saved_minor),
-        )
+        figures = {
+            "on": day_words(example.on, language=texts.language),
+            "number": str(example.number),
+            "total": speaker.money(example.total_minor),
+        }
+        if example.saved_minor >= 0:
+            yield texts("early.example", saved=speaker.money(example.saved_minor), **figures)
+        else:
+            yield texts("early.example_dearer", more=speaker.money(-example.saved_minor), **figures)
     yield texts("early.refund")
 
 

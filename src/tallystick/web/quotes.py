@@ -77,7 +77,11 @@ def as_page(disclosure: Disclosure, *, request: Asked) -> Response[QuoteView]:
     page = Response(
         content=render_disclosure(disclosure, language=language),
         media_type=MediaType.HTML,
-        headers={_HASH_HEADER: document_hash(disclosure), "Content-Language": language, "Vary": "Accept"},
+        headers={
+            _HASH_HEADER: document_hash(disclosure),
+            "Content-Language": language,
+            "Vary": "Accept, Accept-Language",
+        },
     )
     return cast("Response[QuoteView]", page)
 

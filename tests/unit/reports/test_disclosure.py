@@ -126,6 +126,19 @@ def test_every_sentence_and_every_payment_is_on_the_page() -> None:
         assert "12,864.00" in words
 
 
+@pytest.mark.parametrize(("name", "table"), [("plan", "cost"), ("limit", "choice")])
+def test_on_a_phone_no_rate_is_out_of_sight(name: str, table: str) -> None:
+    """Below 640 pixels the rows of a table with rates stand one cell below the other, each cell with its name."""
+    html = render_disclosure(DOCUMENTS[name], language="en")
+    section = html[html.index(f'<section class="{table}"') :].partition("</section>")[0]
+    assert '<div class="scroll stacks"' in section
+    body = section[section.index("<tbody>") :]
+    assert body.count("data-name=") == body.count("<td")
+    assert re.search(r'data-name="Per year[^"]*">[\d.]+%</td>', body)
+    narrow = html[html.index("@media(max-width:640px)") :]
+    assert ".stacks td::before{content:attr(data-name)" in narrow
+
+
 def test_a_column_of_nothing_is_left_out() -> None:
     plan, course = (_read(render_disclosure(DOCUMENTS[name], language="en")).texts for name in ("plan", "course"))
     assert "Fee" in plan

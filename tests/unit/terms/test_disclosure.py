@@ -19,7 +19,7 @@ from tallystick.terms.disclosure import CostKind, Disclosure, DisclosureKind, La
 from tallystick.terms.disclosure_texts import texts_in
 from tallystick.terms.offering import OfferFault, OfferReason
 from tallystick.terms.plan_terms import UnearnedCharges
-from tallystick.terms.product import ChangeScope, LateFee, LateTerms, OfferKind, Product
+from tallystick.terms.product import ChangeScope, InterestFree, LateFee, LateTerms, OfferKind, Product
 
 PRODUCTS = shipped_products()
 ON = date(2026, 11, 3)
@@ -142,6 +142,29 @@ def test_settling_early_is_told_with_what_it_costs_and_saves() -> None:
     dearer = _plan(_plan_document(charged)).settlement
     assert dearer is not None
     assert (dearer.total_minor, dearer.saved_minor) == (600_000 + 6_000 + 43_200, -6_000)
+
+
+def test_settling_a_free_plan_for_a_fee_is_told_as_dearer() -> None:
+    early = replace(PRODUCTS["baitiao"].early_settlement, fee_ppm=30_000)
+    product = replace(PRODUCTS["baitiao"], early_settlement=early)
+    document = _plan_document(product, price_code="merchant_free")
+    said = _sentences(document, language="en", code="early")
+    assert any("paid off with CNY 6,180.00; that is CNY 180.00 more than paying on schedule" in one for one in said)
+    assert any("比按期还多付 180.00 元" in one for one in _sentences(document, language="zh", code="early"))
+
+
+def test_purchases_that_are_never_free_are_not_told_to_be_free_when_paid_in_full() -> None:
+    cycle = PRODUCTS["baitiao"].pay_next_month
+    assert cycle is not None
+    product = replace(PRODUCTS["baitiao"], pay_next_month=replace(cycle, interest_free=InterestFree.NEVER))
+    document = _line_document(product, limit_minor=3_000_000)
+    assert document.line is not None
+    first, second = document.line.prices[:2]
+    assert (first.way.en, str(first.simple_percent)) == ("Pay next month", "18.24")
+    assert second.way.en.startswith("Order installments")
+    assert _sentences(document, language="en", code="rate")[-1] == (
+        "Every purchase bears 0.05% interest a day from the day of purchase, also when the statement is paid in full."
+    )
 
 
 def test_one_installment_has_no_middle_to_settle_in() -> None:
