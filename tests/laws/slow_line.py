@@ -49,6 +49,7 @@ class Asked:
 class Part:
     """An installment of a plan: what is left of it, principal and fee."""
 
+    from_on: date
     due_on: date
     left_minor: dict[Component, int]
 
@@ -211,6 +212,7 @@ class SlowLine:
                     for item in self.bought:
                         item.stopped_on = item.stopped_on or day
                         item.rate *= item.revolves  # what does not revolve yet never bears any
+                self.stop_fees(day)
             case facts.CareEnded():
                 self.cares = [care for care in self.cares if care is not fact.kind]
             case facts.FeeCharged():
@@ -248,10 +250,17 @@ class SlowLine:
         shown = schedule(fact.plan.terms, drawn_on=day, principal_minor=fact.amount_minor)
         self.plans.append(
             [
-                Part(one.due_on, {Component.PRINCIPAL: one.principal_minor, Component.FEE: one.fee_minor})
+                Part(one.from_on, one.due_on, {Component.PRINCIPAL: one.principal_minor, Component.FEE: one.fee_minor})
                 for one in shown
             ]
         )
+        self.stop_fees(day)
+
+    def stop_fees(self, day: date) -> None:
+        """In a care that stops fees, a period of a plan that has not begun costs none."""
+        for part in (part for plan in self.plans for part in plan):
+            if self.stops("fee") and part.from_on >= day:
+                part.left_minor[Component.FEE] = 0
 
     def release(self, hold_id: int, amount_minor: int | None) -> None:
         """All of a hold, or part of it, is free again."""

@@ -215,6 +215,8 @@ def _with_new_plan(line: Line, choice: facts.PlanChoice, *, principal_minor: int
     )
     if stops(line, what="interest", journal=journal):
         plan = plans.stop_interest(plan, on=journal.day)
+    if stops(line, what="fee", journal=journal):
+        plan = plans.stop_fees(plan, on=journal.day)
     return replace(line, plans=(*line.plans, plan))
 
 
@@ -353,10 +355,13 @@ def _in_care(line: Line, fact: facts.CareBegun, *, journal: Journal) -> Line:
         line = replace(line, revolving=bills.stopped(line.revolving, day=journal.day))
         for plan in line.plans:
             line = with_plan(line, plans.stop_interest(plan, on=journal.day), journal=journal)
+    if stops(line, what="fee", journal=journal):
+        for plan in line.plans:
+            line = with_plan(line, plans.stop_fees(plan, on=journal.day), journal=journal)
     return with_penalty_pace(line, journal=journal)
 
 
 def _out_of_care(line: Line, fact: facts.CareEnded, *, journal: Journal) -> Line:
-    """Penalties and fees may go on; interest that was stopped stays stopped on what was drawn before."""
+    """Penalties and late fees may go on; the price of what was drawn before that was stopped stays stopped."""
     line = replace(line, cares=tuple(care for care in line.cares if care != fact.kind))
     return with_penalty_pace(line, journal=journal)

@@ -3,7 +3,15 @@
 from datetime import date
 
 from tallystick.servicing.allocation import AllocationOrder
-from tallystick.servicing.plan_easing import Waived, payment_holiday, re_age, stop_interest, waive, with_days_off
+from tallystick.servicing.plan_easing import (
+    Waived,
+    payment_holiday,
+    re_age,
+    stop_fees,
+    stop_interest,
+    waive,
+    with_days_off,
+)
 from tallystick.servicing.plan_opening import add_draw, open_plan
 from tallystick.servicing.plan_paying import dues, pay_as_scheduled
 from tallystick.servicing.plan_recalculating import pay_recalculated, roll_recalculated
@@ -14,7 +22,7 @@ from tallystick.servicing.plan_state import Due, Paid, Plan, PlanInstallment
 __all__ = [
     "Due", "Paid", "Plan", "PlanInstallment", "Refunded", "SettleQuote", "Settled", "Waived", "add_draw", "dues",
     "open_plan", "owed_minor", "pay", "payment_holiday", "re_age", "refund", "roll", "settle", "settle_quote",
-    "stop_interest", "waive", "with_days_off",
+    "stop_fees", "stop_interest", "waive", "with_days_off",
 ]  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def waive(plan: Plan, *, on: date, component: Component, amount_minor: int) -> W
 
 
 def stop_interest(plan: Plan, *, on: date) -> Plan:
-    """The plan bears no interest from a day on: hardship, identity theft, charge-off. Fees stay as agreed."""
+    """The plan bears no interest from a day on: hardship, death, identity theft. Fees stay: `stop_fees`."""
     if plan.is_recalculated:
         book = Book(plan)
         book.ladder.stop_interest(on)
@@ -57,6 +57,27 @@ def stop_interest(plan: Plan, *, on: date) -> Plan:
             for part, fresh in zip(plan.installments, earned, strict=True)
         ),
         interest_until=on if plan.interest_until is None else min(on, plan.interest_until),
+    )
+
+
+def stop_fees(plan: Plan, *, on: date) -> Plan:
+    """No period that begins on or after a day costs a fee, and paying the plan off early costs none.
+
+    >>> from tallystick.servicing.plan_opening import open_plan
+    >>> plan = open_plan(plan_id=1, terms=PlanTerms(installments=3, per_period_ppm=6_000),
+    ...                  drawn_on=date(2026, 1, 31), principal_minor=90_000)
+    >>> [part.fee_minor for part in stop_fees(plan, on=date(2026, 3, 1)).installments]  # the second period runs
+    [540, 540, 0]
+    """
+    return replace(
+        plan,
+        terms=replace(plan.terms, early_settlement_fee_ppm=0),
+        installments=tuple(
+            part
+            if part.from_on < on
+            else with_settlement(replace(part, fee_minor=part.paid_fee_minor + part.waived_fee_minor), on=on)
+            for part in plan.installments
+        ),
     )
 
 

@@ -356,7 +356,10 @@ class Reporting(StrEnum):
 
 
 class CareTerms(Section, frozen=True, kw_only=True):
-    """What stops, and how the borrower is treated, while a care holds."""
+    """What stops, and how the borrower is treated, while a care holds.
+
+    `fee` is late fees, the fees of periods of a plan that have not begun, and what settling early costs.
+    """
 
     interest: Accrues
     fee: Accrues
