@@ -47,6 +47,11 @@ def admit_draw(line: Line, fact: facts.Drawdown, *, on: date, circumstances: Cir
         return Refusal(
             RefusalReason.PURPOSE_FORBIDDEN, field="purpose", figures={"forbidden": list(terms.purpose.forbidden)}
         )
+    if fact.purpose and fact.purpose not in terms.purpose.allowed:
+        allowed = {"allowed": list(terms.purpose.allowed)}
+        return Refusal(RefusalReason.PURPOSE_NOT_ALLOWED, field="purpose", figures=allowed)
+    if fact.kind is DrawKind.CASH and (fact.merchant_id or fact.merchant_fee_minor):
+        return Refusal(RefusalReason.CASH_HAS_NO_MERCHANT, field="merchant_id")
     offered = terms.cash is not None if fact.kind is DrawKind.CASH else terms.pay_next_month is not None
     if fact.plan is None and (not offered or fact.kind is DrawKind.CASH):
         return Refusal(RefusalReason.PRODUCT_WITHOUT_OFFER, field="plan", figures={"product": terms.id})

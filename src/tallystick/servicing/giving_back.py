@@ -15,6 +15,7 @@ from tallystick.servicing import revolving as bills
 from tallystick.servicing.applying import apply_credit, plan_of, post_applied, receive, with_penalty_pace, with_plan
 from tallystick.servicing.journal import CREDIT, MERCHANT_DISCOUNT, MERCHANT_PAYABLE, Journal
 from tallystick.servicing.line import Draw, Line
+from tallystick.servicing.plan import Plan
 from tallystick.terms.product import Component, RefundCharges, RefundInstallments, RefundTerms
 
 _FREE: Final = RefundTerms(
@@ -38,9 +39,17 @@ def withdraw(line: Line, fact: facts.DrawWithdrawn, *, journal: Journal) -> Line
     """The borrower gives a draw back within the cooling-off days: the principal, and no price at all."""
     line = receive(line, amount_minor=fact.amount_minor, channel=fact.channel, journal=journal)
     draw = next((draw for draw in line.draws if draw.draw_id == fact.draw_id), None)
-    if draw is not None:
+    if draw is not None and (whole := _whole_plan(line, draw, amount_minor=fact.amount_minor)) is not None:
+        line = _given_back(line, plans.withdraw(whole, on=journal.day), journal=journal)
+    elif draw is not None:
         line = _undrawn(line, draw, amount_minor=fact.amount_minor, terms=_FREE, journal=journal)
     return with_penalty_pace(apply_credit(line, kind="refund", journal=journal), journal=journal)
+
+
+def _whole_plan(line: Line, draw: Draw, *, amount_minor: int) -> Plan | None:
+    """The draw's plan where the amount is all that is left of it; a corrected past may have left more."""
+    plan = next((plan for plan in line.plans if plan.plan_id == draw.plan_id), None)
+    return plan if plan is not None and 0 < plan.principal_left_minor <= amount_minor else None
 
 
 def _from_merchant(line: Line, fact: facts.Refunded | facts.Chargeback, *, merchant_id: int, journal: Journal) -> Line:
@@ -73,6 +82,10 @@ def _undrawn(line: Line, draw: Draw, *, amount_minor: int, terms: RefundTerms, j
 def _off_plan(line: Line, *, plan_id: int, amount_minor: int, terms: RefundTerms, journal: Journal) -> Line:
     before = plan_of(line, plan_id)
     given = plans.refund(before, on=journal.day, principal_minor=amount_minor, terms=terms)
+    return _given_back(line, given, journal=journal)
+
+
+def _given_back(line: Line, given: plans.Refunded, *, journal: Journal) -> Line:
     line = with_plan(line, given.plan, journal=journal)
     post_applied(line, Component.PRINCIPAL, given.principal_minor, journal=journal)
     for component, returned_minor in given.returned_minor.items():

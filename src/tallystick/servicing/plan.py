@@ -15,14 +15,14 @@ from tallystick.servicing.plan_easing import (
 from tallystick.servicing.plan_opening import add_draw, open_plan
 from tallystick.servicing.plan_paying import dues, pay_as_scheduled
 from tallystick.servicing.plan_recalculating import pay_recalculated, roll_recalculated
-from tallystick.servicing.plan_refunding import Refunded, refund
+from tallystick.servicing.plan_refunding import Refunded, refund, withdraw
 from tallystick.servicing.plan_settling import Settled, SettleQuote, owed_minor, settle, settle_quote
 from tallystick.servicing.plan_state import Due, Paid, Plan, PlanInstallment
 
 __all__ = [
     "Due", "Paid", "Plan", "PlanInstallment", "Refunded", "SettleQuote", "Settled", "Waived", "add_draw", "dues",
     "open_plan", "owed_minor", "pay", "payment_holiday", "re_age", "refund", "roll", "settle", "settle_quote",
-    "stop_fees", "stop_interest", "waive", "with_days_off",
+    "stop_fees", "stop_interest", "waive", "with_days_off", "withdraw",
 ]  # fmt: skip
 
 

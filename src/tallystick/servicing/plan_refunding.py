@@ -47,13 +47,46 @@ def refund(plan: Plan, *, on: date, principal_minor: int, terms: RefundTerms) ->
     else:  # after the last due date there is no period left whose interest could follow the balance
         scheduled = replace(plan, terms=replace(plan.terms, recalculation=Recalculation.NONE))
         after = _as_scheduled(scheduled, on=on, taken_minor=taken_minor, terms=terms)
+    return _after(plan, after, taken_minor=taken_minor, overflow_minor=overflow_minor)
+
+
+def withdraw(plan: Plan, *, on: date) -> Refunded:
+    """Give all principal left back within the cooling-off days: it costs nothing, and what was paid so far comes back.
+
+    >>> from decimal import Decimal
+    >>> from tallystick.servicing.plan_opening import open_plan
+    >>> plan = open_plan(plan_id=1, terms=PlanTerms(installments=3, nominal_rate=Decimal("0.12")),
+    ...                  drawn_on=date(2026, 1, 31), principal_minor=90_000)
+    >>> given = withdraw(plan, on=date(2026, 2, 5))
+    >>> given.principal_minor, [(part.principal_minor, part.interest_minor) for part in given.plan.installments]
+    (90000, [(0, 0), (0, 0), (0, 0)])
+    """
+    taken_minor = plan.principal_left_minor
+    after = replace(
+        plan,
+        terms=replace(plan.terms, recalculation=Recalculation.NONE),
+        installments=tuple(with_settlement(_without_price(part), on=on) for part in plan.installments),
+        draws=(*plan.draws, _given_back(on, taken_minor=taken_minor)),
+    )
+    return _after(plan, after, taken_minor=taken_minor, overflow_minor=0)
+
+
+def _without_price(part: PlanInstallment) -> PlanInstallment:
+    return replace(
+        part,
+        principal_minor=part.paid_principal_minor,
+        interest_minor=part.waived_interest_minor,
+        fee_minor=part.waived_fee_minor,
+        paid_interest_minor=0,
+        paid_fee_minor=0,
+    )
+
+
+def _after(before: Plan, after: Plan, *, taken_minor: int, overflow_minor: int) -> Refunded:
     returned_minor = {
         component: minor
-        for component, minor in (
-            (Component.INTEREST, _paid(plan, Component.INTEREST) - _paid(after, Component.INTEREST)),
-            (Component.FEE, _paid(plan, Component.FEE) - _paid(after, Component.FEE)),
-        )
-        if minor
+        for component in (Component.INTEREST, Component.FEE)
+        if (minor := _paid(before, component) - _paid(after, component))
     }
     return Refunded(
         plan=after, principal_minor=taken_minor, returned_minor=returned_minor, overflow_minor=overflow_minor

@@ -49,6 +49,8 @@ class RefusalReason(StrEnum):
     LINE_IN_CARE = "line_in_care"
     CARE_NOT_BEGUN = "care_not_begun"
     PURPOSE_FORBIDDEN = "purpose_forbidden"
+    PURPOSE_NOT_ALLOWED = "purpose_not_allowed"
+    CASH_HAS_NO_MERCHANT = "cash_has_no_merchant"
     PRODUCT_WITHOUT_OFFER = "product_without_offer"
     PAUSE_EMPTY = "pause_empty"
     EASING_TOO_LONG = "easing_too_long"

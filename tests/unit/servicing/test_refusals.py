@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.lives import Life, plan_choice
 
 from tallystick.servicing import facts
@@ -91,6 +92,9 @@ REFUSED: list[tuple[RefusalReason, str, Story, AnyFact, date, date]] = [
      facts.CareBegun(kind=CareKind.HARDSHIP), TODAY, TODAY),
     (RefusalReason.CARE_NOT_BEGUN, "kind", nothing, facts.CareEnded(kind=CareKind.HARDSHIP), TODAY, TODAY),
     (RefusalReason.PURPOSE_FORBIDDEN, "purpose", nothing, purchase(purpose="gambling"), TODAY, TODAY),
+    (RefusalReason.PURPOSE_NOT_ALLOWED, "purpose", nothing, purchase(purpose="yachts"), TODAY, TODAY),
+    (RefusalReason.CASH_HAS_NO_MERCHANT, "merchant_id", nothing,
+     replace(purchase(), kind=facts.DrawKind.CASH, plan=plan(offer=OfferKind.ORDER_INSTALLMENTS)), TODAY, TODAY),
     (RefusalReason.PRODUCT_WITHOUT_OFFER, "plan", nothing,
      facts.Drawdown(draw_id=1, kind=facts.DrawKind.CASH, amount_minor=100_000), TODAY, TODAY),
     (RefusalReason.PAUSE_EMPTY, "until", nothing,
