@@ -1,6 +1,6 @@
 """What the law forbids of a product and of one offer: each price by its own flows, its worst corner, with figures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
@@ -68,7 +68,7 @@ def price_faults(product: Product, *, corners: Mapping[str, Corner], on: date) -
     return (
         *dear,
         *_tenor_faults(product, on=on),
-        *_late_rate_faults(product, on=on),
+        *_late_rate_faults(product, own_rates_ppm=_own_rates_ppm(product), on=on),
         *_late_fee_faults(product, dearest_rate=max(corner.effective_rate for corner in corners.values()), on=on),
     )
 
@@ -96,6 +96,7 @@ def offer_faults(
     return (
         *_above_price_cap(corner, cap=cap, field="price_code"),
         *_tenor_fault(price, installments=installments, product=product, on=drawn_on, field="installments"),
+        *_late_rate_faults(product, own_rates_ppm=[(price_code, price.nominal_rate_ppm or 0)], on=drawn_on),
     )
 
 
@@ -248,33 +249,36 @@ def _tenor_fault(
     )
 
 
-def _late_rate_faults(product: Product, *, on: date) -> Iterator[OfferFault]:
-    """Penalty on top of each own rate: against the cap on all late cost, and as a multiple of the own rate."""
+def _late_rate_faults(product: Product, *, own_rates_ppm: Iterable[tuple[str, int]], on: date) -> Iterator[OfferFault]:
+    """Paying late on top of each own rate: all of it against the cap, and the penalty as a multiple of the own rate.
+
+    A late fee that is a share counts once, as on what is overdue for a year; of what is paid sooner it is more a year.
+    """
     penalty_ppm = product.penalty_daily_ppm() * _DAYS_A_YEAR
+    fee_ppm = product.late.late_fee.share_ppm if product.late.late_fee else 0
     total_cap = late_rate_cap(jurisdiction=product.jurisdiction, on=on)
     multiple_cap = penalty_multiple_cap(jurisdiction=product.jurisdiction, on=on)
-    if not penalty_ppm:
-        return
-    for field, own_ppm in _own_rates_ppm(product):
-        if total_cap is not None and own_ppm + penalty_ppm > total_cap.bound:
+    for price, own_ppm in own_rates_ppm:
+        late_ppm = own_ppm + penalty_ppm + fee_ppm
+        if total_cap is not None and late_ppm > max(own_ppm, total_cap.bound):
             yield OfferFault(
                 reason=OfferReason.LATE_RATE_CAP_EXCEEDED,
-                field="late.penalty",
+                field="late.penalty" if penalty_ppm else "late.late_fee",
                 figures={
-                    "price": field,
-                    "late_percent": _percent(own_ppm + penalty_ppm),
+                    "price": price,
+                    "late_percent": _percent(late_ppm),
                     "cap_percent": _percent(total_cap.bound),
                     "rule": total_cap.id,
                     "on": on,
                 },
-                way_out="lower the penalty, or the price",
+                way_out="lower the penalty, the late fee, or the price",
             )
         if multiple_cap is not None and own_ppm and (own_ppm + penalty_ppm) * PPM > multiple_cap.bound * own_ppm:
             yield OfferFault(
                 reason=OfferReason.PENALTY_CAP_EXCEEDED,
                 field="late.penalty",
                 figures={
-                    "price": field,
+                    "price": price,
                     "multiple": round(Decimal(own_ppm + penalty_ppm) / own_ppm, 3),
                     "cap_multiple": Decimal(multiple_cap.bound) / PPM,
                     "rule": multiple_cap.id,

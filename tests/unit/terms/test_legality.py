@@ -87,6 +87,7 @@ def test_a_price_of_exactly_the_cap_is_allowed_and_a_cent_more_is_not(nominal_ra
     price = replace(CASH.cash.prices[2], nominal_rate_ppm=nominal_rate_ppm)
     twelfths = replace(
         CASH,
+        late=LateTerms(grace_days=0),
         cash=replace(CASH.cash, prices=(price,)),
         interest=replace(CASH.interest, period=InterestPeriod.SHARE_OF_YEAR),
     )
@@ -151,6 +152,34 @@ def test_interest_and_penalty_together_stay_within_what_late_payment_may_cost(
     daily_rate_ppm: int, reasons: set[OfferReason]
 ) -> None:
     assert {fault.reason for fault in publication_faults(_with_penalty(daily_rate_ppm), on=TODAY)} == reasons
+
+
+@pytest.mark.parametrize(("share_ppm", "is_lawful"), [(57_500, True), (57_501, False), (500_000, False)])
+def test_a_late_fee_that_is_a_share_counts_with_the_interest(share_ppm: int, is_lawful: bool) -> None:  # noqa: FBT001
+    """18.25 % a year of what revolves and 5.75 % once are 24 % of what is overdue for a year."""
+    late = LateTerms(grace_days=0, late_fee=LateFee(share_ppm=share_ppm))
+    faults = publication_faults(replace(BAITIAO, late=late), on=TODAY)
+    if is_lawful:
+        assert faults == ()
+    else:
+        assert {(fault.reason, fault.field) for fault in faults} == {
+            (OfferReason.LATE_RATE_CAP_EXCEEDED, "late.late_fee")
+        }
+
+
+def test_a_plan_whose_lateness_costs_too_much_is_not_offered() -> None:
+    dear = replace(CASH, late=replace(CASH.late, late_fee=LateFee(share_ppm=100_000)))
+    faults = offer_faults(
+        dear,
+        offer=OfferKind.CASH,
+        price_code="equal_installments",
+        installments=6,
+        principal_minor=1_000_000,
+        drawn_on=TODAY,
+    )
+    assert [(fault.reason, str(fault.figures["late_percent"])) for fault in faults] == [
+        (OfferReason.LATE_RATE_CAP_EXCEEDED, "33.84")
+    ]
 
 
 @pytest.mark.parametrize(
