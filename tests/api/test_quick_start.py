@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,9 @@ from tests.conftest import ROOT
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.DOTALL)
 
 # `curl` and `jq` as far as the quick start uses them, for machines that lack either.
-CURL = """#!{python}
+CURL = """
 import sys, httpx
-method, headers, content, url = "GET", {{}}, None, None
+method, headers, content, url = "GET", {}, None, None
 words = iter(sys.argv[1:])
 for word in words:
     if word == "-H":
@@ -25,9 +26,9 @@ for word in words:
         headers["Content-Type"] = "application/json"
     elif word != "-s":
         url = word
-print(httpx.request(method, url, headers=headers, content=content, trust_env=False).text)
+print(httpx.request(method, url, headers=headers, content=content, trust_env=False, timeout=60).text)
 """
-JQ = """#!{python}
+JQ = """
 import json, sys
 told = json.load(sys.stdin)
 path = sys.argv[-1]
@@ -41,16 +42,19 @@ print(told if "-r" in sys.argv else json.dumps(told, ensure_ascii=False, indent=
 """
 
 
-TALLYSTICK = """#!/bin/sh
-exec {python} -m tallystick "$@"
-"""
+def _add_command(folder: Path, name: str, *words: str) -> None:
+    """A command that runs this Python, whatever spaces its path has."""
+    told = " ".join(shlex.quote(word) for word in (sys.executable, *words))
+    (folder / name).write_text(f'#!/bin/sh\nexec {told} "$@"\n', encoding="utf-8")
+    (folder / name).chmod(0o755)
 
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    for name, text in (("curl", CURL), ("jq", JQ), ("tallystick", TALLYSTICK)):
-        (tmp_path / name).write_text(text.format(python=sys.executable), encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
+    for name, text in (("curl", CURL), ("jq", JQ)):
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        _add_command(tmp_path, name, str(tmp_path / f"{name}.py"))
+    _add_command(tmp_path, "tallystick", "-m", "tallystick")
     return tmp_path
 
 
