@@ -6,6 +6,7 @@ from datetime import date
 
 import psycopg
 import pytest
+from psycopg import sql
 from tests.books import Books
 from tests.moves import TODAY, bought, paid
 from tests.waiting import wait_until_all_can_see
@@ -15,6 +16,7 @@ from tallystick.ledger.proof import Check, Verification
 from tallystick.operations.ledger import seal, verify
 from tallystick.operations.progress import Silent
 from tallystick.storage.ledger import fold_deltas, post
+from tallystick.storage.ledger_chain import last_seal
 
 
 @pytest.fixture
@@ -35,6 +37,13 @@ def _seal(connection: psycopg.Connection) -> None:
     wait_until_all_can_see(connection)
     assert seal(connection) > 0
     connection.commit()
+
+
+def disarm(connection: psycopg.Connection) -> None:
+    """What only the owner of the tables can do: no trigger fires any more."""
+    rows = connection.execute("SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal")
+    for (table,) in rows.fetchall():
+        connection.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(sql.Identifier(table)))
 
 
 def _proof(connection: psycopg.Connection, *, anchor: Anchor | None = None) -> Verification:
@@ -176,7 +185,7 @@ WRONGS = {
 @pytest.mark.parametrize("wrong", WRONGS.values(), ids=WRONGS)
 def test_what_was_changed_behind_the_books_back_is_named(sound: psycopg.Connection, wrong: Wrong) -> None:
     """Every check finds exactly what it should, and no other finds anything."""
-    sound.execute("SET session_replication_role = replica")  # no trigger fires
+    disarm(sound)
     for statement in wrong.done.split(";"):
         sound.execute(statement.encode())
     proof = _proof(sound)
@@ -190,9 +199,10 @@ def test_what_was_changed_behind_the_books_back_is_named(sound: psycopg.Connecti
 def test_books_and_chain_made_anew_are_whole_but_for_the_anchor_kept_outside(sound: psycopg.Connection) -> None:
     kept = _proof(sound).head
     assert kept is not None
-    sound.execute("SET session_replication_role = replica")
+    disarm(sound)
     sound.execute("UPDATE transfers SET kind = 'forged' WHERE transfer_id = 1")
     sound.execute("DELETE FROM seals")
+    sound.execute("DELETE FROM chain_head")
     sound.commit()
     _seal(sound)
     assert _proof(sound).is_sound
@@ -203,9 +213,52 @@ def test_books_and_chain_made_anew_are_whole_but_for_the_anchor_kept_outside(sou
 def test_a_chain_cut_short_shows_by_the_anchor(sound: psycopg.Connection) -> None:
     kept = _proof(sound).head
     assert kept is not None
-    sound.execute("SET session_replication_role = replica")
+    disarm(sound)
     sound.execute("DELETE FROM seals")
+    sound.execute("DELETE FROM chain_head")
     assert [finding.check for finding in _proof(sound, anchor=read_anchor(kept)).findings] == [Check.ANCHOR]
+
+
+def test_the_last_seals_removed_show_by_what_is_remembered_and_still_do_when_sealing_went_on(
+    sound: psycopg.Connection,
+) -> None:
+    for amount_minor in (1, 2):
+        _seal(sound)
+        post(sound, [paid(6, amount_minor)], booked_on=TODAY)
+        sound.commit()
+    _seal(sound)
+    disarm(sound)
+    sound.execute("DELETE FROM seals WHERE seal_number > 2")
+    sound.commit()
+    told = [f"{finding.subject}: {finding.proven}, {finding.found}" for finding in _proof(sound).findings]
+    assert told == ["seal 3: a seal, removed", "seal 4: a seal, removed"]
+    _seal(sound)
+    (finding,) = _proof(sound).findings
+    assert (finding.check, finding.subject, finding.found) == (Check.CHAIN, "seal 3", "removed")
+    last = last_seal(sound)
+    assert last is not None
+    assert last.number == 5
+
+
+def test_seals_in_another_order_are_named(sound: psycopg.Connection) -> None:
+    _seal(sound)
+    disarm(sound)
+    sound.execute("UPDATE seals SET seal_number = -seal_number + 3 + 10")
+    sound.execute("UPDATE seals SET seal_number = seal_number - 10")
+    told = {f"{finding.subject}: {finding.found}" for finding in _proof(sound).findings}
+    assert told == {"seal 1, transfer 1: inserted", "seal 2, after transfer 0: removed", "seal 2: seal changed"}
+
+
+def test_accounts_that_no_chart_knows_are_named(sound: psycopg.Connection) -> None:
+    sound.execute("INSERT INTO shared_deltas VALUES (DEFAULT, 0, 5, 0, 1499, 'CNY')")
+    sound.execute("INSERT INTO line_balances VALUES (6, 9, 0, 1188, 'CNY')")
+    told = {
+        finding.check: f"{finding.subject}: {finding.proven}, {finding.found}" for finding in _proof(sound).findings
+    }
+    assert told == {
+        Check.SHARED_BALANCE: "1499 CNY: 0 / 0, 5 / 0",
+        Check.LINE_BALANCE: "1188 6 CNY: 0 / 0, 9 / 0",
+    }
 
 
 def test_of_each_kind_twenty_are_listed(sound: psycopg.Connection) -> None:

@@ -107,7 +107,7 @@ class ChainFault(Struct, frozen=True):
     """The first place where the chain breaks.
 
     `transfer_id` is the transfer that was changed or inserted, or the one before a removed one (0: none is before it
-    in its seal); None where the seal itself is not what was written.
+    in its seal); None where the seal itself is not what was written, or is gone.
     """
 
     seal_number: int
@@ -154,22 +154,25 @@ def position_of(row: bytes) -> Position:
 
 
 def seals_over(
-    rows: Iterable[bytes], *, after: Seal | None, chart_sha256: bytes, most: int = MOST_PER_SEAL
+    rows: Iterable[bytes], *, after: Seal | None, chart_sha256: bytes, most: int = MOST_PER_SEAL, last_number: int = 0
 ) -> Iterator[Seal]:
-    """Seal canonical bytes, in their order, in blocks of up to `most`, chained to the seal `after`."""
+    """Seal canonical bytes, in their order, in blocks of up to `most`, chained to the seal `after`.
+
+    `last_number` is the last number that was ever given; where seals were removed, the gap stays.
+    """
     block: list[bytes] = []
     for row in rows:
         block.append(row)
         if len(block) == most:
-            after = _seal(block, after=after, chart_sha256=chart_sha256)
+            after = _seal(block, after=after, chart_sha256=chart_sha256, last_number=last_number)
             yield after
             block = []
     if block:
-        yield _seal(block, after=after, chart_sha256=chart_sha256)
+        yield _seal(block, after=after, chart_sha256=chart_sha256, last_number=last_number)
 
 
-def _seal(block: Sequence[bytes], *, after: Seal | None, chart_sha256: bytes) -> Seal:
-    number = after.number + 1 if after else 1
+def _seal(block: Sequence[bytes], *, after: Seal | None, chart_sha256: bytes, last_number: int) -> Seal:
+    number = max(after.number if after else 0, last_number) + 1
     leaves = _leaves(block)
     return Seal(
         number=number,
@@ -199,8 +202,9 @@ def fault_of(seal: Seal, rows: Sequence[bytes], *, after: Seal | None) -> ChainF
 
     `rows` are the canonical bytes of every transfer between the two, in order.
     """
-    if seal.number != (after.number + 1 if after else 1):
-        return ChainFault(seal.number, Tampering.SEAL, None)
+    expected = after.number + 1 if after else 1
+    if seal.number > expected:
+        return ChainFault(expected, Tampering.REMOVED, None)
     leaves = _leaves(rows)
     if (
         _digest(leaves, number=seal.number, after=after, chart_sha256=seal.chart_sha256) == seal.digest

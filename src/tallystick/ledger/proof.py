@@ -78,6 +78,8 @@ def imbalance_finding(imbalance: Imbalance) -> Finding:
 def chain_finding(fault: ChainFault) -> Finding:
     """A seal that no longer holds, and the first transfer to blame."""
     subject = f"seal {fault.seal_number}"
+    if fault.transfer_id is None and fault.tampering is Tampering.REMOVED:
+        return Finding(Check.CHAIN, subject, "a seal", "removed")
     if fault.transfer_id is None:
         return Finding(Check.CHAIN, subject, "as written", "seal changed")
     if fault.tampering is Tampering.REMOVED:

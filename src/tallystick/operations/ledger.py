@@ -7,7 +7,17 @@ from typing import Final
 from psycopg import Connection
 
 from tallystick.ledger.balance import Balance, TrialRow, differing, imbalances, trial_balance
-from tallystick.ledger.chain import Anchor, Position, Seal, anchor_of, fault_of, position_of, seals_over
+from tallystick.ledger.chain import (
+    Anchor,
+    ChainFault,
+    Position,
+    Seal,
+    Tampering,
+    anchor_of,
+    fault_of,
+    position_of,
+    seals_over,
+)
 from tallystick.ledger.chart import Scope, chart, chart_sha256
 from tallystick.ledger.proof import (
     Check,
@@ -56,7 +66,9 @@ def seal(connection: Connection, *, about: int = 65_536) -> int:
     if window is None:
         return 0
     rows = ledger_chain.rows_of(connection, window)
-    seals = list(seals_over(rows, after=head, chart_sha256=chart_sha256()))
+    written = ledger_chain.written_head(connection)
+    last_number = written.seal_number if written else 0
+    seals = list(seals_over(rows, after=head, chart_sha256=chart_sha256(), last_number=last_number))
     ledger_chain.write_seals(connection, seals)
     return sum(seal.transfer_count for seal in seals)
 
@@ -144,6 +156,7 @@ class _Proof:
         of_lines = {key: balance for key, balance in self._proven.items() if _is_of_lines(balance.address)}
         proven = {key: balance for key, balance in self._proven.items() if key not in of_lines}
         self.add(balance_finding(Check.SHARED_BALANCE, proven=a, kept=b) for a, b in differing(proven, shared))
+        self.add(ledger_proof.unknown_shared_accounts(self._connection, most=_MOST_PER_CHECK))
         kept_totals = ledger_proof.line_totals(self._connection)
         self.add(_differing_controls(trial_balance(of_lines.values()), kept_totals))
         self.add(imbalance_finding(found) for found in imbalances([*kept_totals, *trial_balance(shared.values())]))
@@ -190,6 +203,7 @@ class _Proof:
                 self._seals += 1
                 self._sealed_transfers += len(rows)
             self._progress.advance(seals[-1].number / last.number if last else 1.0)
+        self.add(_head_findings(self._head, ledger_chain.written_head(self._connection), known=self._findings))
         if anchor is not None and not anchored:
             self.add([Finding(Check.ANCHOR, f"seal {anchor.seal_number}", anchor.digest_hex[:16], "not in the chain")])
 
@@ -217,6 +231,18 @@ class _Proof:
             head=str(anchor_of(self._head)) if self._head else None,
             findings=tuple(sorted(self._findings, key=lambda finding: order.index(finding.check))),
         )
+
+
+def _head_findings(found: Seal | None, written: Anchor | None, *, known: Sequence[Finding]) -> Iterator[Finding]:
+    """The end of the chain, where it is not the seal that was written last."""
+    last_number = found.number if found else 0
+    if written is not None and written.seal_number > last_number:
+        for number in range(last_number + 1, written.seal_number + 1):
+            yield chain_finding(ChainFault(number, Tampering.REMOVED, None))
+    elif found is not None and written != anchor_of(found):
+        forged = chain_finding(ChainFault(found.number, Tampering.SEAL, None))
+        if forged not in known:
+            yield forged
 
 
 def _is_of_lines(address: Address) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import Struct
 from psycopg import Connection
 
-from tallystick.ledger.chain import Position, Seal
+from tallystick.ledger.chain import Anchor, Position, Seal
 
 # One number for all of Tallystick: whoever holds this advisory lock seals, the others find it being done.
 _LOCK: Final = 0x7A11_5711
@@ -58,15 +58,27 @@ def _read_seals(connection: Connection, which: str, parameters: Sequence[Any]) -
     return [Seal(row[0], Position(*row[1:4]), *row[4:]) for row in rows]
 
 
+def written_head(connection: Connection) -> Anchor | None:
+    """The last seal that was ever written, as it is remembered beside the chain."""
+    row = connection.execute("SELECT seal_number, digest FROM chain_head").fetchone()
+    return None if row is None else Anchor(row[0], row[1].hex())
+
+
 def write_seals(connection: Connection, seals: Sequence[Seal]) -> None:
-    """Append seals to the chain."""
+    """Append seals to the chain, and remember the last one beside it."""
     rows = [(s.number, *s.last, s.transfer_count, s.chart_sha256, s.marks, s.digest) for s in seals]
     connection.execute(
         """
-        INSERT INTO seals (seal_number, last_generation, last_xid, last_transfer_id, transfer_count, chart_sha256,
-                           marks, digest)
-        SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::bigint[], %s::bigint[], %s::integer[], %s::bytea[],
-                             %s::bytea[], %s::bytea[])
+        WITH written AS (
+            INSERT INTO seals (seal_number, last_generation, last_xid, last_transfer_id, transfer_count, chart_sha256,
+                               marks, digest)
+            SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::bigint[], %s::bigint[], %s::integer[], %s::bytea[],
+                                 %s::bytea[], %s::bytea[])
+            RETURNING seal_number, digest
+        )
+        INSERT INTO chain_head (seal_number, digest)
+        SELECT seal_number, digest FROM written ORDER BY seal_number DESC LIMIT 1
+        ON CONFLICT (is_the_one) DO UPDATE SET seal_number = excluded.seal_number, digest = excluded.digest
         """,
         [list(column) for column in zip(*rows, strict=True)],
     )

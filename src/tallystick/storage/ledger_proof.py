@@ -7,9 +7,9 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.ledger.balance import Balance, TrialRow
-from tallystick.ledger.proof import Check, Finding
+from tallystick.ledger.proof import Check, Finding, balance_finding
 from tallystick.ledger.transfer import Address
-from tallystick.storage.ledger import NUMBERS
+from tallystick.storage.ledger import NUMBERS, SHARED
 from tallystick.storage.ledger_reading import CODES
 
 # What the constraints of the table say, again: whoever owns a database can drop a constraint.
@@ -85,6 +85,22 @@ def line_totals(connection: Connection) -> list[TrialRow]:
         """
     )
     return [TrialRow(CODES[number], *rest) for number, *rest in rows if number in CODES]
+
+
+def unknown_shared_accounts(connection: Connection, *, most: int) -> Iterator[Finding]:
+    """Kept sums of shared accounts that no chart knows; up to `most`."""
+    rows = connection.execute(
+        f"""
+        SELECT number, owner_id, currency, sum(debit_minor)::bigint, sum(credit_minor)::bigint FROM ({SHARED}) AS parts
+        WHERE number <> ALL(%s::smallint[]) GROUP BY number, owner_id, currency
+        ORDER BY number, owner_id, currency LIMIT %s
+        """,
+        [_NUMBERS, most],
+    )
+    for number, owner_id, currency, *sides in rows:
+        address = Address(str(number), owner_id)
+        nothing, kept = Balance(address, currency, 0, 0), Balance(address, currency, *sides)
+        yield balance_finding(Check.SHARED_BALANCE, proven=nothing, kept=kept)
 
 
 def count_line_accounts(connection: Connection) -> int:

@@ -31,7 +31,7 @@ class SchemaFault(RuntimeError):
 
 
 def known_migrations() -> tuple[Migration, ...]:
-    """The migrations that ship, by number. Raises `SchemaFault` where a number is missing or given twice."""
+    """The migrations that ship, by number. Raises `SchemaFault` where a number is given twice."""
     found: list[Migration] = []
     for entry in files("tallystick.storage").joinpath("migrations").iterdir():
         match = _FILE.fullmatch(entry.name)
@@ -75,6 +75,27 @@ def pending_migrations(connection: Connection, *, known: tuple[Migration, ...] |
     return tuple(migration for migration in known if migration.number not in applied)
 
 
+def is_elsewhere(connection: Connection) -> bool:
+    """Whether the database was copied into another server since its generation began: its order must begin anew."""
+    if not _has_evidence(connection):
+        return False
+    row = connection.execute("SELECT is_elsewhere()").fetchone()
+    return row is not None and bool(row[0])
+
+
+def begin_generation(connection: Connection, because: str) -> int:
+    """Rows written from now on come after all that are there, though transaction ids begin anew; gives its number."""
+    row = connection.execute("SELECT begin_generation(%s)", [because]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _has_evidence(connection: Connection) -> bool:
+    """Whether migration 0020 is applied; one that brings up a version before knows nothing of it."""
+    row = connection.execute("SELECT to_regprocedure('begin_generation(text)') IS NOT NULL").fetchone()
+    return row is not None and bool(row[0])
+
+
 def migrate(connection: Connection, *, known: tuple[Migration, ...] | None = None) -> tuple[Migration, ...]:
     """Apply what is pending, each file in a transaction of its own; gives what was applied.
 
@@ -91,8 +112,11 @@ def migrate(connection: Connection, *, known: tuple[Migration, ...] | None = Non
                     "INSERT INTO schema_migrations (number, name, sha256) VALUES (%s, %s, %s)",
                     [migration.number, migration.name, migration.sha256],
                 )
-        if pending:
-            connection.execute("SELECT stamp_generation()")
+                connection.execute("SELECT stamp_generation()")
+                if _has_evidence(connection):
+                    connection.execute("SELECT keep_always()")
+        if is_elsewhere(connection):
+            begin_generation(connection, "found in another server")
         return pending
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])

@@ -110,9 +110,8 @@ def test_the_first_transfer_that_is_not_as_it_was_sealed_is_named(wrong: Wrong) 
         msgspec.structs.replace(SECOND, chart_sha256=b"\xff" * 32),
         msgspec.structs.replace(SECOND, last=Position(1, 803, 9)),
         msgspec.structs.replace(SECOND, transfer_count=5),
-        msgspec.structs.replace(SECOND, number=3),
     ],
-    ids=["digest", "chart", "last", "count", "number"],
+    ids=["digest", "chart", "last", "count"],
 )
 def test_a_seal_that_is_not_what_was_written_is_named_itself(forged: Seal) -> None:
     assert fault_of(forged, ROWS[4:8], after=FIRST) == ChainFault(forged.number, Tampering.SEAL, None)
@@ -126,5 +125,12 @@ def test_books_rewritten_with_new_seals_no_longer_fit_the_seal_after() -> None:
     assert fault_of(SECOND, ROWS[4:8], after=rewritten) == ChainFault(2, Tampering.SEAL, None)
 
 
-def test_a_seal_taken_out_of_the_chain_leaves_a_gap() -> None:
-    assert fault_of(THIRD, ROWS[8:], after=FIRST) == ChainFault(3, Tampering.SEAL, None)
+def test_a_seal_taken_out_of_the_chain_is_named() -> None:
+    assert fault_of(THIRD, ROWS[8:], after=FIRST) == ChainFault(2, Tampering.REMOVED, None)
+    assert fault_of(SECOND, ROWS[4:8], after=None) == ChainFault(1, Tampering.REMOVED, None)
+
+
+def test_a_chain_that_was_cut_short_goes_on_with_the_gap_in_it() -> None:
+    (later,) = seals_over(ROWS[8:], after=FIRST, chart_sha256=CHART, last_number=2)
+    assert later.number == 3
+    assert fault_of(later, ROWS[8:], after=FIRST) == ChainFault(2, Tampering.REMOVED, None)
