@@ -22,7 +22,7 @@ def up() -> None:
 @app.command
 def status() -> None:
     """Where the database is, its versions, its size, and who keeps it."""
-    from rich.table import Table
+    from rich.cells import cell_len
 
     from tallystick.operations.database import status as look
 
@@ -37,10 +37,9 @@ def status() -> None:
         ("副本代次" if is_zh else "generation", str(found.generation)),
         ("守护进程" if is_zh else "kept by process", "-" if found.keeper_pid is None else str(found.keeper_pid)),
     )
-    table = Table(show_header=False, box=None)
-    for name, figure in rows:
-        table.add_row(name, figure)
-    terminal().print(table)
+    widest = max(cell_len(name) for name, _ in rows)
+    for name, figure in rows:  # no table: a path stays one line, however long, so that it can be copied
+        terminal().print(f" {name}{' ' * (widest - cell_len(name))}  {figure}", markup=False, soft_wrap=True)
 
 
 @app.command

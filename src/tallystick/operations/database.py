@@ -2,23 +2,26 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from msgspec import Struct
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tallystick.storage.embedded import Running, embedded_server, ensure_running, keeper_pid, stay_up, stop
 from tallystick.storage.migration import (
     Migration,
     SchemaFault,
     applied_numbers,
+    begin_generation,
+    is_elsewhere,
     known_migrations,
     migrate,
     pending_migrations,
 )
-from tallystick.storage.place import Place, client_programs, place
+from tallystick.storage.place import MAJOR_VERSION, Place, client_programs, place
 
 
 class DatabaseFault(RuntimeError):
@@ -39,13 +42,22 @@ class Where(Struct, frozen=True):
 
 @contextmanager
 def reachable_database(where: Where) -> Iterator[str]:
-    """The URL of a server that answers, for the time of the block; whatever its schema is."""
-    if where.url is not None:
-        _must_answer(where.url)
-        yield where.url
+    """The URL of a server that answers, for the time of the block; whatever its schema is.
+
+    Raises `DatabaseFault` with the way out where one's own cannot be used.
+    """
+    if where.url is None:
+        with embedded_server(place(where.data_folder)) as running:
+            yield running.url
         return
-    with embedded_server(place(where.data_folder)) as running:
-        yield running.url
+    _must_answer(where.url)
+    try:
+        yield where.url
+    except psycopg.errors.InsufficientPrivilege as fault:
+        raise DatabaseFault(
+            f"TALLYSTICK_DATABASE_URL: {fault.diag.message_primary}; "
+            "grant its role what docs/database.md lists, or name the owner of the tables"
+        ) from fault
 
 
 @contextmanager
@@ -61,6 +73,11 @@ def ready_database(where: Where) -> Iterator[str]:
                 migrate(connection)
             elif pending_migrations(connection):
                 raise SchemaFault("the database's schema is older than this Tallystick: run `tallystick db migrate`")
+            elif is_elsewhere(connection):
+                raise SchemaFault(
+                    "the database was copied here from another server, and transaction ids begin anew in a copy: "
+                    "run `tallystick db migrate`, which begins its next generation"
+                )
         yield url
 
 
@@ -78,12 +95,37 @@ def revive(where: Where) -> bool:
 
 def _must_answer(url: str) -> None:
     try:
-        psycopg.connect(url, connect_timeout=10).close()
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            unfit = unfit_server(
+                version=connection.info.server_version,
+                encoding=connection.info.parameter_status("server_encoding") or "",
+            )
     except psycopg.OperationalError as fault:
         raise DatabaseFault(
             f"TALLYSTICK_DATABASE_URL does not answer: {str(fault).strip().splitlines()[0]}; "
-            "start that server, or unset the variable to use the embedded one"
+            "correct it or that server, or unset the variable to use the embedded one"
         ) from fault
+    except psycopg.ProgrammingError as fault:
+        raise DatabaseFault(  # never quoted: it may hold the password
+            "TALLYSTICK_DATABASE_URL cannot be read: give postgresql://user:password@host:port/database, "
+            "with %XX for special characters and only parameters that PostgreSQL knows"
+        ) from fault
+    if unfit is not None:
+        raise DatabaseFault(f"TALLYSTICK_DATABASE_URL: {unfit}")
+
+
+def unfit_server(*, version: int, encoding: str) -> str | None:
+    """Why a server cannot hold the books, with the way out; None where it can.
+
+    >>> unfit_server(version=160_004, encoding="UTF8")
+    'the server is PostgreSQL 16; Tallystick needs 18 or later'
+    """
+    major = version // 10_000
+    if major < MAJOR_VERSION:
+        return f"the server is PostgreSQL {major}; Tallystick needs {MAJOR_VERSION} or later"
+    if encoding != "UTF8":
+        return f"the database's encoding is {encoding}; create one with ENCODING 'UTF8' TEMPLATE template0"
+    return None
 
 
 def bring_up(where: Where) -> Running:
@@ -132,14 +174,19 @@ def status(where: Where) -> Status:
         assert row is not None
         embedded = where.embedded
         return Status(
-            place=str(embedded.folder) if embedded else connection.info.host,
+            place=str(embedded.folder) if embedded else _told_place(connection),
             server_version=row[0],
             schema_number=max(applied) if applied else None,
-            pending=len(known_migrations()) - len(applied),
+            pending=len({migration.number for migration in known_migrations()} - set(applied)),
             size_bytes=row[1],
             generation=latest[0] if latest else 1,
             keeper_pid=keeper_pid(embedded) if embedded else None,
         )
+
+
+def _told_place(connection: psycopg.Connection) -> str:
+    info = connection.info
+    return f"{info.host}:{info.port}/{info.dbname}"
 
 
 def back_up(where: Where, file: Path) -> int:
@@ -149,48 +196,90 @@ def back_up(where: Where, file: Path) -> int:
     """
     if file.exists():
         raise DatabaseFault(f"{file} exists: name a new file, a backup is never overwritten")
-    part = file.with_name(f"{file.name}.part")
-    with ready_database(where) as url:
-        _run("pg_dump", "--format=custom", "--no-owner", f"--file={part}", f"--dbname={url}")
-    os.replace(part, file)
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        part.touch(mode=0o600)  # it holds everything that the database holds
+        with ready_database(where) as url:
+            _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={part}")
+        os.replace(part, file)
+    except OSError as fault:
+        raise DatabaseFault(f"{file}: {fault.strerror}; name a file in a folder that can be written") from fault
+    finally:
+        part.unlink(missing_ok=True)
     return file.stat().st_size
 
 
 def restore(where: Where, file: Path) -> int:
     """Read a backup into an empty database, as a new generation of it; gives that generation's number.
 
-    Transaction numbers begin anew in a copy, so rows written from now on carry the next generation. Raises
-    `DatabaseFault` where the file cannot be read or the database is not empty: nothing is ever restored over books.
+    Transaction numbers begin anew in a copy, so rows written from now on carry the next generation. A backup of an
+    older version is brought up to this one. Raises `DatabaseFault` where the file cannot be read or the database is
+    not empty: nothing is ever restored over books.
     """
     if not file.is_file():
         raise DatabaseFault(f"{file} is no file: give one that `tallystick db backup` wrote")
-    with reachable_database(where) as url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            used = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
-            if used is not None and used[0]:
-                raise DatabaseFault(
-                    "the database is not empty: restore into a new TALLYSTICK_DATA_DIR or a new database"
-                )
-        _run("pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", f"--dbname={url}", str(file))
-        with psycopg.connect(url, autocommit=True) as connection, connection.transaction():
-            connection.execute(
-                """
-                INSERT INTO database_generations (generation, reason)
-                SELECT max(generation) + 1, 'restored' FROM database_generations
-                """
+    if " TABLE DATA " not in (contents := _run("pg_restore", None, "--list", str(file))) or (
+        " database_generations " not in contents
+    ):
+        raise DatabaseFault(f"{file} is a backup of something else: give one that `tallystick db backup` wrote")
+    with reachable_database(where) as url, psycopg.connect(url, autocommit=True) as connection:
+        _must_be_empty(connection)
+        _run("pg_restore", url, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file))
+        if not applied_numbers(connection):
+            raise DatabaseFault(
+                "the books were restored into a schema that is not on the search_path: ALTER DATABASE ... SET "
+                "search_path as it was where they come from, then `tallystick db migrate`"
             )
-            row = connection.execute("SELECT stamp_generation()").fetchone()
-            assert row is not None
-            return int(row[0])
+        migrate(connection)
+        return begin_generation(connection, "restored")
 
 
-def _run(program: str, *arguments: str) -> None:
+def _must_be_empty(connection: psycopg.Connection) -> None:
+    row = connection.execute(
+        """
+        SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE relkind IN ('r', 'p') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+        """
+    ).fetchone()
+    if row is not None and row[0]:
+        raise DatabaseFault("the database is not empty: restore into a new TALLYSTICK_DATA_DIR or a new database")
+
+
+def _run(program: str, url: str | None, *arguments: str) -> str:
+    """What a client of PostgreSQL says."""
+    call = client_call(url, environment=os.environ)
     done = subprocess.run(
-        [str(client_programs() / program), *arguments],
+        [str(client_programs() / program), *call.arguments, *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env={"LC_ALL": "C.UTF-8", "PATH": os.defpath, "TZ": "UTC"},
+        env=call.environment,
     )
     if done.returncode:
-        raise DatabaseFault(f"{program}: {done.stderr.strip().splitlines()[-1] if done.stderr else 'it failed'}")
+        told = done.stderr.strip().splitlines() or [f"{program}: it failed"]
+        raise DatabaseFault(next((line for line in told if "error:" in line), told[-1]))
+    return done.stdout
+
+
+class ClientCall(Struct, frozen=True):
+    """How a client of PostgreSQL is called for a database."""
+
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def client_call(url: str | None, *, environment: Mapping[str, str]) -> ClientCall:
+    """Arguments without a password, which every user could see, and all that the operator set for PostgreSQL.
+
+    >>> call = client_call("postgresql://clerk:s3cret@db/books", environment={"PGSSLMODE": "require"})
+    >>> call.arguments, call.environment["PGPASSWORD"], call.environment["PGSSLMODE"]
+    (('--dbname=user=clerk host=db dbname=books',), 's3cret', 'require')
+    """
+    kept = {**environment, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    if url is None:
+        return ClientCall((), kept)
+    named = conninfo_to_dict(url)
+    password = named.pop("password", None)
+    if password is not None:
+        kept["PGPASSWORD"] = str(password)
+    return ClientCall((f"--dbname={make_conninfo('', **named)}",), kept)
