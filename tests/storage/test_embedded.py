@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tallystick.operations.database import Where, revive
 from tallystick.storage.embedded import embedded_server, ensure_running, keeper_pid, stay_up, stop
 from tallystick.storage.place import EmbeddedFault, Place, place
 
@@ -79,6 +80,30 @@ def test_when_the_keeper_is_killed_the_server_dies_and_the_next_to_ask_starts_an
         assert again.keeper_pid != running.keeper_pid
         with psycopg.connect(again.url) as connection:
             assert connection.execute("SELECT number FROM kept").fetchone() == (42,)
+
+
+@pytest.mark.parametrize("killed", ["keeper", "postmaster", "both"])
+def test_a_server_that_was_killed_is_revived_by_one_of_its_users(at: Place, tmp_path: Path, killed: str) -> None:
+    where = Where(url=None, data_folder=tmp_path / "data folder")
+    with embedded_server(at) as running:
+        assert running.keeper_pid is not None
+        assert not revive(where)
+        postmaster = int((at.cluster / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        if killed != "keeper":
+            os.kill(postmaster, signal.SIGKILL)
+        if killed != "postmaster":
+            os.kill(running.keeper_pid, signal.SIGKILL)
+        while keeper_pid(at) is not None or Path(f"/proc/{postmaster}").exists():
+            time.sleep(0.01)
+        assert revive(where)
+        assert _ask(running.url) == "on"
+
+
+def test_a_server_that_was_stopped_stays_so(at: Place, tmp_path: Path) -> None:
+    with embedded_server(at):
+        assert stop(at)
+        assert not revive(Where(url=None, data_folder=tmp_path / "data folder"))
+        assert keeper_pid(at) is None
 
 
 def test_a_server_that_takes_its_time_to_die_is_waited_for(at: Place) -> None:

@@ -10,7 +10,7 @@ import psycopg
 from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tallystick.storage.embedded import Running, embedded_server, ensure_running, keeper_pid, stay_up, stop
+from tallystick.storage.embedded import Running, embedded_server, ensure_running, keeper_pid, stay_up, stop, was_killed
 from tallystick.storage.migration import (
     Migration,
     SchemaFault,
@@ -87,7 +87,7 @@ def revive(where: Where) -> bool:
     A server that was stopped stays so: whoever stopped it meant it.
     """
     at = where.embedded
-    if at is None or keeper_pid(at) is not None or not (at.cluster / "postmaster.pid").exists():
+    if at is None or not was_killed(at):
         return False
     ensure_running(at)
     return True

@@ -86,6 +86,12 @@ def stop(at: Place) -> bool:
     return True
 
 
+def was_killed(at: Place) -> bool:
+    """Whether the server ended without having been stopped: its keeper left its number behind, or could not."""
+    lock_file = at.folder / "keeper.lock"
+    return lock_file.exists() and keeper_pid(at) is None and lock_file.stat().st_size > 0
+
+
 def keeper_pid(at: Place) -> int | None:
     """The process that keeps the server: the one that holds the lock, so a number left behind never misleads."""
     lock_file = at.folder / "keeper.lock"

@@ -51,7 +51,10 @@ def main(arguments: list[str]) -> int:
         server = _start(cluster, programs=programs, socket_folder=socket_folder, owner=owner)
         while server.poll() is None and not stopping and _in_use(folder):
             time.sleep(0.2)
-        return _stop(server)
+        ended = _stop(server)
+        if ended == 0:
+            lock.truncate(0)  # stopped and meant so: a number that stays behind says that this process was killed
+        return ended
 
 
 def _start(cluster: Path, *, programs: Path, socket_folder: Path, owner: str | None) -> "subprocess.Popen[bytes]":
