@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from tallystick.ledger.transfer import Address
-from tallystick.storage.embedded import stop
+from tallystick.storage.embedded import keeper_pid, stop
 from tallystick.storage.ledger import shared_balance
 from tallystick.storage.place import Place, place
 
@@ -83,11 +83,23 @@ class Installation:
         """The postmaster, and with it every process of PostgreSQL; the server that runs starts another by itself."""
         killed = self._postmaster()
         os.kill(killed, signal.SIGKILL)
-        until(lambda: self._postmaster() != killed, seconds=60)
+        until(lambda: self._postmaster() not in {0, killed}, seconds=60)
+        until(self.is_ready, seconds=60)
+
+    def kill_keeper(self) -> None:
+        """The process that PostgreSQL is a child of, and dies with."""
+        killed = keeper_pid(self.at)
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: keeper_pid(self.at) not in {None, killed}, seconds=60)
         until(self.is_ready, seconds=60)
 
     def _postmaster(self) -> int:
-        lines = (self.at.cluster / "postmaster.pid").read_text(encoding="ascii").splitlines()
+        """Its number; 0 for the instant in which a new one puts its file in the place of the old."""
+        try:
+            lines = (self.at.cluster / "postmaster.pid").read_text(encoding="ascii").splitlines()
+        except FileNotFoundError:
+            return 0
         return int(lines[0]) if lines else 0
 
     def stop(self) -> None:
@@ -170,11 +182,13 @@ def test_every_acknowledged_payment_is_there_once_whoever_was_killed(installatio
         payers.start(4)
         try:
             moment = random.Random(2611)
-            for killed in ("api", "database", "api", "database"):
+            for killed in ("api", "database", "keeper", "api", "database"):
                 time.sleep(moment.uniform(0.3, 0.9))
                 if killed == "api":
                     installation.kill_api()
                     installation.serve()
+                elif killed == "keeper":
+                    installation.kill_keeper()
                 else:
                     installation.kill_database()
         finally:
