@@ -15,7 +15,7 @@ import pytest
 
 from tallystick.operations.database import Where, revive
 from tallystick.storage.embedded import embedded_server, ensure_running, keeper_pid, stay_up, stop
-from tallystick.storage.place import EmbeddedFault, Place, place
+from tallystick.storage.place import EmbeddedFault, Place, place, prepare
 
 
 @pytest.fixture
@@ -161,3 +161,14 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one(tmp_path: Path) -> None:
         stop(where)
         shutil.rmtree(where.folder, ignore_errors=True)
         shutil.rmtree(where.socket_folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize(("owner", "way_out"), [(None, "TALLYSTICK_DATA_DIR"), ("nobody", "another user than root")])
+def test_a_folder_that_cannot_be_made_is_refused_with_a_way_out_that_helps(
+    tmp_path: Path, owner: str | None, way_out: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    folder = tmp_path / "file" / "postgresql"
+    where = Place(tmp_path / "programs" / "a" / "b" / "c", folder, folder / "run", owner)
+    with pytest.raises(EmbeddedFault, match=way_out):
+        prepare(where)

@@ -1,5 +1,6 @@
 """Books that were backed up and restored: whole, still sealed, and their order goes on in the copy."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from tallystick.operations.database import Where, back_up, restore
 from tallystick.operations.ledger import seal, verify
 from tallystick.operations.progress import Silent
 from tallystick.storage.embedded import Running
-from tallystick.storage.ledger import post
+from tallystick.storage.ledger import fold_deltas, post
 from tallystick.storage.ledger_chain import last_seal
+from tallystick.storage.ledger_reading import all_transfers
 
 
 @pytest.fixture
@@ -60,3 +62,40 @@ def test_restored_books_are_proven_by_the_anchor_of_the_original(
         copy.commit()
         proof = verify(copy, progress=Silent(), anchor=read_anchor(head), figure_checks=())
         assert (proof.findings, proof.transfers, proof.sealed_transfers) == ((), 4, 4)
+
+
+def test_a_backup_made_while_the_books_are_written_is_of_one_moment(
+    database_url: str, empty_url: str, tmp_path: Path
+) -> None:
+    ended = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(database_url) as connection:
+            while not ended.is_set():
+                post(connection, [bought(7, 500), paid(7, 400)], booked_on=TODAY)
+                connection.commit()
+                fold_deltas(connection, most=3)
+                connection.commit()
+                seal(connection)
+                connection.commit()
+
+    def count(url: str) -> int:
+        with psycopg.connect(url) as connection:
+            return len(all_transfers(connection, most=1_000_000))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        while count(database_url) < 20:
+            pass
+        before = count(database_url)
+        back_up(Where(url=database_url, data_folder=tmp_path), tmp_path / "books.backup")
+        after = count(database_url)
+    finally:
+        ended.set()
+        writer.join(timeout=60)
+    restore(Where(url=empty_url, data_folder=tmp_path), tmp_path / "books.backup")
+    with psycopg.connect(empty_url) as copy:
+        proof = verify(copy, progress=Silent(), figure_checks=())
+    assert proof.findings == ()
+    assert before <= proof.transfers < after

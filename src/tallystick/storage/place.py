@@ -119,9 +119,10 @@ def prepare(at: Place) -> None:
         if not copies.exists():
             _copy_programs(_wheel_programs(), copies)
     except OSError as fault:
+        another = "name another folder in TALLYSTICK_DATA_DIR" if at.owner is None else "run as another user than root"
         raise EmbeddedFault(
-            f"{fault.filename or at.folder}: {fault.strerror}; name another folder in TALLYSTICK_DATA_DIR "
-            "or a server of your own in TALLYSTICK_DATABASE_URL"
+            f"{fault.filename or at.folder}: {fault.strerror}; {another}, "
+            "or name a server of your own in TALLYSTICK_DATABASE_URL"
         ) from fault
 
 
