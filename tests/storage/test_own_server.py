@@ -48,6 +48,26 @@ def _created(owned: psycopg.Connection, database_url: str, ending: str, options:
     return database_url.replace(f"/{_name(database_url)}?", f"/{name}?", 1)
 
 
+def test_a_database_that_ceases_to_answer_is_told_and_not_a_traceback(database_url: str, tmp_path: Path) -> None:
+    where = Where(url=database_url, data_folder=tmp_path)
+    with (
+        pytest.raises(DatabaseFault, match=r"ceased to answer: terminating connection .*run the command again"),
+        ready_database(where) as url,
+        psycopg.connect(url) as connection,
+    ):
+        connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def test_a_defect_of_ours_keeps_its_name(database_url: str, tmp_path: Path) -> None:
+    where = Where(url=database_url, data_folder=tmp_path)
+    with (
+        pytest.raises(psycopg.errors.UndefinedTable),
+        ready_database(where) as url,
+        psycopg.connect(url) as connection,
+    ):
+        connection.execute("SELECT * FROM no_such_table")
+
+
 @pytest.mark.parametrize(
     ("url", "told"),
     [

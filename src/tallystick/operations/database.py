@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import psycopg
 from msgspec import Struct
@@ -44,19 +45,37 @@ class Where(Struct, frozen=True):
 def reachable_database(where: Where) -> Iterator[str]:
     """The URL of a server that answers, for the time of the block; whatever its schema is.
 
-    Raises `DatabaseFault` with the way out where one's own cannot be used.
+    Raises `DatabaseFault` with the way out where it cannot be used, or ceases to answer within the block.
     """
-    if where.url is None:
+    with _told_faults():
+        if where.url is not None:
+            _must_answer(where.url)
+            yield where.url
+            return
         with embedded_server(place(where.data_folder)) as running:
             yield running.url
-        return
-    _must_answer(where.url)
+
+
+# Classes of PostgreSQL's error codes: connections, resources such as disk and memory, operators who intervene.
+_CEASED: Final = ("08", "53", "57")
+
+
+@contextmanager
+def _told_faults() -> Iterator[None]:
+    """What a database refuses or suffers that an operator can mend, as `DatabaseFault`."""
     try:
-        yield where.url
+        yield
     except psycopg.errors.InsufficientPrivilege as fault:
         raise DatabaseFault(
             f"TALLYSTICK_DATABASE_URL: {fault.diag.message_primary}; "
             "grant its role what docs/database.md lists, or name the owner of the tables"
+        ) from fault
+    except psycopg.OperationalError as fault:
+        if fault.sqlstate is not None and fault.sqlstate[:2] not in _CEASED:
+            raise
+        raise DatabaseFault(
+            f"the database ceased to answer: {str(fault).strip().splitlines()[0]}; "
+            "mend that and run the command again: what was committed stays, all else was not written"
         ) from fault
 
 
