@@ -7,9 +7,12 @@ import psycopg
 import pytest
 from tests.books import Books
 
+from tallystick.ledger.proof import Check
 from tallystick.ledger.transfer import Address
 from tallystick.operations.close_day import DayNotOver, close_day
+from tallystick.operations.ledger import verify
 from tallystick.operations.lines import Recorded
+from tallystick.operations.progress import Silent
 from tallystick.servicing import facts
 from tallystick.servicing.accrued import accrued
 from tallystick.servicing.accruing import minor_from_micro
@@ -109,3 +112,39 @@ def test_a_hold_expires_with_its_day(books: Books) -> None:
     assert sum(close_day(books.connection, date(2026, 1, 7), act=books.act_of(date(2026, 3, 1)))) == 0
     assert sum(close_day(books.connection, date(2026, 1, 8), act=books.act_of(date(2026, 3, 1)))) == 1
     assert books.connection.execute("SELECT held_minor FROM lines WHERE line_id = 1").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("done", "found"),
+    [
+        ("UPDATE accrual_days SET accrued_minor = accrued_minor + 1", "sum"),
+        ("UPDATE accrual_days SET posted_minor = posted_minor - 1", "posting"),
+        ("UPDATE accrual_figures SET accrued_minor[1] = accrued_minor[1] + 1", "figures"),
+        ("DELETE FROM accrual_days", "none"),
+    ],
+)
+def test_what_accrued_on_a_closed_day_is_proven_from_its_lines_and_the_transfers(
+    books: Books, done: str, found: str
+) -> None:
+    """Lines that miss their due date bear interest; then somebody changes one of the three figures."""
+    for day in (STATEMENT_ON, date(2026, 3, 1)):
+        list(close_day(books.connection, day, act=books.act_of(date(2026, 3, 2))))
+    sums = books.connection.execute(
+        "SELECT accrued_minor, posted_minor FROM accrual_days ORDER BY closed_on DESC LIMIT 1"
+    ).fetchone()
+    assert sums is not None
+    accrued, posted = sums
+    assert accrued > 0
+    assert posted != 0
+    assert verify(books.connection, progress=Silent()).findings == ()
+    for table in ("accrual_days", "accrual_figures"):
+        books.connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    books.connection.execute(done.encode())
+    finding = verify(books.connection, progress=Silent()).findings[-1]
+    assert (finding.check, finding.subject) == (Check.ACCRUAL, "accrued_interest 1 CNY, 2026-03-01")
+    assert (finding.proven, finding.found) == {
+        "sum": (f"{accrued:,} / {posted:,}", f"{accrued + 1:,} / {posted:,}"),
+        "posting": (f"{accrued:,} / {posted:,}", f"{accrued:,} / {posted - 1:,}"),
+        "figures": (f"{accrued + 1:,} / {posted:,}", f"{accrued:,} / {posted:,}"),
+        "none": (f"{accrued:,} / {posted:,}", "none"),
+    }[found]

@@ -23,6 +23,8 @@ class Check(StrEnum):
     """Each account of each line is the sum of its transfers."""
     LINE_FIGURE = "line_figure"
     """Each figure that servicing keeps on a line is the balance of the account it speaks of."""
+    ACCRUAL = "accrual"
+    """What was kept at the close of each day is the sum of its lines' figures, and its change is what was posted."""
     CHAIN = "chain"
     """Each sealed transfer is as it was sealed."""
     ANCHOR = "anchor"

@@ -40,7 +40,11 @@ def _line_figures(connection: Connection, most: int) -> Iterable[Finding]:
     return ledger_proof.differing_line_figures(connection, most=most)
 
 
-FIGURE_CHECKS: Final[tuple[FigureCheck, ...]] = (_line_figures,)
+def _accruals(connection: Connection, most: int) -> Iterable[Finding]:
+    return ledger_proof.differing_accruals(connection, most=most)
+
+
+FIGURE_CHECKS: Final[tuple[FigureCheck, ...]] = (_line_figures, _accruals)
 # Enough to see what is wrong; a fault of the books is seldom alone.
 _MOST_PER_CHECK: Final = 20
 _TRANSFERS_PER_RANGE: Final = 1_000_000

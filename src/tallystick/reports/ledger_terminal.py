@@ -23,6 +23,7 @@ _CHECKS: Final = {
     Check.CONTROL_FIGURE: "control_figure",
     Check.LINE_BALANCE: "line_balance",
     Check.LINE_FIGURE: "line_figure",
+    Check.ACCRUAL: "accrual",
     Check.CHAIN: "chain",
     Check.ANCHOR: "anchor",
 }

@@ -191,3 +191,35 @@ def differing_line_figures(connection: Connection, *, most: int) -> Iterator[Fin
     )
     for (line_id,) in strangers:
         yield Finding(Check.LINE_FIGURE, f"line {line_id}", "a line", "none")
+
+
+def differing_accruals(connection: Connection, *, most: int) -> Iterator[Finding]:
+    """Closed days whose sum of what is accrued is not that of the lines' figures, or whose change was not posted so.
+
+    Per product and currency: accrued / posted, minor units; up to `most`.
+    """
+    rows = connection.execute(
+        """
+        WITH figures AS (
+            SELECT closed_on, product_key, currency,
+                   sum((SELECT sum(minor) FROM unnest(accrued_minor) AS minor))::bigint AS summed_minor
+            FROM accrual_figures GROUP BY closed_on, product_key, currency
+        ), posted AS (
+            SELECT booked_on AS closed_on, CASE WHEN is_debit THEN debit_owner ELSE credit_owner END AS product_key,
+                   currency, sum(CASE WHEN is_debit THEN amount_minor ELSE -amount_minor END)::bigint AS moved_minor
+            FROM transfers, LATERAL (SELECT debit_number = %(accrued_interest)s AS is_debit) AS side
+            WHERE kind = 'accrual' GROUP BY 1, 2, 3
+        )
+        SELECT closed_on, product_key, currency, coalesce(summed_minor, 0), coalesce(moved_minor, 0),
+               accrued_minor, posted_minor
+        FROM accrual_days FULL JOIN figures USING (closed_on, product_key, currency)
+        FULL JOIN posted USING (closed_on, product_key, currency)
+        WHERE (coalesce(summed_minor, 0), coalesce(moved_minor, 0)) IS DISTINCT FROM (accrued_minor, posted_minor)
+        ORDER BY closed_on, product_key, currency LIMIT %(most)s
+        """,
+        {"accrued_interest": NUMBERS["accrued_interest"], "most": most},
+    )
+    for closed_on, product_key, currency, summed_minor, moved_minor, accrued_minor, posted_minor in rows:
+        subject = f"{Address('accrued_interest', product_key)} {currency}, {closed_on}"
+        kept = "none" if accrued_minor is None else f"{accrued_minor:,} / {posted_minor:,}"
+        yield Finding(Check.ACCRUAL, subject, f"{summed_minor:,} / {moved_minor:,}", kept)
