@@ -1,6 +1,8 @@
 """Who is let in, what a refusal looks like, and how the server stops."""
 
 import io
+import json
+import logging
 import os
 import signal
 import subprocess
@@ -171,6 +173,45 @@ def test_a_path_or_method_that_is_not_there_is_told(api: Api) -> None:
     assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
 
 
+def test_what_a_path_allows_is_told(api: Api) -> None:
+    told = api.client.options("/v1/lines", headers={"Authorization": f"Bearer {api.token}"})
+    assert (told.status_code, told.headers["allow"]) == (204, "GET, OPTIONS, POST")
+    told = api.client.options(
+        "/v1/borrowers/borrower_0000000000001/personal-data", headers={"Authorization": f"Bearer {api.token}"}
+    )
+    assert told.headers["allow"] == "DELETE, GET, OPTIONS, PUT"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"channel": "bank"}, "amount_minor"),
+        ({"amount_minor": 1, "channel": "bank", "colour": "red"}, "colour"),
+        ({"amount_minor": 1, "channel": "bank\n"}, "channel"),
+        ({"amount_minor": 1, "channel": "bank", "reference": "wx-88\n"}, "reference"),
+    ],
+)
+def test_what_is_missing_unknown_or_ends_in_a_line_break_is_named(api: Api, body: object, param: str) -> None:
+    answer = api.post("/v1/lines/line_0000000000001/payments", body)
+    assert (answer.status_code, answer.json()["code"], answer.json()["param"]) == (400, "request_invalid", param)
+
+
+def test_a_key_of_metadata_is_refused_by_the_name_of_the_field(api: Api) -> None:
+    body = {"reference": "a", "jurisdiction": "CN", "currency": "CNY"}
+    for metadata in ({"a b": "c"}, {"": "c"}, {"k" * 41: "c"}, {"a\n": "c"}, {"a": "c\n"}):
+        answer = api.post("/v1/borrowers", {**body, "metadata": metadata})
+        assert answer.status_code == 400
+        assert answer.json()["param"].startswith("metadata"), answer.text
+
+
+@pytest.mark.parametrize("key", [None, "", "a b", "k" * 256])
+def test_a_write_needs_its_idempotency_key(api: Api, key: str | None) -> None:
+    headers = {"Authorization": f"Bearer {api.token}"} | ({} if key is None else {"Idempotency-Key": key})
+    body = {"reference": "a", "jurisdiction": "CN", "currency": "CNY"}
+    answer = api.client.post("/v1/borrowers", json=body, headers=headers)
+    assert (answer.status_code, answer.json()["param"]) == (400, "Idempotency-Key")
+
+
 def test_an_id_of_another_kind_is_refused_and_one_that_is_unknown_is_not_found(api: Api) -> None:
     assert api.get("/v1/lines/hold_0000000000001").status_code == 400
     unknown = api.get("/v1/lines/line_0000000000001")
@@ -234,6 +275,20 @@ def test_logs_hold_no_personal_data(api: Api, logs: io.StringIO) -> None:
     assert "李四" not in told
     assert "13800138000" not in told
     assert borrower["id"] not in told, "routes are logged as templates"
+
+
+def test_what_libraries_log_is_a_line_like_ours_without_their_words(logs: io.StringIO) -> None:
+    library = logging.getLogger("uvicorn.error")
+    library.warning("Invalid request by %s", "王小明")
+    try:
+        raise ValueError("王小明")
+    except ValueError:
+        library.exception("It failed")
+    first, second = map(json.loads, logs.getvalue().splitlines())
+    assert (first["event"], first["level"], first["fault"]) == ("uvicorn.error", "warning", None)
+    assert (second["level"], second["fault"]) == ("error", "ValueError")
+    assert "test_frame.py" in first["traceback"][0]
+    assert "王" not in logs.getvalue()
 
 
 def test_a_server_that_is_told_to_stop_says_so_and_finishes_what_it_began(tmp_path: Path, database_url: str) -> None:

@@ -71,6 +71,17 @@ def test_a_refusal_is_an_answer_too(api: Api) -> None:
     assert again.headers["idempotency-replayed"] == "true"
 
 
+def test_a_problem_that_a_write_meets_is_an_answer_too(api: Api) -> None:
+    body = {"reference": "a", "jurisdiction": "US", "currency": "USD"}
+    first = api.post("/v1/borrowers", body, key="k")
+    again = api.post("/v1/borrowers", body, key="k")
+    assert (first.status_code, first.json()["code"]) == (422, "jurisdiction_unknown")
+    assert again.content == first.content
+    assert again.headers["idempotency-replayed"] == "true"
+    other = api.post("/v1/borrowers", {**body, "jurisdiction": "CN"}, key="k")
+    assert other.json()["code"] == "idempotency_key_reused"
+
+
 def test_a_write_without_a_key_is_refused(api: Api) -> None:
     headers = {"Authorization": f"Bearer {api.token}"}
     body = {"reference": "a", "jurisdiction": "CN", "currency": "CNY"}

@@ -11,12 +11,24 @@ from psycopg import Connection
 from psycopg_pool import PoolTimeout
 
 from tallystick.operations.lines import Act
+from tallystick.servicing.refusals import Refusal
 from tallystick.storage import idempotency
 from tallystick.storage.idempotency import Answer, InProgress, RequestKey
 from tallystick.storage.lines import LineChangedMeanwhile
+from tallystick.terms.offering import OfferFault
 from tallystick.trust.personal_data import body_fingerprint, seal_secret, unseal_secret
+from tallystick.trust.refusals import TrustRefusal
 from tallystick.web.edge import Asked, Edge, body_bytes, caller_of, edge_of
-from tallystick.web.problems import JSON, PROBLEM_TYPE, Declined, Problem, answer, declined, request_id_of
+from tallystick.web.problems import (
+    JSON,
+    PROBLEM_TYPE,
+    Declined,
+    Problem,
+    answer,
+    declined,
+    problem_document,
+    request_id_of,
+)
 
 View = TypeVar("View")
 # Two writes that met in the database: one of them is run again, and sees what the other did.
@@ -64,9 +76,9 @@ def write(
                 known = _recorded(connection, key, fingerprint=fingerprint)
                 if known is not None:
                     return _told_again(known, key, edge=edge)
-                told = run(connection, _act(edge, request, connection, line_id=line_id))
+                told = _told_or_refused(run, connection, _act(edge, request, connection, line_id=line_id))
                 code, content = _encoded(told, status=status, request_id=request_id_of(request))
-                if isinstance(told, Declined):
+                if isinstance(told, Declined | Problem):
                     connection.rollback()  # a refusal leaves nothing behind but its answer
                     known = _recorded(connection, key, fingerprint=fingerprint)
                     if known is not None:
@@ -123,11 +135,25 @@ def _recorded(connection: Connection, key: RequestKey, *, fingerprint: bytes) ->
     return known
 
 
+def _told_or_refused(
+    run: Callable[[Connection, Act], View | Declined], connection: Connection, act: Act
+) -> View | Declined | Problem:
+    """What the write says, a problem that it met included: that is an answer like any other refusal."""
+    try:
+        return run(connection, act)
+    except Problem as problem:
+        return problem
+
+
 def _encoded(told: object, *, status: int, request_id: str) -> tuple[int, bytes]:
-    if isinstance(told, Declined):
-        problem = declined(told, request_id=request_id)
-        return problem.status, msgspec.json.encode(problem)
-    return status, msgspec.json.encode(told)
+    match told:
+        case Problem():
+            refused = problem_document(told, request_id=request_id)
+        case Refusal() | OfferFault() | TrustRefusal():
+            refused = declined(told, request_id=request_id)
+        case _:
+            return status, msgspec.json.encode(told)
+    return refused.status, msgspec.json.encode(refused)
 
 
 def _told(content: bytes, *, status: int) -> Response[View]:

@@ -1,6 +1,7 @@
 """Around every request: an id, who asks, how often, how long it took, and whether we are about to stop."""
 
 import contextlib
+from collections.abc import Collection, Mapping
 from time import perf_counter
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import structlog
 from anyio import to_thread
 from litestar import Litestar
 from litestar.enums import ScopeType
+from litestar.routes import HTTPRoute
 from litestar.types import HTTPResponseStartEvent, Message, Receive, Scope, Send
 from psycopg_pool import PoolTimeout
 
@@ -18,7 +20,7 @@ from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.edge import Edge
 from tallystick.web.logs import frames_of
 from tallystick.web.metrics import Metrics
-from tallystick.web.problems import AWAY, DEFECT, PROBLEM_TYPE, Problem, document
+from tallystick.web.problems import AWAY, DEFECT, PROBLEM_TYPE, Problem, problem_document
 from tallystick.web.strict import openapi_document
 
 _GUARDED: Final = "/v1/"
@@ -41,6 +43,7 @@ class Frame:
         self.edge = edge
         self.metrics = metrics
         self.is_draining = False
+        self._methods = {route.path_format: route.methods for route in app.routes if isinstance(route, HTTPRoute)}
         self._log = structlog.get_logger().bind()
 
     def openapi(self) -> dict[str, Any]:
@@ -54,7 +57,7 @@ class Frame:
             return
         request_id = encode_id(IdPrefix.REQUEST, next(self.edge.ids))
         scope["state"] = {"request_id": request_id, "is_draining": self.is_draining}
-        told = _Told(send, request_id=request_id)
+        told = _Told(send, request_id=request_id, scope=scope, methods=self._methods)
         began_s = perf_counter()
         fault: BaseException | None = None
         with self.metrics.in_flight.track_inprogress():
@@ -140,8 +143,10 @@ _DEFECT: Final = Problem("internal_error", status=500, detail=DEFECT)
 class _Told:
     """What was sent: the answer's code, and our headers on it."""
 
-    def __init__(self, send: Send, *, request_id: str) -> None:
+    def __init__(self, send: Send, *, request_id: str, scope: Scope, methods: Mapping[str, Collection[str]]) -> None:
         self._send = send
+        self._scope = scope
+        self._methods = methods
         self.request_id = request_id
         self.status = 0
         self.is_replay = False
@@ -151,6 +156,8 @@ class _Told:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message["headers"])
+            if self._scope.get("method") == "OPTIONS" and self.status == 204:
+                headers = [*(header for header in headers if header[0].lower() != b"allow"), self._allow()]
             self.is_replay = any(name.lower() == b"idempotency-replayed" for name, _ in headers)
             begun: HTTPResponseStartEvent = {
                 "type": "http.response.start",
@@ -161,14 +168,17 @@ class _Told:
             return
         await self._send(message)
 
+    def _allow(self) -> tuple[bytes, bytes]:
+        """Every method of the path. Litestar's own answer knows those of the handler registered first."""
+        methods = self._methods.get(str(self._scope.get("path_template")), ())
+        return b"allow", ", ".join(sorted(methods)).encode()
+
 
 async def _tell(told: _Told, problem: Problem, *, request_id: str) -> None:
     """Send a problem, unless an answer has begun."""
     if told.status:
         return
-    content = msgspec.json.encode(
-        document(problem.code, status=problem.status, detail=problem.detail, request_id=request_id, param=problem.param)
-    )
+    content = msgspec.json.encode(problem_document(problem, request_id=request_id))
     headers = [(b"content-type", PROBLEM_TYPE.encode()), (b"content-length", str(len(content)).encode())]
     if problem.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="tallystick"'))

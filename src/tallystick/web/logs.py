@@ -49,6 +49,23 @@ def set_up_logs(stream: TextIO) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    root.handlers = [*(one for one in root.handlers if not isinstance(one, _OfLibraries)), _OfLibraries()]
+
+
+class _OfLibraries(logging.Handler):
+    """What libraries log, as lines like ours: by whom and where. What they say is left out: it could be anything."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        fault = record.exc_info[1] if record.exc_info else None
+        structlog.get_logger().log(
+            record.levelno,
+            record.name,
+            fault=None if fault is None else type(fault).__name__,
+            traceback=[f"{record.pathname.rpartition('/site-packages/')[2]}:{record.lineno} {record.funcName}"]
+            + ([] if fault is None else frames_of(fault)),
+        )
 
 
 def frames_of(fault: BaseException) -> list[str]:

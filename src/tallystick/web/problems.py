@@ -1,5 +1,6 @@
 """Every answer that is not a success, as an RFC 9457 problem document with a stable code and the way out."""
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +19,9 @@ from tallystick.web.edge import Asked
 
 PROBLEM_TYPE: Final = "application/problem+json"
 Declined = Refusal | OfferFault | TrustRefusal
+# What Litestar calls the one header that a route takes, and how it says that a parameter is missing.
+_HEADERS: Final = {"idempotency_key": "Idempotency-Key"}
+_MISSING_PARAMETER: Final = re.compile(r"^Missing required \w+ parameter '([^']+)'")
 
 
 class ProblemDocument(Struct, frozen=True, omit_defaults=True, rename={"kind": "type"}):
@@ -148,15 +152,16 @@ def request_id_of(request: Asked) -> str:
     return str(request.scope["state"].get("request_id", ""))
 
 
+def problem_document(problem: Problem, *, request_id: str) -> ProblemDocument:
+    """A refusal of the HTTP layer as it is told."""
+    return document(
+        problem.code, status=problem.status, detail=problem.detail, request_id=request_id, param=problem.param
+    )
+
+
 def answer_problem(request: Asked, problem: Problem) -> Response[bytes]:
     """Litestar's handler of `Problem`."""
-    told = document(
-        problem.code,
-        status=problem.status,
-        detail=problem.detail,
-        request_id=request_id_of(request),
-        param=problem.param,
-    )
+    told = problem_document(problem, request_id=request_id_of(request))
     return answer(told, headers={} if problem.retry_after_s is None else {"Retry-After": str(problem.retry_after_s)})
 
 
@@ -164,8 +169,10 @@ def answer_invalid(request: Asked, fault: ValidationException) -> Response[bytes
     """Litestar's handler of what does not fit the documented request."""
     faults = fault.extra if isinstance(fault.extra, list) else []
     first = faults[0] if faults and isinstance(faults[0], dict) else {}
-    param = str(first.get("key") or "") or None
     told = str(first.get("message") or fault.detail)
+    missing = _MISSING_PARAMETER.match(told)
+    named = missing[1] if missing else str(first.get("key") or "")
+    param = _HEADERS.get(named, named) or None
     detail = f"{param or 'The request'}: {told}. See /openapi.json for what is expected"
     return answer(
         document("request_invalid", status=400, detail=detail[:500], request_id=request_id_of(request), param=param)

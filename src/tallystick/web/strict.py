@@ -1,7 +1,8 @@
 """Bodies as they are documented: JSON decoded straight into its struct, nothing guessed, nothing coerced."""
 
+import re
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 from litestar import Litestar
@@ -11,6 +12,13 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 from msgspec import Struct
+
+# Where msgspec says that a fault is, and the field that it says is missing or unknown.
+_PLACE: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`$", re.DOTALL)
+_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `(.*)`$", re.DOTALL)
+_MOST_OF_A_NAME: Final = 100
+# A text that ends with a line break: Python's `$` matches before it, JSON Schema's does not.
+_ENDS_IN_LINE_BREAK: Final = re.compile(rb'\\(?:n|u000[aA])"')
 
 
 class Strict(AbstractDTO[Struct]):
@@ -23,14 +31,15 @@ class Strict(AbstractDTO[Struct]):
         """The body's struct. Raises `ValidationException` naming the field."""
         decoder = self._decoders[self.asgi_connection.route_handler.handler_id]
         try:
+            if _ENDS_IN_LINE_BREAK.search(value):
+                _refuse_line_breaks(msgspec.json.decode(value))
             try:
                 return decoder.decode(value)
             except msgspec.ValidationError:
                 # To JSON Schema 500.0 is an integer; it is told so in the document, so it is taken for one.
                 return msgspec.convert(_with_integers(msgspec.json.decode(value)), decoder.type)
         except msgspec.ValidationError as fault:
-            told, _, place = str(fault).partition(" - at `$")
-            field = place.removeprefix(".").removesuffix("`")
+            told, field = _told(str(fault))
             raise ValidationException(detail="body", extra=[{"message": told, "key": field}]) from fault
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
             raise ValidationException(detail="The body is not JSON") from fault
@@ -72,6 +81,37 @@ class Strict(AbstractDTO[Struct]):
     ) -> bool:
         """None: the struct is taken as a whole."""
         return False
+
+
+def _told(fault: str) -> tuple[str, str]:
+    """A fault as msgspec words it, without its place, and the field that it is about.
+
+    >>> _told("Object missing required field `channel` - at `$.plan`")
+    ('Object missing required field `channel`', 'plan.channel')
+    >>> _told("Expected `str` of length <= 40 - at `key` in `$.metadata`")
+    ('Expected `str` of length <= 40', 'metadata')
+    """
+    place = _PLACE.search(fault)
+    told = fault if place is None else fault[: place.start()]
+    named = _FIELD.match(told)
+    parts = ("" if place is None else place[1], "" if named is None else named[1])
+    return told, ".".join(filter(None, parts))[:_MOST_OF_A_NAME]
+
+
+def _refuse_line_breaks(told: Any, *, place: str = "$") -> None:
+    """No text of a body ends with a line break. Raises `msgspec.ValidationError` naming the first that does."""
+    match told:
+        case str() if told.endswith("\n"):
+            raise msgspec.ValidationError(f"Expected `str` without a line break at its end - at `{place}`")
+        case list():
+            for number, one in enumerate(told):
+                _refuse_line_breaks(one, place=f"{place}[{number}]")
+        case dict():
+            for name, one in told.items():
+                _refuse_line_breaks(name, place=place)
+                _refuse_line_breaks(one, place=f"{place}.{name}")
+        case _:
+            pass
 
 
 def _with_integers(told: Any) -> Any:
