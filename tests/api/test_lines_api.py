@@ -18,7 +18,7 @@ def open_line(api: Api, *, limit_minor: int = 3_000_000, reference: str = "perso
 
 
 def accepted_line(api: Api, borrower_id: str, *, limit_minor: int = 3_000_000, **more: object) -> dict[str, Any]:
-    shown = line_quote(api, limit_minor, **more)
+    shown = line_quote(api, limit_minor, **{name: told for name, told in more.items() if name != "metadata"})
     body = {"borrower_id": borrower_id, "product_id": "baitiao", "limit_minor": limit_minor, **more}
     return {**body, "accepted_hash": shown["document_hash"]}
 
@@ -321,6 +321,20 @@ def test_the_books_are_read_over_the_api(api: Api) -> None:
     assert (drawn["amount_minor"], drawn["debit"]["owner_id"]) == (90_000, line_id)
     assert drawn["credit"] == {"code": "merchant_payable", "owner_id": MERCHANT}
     assert api.get(f"/v1/ledger/transfers/{drawn['id']}").json() == drawn
+
+
+def test_all_transfers_are_read_on_from_where_a_reader_stopped(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    page = api.get("/v1/ledger/transfers").json()
+    seen, place = page["items"], page["next_after"]
+    draw(api, line_id, 90_000)
+    while (page := api.get("/v1/ledger/transfers", after=place, limit=1).json())["items"]:
+        seen, place = [*seen, *page["items"]], page["next_after"]
+    assert page["next_after"] is None
+    of_line = api.get("/v1/ledger/transfers", line_id=line_id, limit=100).json()["items"]
+    assert seen == of_line
+    refused = api.get("/v1/ledger/transfers", after="9999999999.1.1")
+    assert (refused.status_code, refused.json()["param"]) == (400, "after")
 
 
 def test_lines_are_listed_by_page_and_by_borrower(api: Api) -> None:

@@ -1,9 +1,10 @@
 """Posting in a real database: balances follow, nothing else is written, and nothing waits for ever."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from functools import partial
 from random import Random
@@ -13,9 +14,10 @@ import psycopg
 import pytest
 from psycopg.errors import CheckViolation, IntegrityConstraintViolation
 from tests.moves import CASH, TODAY, applied, bought, moved, paid
+from tests.waiting import wait_until_all_can_see
 
 from tallystick.ledger.balance import Balance, fold, imbalances
-from tallystick.ledger.chain import Posted
+from tallystick.ledger.chain import Position, Posted
 from tallystick.ledger.chart import Scope, chart
 from tallystick.ledger.columns import TransferColumns
 from tallystick.ledger.transfer import Address, Transfer
@@ -24,6 +26,7 @@ from tallystick.storage.ledger_reading import (
     all_transfers,
     line_balances,
     read_transfer,
+    settled_transfers,
     shared_balances,
     transfers_of_line,
     trial_balance,
@@ -68,6 +71,39 @@ def test_transfers_are_read_page_by_page(connection: psycopg.Connection, read: C
         amounts += [posted.transfer.amount_minor for posted in page]
         after_id = page[-1].position.transfer_id
     assert amounts == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_reader_that_keeps_its_place_misses_no_transfer_that_is_committed_late(
+    connection: psycopg.Connection, database_url: str, seed: int
+) -> None:
+    """Eight writers at once, who post and commit in any order, and a reader after every step."""
+    chance = Random(seed)
+    read: list[Posted] = []
+
+    def read_on() -> None:
+        after = read[-1].position if read else Position(0, 0, 0)
+        while page := settled_transfers(connection, after=after, most=3):
+            read.extend(page)
+            after = page[-1].position
+        connection.rollback()
+
+    with ExitStack() as stack:
+        writers = [stack.enter_context(psycopg.connect(database_url)) for _ in range(8)]
+        steps = [writer for writer in writers for _ in range(3)]
+        chance.shuffle(steps)
+        begun: Counter[psycopg.Connection] = Counter()
+        for writer in steps:
+            line_id = writers.index(writer) + 1
+            post(writer, [paid(line_id, begun[writer] * 2 + part) for part in (1, 2)], booked_on=TODAY)
+            begun[writer] += 1
+            if begun[writer] == 3:
+                writer.commit()
+            read_on()
+    wait_until_all_can_see(connection)
+    read_on()
+    expected = [(line_id, amount_minor) for line_id in range(1, 9) for amount_minor in range(1, 7)]
+    assert sorted((one.transfer.line_id, one.transfer.amount_minor) for one in read) == expected
 
 
 @pytest.mark.parametrize("seed", range(5))

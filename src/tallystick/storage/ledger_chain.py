@@ -1,7 +1,7 @@
 """The chain's rows: transfers as canonical bytes in the order of visibility, and the seals over them."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from msgspec import Struct
 from psycopg import Connection
@@ -19,6 +19,8 @@ _CANONICAL: Final = """
 _COPY_HEAD_BYTES: Final = 19
 _COPY_TAIL: Final = b"\xff\xff"
 _ALL_XIDS: Final = (1 << 63) - 1
+# Below the oldest transaction of the whole server that still runs: whatever database it is in.
+_RESTING: Final = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
 class Window(Struct, frozen=True):
@@ -84,7 +86,9 @@ def write_seals(connection: Connection, seals: Sequence[Seal]) -> None:
     )
 
 
-def next_window(connection: Connection, *, after: Position, about: int) -> Window | None:
+def next_window(
+    connection: Connection, *, after: Position, about: int, below: LiteralString = _RESTING
+) -> Window | None:
     """The next transfers to be sealed, `about` so many; None where every one that all can see is sealed.
 
     Transaction ids below the oldest one still running have come to rest: nothing can appear among them any more.
@@ -92,8 +96,8 @@ def next_window(connection: Connection, *, after: Position, about: int) -> Windo
     transaction is never cut in two.
     """
     generations = connection.execute(
-        """
-        SELECT generation, generation = max(generation) OVER (), pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+        f"""
+        SELECT generation, generation = max(generation) OVER (), {below}
         FROM database_generations WHERE generation >= %s ORDER BY generation
         """,
         [after.generation],

@@ -9,6 +9,7 @@ from tallystick.ledger.balance import Balance, TrialRow
 from tallystick.ledger.chain import Position, Posted
 from tallystick.ledger.transfer import Address, Transfer
 from tallystick.storage.ledger import NUMBERS, SHARED
+from tallystick.storage.ledger_chain import next_window
 
 CODES: Final = {number: code for code, number in NUMBERS.items()}
 
@@ -71,12 +72,38 @@ def trial_balance(connection: Connection) -> list[TrialRow]:
 
 
 def transfers_of_line(connection: Connection, line_id: int, *, after_id: int = 0, most: int = 100) -> list[Posted]:
-    """A line's transfers in the order of their ids, `most` at a time, those after `after_id`."""
+    """A line's transfers in the order of their ids, `most` at a time, those after `after_id`.
+
+    Who posts on a line holds its lock from before the first id is drawn until the commit, so none comes late.
+    """
     rows = connection.execute(
         f"{_POSTED} WHERE line_id = %s AND transfer_id > %s AND line_id <> 0 ORDER BY transfer_id LIMIT %s",
         [line_id, after_id, most],
     )
     return [_posted(*row) for row in rows]
+
+
+def settled_transfers(connection: Connection, *, after: Position, most: int) -> list[Posted]:
+    """Up to `most` transfers after a place in the order of commits: whoever keeps the last place misses none.
+
+    Ids say when a transfer was begun, not when it could be seen; what a running transaction can still precede waits.
+    """
+    found: list[Posted] = []
+    while len(found) < most:
+        window = next_window(connection, after=after, about=most, below="settled_before()")
+        if window is None:
+            break
+        rows = connection.execute(
+            f"""
+            {_POSTED}
+            WHERE recorded_generation = %s AND recorded_xid BETWEEN %s AND %s AND (recorded_xid, transfer_id) > (%s, %s)
+            ORDER BY recorded_xid, transfer_id LIMIT %s
+            """,
+            [window.generation, window.after.xid, window.last_xid, *window.after[1:], most - len(found)],
+        )
+        found.extend(_posted(*row) for row in rows)
+        after = found[-1].position
+    return found
 
 
 def all_transfers(connection: Connection, *, after_id: int = 0, most: int = 100) -> list[Posted]:

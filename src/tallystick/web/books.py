@@ -7,7 +7,7 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.ledger.balance import Balance
-from tallystick.ledger.chain import Posted
+from tallystick.ledger.chain import Position, Posted
 from tallystick.ledger.chart import chart
 from tallystick.ledger.transfer import Address
 from tallystick.operations.ledger import read_trial_balance
@@ -20,17 +20,17 @@ from tallystick.web.answering import read
 from tallystick.web.edge import Asked
 from tallystick.web.happening import line_number, no_such_line
 from tallystick.web.parameters import (
-    AfterTransfer,
+    AfterPlace,
     LinePath,
     OfLine,
     Page,
     PageLimit,
     TransferPath,
     body_id,
+    commit_page,
+    commit_place,
     needs,
-    page,
     path_id,
-    place_id,
 )
 from tallystick.web.problems import Problem, problems
 
@@ -157,23 +157,21 @@ def list_transfers(
     request: Asked,
     line_id: OfLine = None,
     limit: PageLimit = 20,
-    after: AfterTransfer = None,
+    after: AfterPlace = None,
 ) -> Response[Page[TransferView]]:
-    """Transfers in the order of their ids, of one line where asked."""
+    """Transfers in the order in which they became visible, of one line where asked: a reader misses none.
+
+    `next_after` is there even on the last page as long as it has items: ask again with it for what came since.
+    """
     owner = None if line_id is None else body_id(IdPrefix.LINE, line_id, param="line_id")
-    after_id = place_id(IdPrefix.TRANSFER, after) or 0
+    position = Position(*(commit_place(after) or (0, 0, 0)))
 
     def run(connection: Connection, _: Act) -> Page[TransferView]:
         if owner is None:
-            rows = ledger_reading.all_transfers(connection, after_id=after_id, most=limit + 1)
+            rows = ledger_reading.settled_transfers(connection, after=position, most=limit)
         else:
-            rows = ledger_reading.transfers_of_line(connection, owner, after_id=after_id, most=limit + 1)
-        return page(
-            rows,
-            limit=limit,
-            view=_transfer_view,
-            place=lambda row: encode_id(IdPrefix.TRANSFER, row.position.transfer_id),
-        )
+            rows = ledger_reading.transfers_of_line(connection, owner, after_id=position.transfer_id, most=limit)
+        return commit_page(rows, view=_transfer_view, place=lambda row: row.position)
 
     return read(request, run)
 

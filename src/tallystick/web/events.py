@@ -1,7 +1,8 @@
 """What happened, in the order in which it became visible: a reader that keeps its place misses nothing."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
+import msgspec
 from litestar import Response, Router, get
 from litestar.params import QueryParameter
 from psycopg import Connection
@@ -9,31 +10,22 @@ from psycopg import Connection
 from tallystick.operations.lines import Act
 from tallystick.operations.public_events import PublicEvent, public_event
 from tallystick.storage import event_feed
-from tallystick.storage.event_feed import BEGINNING, FedEvent, Position
+from tallystick.storage.event_feed import BEGINNING, Position
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix
 from tallystick.web.answering import read
 from tallystick.web.edge import Asked
-from tallystick.web.parameters import AfterPlace, OfLine, Page, PageLimit, body_id, needs
-from tallystick.web.problems import Problem, problems
-
-_LARGEST: Final = (1 << 63) - 1
-_LARGEST_GENERATION: Final = (1 << 31) - 1
-
-
-def _place(event: FedEvent) -> str:
-    position = event.position
-    return f"{position.generation}.{position.xid}.{position.event_id}"
-
-
-def _position(after: str | None) -> Position:
-    """The place after which to read. Raises `Problem` for what was no `next_after`."""
-    if after is None:
-        return BEGINNING
-    generation, xid, event_id = map(int, after.split("."))
-    if generation > _LARGEST_GENERATION or max(xid, event_id) > _LARGEST:
-        raise Problem("request_invalid", status=400, detail="after: give the next_after of a page", param="after")
-    return Position(generation, xid, event_id)
+from tallystick.web.parameters import (
+    AfterPlace,
+    OfLine,
+    Page,
+    PageLimit,
+    body_id,
+    commit_page,
+    commit_place,
+    needs,
+)
+from tallystick.web.problems import problems
 
 
 @get(
@@ -56,11 +48,12 @@ def list_all(
     `next_after` is there even on the last page as long as it has items: ask again with it for what came since.
     """
     owner = None if line_id is None else body_id(IdPrefix.LINE, line_id, param="line_id")
-    position = _position(after)
+    place = commit_place(after)
+    position = BEGINNING if place is None else Position(*place)
 
     def run(connection: Connection, _: Act) -> Page[PublicEvent]:
         rows = event_feed.events_after(connection, position, most=limit, line_id=owner, kind=kind)
-        return Page([public_event(row) for row in rows], _place(rows[-1]) if rows else None)
+        return commit_page(rows, view=public_event, place=lambda row: msgspec.structs.astuple(row.position))
 
     return read(request, run)
 

@@ -1,6 +1,6 @@
 """Words that many requests share: ids in paths, amounts, dates, texts, pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Annotated, Any, Final, Generic, TypeVar
 
@@ -21,6 +21,8 @@ _PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 _MOST_PER_PAGE: Final = 100
 _LAST_YEAR: Final = 2200
 _FIRST_YEAR: Final = 2000
+_LARGEST: Final = (1 << 63) - 1
+_LARGEST_GENERATION: Final = (1 << 31) - 1
 
 AmountMinor = Annotated[int, Meta(ge=1, le=10**13, description="Whole minor units of the line's currency")]
 LimitMinor = Annotated[int, Meta(ge=0, le=10**13, description="Whole minor units of the line's currency")]
@@ -58,6 +60,10 @@ def _pattern(prefix: IdPrefix) -> str:
     return f"^{prefix}_{ID_PATTERN}$"
 
 
+# A chargeback is a refund that a dispute decided: both are told in one list.
+_REFUND: Final = f"^({IdPrefix.REFUND}|{IdPrefix.CHARGEBACK})_{ID_PATTERN}$"
+
+
 def _in_path(prefix: IdPrefix) -> PathParameter:
     return PathParameter(pattern=_pattern(prefix), description=f"The {prefix}'s id")
 
@@ -85,6 +91,7 @@ LinePath = Annotated[str, _in_path(IdPrefix.LINE)]
 PaymentPath = Annotated[str, _in_path(IdPrefix.PAYMENT)]
 PlanPath = Annotated[str, _in_path(IdPrefix.PLAN)]
 ProposalPath = Annotated[str, _in_path(IdPrefix.PROPOSAL)]
+RefundPath = Annotated[str, PathParameter(pattern=_REFUND, description="The id of a refund or a chargeback")]
 TermsChangePath = Annotated[str, _in_path(IdPrefix.TERMS_CHANGE)]
 TransferPath = Annotated[str, _in_path(IdPrefix.TRANSFER)]
 
@@ -109,8 +116,8 @@ AfterLimitOffer = Annotated[str | None, _after(_pattern(IdPrefix.LIMIT_OFFER))]
 AfterPayment = Annotated[str | None, _after(_pattern(IdPrefix.PAYMENT))]
 AfterPlace = Annotated[str | None, _after("^[0-9]{1,9}([.][0-9]{1,19}){2}$")]
 AfterProposal = Annotated[str | None, _after(_pattern(IdPrefix.PROPOSAL))]
+AfterRefund = Annotated[str | None, _after(_REFUND)]
 AfterStatement = Annotated[str | None, _after("^[0-9]{1,9}$")]
-AfterTransfer = Annotated[str | None, _after(_pattern(IdPrefix.TRANSFER))]
 
 View = TypeVar("View")
 Row = TypeVar("Row")
@@ -145,9 +152,32 @@ def body_id(prefix: IdPrefix, text: str, *, param: str) -> int:
         raise Problem("request_invalid", status=400, detail=str(fault), param=param) from fault
 
 
+def refund_number(text: str, *, param: str) -> int:
+    """The number of a refund's or chargeback's id. Raises `Problem` naming the parameter."""
+    prefix = IdPrefix.CHARGEBACK if text.startswith(IdPrefix.CHARGEBACK) else IdPrefix.REFUND
+    return body_id(prefix, text, param=param)
+
+
 def place_id(prefix: IdPrefix, after: str | None) -> int | None:
     """The id after which a page begins. Raises `Problem` for what was no `next_after`."""
     return None if after is None else body_id(prefix, after, param="after")
+
+
+def commit_place(after: str | None) -> tuple[int, int, int] | None:
+    """The place in the order of commits after which a page begins. Raises `Problem` for what was no `next_after`."""
+    if after is None:
+        return None
+    generation, xid, number = map(int, after.split("."))
+    if generation > _LARGEST_GENERATION or max(xid, number) > _LARGEST:
+        raise Problem("request_invalid", status=400, detail="after: give the next_after of a page", param="after")
+    return generation, xid, number
+
+
+def commit_page(
+    rows: Sequence[Row], *, view: Callable[[Row], View], place: Callable[[Row], Iterable[int]]
+) -> Page[View]:
+    """A page of a list that goes on: `next_after` is there while it has items, to ask again for what came since."""
+    return Page([view(row) for row in rows], ".".join(map(str, place(rows[-1]))) if rows else None)
 
 
 def public(prefix: IdPrefix) -> Callable[[int], str]:
