@@ -39,6 +39,7 @@ def known_ids(api: Api) -> dict[str, str]:
         f"/v1/lines/{line['line_id']}/holds",
         {"amount_minor": 500, "merchant_id": "merchant_0000000000005", "expires_on": "2026-01-30"},
     )
+    refund = api.made(f"/v1/drawdowns/{drawn['fact']['draw_id']}/refunds", {"amount_minor": 100})
     api.made(f"/v1/lines/{line['line_id']}/fees", {"amount_minor": 300, "reason": "card copy"})
     waiver = {"kind": "waived", "component": "fee", "amount_minor": 100, "reason": "goodwill"}
     proposal = api.made(f"/v1/lines/{line['line_id']}/proposals", waiver)
@@ -52,6 +53,7 @@ def known_ids(api: Api) -> dict[str, str]:
         "plan_id": drawn["fact"]["plan"]["plan_id"],
         "payment_id": paid["fact"]["payment_id"],
         "hold_id": hold["fact"]["hold_id"],
+        "refund_id": refund["fact"]["refund_id"],
         "proposal_id": proposal["id"],
         "clock_id": clock["id"],
         "offer_id": offer["id"],

@@ -22,8 +22,11 @@ for word in words:
         name, _, text = next(words).partition(": ")
         headers[name] = text
     elif word == "--json":
-        method, content = "POST", next(words)
+        content = next(words)
+        method = method if method != "GET" else "POST"
         headers["Content-Type"] = "application/json"
+    elif word == "-X":
+        method = next(words)
     elif word != "-s":
         url = word
 print(httpx.request(method, url, headers=headers, content=content, trust_env=False, timeout=60).text)
@@ -92,4 +95,6 @@ def test_the_quick_start_works_as_written(database_url: str, tools: Path) -> Non
     assert first_payment == second_payment
     assert '"available_minor"' in told
     assert '"2026-12-01"' in told
-    assert int(told.strip().splitlines()[-1]) > 60
+    days_past_due, _, metadata = told.strip().rpartition("\n{\n")
+    assert int(days_past_due.splitlines()[-1]) > 60
+    assert '"crm_ticket": "T-100"' in metadata

@@ -409,7 +409,7 @@ def _write_objects(connection: Connection, writes: Sequence[LineWrite]) -> None:
     payments: list[tuple[Any, ...]] = []
     for write in writes:
         for event in write.events:
-            objects.extend(_objects_of(event, line_id=write.line.line_id))
+            objects.extend(objects_of(event, line_id=write.line.line_id))
             if isinstance(event.fact, PaymentReceived | SettledEarly | DrawWithdrawn):
                 payments.append(_payment_row(event, line_id=write.line.line_id))
     if objects:
@@ -431,8 +431,11 @@ def _write_objects(connection: Connection, writes: Sequence[LineWrite]) -> None:
         )
 
 
-def _objects_of(event: Event, *, line_id: int) -> Iterator[tuple[int, int, str, int]]:
-    """The ids that this event brought into the world; a capture, a void or a return only names older ones."""
+def objects_of(event: Event, *, line_id: int) -> Iterator[tuple[int, int, str, int]]:
+    """The ids that this event brought into the world, its own before its plan's, each with line, kind and event.
+
+    A capture, a void or a return only names older ones.
+    """
     fact = event.fact
     match fact:
         case HoldPlaced():

@@ -14,6 +14,7 @@ from tallystick.operations.lines import Act
 from tallystick.servicing.facts import DrawKind
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage.lines import read_events, read_line
+from tallystick.storage.metadata import object_metadata
 from tallystick.terms.offering import OfferFault
 from tallystick.terms.product import OfferKind
 from tallystick.trust.scopes import Scope
@@ -30,6 +31,7 @@ from tallystick.web.parameters import (
     IdempotencyKey,
     LinePath,
     MerchantId,
+    Metadata,
     OptionalText,
     Page,
     PageLimit,
@@ -65,6 +67,7 @@ class DrawBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     purpose: OptionalText = ""
     plan: PlanBody | None = None
     effective_on: date | None = None
+    metadata: Metadata = {}
 
 
 class DrawView(Struct, frozen=True):
@@ -82,9 +85,10 @@ class DrawView(Struct, frozen=True):
     purpose: str
     plan_id: str | None
     is_undone: bool
+    metadata: dict[str, str]
 
 
-def _view(told: DrawTold, *, line_id: int) -> DrawView:
+def _view(told: DrawTold, *, line_id: int, metadata: dict[str, str]) -> DrawView:
     fact = told.fact
     return DrawView(
         id=encode_id(IdPrefix.DRAWDOWN, fact.draw_id),
@@ -99,6 +103,7 @@ def _view(told: DrawTold, *, line_id: int) -> DrawView:
         purpose=fact.purpose,
         plan_id=None if fact.plan is None else encode_id(IdPrefix.PLAN, fact.plan.plan_id),
         is_undone=told.is_undone,
+        metadata=metadata,
     )
 
 
@@ -120,11 +125,12 @@ def list_draws(
         if read_line(connection, number) is None:
             return no_such_line()
         told = draws_told(read_events(connection, number))
-        older = [draw for draw in told if before_id is None or draw.fact.draw_id < before_id]
+        older = [draw for draw in told if before_id is None or draw.fact.draw_id < before_id][: limit + 1]
+        kept = object_metadata(connection, [draw.fact.draw_id for draw in older])
         return page(
-            older[: limit + 1],
+            older,
             limit=limit,
-            view=lambda draw: _view(draw, line_id=number),
+            view=lambda draw: _view(draw, line_id=number, metadata=kept[draw.fact.draw_id]),
             place=lambda draw: encode_id(IdPrefix.DRAWDOWN, draw.fact.draw_id),
         )
 
@@ -146,7 +152,8 @@ def get_draw(request: Asked, draw_id: DrawPath) -> Response[DrawView]:
 
     def run(connection: Connection, _: Act) -> DrawView:
         told = draws_told(read_events(connection, line_id))
-        return next(_view(draw, line_id=line_id) for draw in told if draw.fact.draw_id == number)
+        kept = object_metadata(connection, [number])[number]
+        return next(_view(draw, line_id=line_id, metadata=kept) for draw in told if draw.fact.draw_id == number)
 
     return read(request, run, line_id=line_id)
 
@@ -166,7 +173,8 @@ def draw_one(
     number, drawing = line_number(line_id), _draw_request(data)
 
     def run(connection: Connection, act: Act) -> Happened | Refusal | OfferFault:
-        return happened(connection, draw(connection, number, drawing, act=act, on=data.effective_on), act=act)
+        drawn = draw(connection, number, drawing, act=act, on=data.effective_on)
+        return happened(connection, drawn, act=act, metadata=data.metadata)
 
     return write(request, data, run, idempotency_key=idempotency_key, line_id=number)
 

@@ -1,6 +1,6 @@
 """What every write on a line answers: the event that was recorded, and how the line stands after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,7 @@ from tallystick.servicing.facts import AnyFact, Event, kind_of
 from tallystick.servicing.line import Line
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import lines
+from tallystick.storage.metadata import line_metadata, write_object_metadata
 from tallystick.terms.offering import OfferFault
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import connected, preview, write
@@ -44,6 +45,7 @@ class LineView(Struct, frozen=True):
     contract_hash: str
     currency: str
     opened_on: date
+    metadata: dict[str, str]
     standing: Standing
 
 
@@ -56,16 +58,24 @@ def line_view(connection: Connection, line: Line, *, act: Act) -> LineView:
         contract_hash=line.contract_hash,
         currency=line.currency,
         opened_on=line.opened_on,
+        metadata=line_metadata(connection, line.line_id),
         standing=standing(connection, line, day=act.today),
     )
 
 
 def happened(
-    connection: Connection, outcome: Recorded | Refusal | OfferFault, *, act: Act
+    connection: Connection,
+    outcome: Recorded | Refusal | OfferFault,
+    *,
+    act: Act,
+    metadata: Mapping[str, str] | None = None,
 ) -> Happened | Refusal | OfferFault:
-    """The answer to an act on a line."""
+    """The answer to an act on a line; the caller's `metadata` is kept beside what the act made."""
     if not isinstance(outcome, Recorded):
         return outcome
+    if metadata:
+        made_id, _, kind, _ = next(lines.objects_of(outcome.event, line_id=outcome.line.line_id))
+        write_object_metadata(connection, made_id, metadata, kind=kind)
     return told(connection, outcome.event, line=outcome.line, act=act)
 
 
@@ -89,10 +99,12 @@ def record_fact(
     *,
     idempotency_key: str,
     on: date | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> Response[Happened]:
     """Record a fact on a line, once per Idempotency-Key, from the business day `on` (None: today)."""
     plausible(on, param="effective_on")
-    return write(request, body, _recording(line_id, fact_of, on=on), idempotency_key=idempotency_key, line_id=line_id)
+    recording = _recording(line_id, fact_of, on=on, metadata=metadata)
+    return write(request, body, recording, idempotency_key=idempotency_key, line_id=line_id)
 
 
 def preview_fact(
@@ -104,10 +116,11 @@ def preview_fact(
 
 
 def _recording(
-    line_id: int, fact_of: Callable[[Act], AnyFact], *, on: date | None
+    line_id: int, fact_of: Callable[[Act], AnyFact], *, on: date | None, metadata: Mapping[str, str] | None = None
 ) -> Callable[[Connection, Act], Happened | Refusal | OfferFault]:
     def run(connection: Connection, act: Act) -> Happened | Refusal | OfferFault:
-        return happened(connection, record(connection, line_id, fact_of(act), act=act, on=on), act=act)
+        recorded = record(connection, line_id, fact_of(act), act=act, on=on)
+        return happened(connection, recorded, act=act, metadata=metadata)
 
     return run
 

@@ -15,6 +15,7 @@ from tallystick.servicing import facts
 from tallystick.servicing.line import Hold
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import lines
+from tallystick.storage.metadata import object_metadata
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
@@ -36,6 +37,7 @@ from tallystick.web.parameters import (
     IdempotencyKey,
     LinePath,
     MerchantId,
+    Metadata,
     OptionalText,
     Page,
     body_id,
@@ -53,6 +55,7 @@ class HoldBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     merchant_id: MerchantId
     expires_on: date
     category: OptionalText = ""
+    metadata: Metadata = {}
 
 
 class VoidBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +74,7 @@ class CaptureBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     purpose: OptionalText = ""
     plan: PlanBody | None = None
     effective_on: date | None = None
+    metadata: Metadata = {}
 
 
 class HoldView(Struct, frozen=True):
@@ -82,6 +86,7 @@ class HoldView(Struct, frozen=True):
     left_minor: int
     placed_on: date
     expires_on: date
+    metadata: dict[str, str]
 
 
 @post(
@@ -110,6 +115,7 @@ def place_hold(
             category=data.category,
         ),
         idempotency_key=idempotency_key,
+        metadata=data.metadata,
     )
 
 
@@ -129,7 +135,8 @@ def list_holds(request: Asked, line_id: LinePath) -> Response[Page[HoldView]]:
         line = line_today(connection, number, act=act)
         if line is None:
             return no_such_line()
-        return Page([_hold_view(hold, line_id=line_id) for hold in line.holds], None)
+        kept = object_metadata(connection, [hold.hold_id for hold in line.holds])
+        return Page([_hold_view(hold, line_id=line_id, metadata=kept[hold.hold_id]) for hold in line.holds], None)
 
     return read(request, run, line_id=number)
 
@@ -152,7 +159,8 @@ def get_hold(request: Asked, hold_id: HoldPath) -> Response[HoldView]:
         held = next((hold for hold in line.holds if hold.hold_id == number), None) if line else None
         if held is None:
             held = _hold_placed(connection, number, line_id=line_id)
-        return _hold_view(held, line_id=encode_id(IdPrefix.LINE, line_id))
+        kept = object_metadata(connection, [number])
+        return _hold_view(held, line_id=encode_id(IdPrefix.LINE, line_id), metadata=kept[number])
 
     return read(request, run, line_id=line_id)
 
@@ -173,7 +181,7 @@ def _hold_placed(connection: Connection, number: int, *, line_id: int) -> Hold:
     )
 
 
-def _hold_view(hold: Hold, *, line_id: str) -> HoldView:
+def _hold_view(hold: Hold, *, line_id: str, metadata: dict[str, str]) -> HoldView:
     return HoldView(
         id=encode_id(IdPrefix.HOLD, hold.hold_id),
         line_id=line_id,
@@ -181,6 +189,7 @@ def _hold_view(hold: Hold, *, line_id: str) -> HoldView:
         left_minor=hold.left_minor,
         placed_on=hold.placed_on,
         expires_on=hold.expires_on,
+        metadata=metadata,
     )
 
 
@@ -217,7 +226,8 @@ def capture(
             hold_id=number,
             keeps_hold=data.keeps_hold,
         )
-        return happened(connection, draw(connection, line_id, drawing, act=act, on=data.effective_on), act=act)
+        drawn = draw(connection, line_id, drawing, act=act, on=data.effective_on)
+        return happened(connection, drawn, act=act, metadata=data.metadata)
 
     return write(request, data, run, idempotency_key=idempotency_key)
 

@@ -14,6 +14,7 @@ from tallystick.operations.standing import line_today
 from tallystick.servicing import facts
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import clocks, line_reading
+from tallystick.storage.metadata import write_line_metadata
 from tallystick.terms.contract import NotSold
 from tallystick.terms.offering import OfferFault
 from tallystick.terms.product import CareKind
@@ -41,6 +42,7 @@ from tallystick.web.parameters import (
     IdempotencyKey,
     LimitMinor,
     LinePath,
+    Metadata,
     OfBorrower,
     OptionalText,
     Page,
@@ -64,6 +66,7 @@ class LineBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     limit_minor: LimitMinor
     accepted_hash: AcceptedHash
     test_clock_id: ClockId | None = None
+    metadata: Metadata = {}
 
 
 class LimitBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -145,6 +148,8 @@ def open_one(request: Asked, data: JSONBody[LineBody], idempotency_key: Idempote
         told = happened(connection, opened, act=act)
         if clock_id is not None and isinstance(told, Happened):
             clocks.follow_clock(connection, line_number(told.line_id), test_clock_id=clock_id)
+        if data.metadata and isinstance(told, Happened):
+            write_line_metadata(connection, line_number(told.line_id), data.metadata)
         return told
 
     return write(request, data, run, idempotency_key=idempotency_key)

@@ -15,6 +15,7 @@ from tallystick.servicing import facts
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import line_reading, lines
 from tallystick.storage.line_reading import PaymentRow, StatementRow
+from tallystick.storage.metadata import object_metadata
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
@@ -36,6 +37,7 @@ from tallystick.web.parameters import (
     Code,
     IdempotencyKey,
     LinePath,
+    Metadata,
     OptionalText,
     Page,
     PageLimit,
@@ -57,6 +59,7 @@ class PaymentBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     channel: Code
     reference: OptionalText = ""
     effective_on: date | None = None
+    metadata: Metadata = {}
 
 
 class ReturnBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +85,7 @@ class PaymentView(Struct, frozen=True):
     reference: str | None
     amount_minor: int
     effective_on: date
+    metadata: dict[str, str]
 
 
 class StatementView(Struct, frozen=True):
@@ -124,7 +128,7 @@ def receive(
         )
         if isinstance(outcome, PaidBefore):
             return _paid_before(connection, number, outcome, act=act)
-        return happened(connection, outcome, act=act)
+        return happened(connection, outcome, act=act, metadata=data.metadata)
 
     return write(request, data, run, idempotency_key=idempotency_key, line_id=number)
 
@@ -156,14 +160,18 @@ def list_payments(
         if lines.read_line(connection, number) is None:
             return no_such_line()
         rows = line_reading.payments(connection, number, before_id=before_id, most=limit + 1)
+        kept = object_metadata(connection, [row.payment_id for row in rows])
         return page(
-            rows, limit=limit, view=_payment_view, place=lambda row: encode_id(IdPrefix.PAYMENT, row.payment_id)
+            rows,
+            limit=limit,
+            view=lambda row: _payment_view(row, metadata=kept[row.payment_id]),
+            place=lambda row: encode_id(IdPrefix.PAYMENT, row.payment_id),
         )
 
     return read(request, run)
 
 
-def _payment_view(row: PaymentRow) -> PaymentView:
+def _payment_view(row: PaymentRow, *, metadata: dict[str, str]) -> PaymentView:
     return PaymentView(
         id=encode_id(IdPrefix.PAYMENT, row.payment_id),
         line_id=encode_id(IdPrefix.LINE, row.line_id),
@@ -172,6 +180,7 @@ def _payment_view(row: PaymentRow) -> PaymentView:
         reference=row.reference,
         amount_minor=row.amount_minor,
         effective_on=row.effective_on,
+        metadata=metadata,
     )
 
 
@@ -186,7 +195,12 @@ def _payment_view(row: PaymentRow) -> PaymentView:
 def get_payment(request: Asked, payment_id: PaymentPath) -> Response[PaymentView]:
     """One payment."""
     row = _payment(request, payment_id)
-    return read(request, lambda connection, act: _payment_view(row))  # noqa: ARG005 - the shape of every reading
+    return read(
+        request,
+        lambda connection, _: _payment_view(
+            row, metadata=object_metadata(connection, [row.payment_id])[row.payment_id]
+        ),
+    )
 
 
 def _payment(request: Asked, payment_id: str) -> PaymentRow:

@@ -13,6 +13,7 @@ from tallystick.operations.lines import Act
 from tallystick.servicing import facts
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage.lines import read_events, read_line
+from tallystick.storage.metadata import object_metadata
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read
@@ -26,15 +27,21 @@ from tallystick.web.happening import (
     record_fact,
 )
 from tallystick.web.parameters import (
+    AfterRefund,
     AmountMinor,
     Code,
     DrawPath,
     IdempotencyKey,
     LinePath,
+    Metadata,
     Page,
+    PageLimit,
+    RefundPath,
     Text,
     needs,
+    page,
     path_id,
+    refund_number,
 )
 from tallystick.web.problems import problems
 
@@ -45,6 +52,7 @@ class RefundBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     amount_minor: AmountMinor
     merchant_fee_minor: Annotated[int, Meta(ge=0, le=10**13)] = 0
     effective_on: date | None = None
+    metadata: Metadata = {}
 
 
 class ChargebackBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,6 +62,7 @@ class ChargebackBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reason: Text
     merchant_fee_minor: Annotated[int, Meta(ge=0, le=10**13)] = 0
     effective_on: date | None = None
+    metadata: Metadata = {}
 
 
 class WithdrawalBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -73,6 +82,7 @@ class RefundView(Struct, frozen=True):
     effective_on: date
     is_chargeback: bool
     is_undone: bool
+    metadata: dict[str, str]
 
 
 @get(
@@ -83,28 +93,64 @@ class RefundView(Struct, frozen=True):
     responses=problems(404),
     sync_to_thread=True,
 )
-def list_refunds(request: Asked, line_id: LinePath) -> Response[Page[RefundView]]:
+def list_refunds(
+    request: Asked, line_id: LinePath, limit: PageLimit = 20, after: AfterRefund = None
+) -> Response[Page[RefundView]]:
     """The line's refunds and chargebacks, the newest first."""
-    number = line_number(line_id)
+    number, before_id = line_number(line_id), None if after is None else refund_number(after, param="after")
 
     def run(connection: Connection, _: Act) -> Page[RefundView] | Refusal:
         if read_line(connection, number) is None:
             return no_such_line()
-        return Page([_view(refund) for refund in refunds_told(read_events(connection, number))], None)
+        told = refunds_told(read_events(connection, number))
+        older = [refund for refund in told if before_id is None or refund.refund_id < before_id][: limit + 1]
+        kept = object_metadata(connection, [refund.refund_id for refund in older])
+        return page(
+            older,
+            limit=limit,
+            view=lambda refund: _view(refund, metadata=kept[refund.refund_id]),
+            place=_refund_id,
+        )
 
     return read(request, run, line_id=number)
 
 
-def _view(refund: RefundTold) -> RefundView:
-    prefix = IdPrefix.CHARGEBACK if refund.is_chargeback else IdPrefix.REFUND
+@get(
+    "/refunds/{refund_id:str}",
+    operation_id="get_refund",
+    tags=["refunds"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_refund(request: Asked, refund_id: RefundPath) -> Response[RefundView]:
+    """One refund, or one chargeback."""
+    number = refund_number(refund_id, param="refund_id")
+    kind = "chargeback" if refund_id.startswith(IdPrefix.CHARGEBACK) else "refund"
+    line_id = line_of_object(request, number, prefix=IdPrefix.REFUND, kind=kind)
+
+    def run(connection: Connection, _: Act) -> RefundView:
+        told = refunds_told(read_events(connection, line_id))
+        kept = object_metadata(connection, [number])[number]
+        return next(_view(refund, metadata=kept) for refund in told if refund.refund_id == number)
+
+    return read(request, run, line_id=line_id)
+
+
+def _refund_id(refund: RefundTold) -> str:
+    return encode_id(IdPrefix.CHARGEBACK if refund.is_chargeback else IdPrefix.REFUND, refund.refund_id)
+
+
+def _view(refund: RefundTold, *, metadata: dict[str, str]) -> RefundView:
     return RefundView(
-        id=encode_id(prefix, refund.refund_id),
+        id=_refund_id(refund),
         draw_id=encode_id(IdPrefix.DRAWDOWN, refund.draw_id),
         event_id=encode_id(IdPrefix.EVENT, refund.event_id),
         amount_minor=refund.amount_minor,
         effective_on=refund.effective_on,
         is_chargeback=refund.is_chargeback,
         is_undone=refund.is_undone,
+        metadata=metadata,
     )
 
 
@@ -128,6 +174,7 @@ def refund(
         lambda act: _refunded(data, draw_id=number, act=act),
         idempotency_key=idempotency_key,
         on=data.effective_on,
+        metadata=data.metadata,
     )
 
 
@@ -181,6 +228,7 @@ def charge_back(
         ),
         idempotency_key=idempotency_key,
         on=data.effective_on,
+        metadata=data.metadata,
     )
 
 
@@ -214,4 +262,4 @@ def _draw(request: Asked, draw_id: str) -> tuple[int, int]:
     return number, line_of_object(request, number, prefix=IdPrefix.DRAWDOWN, kind="draw")
 
 
-router = Router("/", route_handlers=[list_refunds, refund, preview_refund, charge_back, withdraw])
+router = Router("/", route_handlers=[list_refunds, get_refund, refund, preview_refund, charge_back, withdraw])
