@@ -87,6 +87,34 @@ def test_a_line_tells_what_is_due_now_and_next_and_past_due(api: Api) -> None:
         assert sum(late[heading][part] for part in parts) == late[heading]["total_minor"]
 
 
+def test_what_is_next_due_is_what_the_next_statement_asks_for(api: Api) -> None:
+    """Purchases that are not billed yet are due with the installment of the same day, and asked for on that day."""
+    line_id = open_line(api)["line_id"]
+    draw(api, line_id, 10_000)
+    only_bought = standing(api, line_id)
+    assert (only_bought["next_due"]["total_minor"], only_bought["next_due"]["due_on"]) == (10_000, "2026-01-28")
+    assert only_bought["later"] == {**only_bought["past_due"], "due_on": None}
+    draw_in_installments(api, line_id, 90_000)
+    told = standing(api, line_id)
+    assert (told["next_due"]["principal_minor"], told["next_due"]["due_on"]) == (40_000, "2026-01-28")
+    assert (told["later"]["principal_minor"], told["later"]["due_on"]) == (60_000, "2026-02-28")
+    api.clock.at = datetime(2026, 1, 20, 2, tzinfo=UTC)
+    billed = standing(api, line_id)
+    assert billed["due_now"] == told["next_due"]
+    api.made(f"/v1/lines/{line_id}/freeze", {"reason": "any act writes what time has made due"})
+    [statement] = api.get(f"/v1/lines/{line_id}/statements").json()["items"]
+    assert (statement["closing_minor"], statement["due_on"]) == (told["next_due"]["total_minor"], "2026-01-28")
+
+
+def test_a_charge_can_be_paid_until_the_statement_is_due(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    draw(api, line_id, 10_000)
+    api.clock.at = datetime(2026, 1, 20, 2, tzinfo=UTC)
+    api.made(f"/v1/lines/{line_id}/fees", {"amount_minor": 300, "reason": "card copy"})
+    due = standing(api, line_id)["due_now"]
+    assert (due["total_minor"], due["fee_minor"], due["due_on"]) == (10_300, 300, "2026-01-28")
+
+
 def test_looking_at_a_line_writes_nothing(api: Api) -> None:
     line_id = open_line(api)["line_id"]
     draw(api, line_id, 100_000)

@@ -4,16 +4,19 @@ from collections.abc import Iterable
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import Connection
 
 from tallystick.operations.lines import Act
 from tallystick.servicing import plan as plans
 from tallystick.servicing.allocation import Timing
 from tallystick.servicing.cares import treatment
+from tallystick.servicing.keeping_up import next_bill_due_on
 from tallystick.servicing.line import Line
 from tallystick.servicing.owed import (
     REVOLVING_OWNER,
     LineDue,
+    asked_until,
     available_minor,
     bucket,
     days_past_due,
@@ -27,7 +30,7 @@ from tallystick.servicing.plan_settling import SettleQuote
 from tallystick.servicing.steps import caught_up
 from tallystick.storage import lines
 from tallystick.storage.contracts import Contracts
-from tallystick.terms.product import CareKind, Component, Contact, Reporting
+from tallystick.terms.product import CareKind, Component, Contact, Product, Reporting
 
 
 class Owing(Struct, frozen=True):
@@ -44,9 +47,10 @@ class Owing(Struct, frozen=True):
 class Standing(Struct, frozen=True):
     """The figures of a line on a business day, in minor units; `as_of` is that day.
 
-    `past_due` was missed, `due_now` is asked for and can still be paid in time, `next_due` is the next installment date
-    after that, `later` is everything else, purchases that are not billed yet included. `contact` and `reporting`
-    are what the contract says of the cares that hold: whom collection may speak to, and what the bureau is told.
+    `past_due` was missed, `due_now` is asked for and can still be paid in time, `next_due` falls due on the next date
+    after that, `later` is everything else. Purchases that are not billed yet are due with the next statement.
+    `contact` and `reporting` are what the contract says of the cares that hold: whom collection may speak to, and what
+    the bureau is told.
     """
 
     as_of: date
@@ -89,11 +93,9 @@ def standing(connection: Connection, line: Line, *, day: date) -> Standing:
     terms = Contracts(connection)[line.contract_hash]
     treated = treatment(line, terms=terms)
     late_days = days_past_due(line, day=day)
-    owed = [due for due in dues(line, day=day) if due.left_minor]
+    owed = [_as_told(due, line=line, contract=terms, day=day) for due in dues(line, day=day) if due.left_minor]
     in_advance = [due for due in owed if due.timing is Timing.IN_ADVANCE]
-    scheduled = [due.due_on for due in in_advance if due.owner_id != REVOLVING_OWNER]
-    next_on = min(scheduled, default=None)
-    is_next = [due.owner_id != REVOLVING_OWNER and due.due_on == next_on for due in in_advance]
+    next_on = min((due.due_on for due in in_advance), default=None)
     return Standing(
         as_of=day,
         condition=line.condition.value,
@@ -108,13 +110,25 @@ def standing(connection: Connection, line: Line, *, day: date) -> Standing:
         bucket=bucket(late_days, contract=terms),
         past_due=_owing(due for due in owed if due.timing is Timing.PAST_DUE),
         due_now=_owing(due for due in owed if due.timing is Timing.DUE),
-        next_due=_owing(due for due, chosen in zip(in_advance, is_next, strict=True) if chosen),
-        later=_owing(due for due, chosen in zip(in_advance, is_next, strict=True) if not chosen),
+        next_due=_owing(due for due in in_advance if due.due_on == next_on),
+        later=_owing(due for due in in_advance if due.due_on != next_on),
         frozen_because=line.frozen_because,
         cares=line.cares,
         contact=treated.contact,
         reporting=treated.reporting,
     )
+
+
+def _as_told(due: LineDue, *, line: Line, contract: Product, day: date) -> LineDue:
+    """A due with the date until which the borrower can pay it: what is not billed yet, with the next statement.
+
+    A charge is asked for at once, and can be paid until the last statement's due date.
+    """
+    if due.owner_id == REVOLVING_OWNER and due.timing is Timing.IN_ADVANCE:
+        return replace(due, due_on=next_bill_due_on(line, terms=contract) or due.due_on)
+    if any(charge.charge_id == due.owner_id for charge in line.charges):
+        return replace(due, due_on=asked_until(line, day=day))
+    return due
 
 
 def _owing(dues: Iterable[LineDue]) -> Owing:

@@ -68,6 +68,14 @@ def _next_due(line: Line, *, terms: Product) -> tuple[date, int] | None:
     return min(dues, key=lambda due: (due[0], due[1] == 0, due[1]), default=None)
 
 
+def next_bill_due_on(line: Line, *, terms: Product) -> date | None:
+    """When what is bought now will be due: the due date of the statement that closes next; None where none will."""
+    if terms.pay_next_month is None or line.condition is not Condition.OPEN:
+        return None
+    closes_on = next_statement_on(line, cycle=terms.pay_next_month)
+    return None if closes_on is None else moved(due_on(closes_on, cycle=terms.pay_next_month), calendar=terms.calendar)
+
+
 def _close(line: Line, *, event_id: int, journal: Journal) -> tuple[Line, Event]:
     terms = journal.terms(line)
     assert terms.pay_next_month is not None
