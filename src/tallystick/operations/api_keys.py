@@ -122,9 +122,12 @@ def revoke_api_key(connection: Connection, api_key_id: int, *, act: Act) -> ApiK
     """End a key for good; one that has ended is given as it is, so that revoking twice is no fault."""
     trust.revoke_api_key(connection, api_key_id, revoked_at=act.at, revoked_by=act.actor)
     key = trust.read_api_key(connection, api_key_id)
-    if key is None:
-        return TrustRefusal(TrustReason.API_KEY_UNKNOWN, "api_key_id", "list the keys to find its id")
-    return key
+    return unknown_api_key() if key is None else key
+
+
+def unknown_api_key() -> TrustRefusal:
+    """There is no key of that id."""
+    return TrustRefusal(TrustReason.API_KEY_UNKNOWN, "api_key_id", "list the keys to find its id")
 
 
 def api_keys(connection: Connection, *, before_id: int | None = None, most: int = 100) -> Sequence[ApiKeyRow]:

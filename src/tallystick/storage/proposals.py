@@ -52,6 +52,12 @@ def lock_proposal(connection: Connection, proposal_id: int) -> Proposal | None:
     return None if row is None else Proposal(row[0], row[1], _FACT.decode(row[2]), *row[3:])
 
 
+def read_proposal(connection: Connection, proposal_id: int) -> Proposal | None:
+    """A proposal, waiting or decided, without a lock."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM proposals WHERE proposal_id = %s", [proposal_id]).fetchone()
+    return None if row is None else Proposal(row[0], row[1], _FACT.decode(row[2]), *row[3:])
+
+
 def open_proposals(connection: Connection, *, after_id: int = 0, most: int = 100) -> list[Proposal]:
     """Proposals that wait, oldest first."""
     rows = connection.execute(

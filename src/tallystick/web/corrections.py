@@ -14,7 +14,7 @@ from tallystick.operations.lines import Act
 from tallystick.operations.public_events import public_fact
 from tallystick.servicing import facts
 from tallystick.servicing.facts import AnyFact, kind_of
-from tallystick.servicing.refusals import Refusal
+from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import proposals
 from tallystick.storage.proposals import Proposal
 from tallystick.terms.offering import OfferFault
@@ -184,6 +184,27 @@ def list_all(request: Asked, limit: PageLimit = 20, after: AfterProposal = None)
     return read(request, run)
 
 
+@get(
+    "/proposals/{proposal_id:str}",
+    operation_id="get_proposal",
+    tags=["corrections"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_one(request: Asked, proposal_id: ProposalPath) -> Response[ProposalView]:
+    """One proposal: whether it waits, or what was decided, by whom, and the event that came of it."""
+    number = path_id(IdPrefix.PROPOSAL, proposal_id)
+
+    def run(connection: Connection, _: Act) -> ProposalView | Refusal:
+        proposal = proposals.read_proposal(connection, number)
+        if proposal is None:
+            return Refusal(RefusalReason.PROPOSAL_UNKNOWN, field="proposal_id")
+        return _view(proposal)
+
+    return read(request, run)
+
+
 @post(
     "/proposals/{proposal_id:str}/approve",
     operation_id="approve_proposal",
@@ -233,4 +254,4 @@ def reject_one(
     return write(request, data, run, idempotency_key=idempotency_key)
 
 
-router = Router("/", route_handlers=[propose_one, list_all, approve_one, reject_one])
+router = Router("/", route_handlers=[propose_one, list_all, get_one, approve_one, reject_one])

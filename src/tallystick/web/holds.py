@@ -32,6 +32,7 @@ from tallystick.web.happening import (
     record_fact,
 )
 from tallystick.web.parameters import (
+    AfterHold,
     AmountMinor,
     HoldPath,
     IdempotencyKey,
@@ -40,9 +41,12 @@ from tallystick.web.parameters import (
     Metadata,
     OptionalText,
     Page,
+    PageLimit,
     body_id,
     needs,
+    page,
     path_id,
+    place_id,
     plausible,
 )
 from tallystick.web.problems import problems
@@ -127,16 +131,25 @@ def place_hold(
     responses=problems(404),
     sync_to_thread=True,
 )
-def list_holds(request: Asked, line_id: LinePath) -> Response[Page[HoldView]]:
-    """The line's open holds."""
-    number = line_number(line_id)
+def list_holds(
+    request: Asked, line_id: LinePath, limit: PageLimit = 20, after: AfterHold = None
+) -> Response[Page[HoldView]]:
+    """The line's open holds, the newest first."""
+    number, before_id = line_number(line_id), place_id(IdPrefix.HOLD, after)
 
     def run(connection: Connection, act: Act) -> Page[HoldView] | Refusal:
         line = line_today(connection, number, act=act)
         if line is None:
             return no_such_line()
-        kept = object_metadata(connection, [hold.hold_id for hold in line.holds])
-        return Page([_hold_view(hold, line_id=line_id, metadata=kept[hold.hold_id]) for hold in line.holds], None)
+        newest = sorted(line.holds, key=lambda hold: hold.hold_id, reverse=True)
+        older = [hold for hold in newest if before_id is None or hold.hold_id < before_id][: limit + 1]
+        kept = object_metadata(connection, [hold.hold_id for hold in older])
+        return page(
+            older,
+            limit=limit,
+            view=lambda hold: _hold_view(hold, line_id=line_id, metadata=kept[hold.hold_id]),
+            place=lambda hold: encode_id(IdPrefix.HOLD, hold.hold_id),
+        )
 
     return read(request, run, line_id=number)
 

@@ -9,11 +9,18 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 
 from tallystick.operations import clocks as moving
-from tallystick.operations.api_keys import REQUESTS_PER_S, KeyRequest, api_keys, make_api_key, revoke_api_key
+from tallystick.operations.api_keys import (
+    REQUESTS_PER_S,
+    KeyRequest,
+    api_keys,
+    make_api_key,
+    revoke_api_key,
+    unknown_api_key,
+)
 from tallystick.operations.lines import Act
 from tallystick.storage import clocks
 from tallystick.storage.clocks import Clock
-from tallystick.storage.trust import ApiKeyRow
+from tallystick.storage.trust import ApiKeyRow, read_api_key
 from tallystick.trust.refusals import TrustRefusal
 from tallystick.trust.scopes import Mode, Scope
 from tallystick.units.ids import IdPrefix, encode_id
@@ -158,6 +165,25 @@ def list_keys(request: Asked, limit: PageLimit = 20, after: AfterApiKey = None) 
     return read(request, run)
 
 
+@get(
+    "/api-keys/{api_key_id:str}",
+    operation_id="get_api_key",
+    tags=["keys"],
+    guards=[needs(Scope.KEYS_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_key(request: Asked, api_key_id: ApiKeyPath) -> Response[KeyView]:
+    """One key, also one that has ended."""
+    number = path_id(IdPrefix.API_KEY, api_key_id)
+
+    def run(connection: Connection, _: Act) -> KeyView | TrustRefusal:
+        key = read_api_key(connection, number)
+        return unknown_api_key() if key is None else _key_view(key)
+
+    return read(request, run)
+
+
 @delete(
     "/api-keys/{api_key_id:str}",
     operation_id="revoke_api_key",
@@ -236,6 +262,25 @@ def list_clocks(request: Asked, limit: PageLimit = 20, after: AfterClock = None)
     return read(request, run)
 
 
+@get(
+    "/test-clocks/{clock_id:str}",
+    operation_id="get_test_clock",
+    tags=["test clocks"],
+    guards=[needs(Scope.CLOCKS_WRITE)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_clock(request: Asked, clock_id: ClockPath) -> Response[ClockView]:
+    """One clock."""
+    number = path_id(IdPrefix.TEST_CLOCK, clock_id)
+
+    def run(connection: Connection, _: Act) -> ClockView | TrustRefusal:
+        clock = clocks.read_clock(connection, number)
+        return moving.unknown_clock() if clock is None else _clock_view(clock)
+
+    return read(request, run)
+
+
 @post(
     "/test-clocks/{clock_id:str}/move",
     operation_id="move_test_clock",
@@ -260,4 +305,6 @@ def move_clock(
     return write(request, data, run, idempotency_key=idempotency_key)
 
 
-router = Router("/", route_handlers=[make_key, list_keys, revoke_key, make_clock, list_clocks, move_clock])
+router = Router(
+    "/", route_handlers=[make_key, list_keys, get_key, revoke_key, make_clock, list_clocks, get_clock, move_clock]
+)

@@ -42,6 +42,7 @@ from tallystick.web.parameters import (
     Page,
     PageLimit,
     PaymentPath,
+    StatementPath,
     Text,
     needs,
     page,
@@ -49,7 +50,7 @@ from tallystick.web.parameters import (
     place_id,
     plausible,
 )
-from tallystick.web.problems import problems
+from tallystick.web.problems import Problem, problems
 
 
 class PaymentBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -269,6 +270,32 @@ def list_statements(
     return read(request, run)
 
 
+@get(
+    "/lines/{line_id:str}/statements/{statement_number:int}",
+    operation_id="get_statement",
+    tags=["statements"],
+    guards=[needs(Scope.LINES_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_statement(request: Asked, line_id: LinePath, statement_number: StatementPath) -> Response[StatementView]:
+    """One statement."""
+    number = line_number(line_id)
+
+    def run(connection: Connection, _: Act) -> StatementView:
+        rows = line_reading.statements(connection, number, before_number=statement_number + 1, most=1)
+        if not rows or rows[0].number != statement_number:
+            raise Problem(
+                "statement_unknown",
+                status=404,
+                detail="There is no statement of this number: list them",
+                param="statement_number",
+            )
+        return _statement_view(rows[0])
+
+    return read(request, run)
+
+
 def _statement_view(row: StatementRow) -> StatementView:
     return StatementView(
         line_id=encode_id(IdPrefix.LINE, row.line_id),
@@ -283,5 +310,14 @@ def _statement_view(row: StatementRow) -> StatementView:
 
 
 router = Router(
-    "/", route_handlers=[receive, list_payments, get_payment, return_payment, pay_credit_out, list_statements]
+    "/",
+    route_handlers=[
+        receive,
+        list_payments,
+        get_payment,
+        return_payment,
+        pay_credit_out,
+        list_statements,
+        get_statement,
+    ],
 )

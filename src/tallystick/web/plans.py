@@ -33,15 +33,19 @@ from tallystick.web.happening import (
 )
 from tallystick.web.parameters import (
     AcceptedHash,
+    AfterPlan,
     AmountMinor,
     Code,
     DrawPath,
     IdempotencyKey,
     LinePath,
     Page,
+    PageLimit,
     PlanPath,
     needs,
+    page,
     path_id,
+    place_id,
     whole_json,
 )
 from tallystick.web.problems import problems
@@ -201,15 +205,23 @@ def _choice(data: ChoiceBody, *, offer: OfferKind) -> PlanRequest:
     responses=problems(404),
     sync_to_thread=True,
 )
-def list_plans(request: Asked, line_id: LinePath) -> Response[Page[PlanView]]:
-    """The line's plans, with every installment."""
-    number = line_number(line_id)
+def list_plans(
+    request: Asked, line_id: LinePath, limit: PageLimit = 20, after: AfterPlan = None
+) -> Response[Page[PlanView]]:
+    """The line's plans, the newest first, each with every installment."""
+    number, before_id = line_number(line_id), place_id(IdPrefix.PLAN, after)
 
     def run(connection: Connection, act: Act) -> Page[PlanView] | Refusal:
         line = line_today(connection, number, act=act)
         if line is None:
             return no_such_line()
-        return Page([_plan_view(plan, line_id=number) for plan in line.plans], None)
+        newest = sorted(line.plans, key=lambda plan: plan.plan_id, reverse=True)
+        return page(
+            [plan for plan in newest if before_id is None or plan.plan_id < before_id],
+            limit=limit,
+            view=lambda plan: _plan_view(plan, line_id=number),
+            place=lambda plan: encode_id(IdPrefix.PLAN, plan.plan_id),
+        )
 
     return read(request, run, line_id=number)
 

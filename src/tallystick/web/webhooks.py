@@ -168,6 +168,25 @@ def list_all(request: Asked, limit: PageLimit = 20, after: AfterEndpoint = None)
     return read(request, run)
 
 
+@get(
+    "/webhook-endpoints/{endpoint_id:str}",
+    operation_id="get_webhook_endpoint",
+    tags=["webhooks"],
+    guards=[needs(Scope.WEBHOOKS_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_one(request: Asked, endpoint_id: EndpointPath) -> Response[EndpointView]:
+    """One endpoint in use."""
+    number = path_id(IdPrefix.WEBHOOK_ENDPOINT, endpoint_id)
+
+    def run(connection: Connection, _: Act) -> EndpointView | TrustRefusal:
+        endpoint = delivery.read_endpoint(connection, number)
+        return unknown_endpoint() if endpoint is None else _view(endpoint)
+
+    return read(request, run)
+
+
 @post(
     "/webhook-endpoints/{endpoint_id:str}/secrets",
     operation_id="rotate_webhook_secret",
@@ -281,4 +300,4 @@ def _delivery_view(row: DeliveryRow) -> DeliveryView:
     )
 
 
-router = Router("/", route_handlers=[make, list_all, rotate, remove, replay_some, list_deliveries])
+router = Router("/", route_handlers=[make, list_all, get_one, rotate, remove, replay_some, list_deliveries])
