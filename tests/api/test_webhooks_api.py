@@ -255,6 +255,29 @@ def test_the_thread_sends_while_the_server_runs_and_stops_with_it(api: Api, rece
     assert 'tallystick_webhook_attempts_total{outcome="delivered"} 1.0' in api.client.get("/metrics").text
 
 
+def test_answers_older_than_thirty_days_are_forgotten_however_many_there_are(api: Api, database_url: str) -> None:
+    open_line(api)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            """
+            INSERT INTO idempotency_records SELECT api_key_id, '/v1/old', number::text, body_fingerprint, answer_code,
+                answer_body, recorded_at - interval '31 days'
+            FROM (SELECT * FROM idempotency_records LIMIT 1) AS one, generate_series(1, 25000) AS number
+            """
+        )
+        sender = Sending(api.edge, metrics=api.frame.metrics)
+        sender.start()
+        try:
+            deadline = time.monotonic() + 20
+            count = "SELECT count(*) FROM idempotency_records WHERE route = '/v1/old'"
+            while connection.execute(count).fetchone() != (0,):
+                assert time.monotonic() < deadline, "they are still there"
+                time.sleep(0.05)
+        finally:
+            sender.stop()
+        assert connection.execute("SELECT count(*) FROM idempotency_records").fetchone() == (2,)
+
+
 def test_events_are_read_on_from_where_a_reader_stopped(api: Api) -> None:
     line_id = open_line(api)["line_id"]
     draw(api, line_id, 100)

@@ -66,7 +66,7 @@ def record_answer(connection: Connection, key: RequestKey, answer: Answer, *, re
     )
 
 
-def forget_answers(connection: Connection, *, before: datetime, most: int = 10_000) -> int:
+def forget_answers(connection: Connection, *, before: datetime, most: int) -> int:
     """Drop up to `most` answers recorded before that instant; gives how many. A key is free again afterwards."""
     dropped = connection.execute(
         """

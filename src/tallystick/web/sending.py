@@ -25,6 +25,7 @@ _PER_ENDPOINT: Final = 4
 # After this long a recorded answer is forgotten, and its Idempotency-Key is free again (docs/api.md).
 _ANSWERS_KEPT: Final = timedelta(days=30)
 _ROUNDS_PER_FORGETTING: Final = 1_000
+_FORGOTTEN_AT_ONCE: Final = 10_000
 
 
 class Sending:
@@ -40,6 +41,7 @@ class Sending:
         self._futures: set[Future[None]] = set()
         self._rounds = Rounds("webhooks", self._next_round)
         self._rounds_taken = 0
+        self._forgetting_at = 0
         self._log = structlog.get_logger().bind()
 
     def start(self) -> None:
@@ -54,8 +56,8 @@ class Sending:
         self._client.close()
 
     def _next_round(self) -> float:
-        if self._rounds_taken % _ROUNDS_PER_FORGETTING == 0:
-            self._forget_answers()
+        if self._rounds_taken >= self._forgetting_at:
+            self._forgetting_at = self._rounds_taken + (1 if self._forget_answers() else _ROUNDS_PER_FORGETTING)
         begun = self.round()
         self._rounds_taken += 1
         return 0 if begun else _IDLE_S
@@ -131,6 +133,10 @@ class Sending:
                 fault=attempted.fault,
             )
 
-    def _forget_answers(self) -> None:
+    def _forget_answers(self) -> bool:
+        """Forget some answers that are old enough; whether there are more of them."""
         with self._edge.pool.connection() as connection:
-            idempotency.forget_answers(connection, before=self._edge.clock() - _ANSWERS_KEPT)
+            dropped = idempotency.forget_answers(
+                connection, before=self._edge.clock() - _ANSWERS_KEPT, most=_FORGOTTEN_AT_ONCE
+            )
+        return dropped == _FORGOTTEN_AT_ONCE
