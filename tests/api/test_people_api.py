@@ -27,6 +27,21 @@ def test_personal_data_is_read_as_it_was_given_and_the_reader_is_kept(api: Api) 
     assert (read["actor"], read["request_id"]) == ("call center", answer.headers["request-id"])
 
 
+def test_everybody_who_looked_is_told_page_by_page(api: Api) -> None:
+    path = f"/v1/borrowers/{api.made('/v1/borrowers', BODY)['id']}/personal-data"
+    asked = [api.get(path).headers["request-id"] for _ in range(5)]
+    told: list[str] = []
+    after: dict[str, str] = {}
+    while True:
+        page = api.get(f"{path}/reads", limit=2, **after).json()
+        told += [read["request_id"] for read in page["items"]]
+        if page["next_after"] is None:
+            break
+        after = {"after": page["next_after"]}
+    assert told == asked[::-1]
+    assert api.get("/v1/borrowers/borrower_0000000000001/personal-data/reads").status_code == 404
+
+
 def test_a_borrower_is_told_without_a_name(api: Api) -> None:
     borrower = api.made("/v1/borrowers", BODY)
     told = api.get(f"/v1/borrowers/{borrower['id']}").text + api.get("/v1/borrowers", reference="p1").text

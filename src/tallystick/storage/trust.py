@@ -237,18 +237,21 @@ def note_personal_data_read(
 class PersonalDataRead(Struct, frozen=True):
     """Somebody looked at a borrower's personal data."""
 
+    read_id: int
     actor: str
     request_id: str
     read_at: datetime
 
 
-def personal_data_reads(connection: Connection, borrower_id: int, *, most: int) -> list[PersonalDataRead]:
-    """Who looked at a borrower's personal data, the latest first."""
+def personal_data_reads(
+    connection: Connection, borrower_id: int, *, before_id: int | None, most: int
+) -> list[PersonalDataRead]:
+    """Who looked at a borrower's personal data, the latest first, those before `before_id`."""
     rows = connection.execute(
         """
-        SELECT actor, request_id, read_at FROM personal_data_reads
-        WHERE borrower_id = %s ORDER BY read_id DESC LIMIT %s
+        SELECT read_id, actor, request_id, read_at FROM personal_data_reads
+        WHERE borrower_id = %s AND (%s::bigint IS NULL OR read_id < %s) ORDER BY read_id DESC LIMIT %s
         """,
-        [borrower_id, most],
+        [borrower_id, before_id, before_id, most],
     )
     return [PersonalDataRead(*row) for row in rows]

@@ -25,6 +25,7 @@ from tallystick.web.answering import read, write
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.parameters import (
     AfterBorrower,
+    AfterRead,
     BorrowerPath,
     Code,
     Currency,
@@ -318,13 +319,22 @@ class PersonRead(Struct, frozen=True):
     responses=problems(404),
     sync_to_thread=True,
 )
-def list_reads(request: Asked, borrower_id: BorrowerPath, limit: PageLimit = 20) -> Response[Page[PersonRead]]:
-    """The latest who looked at a borrower's personal data."""
-    number = path_id(IdPrefix.BORROWER, borrower_id)
+def list_reads(
+    request: Asked, borrower_id: BorrowerPath, limit: PageLimit = 20, after: AfterRead = None
+) -> Response[Page[PersonRead]]:
+    """Who looked at a borrower's personal data, the latest first."""
+    number, before_id = path_id(IdPrefix.BORROWER, borrower_id), None if after is None else int(after)
 
-    def run(connection: Connection, _: Act) -> Page[PersonRead]:
-        rows = trust.personal_data_reads(connection, number, most=limit)
-        return Page([msgspec.convert(row, PersonRead, from_attributes=True) for row in rows], None)
+    def run(connection: Connection, _: Act) -> Page[PersonRead] | Refusal:
+        if borrowers.read_borrower(connection, number) is None:
+            return Refusal(RefusalReason.BORROWER_UNKNOWN, field="borrower_id")
+        rows = trust.personal_data_reads(connection, number, before_id=before_id, most=limit + 1)
+        return page(
+            rows,
+            limit=limit,
+            view=lambda row: msgspec.convert(row, PersonRead, from_attributes=True),
+            place=lambda row: str(row.read_id),
+        )
 
     return read(request, run)
 

@@ -119,6 +119,7 @@ AfterPayment = Annotated[str | None, _after(_pattern(IdPrefix.PAYMENT))]
 AfterPlace = Annotated[str | None, _after("^[0-9]{1,9}([.][0-9]{1,19}){2}$")]
 AfterProposal = Annotated[str | None, _after(_pattern(IdPrefix.PROPOSAL))]
 AfterPlan = Annotated[str | None, _after(_pattern(IdPrefix.PLAN))]
+AfterRead = Annotated[str | None, _after("^[0-9]{1,18}$")]
 AfterRefund = Annotated[str | None, _after(_REFUND)]
 AfterStatement = Annotated[str | None, _after("^[0-9]{1,9}$")]
 
