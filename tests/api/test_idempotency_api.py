@@ -1,14 +1,24 @@
 """The same request has the same answer, once, however often and however fast it comes."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import httpx
 import psycopg
-from tests.api.conftest import Api
+from psycopg_pool import ConnectionPool
+from tests.api.conftest import Api, listening
 from tests.api.test_lines_api import draw, open_line
 
+from tallystick.operations.api_keys import Callers
 from tallystick.storage import idempotency
+from tallystick.storage.arrays import dump_lists_at_once
 from tallystick.trust.scopes import Scope
+from tallystick.units.ids import IdSource
+from tallystick.web.app import create_app
+from tallystick.web.edge import Edge
+from tallystick.web.rate_limits import RateLimits
 
 PAYMENT = {"amount_minor": 500, "channel": "bank"}
 
@@ -108,6 +118,29 @@ def test_of_many_at_once_exactly_one_runs(api: Api) -> None:
         answers = set(pool.map(pay, range(8)))
     assert len(answers) == 1
     assert payments(api, line_id) == 1
+
+
+def test_twins_sent_to_two_servers_are_booked_once(api: Api, edge: Edge, database_url: str) -> None:
+    line_id = open_line(api)["line_id"]
+    pool: ConnectionPool[psycopg.Connection]
+    with ConnectionPool(database_url, min_size=2, max_size=8, configure=dump_lists_at_once) as pool:
+        ids = IdSource(node=1, now_ms=lambda: time.time_ns() // 1_000_000)
+        beside = replace(edge, pool=pool, ids=ids, callers=Callers(), rate_limits=RateLimits())
+        with listening(create_app(beside)) as url, httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+            servers = (api, replace(api, client=client))
+
+            def pay(number: int) -> tuple[int, str]:
+                twin = number // 4
+                while True:
+                    body = {**PAYMENT, "amount_minor": twin + 1}
+                    answer = servers[number % 2].post(f"/v1/lines/{line_id}/payments", body, key=f"twin-{twin}")
+                    if answer.status_code != 409:
+                        return twin, answer.json()["event_id"]
+
+            with ThreadPoolExecutor(8) as threads:
+                answers = set(threads.map(pay, range(40)))
+    assert len(answers) == 10
+    assert payments(api, line_id) == 10
 
 
 def test_callbacks_with_one_reference_book_once_whatever_their_keys(api: Api) -> None:
