@@ -161,6 +161,7 @@ def test_a_row_that_is_wrong_stops_no_other(books: Books, tmp_path: Path) -> Non
     unknown = encode_id(IdPrefix.DEBIT, 1 << 40)
     rows = (
         f"{unknown},paid,{DUE_ON},",
+        f"{told(debit)},paid,{DUE_ON - timedelta(days=1)},",
         f"{told(debit)},refused,{DUE_ON},",
         f"{told(debit)},failed,{DUE_ON},R01",
         f"{told(debit)},paid,{DUE_ON},insufficient_funds",
@@ -171,11 +172,12 @@ def test_a_row_that_is_wrong_stops_no_other(books: Books, tmp_path: Path) -> Non
     found = answered(books, tmp_path, DUE_ON, *rows)
     assert [(row.file_line, row.fault.value) for row in found.rejected] == [
         (2, "DEBIT_UNKNOWN"),
-        (3, "OUTCOME_UNKNOWN"),
-        (4, "CODE_UNKNOWN"),
+        (3, "ANSWERED_BEFORE_ASKED"),
+        (4, "OUTCOME_UNKNOWN"),
         (5, "CODE_UNKNOWN"),
-        (6, "NOT_PAID_BEFORE"),
-        (8, "ANSWERED_OTHERWISE"),
+        (6, "CODE_UNKNOWN"),
+        (7, "NOT_PAID_BEFORE"),
+        (9, "ANSWERED_OTHERWISE"),
     ]
     assert found.booked["paid"] == 1
     path = tmp_path / "other.csv"

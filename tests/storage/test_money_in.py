@@ -110,6 +110,15 @@ def test_the_same_reference_with_other_contents_is_rejected_and_explained(books:
         (",2026-01-20,1.00,CNY,,,", "reference", "MISSING_REQUIRED"),
         ("r,20.01.2026,1.00,CNY,,,", "value_on", "NOT_A_DATE"),
         ("r,2026-02-30,1.00,CNY,,,", "value_on", "NOT_A_DATE"),
+        ("r,20260120,1.00,CNY,,,", "value_on", "NOT_A_DATE"),
+        ("r,2026-W04-2,1.00,CNY,,,", "value_on", "NOT_A_DATE"),
+        ("r,2026/01/20,1.00,CNY,,,", "value_on", "NOT_A_DATE"),
+        ("r\0x,2026-01-20,1.00,CNY,,,", "reference", "NOT_TEXT"),
+        ('r,2026-01-20,1.00,CNY,,,"a\tb"', "returns", "NOT_TEXT"),
+        ("r,2026-01-20,100000000000.01,CNY,,,", "amount", "AMOUNT_TOO_LARGE"),
+        ("r,2026-01-20,-100000000000.01,CNY,,,", "amount", "AMOUNT_TOO_LARGE"),
+        ("r,2026-01-20,1.00,CNY,,,b-1", "amount", "RETURN_NOT_NEGATIVE"),
+        ("r,2026-01-20,-1.00,CNY,,gateway,b-1", "returns", "CLEARS_AND_RETURNS"),
         ("r,2026-01-31,1.00,CNY,,,", "value_on", "DATE_IN_FUTURE"),
         ("r,2026-01-20,1.001,CNY,,,", "amount", "NOT_AN_AMOUNT"),
         ('r,2026-01-20,"1,000.00",CNY,,,', "amount", "NOT_AN_AMOUNT"),
@@ -134,6 +143,7 @@ def test_a_row_that_is_wrong_stops_no_other(books: Books, tmp_path: Path, row: s
         (b"reference,amount\n1,2\n", "has no column value_on, currency"),
         (b"reference,value_on,amount,currency,amount\n", "more than one column is named amount"),
         (b"\xff\xfe\x00", "is not UTF-8"),
+        (f"{HEADER}\nr,2026-01-20,1.00,CNY,,,\n付款".encode("gbk"), "is not UTF-8"),
         (HEADER.encode() + b'\nok,2026-01-20,1.00,CNY,,,\n"open,2026-01-20,1.00\n', "is not a CSV table"),
     ],
 )
@@ -143,6 +153,26 @@ def test_a_file_that_is_no_statement_books_nothing(books: Books, tmp_path: Path,
     with pytest.raises(FileFault, match=told):
         taken_in(books, path)
     assert balance(books, "cash") == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"\N{BYTE ORDER MARK}{HEADER}\nr,2026-01-20,1.00,CNY,,,\n",
+        f"{HEADER}\nr,2026-01-20,1.00,CNY,,,\n\n".replace("\n", "\r\n"),
+        f'memo,{HEADER},memo,\n备注,r,2026-01-20,1.00,CNY,,,,"two\nlines",\n',
+    ],
+)
+def test_what_spreadsheets_add_to_a_file_does_no_harm(books: Books, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "sheet.csv"
+    path.write_text(content, encoding="utf-8", newline="")
+    imported = taken_in(books, path)
+    assert (imported.booked, imported.rejected) == ({"suspense": 1}, ())
+
+
+def test_a_file_with_a_header_alone_books_nothing(books: Books, tmp_path: Path) -> None:
+    imported = taken_in(books, statement(tmp_path))
+    assert (imported.booked, imported.known, imported.rejected) == ({}, 0, ())
 
 
 def test_a_file_that_is_not_there_and_a_channel_that_is_not_known_are_told(books: Books, tmp_path: Path) -> None:

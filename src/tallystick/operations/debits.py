@@ -172,8 +172,10 @@ def _book(connection: Connection, row: DebitAnswer, *, rules: DebitRules, act: A
     """Book one answer; False where it is known already."""
     asked = debits.debit(connection, row.debit_id)
     told = encode_id(IdPrefix.DEBIT, row.debit_id)
-    if asked is None or row.answered_on < asked.run_on:
+    if asked is None:
         return RejectedRow(row.file_line, "debit", told, RowFault.DEBIT_UNKNOWN)
+    if row.answered_on < asked.run_on:
+        return RejectedRow(row.file_line, "answered_on", f"{row.answered_on}", RowFault.ANSWERED_BEFORE_ASKED)
     before = debits.answers(connection, row.debit_id)
     known = before.get(row.outcome)
     if known is not None and known.code == row.code:

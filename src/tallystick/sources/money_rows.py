@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tallystick.sources.csv_rows import LONGEST_CELL, RejectedRow, RowFault, Wrong, past_date, read_rows
 from tallystick.units.ids import IdFault, IdPrefix, decode_id
-from tallystick.units.money import MINOR_DIGITS
+from tallystick.units.money import MINOR_DIGITS, MOST_MINOR
 
 REQUIRED: Final = ("reference", "value_on", "amount", "currency")
 OPTIONAL: Final = ("line", "clears", "returns")
@@ -54,11 +54,18 @@ def _money_row(told: dict[str, str], *, file_line: int, today: date, channels: f
     clears = told.get("clears") or None
     if clears is not None and clears not in channels:
         raise Wrong("clears", RowFault.CHANNEL_UNKNOWN)
+    value_on = past_date(told["value_on"], field="value_on", today=today)
+    amount_minor = _minor(told["amount"], currency=told["currency"])
+    if told.get("returns"):
+        if clears is not None:
+            raise Wrong("returns", RowFault.CLEARS_AND_RETURNS)
+        if amount_minor > 0:
+            raise Wrong("amount", RowFault.RETURN_NOT_NEGATIVE)
     return MoneyRow(
         file_line=file_line,
         reference=told["reference"],
-        value_on=past_date(told["value_on"], field="value_on", today=today),
-        amount_minor=_minor(told["amount"], currency=told["currency"]),
+        value_on=value_on,
+        amount_minor=amount_minor,
         currency=told["currency"],
         line_id=_line_id(told.get("line", "")),
         clears=clears,
@@ -77,6 +84,8 @@ def _minor(text: str, *, currency: str) -> int:
         raise Wrong("amount", RowFault.NOT_AN_AMOUNT)
     if minor == 0:
         raise Wrong("amount", RowFault.ZERO_AMOUNT)
+    if abs(minor) > MOST_MINOR:
+        raise Wrong("amount", RowFault.AMOUNT_TOO_LARGE)
     return int(minor)
 
 

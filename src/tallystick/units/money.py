@@ -13,6 +13,9 @@ MINOR_DIGITS: Final = {
     "THB": 2, "TRY": 2, "TWD": 2, "USD": 2, "VND": 0, "ZAR": 2,
 }  # fmt: skip
 
+# The largest amount that anybody may give, one row or one request: sums of a million of them stay whole numbers.
+MOST_MINOR: Final = 10**13
+
 
 def minor_per_major(currency: str) -> int:
     """How many minor units make one major unit; raises `ValueError` naming an unknown currency.

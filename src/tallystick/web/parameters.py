@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from tallystick.operations.api_keys import Caller
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import ID_PATTERN, IdFault, IdPrefix, decode_id, encode_id
-from tallystick.units.money import MINOR_DIGITS
+from tallystick.units.money import MINOR_DIGITS, MOST_MINOR
 from tallystick.web.problems import Problem
 
 # PostgreSQL keeps no NUL, and control characters have no place in a name or a reference.
@@ -24,8 +24,8 @@ _FIRST_YEAR: Final = 2000
 _LARGEST: Final = (1 << 63) - 1
 _LARGEST_GENERATION: Final = (1 << 31) - 1
 
-AmountMinor = Annotated[int, Meta(ge=1, le=10**13, description="Whole minor units of the line's currency")]
-LimitMinor = Annotated[int, Meta(ge=0, le=10**13, description="Whole minor units of the line's currency")]
+AmountMinor = Annotated[int, Meta(ge=1, le=MOST_MINOR, description="Whole minor units of the line's currency")]
+LimitMinor = Annotated[int, Meta(ge=0, le=MOST_MINOR, description="Whole minor units of the line's currency")]
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
 OptionalText = Annotated[str, Meta(max_length=200, pattern=_PLAIN)]
 Code = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_.:-]+$")]
