@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from tallystick.config import Language, Settings, read_settings
 from tallystick.operations.database import Where
-from tallystick.operations.lines import Act
+from tallystick.operations.lines import Act, named_actor
 from tallystick.reports.summary import Bilingual
 from tallystick.trust.master_key import MasterKey, master_key_file, parse_master_key
 from tallystick.units.ids import NODES, IdSource
@@ -47,8 +47,8 @@ def database_place() -> Where:
 
 
 def act_of(actor: str) -> Act:
-    """An act of that actor, now: the only place where an instant comes from the wall."""
-    return Act(actor=actor, at=datetime.now(UTC), today=business_date(), event_ids=id_source())
+    """An act of that actor, now: the only place where an instant comes from the wall. Raises `ActorFault`."""
+    return Act(actor=named_actor(actor), at=datetime.now(UTC), today=business_date(), event_ids=id_source())
 
 
 def id_source(node: int | None = None) -> IdSource:

@@ -314,8 +314,11 @@ def test_the_database_itself_refuses_the_same_person_and_a_second_decision(books
     item_id = held(books, tmp_path, "1.00")
     proposal = propose(books.connection, item_id, reason="why", act=books.act_of(TODAY))
     decided = "UPDATE suspense_proposals SET decision = %s, decided_by = %s, decided_at = now() WHERE proposal_id = %s"
-    with pytest.raises(psycopg.errors.CheckViolation, match="a_second_person_decides"):
-        books.connection.execute(decided, ["approved", "clerk", proposal.proposal_id])
+    for same in ("clerk", " Clerk", "CLERK ", ""):
+        with pytest.raises(psycopg.errors.CheckViolation, match="person_decides"):
+            books.connection.execute(decided, ["approved", same, proposal.proposal_id])
+    with pytest.raises(SuspenseFault, match="another person decides"):
+        decide(books.connection, proposal.proposal_id, agrees=True, act=books.act_of(TODAY, actor=" CLERK"))
     decide(books.connection, proposal.proposal_id, agrees=False, act=books.act_of(TODAY, actor="second"))
     with pytest.raises(psycopg.errors.IntegrityError, match="decided once"):
         books.connection.execute(decided, ["approved", "third", proposal.proposal_id])

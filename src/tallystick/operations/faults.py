@@ -10,6 +10,7 @@ from tallystick.operations.debits import DebitFault
 from tallystick.operations.judging import InfeasibleCaps
 from tallystick.operations.ledger import AccountFault
 from tallystick.operations.lending import NotPublished
+from tallystick.operations.lines import ActorFault
 from tallystick.operations.money_in import ChannelFault
 from tallystick.operations.review import ReviewFault
 from tallystick.operations.scoring import ScoringFault
@@ -36,6 +37,7 @@ from tallystick.units.ids import IdFault
 
 FAULTS: Final = (
     AccountFault,
+    ActorFault,
     AnchorFault,
     CalibrationFault,
     ChangeFault,

@@ -12,7 +12,7 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.accepting import keep_acceptance, unaccepted
-from tallystick.operations.lines import Act, Recorded, record, why_refused
+from tallystick.operations.lines import Act, Recorded, is_same_person, record, why_refused
 from tallystick.servicing import facts
 from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact, DrawKind, PlanChoice
 from tallystick.servicing.refusals import Refusal, RefusalReason
@@ -355,6 +355,7 @@ def _cannot_decide(proposal: Proposal | None, *, act: Act) -> Refusal | None:
         return Refusal(RefusalReason.PROPOSAL_UNKNOWN, field="proposal_id")
     if proposal.decision is not None:
         return Refusal(RefusalReason.PROPOSAL_DECIDED, field="proposal_id", figures={"decision": proposal.decision})
-    if proposal.proposed_by == act.actor:
-        return Refusal(RefusalReason.SECOND_PERSON_MISSING, field="actor", figures={"proposed_by": act.actor})
+    if is_same_person(proposal.proposed_by, act.actor):
+        figures = {"proposed_by": proposal.proposed_by}
+        return Refusal(RefusalReason.SECOND_PERSON_MISSING, field="actor", figures=figures)
     return None

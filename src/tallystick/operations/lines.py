@@ -4,6 +4,7 @@ Each function is one transaction of the caller's: it locks, reads, decides and w
 but what time alone had made due.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Final
@@ -42,6 +43,27 @@ class Act(Struct, frozen=True):
     today: date
     event_ids: Iterator[int]
     approved_by: str | None = None
+
+
+class ActorFault(ValueError):
+    """Nobody is named as the one who acts; the message tells the way out."""
+
+
+def named_actor(name: str) -> str:
+    """The name of who acts, without blanks around it; raises `ActorFault` for an empty one."""
+    if not name.strip():
+        raise ActorFault("by: is empty; give the name of the person or job that acts")
+    return name.strip()
+
+
+def is_same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's: case, width and blanks tell nobody apart.
+
+    >>> is_same_person("li", " LI "), is_same_person("li", "lin")
+    (True, False)
+    """
+    first, second = ("".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in (one, other))
+    return first == second
 
 
 class Recorded(Struct, frozen=True):
@@ -178,7 +200,7 @@ def _circumstances(
         today=act.today,
         borrower=position,
         contracts=Contracts(connection),
-        has_second_person=act.approved_by is not None and act.approved_by != act.actor,
+        has_second_person=bool(act.approved_by) and not is_same_person(act.actor, act.approved_by or ""),
         target=target,
         target_is_undone=any(undone_by(event.fact) == target_id for event in later),
         target_has_dependents=target is not None and has_dependents(target, later),

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from tallystick.ledger.transfer import Address, Transfer, off_lines
-from tallystick.operations.lines import Act, record
+from tallystick.operations.lines import Act, is_same_person, record
 from tallystick.operations.money_in import CLEARED
 from tallystick.servicing import facts
 from tallystick.servicing.facts import SUSPENSE
@@ -15,6 +15,7 @@ from tallystick.servicing.refusals import Refusal
 from tallystick.storage import ledger, ledger_reading, lines, money_rows
 from tallystick.storage.money_rows import DayOfChannel, SuspenseItem, SuspenseProposal
 from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.units.money import major_text
 
 
 class SuspenseFault(ValueError):
@@ -130,10 +131,10 @@ def _must_be_payable(connection: Connection, item: SuspenseItem, *, line_id: int
 
 def _must_offset(item: SuspenseItem, other: SuspenseItem) -> None:
     if (item.amount_minor, item.currency) != (-other.amount_minor, other.currency):
-        raise SuspenseFault(
-            f"{_item(item.item_id)} and {_item(other.item_id)} do not offset each other: "
-            f"{item.amount_minor} {item.currency} and {other.amount_minor} {other.currency}"
+        amounts = " and ".join(
+            f"{major_text(each.amount_minor, each.currency)} {each.currency}" for each in (item, other)
         )
+        raise SuspenseFault(f"{_item(item.item_id)} and {_item(other.item_id)} do not offset each other: {amounts}")
     if item.item_id == other.item_id:
         raise SuspenseFault("an item does not offset itself")
 
@@ -148,8 +149,8 @@ def decide(connection: Connection, proposal_id: int, *, agrees: bool, act: Act) 
         raise SuspenseFault(f"{_proposal(proposal_id)} is not known: `tallystick money suspense` lists those that wait")
     if proposal.decision is not None:
         raise SuspenseFault(f"{_proposal(proposal_id)} was {proposal.decision} by {proposal.decided_by} already")
-    if proposal.proposed_by == act.actor:
-        raise SuspenseFault(f"{_proposal(proposal_id)} is {act.actor}'s own: another person decides")
+    if is_same_person(proposal.proposed_by, act.actor):
+        raise SuspenseFault(f"{_proposal(proposal_id)} is {proposal.proposed_by}'s own: another person decides")
     if agrees:
         item = money_rows.item(connection, proposal.item_id)
         assert item is not None
