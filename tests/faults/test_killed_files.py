@@ -1,4 +1,4 @@
-"""Imports and runs of money files killed at any moment, and run again: every row is booked once, nothing by half."""
+"""Money files and the close of a day killed at any moment, and run again: all of it once, nothing by half."""
 
 import csv
 import os
@@ -153,4 +153,25 @@ def test_a_settlement_killed_anywhere_pays_once(counter: Counter) -> None:
     assert (settled["orders"], settled["paid"]) == (str(LINES), f"{LINES * 500}.00")
     assert counter.number("SELECT count(*) FROM settled_transfers") == LINES
     assert counter.number("SELECT count(*) FROM transfers WHERE kind = 'payout'") == 1
+    counter.done("ledger", "verify")
+
+
+def test_a_close_of_a_day_killed_anywhere_closes_it_once(counter: Counter) -> None:
+    closes = "SELECT count(*) FROM close_days WHERE finished_at IS NOT NULL"
+    begun = counter.reaches("SELECT count(*) FROM close_days", 1)
+    assert counter.killed("close-day", "2026-11-20", when=begun)
+    assert counter.number(closes) == 0, "it was killed in the middle"
+    for seconds in (0.9, 1.2, 1.5):
+        counter.killed("close-day", "2026-11-20", when=passed(seconds))
+        assert counter.number("SELECT count(*) FROM accrual_days") == counter.number(closes), "an accrual is whole"
+    counter.done("close-day", "2026-11-20")
+    counter.done("close-day", "2026-11-20")
+    assert counter.number(closes) == 1
+    statements = counter.number("SELECT count(*) FROM statements")
+    assert statements == counter.number(
+        "SELECT count(*) FROM (SELECT DISTINCT line_id, number FROM statements) AS told"
+    )
+    assert statements == LINES * 11, "one on the 19th of each month"
+    posted = counter.number("SELECT posted_minor FROM accrual_days")
+    assert posted == counter.number("SELECT sum(amount_minor) FROM transfers WHERE kind = 'accrual'") > 0
     counter.done("ledger", "verify")

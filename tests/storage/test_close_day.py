@@ -1,5 +1,6 @@
 """The close of a day in a real PostgreSQL: resumable, beside payments, and posting exactly what changed."""
 
+import threading
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -9,7 +10,7 @@ from tests.books import Books
 
 from tallystick.ledger.proof import Check
 from tallystick.ledger.transfer import Address
-from tallystick.operations.close_day import DayNotOver, close_day
+from tallystick.operations.close_day import DayNotOver, DayPassedOver, close_day, days_to_close
 from tallystick.operations.ledger import verify
 from tallystick.operations.lines import Recorded
 from tallystick.operations.progress import Silent
@@ -51,6 +52,49 @@ def test_only_lines_with_something_due_are_touched_and_a_closed_day_stays_closed
     assert sum(close_day(books.connection, STATEMENT_ON, act=act)) == len(LINES)
     assert list(close_day(books.connection, STATEMENT_ON, act=act)) == []
     assert books.connection.execute("SELECT count(*) FROM statements").fetchone() == (len(LINES),)
+
+
+def test_a_day_before_one_that_is_closed_is_told_and_changes_nothing(books: Books) -> None:
+    act = books.act_of(date(2026, 6, 1))
+    list(close_day(books.connection, date(2026, 2, 5), act=act))
+    before = accrued_minor(books)
+    assert before == len(LINES) * 31 * 50
+    with pytest.raises(DayPassedOver, match="2026-02-05 is closed, and 2026-01-28 with it"):
+        list(close_day(books.connection, date(2026, 1, 28), act=act))
+    assert accrued_minor(books) == before
+    assert books.connection.execute("SELECT count(*) FROM close_days").fetchone() == (1,)
+
+
+def test_days_that_were_missed_are_closed_one_by_one(books: Books) -> None:
+    assert days_to_close(books.connection, until=STATEMENT_ON) == (STATEMENT_ON,)
+    act = books.act_of(date(2026, 6, 1))
+    list(close_day(books.connection, date(2026, 1, 28), act=act))
+    missed = days_to_close(books.connection, until=date(2026, 1, 31))
+    assert missed == (date(2026, 1, 29), date(2026, 1, 30), date(2026, 1, 31))
+    for day in missed:
+        list(close_day(books.connection, day, act=act))
+    # unpaid as 28 January ends: the 23 days since 6 January count, then one more each day
+    rows = books.connection.execute("SELECT posted_minor FROM accrual_days ORDER BY closed_on").fetchall()
+    assert rows == [(len(LINES) * 50 * days,) for days in (23, 1, 1, 1)]
+    assert days_to_close(books.connection, until=date(2026, 1, 31)) == ()
+
+
+def test_two_closes_at_once_close_once_and_in_turn(books: Books, database_url: str) -> None:
+    moved: list[int] = []
+
+    def close(day: date, ids_from: int) -> None:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            own = Books(connection)
+            own.ids = iter(range(ids_from, ids_from + 10_000))
+            moved.append(sum(close_day(connection, day, act=own.act_of(date(2026, 6, 1)))))
+
+    threads = [threading.Thread(target=close, args=[date(2026, 2, 5), 10_000 * nth]) for nth in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(moved) == [0, 0, len(LINES)]
+    assert accrued_minor(books) == len(LINES) * 31 * 50
 
 
 def test_a_close_that_was_killed_goes_on_where_it_was(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,35 +12,38 @@ def close_day(day: date | None = None) -> None:
     Parameters
     ----------
     day
-        The day to close; without it yesterday. A close that was interrupted goes on where it was.
+        The last day to close; without it yesterday. Days before it that were missed are closed first, each by itself,
+        and a close that was interrupted goes on where it was.
     """
     import psycopg
 
     from tallystick.operations.close_day import close_day as run
-    from tallystick.operations.close_day import count_due
+    from tallystick.operations.close_day import count_due, days_to_close
     from tallystick.operations.contract_changes import bind_due
     from tallystick.operations.database import ready_database
     from tallystick.operations.ledger import keep_books
 
-    closed_on = day or business_date() - timedelta(days=1)
+    until = day or business_date() - timedelta(days=1)
     language = settings().language
     with (
         ready_database(database_place()) as url,
         psycopg.connect(url, autocommit=True) as connection,
         shown_progress(language) as progress,
     ):
-        due = count_due(connection, closed_on)
-        step: Bilingual = {"zh": f"日终 {closed_on}", "en": f"close of {closed_on}"}
-        progress.step(step)
-        moved = 0
-        for count in run(connection, closed_on, act=act_of("close-day")):
-            moved += count
-            progress.advance(moved / max(due, moved))
+        told: list[str] = []
+        for closed_on in days_to_close(connection, until=until) or (until,):
+            step: Bilingual = {"zh": f"日终 {closed_on}", "en": f"close of {closed_on}"}
+            progress.step(step)
+            due, moved = count_due(connection, closed_on), 0
+            for count in run(connection, closed_on, act=act_of("close-day")):
+                moved += count
+                progress.advance(moved / max(due, moved))
+            zh, en = f"✓ {closed_on}：处理 {moved:,} 条额度", f"✓ {closed_on}: {moved:,} lines moved"
+            told.append(zh if language == "zh" else en)
         progress.step({"zh": "合同变更生效", "en": "changes of contract"})
         for _ in bind_due(connection, until=business_date(), act=act_of("close-day")):
             pass  # each step commits by itself
         progress.step({"zh": "封印分录", "en": "transfers sealed"})
         for _ in keep_books(connection):
             pass  # each seal commits by itself; how many are left is not known before
-    zh, en = f"✓ {closed_on}：处理 {moved:,} 条额度", f"✓ {closed_on}: {moved:,} lines moved"
-    terminal().print(zh if language == "zh" else en)
+    terminal().print("\n".join(told))

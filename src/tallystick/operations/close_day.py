@@ -8,7 +8,6 @@ from collections.abc import Generator, Iterator
 from datetime import date, timedelta
 
 import psycopg
-from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.ledger.transfer import Address, Transfer, off_lines
@@ -27,28 +26,40 @@ class DayNotOver(ValueError):
     """A day is closed when it is over, not before."""
 
 
-class Closed(Struct, frozen=True):
-    """What the close of a day did; `was_closed` where it had been closed before."""
-
-    closed_on: date
-    lines: int
-    was_closed: bool = False
+class DayPassedOver(ValueError):
+    """A later day is closed: what accrued by an earlier one is not known any more, and is in that day's change."""
 
 
 def close_day(connection: Connection, closed_on: date, *, act: Act) -> Generator[int, None, None]:
     """Close a day that is over: gives the number of lines of each chunk as it is committed, then posts the accrual.
 
     `connection` must be in autocommit; every chunk commits by itself, and the day is finished at last. A day that is
-    closed already gives nothing. Raises `DayNotOver` for today or a day to come.
+    closed already gives nothing. Closes take turns. Raises `DayNotOver` for today or a day to come, and `DayPassedOver`
+    for one before a day that is closed.
     """
     assert connection.autocommit, "each chunk commits by itself"
     if closed_on >= act.today:
         raise DayNotOver(f"closed_on: {closed_on} is not over, today is {act.today}; close it tomorrow")
     dump_lists_at_once(connection)
-    if not close_days.begin_day(connection, closed_on, begun_at=act.at):
-        return
-    yield from move_due_lines(connection, closed_on, act=act)
-    post_accrual(connection, closed_on, act=act)
+    with close_days.closing_alone(connection):
+        if close_days.is_closed(connection, closed_on):
+            return
+        last_on = close_days.last_closed_day(connection)
+        if last_on is not None and closed_on < last_on:
+            raise DayPassedOver(f"closed_on: {last_on} is closed, and {closed_on} with it; give a day after {last_on}")
+        close_days.begin_day(connection, closed_on, begun_at=act.at)
+        yield from move_due_lines(connection, closed_on, act=act)
+        post_accrual(connection, closed_on, act=act)
+
+
+def days_to_close(connection: Connection, *, until: date) -> tuple[date, ...]:
+    """The days that are not closed, to the last one, oldest first: each has its own change of what is accrued.
+
+    Before any day was closed it is that one alone, so that books begin with the day they are told to.
+    """
+    last_on = close_days.last_closed_day(connection)
+    first_on = until if last_on is None else last_on + timedelta(days=1)
+    return tuple(first_on + timedelta(days=days) for days in range((until - first_on).days + 1))
 
 
 def count_due(connection: Connection, closed_on: date) -> int:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tallystick.ledger.chain import AnchorFault
-from tallystick.operations.close_day import DayNotOver
+from tallystick.operations.close_day import DayNotOver, DayPassedOver
 from tallystick.operations.contract_changes import ChangeFault
 from tallystick.operations.database import DatabaseFault
 from tallystick.operations.debits import DebitFault
@@ -45,6 +45,7 @@ FAULTS: Final = (
     ColumnFault,
     DatabaseFault,
     DayNotOver,
+    DayPassedOver,
     DebitFault,
     EmbeddedFault,
     FileFault,

@@ -1,9 +1,28 @@
 """Business days that are closed, and what had accrued on all lines by then: one scan, added up where it stands."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
+from typing import Final
 
 from msgspec import Struct
 from psycopg import Connection
+
+_LOCK: Final = 0x7A11_5714
+
+
+@contextmanager
+def closing_alone(connection: Connection) -> Iterator[None]:
+    """Closes take turns, whichever day they close: who comes second waits, and finds what the first has done.
+
+    The lock is the session's: it outlives the chunks, and goes with a process that is killed.
+    """
+    connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
 
 class AccruedSum(Struct, frozen=True):
@@ -14,14 +33,19 @@ class AccruedSum(Struct, frozen=True):
     accrued_minor: int
 
 
-def begin_day(connection: Connection, closed_on: date, *, begun_at: datetime) -> bool:
-    """Begin the close of a day, or go on with one that was interrupted; False where the day is closed already."""
+def begin_day(connection: Connection, closed_on: date, *, begun_at: datetime) -> None:
+    """Begin the close of a day, or go on with one that was interrupted."""
     connection.execute(
         "INSERT INTO close_days (closed_on, begun_at) VALUES (%s, %s) ON CONFLICT DO NOTHING", [closed_on, begun_at]
     )
-    row = connection.execute("SELECT finished_at FROM close_days WHERE closed_on = %s", [closed_on]).fetchone()
-    assert row is not None
-    return row[0] is None
+
+
+def is_closed(connection: Connection, closed_on: date) -> bool:
+    """Whether that very day is closed."""
+    row = connection.execute(
+        "SELECT FROM close_days WHERE closed_on = %s AND finished_at IS NOT NULL", [closed_on]
+    ).fetchone()
+    return row is not None
 
 
 def last_closed_day(connection: Connection) -> date | None:
