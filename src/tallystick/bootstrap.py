@@ -40,6 +40,11 @@ def business_date() -> date:
     return datetime.now(UTC).astimezone(_BUSINESS_ZONE).date()
 
 
+def start_of_day(day: date) -> datetime:
+    """The instant at which a business day begins."""
+    return datetime.combine(day, datetime.min.time(), tzinfo=_BUSINESS_ZONE)
+
+
 def database_place() -> Where:
     """The database that the settings name."""
     stated = settings()

@@ -1,5 +1,6 @@
 """Statements of banks and gateways in the books: each row once, whatever is wrong explained, what is unknown held."""
 
+import csv
 import threading
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
-from tests.books import OPENED_ON, Books, ended
+from tests.books import AT, OPENED_ON, Books, ended
 
 from tallystick.ledger.transfer import Address
 from tallystick.operations.ledger import keep_books, verify
@@ -18,10 +19,10 @@ from tallystick.operations.lines import Recorded
 from tallystick.operations.money_files import Imported, write_rejects
 from tallystick.operations.money_in import ChannelFault, import_statement
 from tallystick.operations.progress import Silent
-from tallystick.operations.suspense import SuspenseFault, decide, propose, reconcile
+from tallystick.operations.suspense import SuspenseFault, decide, propose, reconcile, write_decided
 from tallystick.servicing import facts
 from tallystick.sources.files import FileFault
-from tallystick.storage import ledger, lines
+from tallystick.storage import ledger, lines, money_rows
 from tallystick.storage.money_rows import SuspenseItem
 from tallystick.units.ids import IdPrefix, encode_id
 
@@ -286,6 +287,26 @@ def test_what_is_not_agreed_is_open_again(books: Books, tmp_path: Path) -> None:
     decide(books.connection, proposal.proposal_id, agrees=False, act=books.act_of(TODAY, actor="second"))
     assert [item.item_id for item in open_items(books)] == [item_id]
     propose(books.connection, item_id, reason="written off", act=books.act_of(TODAY))
+
+
+def test_who_decided_what_and_why_can_be_read_and_written(books: Books, tmp_path: Path) -> None:
+    item_id = held(books, tmp_path, "300.00")
+    for agrees in (False, True):
+        proposal = propose(books.connection, item_id, line_id=7, reason="a call", act=books.act_of(TODAY, actor="li"))
+        decide(books.connection, proposal.proposal_id, agrees=agrees, act=books.act_of(TODAY, actor="wang"))
+    found = money_rows.decided(books.connection, since=AT)
+    assert [(each.decision, each.proposed_by, each.decided_by, each.reason) for each in found] == [
+        ("rejected", "li", "wang", "a call"),
+        ("approved", "li", "wang", "a call"),
+    ]
+    assert money_rows.decided(books.connection, since=AT + timedelta(seconds=1)) == []
+    write_decided(tmp_path / "decided.csv", found)
+    with (tmp_path / "decided.csv").open(encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert [(row["amount"], row["line"], row["as"], row["decision"]) for row in written] == [
+        ("300.00", LINE, "payment", "rejected"),
+        ("300.00", LINE, "payment", "approved"),
+    ]
 
 
 def test_money_that_went_out_again_offsets_what_came_in(books: Books, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tallystick.bootstrap import (
     opened_books,
     settings,
     shown_progress,
+    start_of_day,
     terminal,
 )
 from tallystick.reports.summary import Bilingual
@@ -66,17 +67,47 @@ def tell_imported(
 
 
 @app.command
-def suspense() -> None:
-    """Money that nothing explains yet, and what somebody says it is and waits for a second person."""
-    from tallystick.operations.suspense import reconcile
+def suspense(*, out: Path | None = None) -> None:
+    """Money that nothing explains yet, and what somebody says it is and waits for a second person.
+
+    Parameters
+    ----------
+    out
+        A CSV file to write all open items to; the terminal shows the twenty oldest.
+    """
+    from tallystick.operations.suspense import reconcile, write_items
     from tallystick.reports.money_terminal import proposals_table, suspense_table
 
     with opened_books() as connection:
         found = reconcile(connection, since=business_date())
+    if out is not None:
+        write_items(out, found.open_items)
     language = settings().language
     terminal().print(suspense_table(found.open_items, language=language))
     if found.waiting:
         terminal().print(proposals_table(found.waiting, language=language))
+
+
+@app.command
+def decided(*, since: date | None = None, out: Path | None = None) -> None:
+    """What became of money in suspense: who said what it is, who agreed or not, when and why.
+
+    Parameters
+    ----------
+    since
+        The first day of decisions; without it the last 31 days.
+    out
+        A CSV file to write all of them to; the terminal shows the twenty latest.
+    """
+    from tallystick.operations.suspense import write_decided
+    from tallystick.reports.money_terminal import decided_table
+    from tallystick.storage.money_rows import decided as read
+
+    with opened_books() as connection:
+        found = read(connection, since=start_of_day(since or business_date() - timedelta(days=31)))
+    if out is not None:
+        write_decided(out, found)
+    terminal().print(decided_table(found, language=settings().language))
 
 
 @app.command

@@ -1,6 +1,9 @@
 """Money in suspense: what stands there, what one person says it is, and what happens when a second one agrees."""
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import UTC, date
+from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,11 +12,12 @@ from psycopg import Connection
 from tallystick.ledger.transfer import Address, Transfer, off_lines
 from tallystick.operations.lines import Act, is_same_person, record
 from tallystick.operations.money_in import CLEARED
+from tallystick.operations.whole_files import write_csv
 from tallystick.servicing import facts
 from tallystick.servicing.facts import SUSPENSE
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import ledger, ledger_reading, lines, money_rows
-from tallystick.storage.money_rows import DayOfChannel, SuspenseItem, SuspenseProposal
+from tallystick.storage.money_rows import DayOfChannel, Decided, SuspenseItem, SuspenseProposal
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.units.money import major_text
 
@@ -61,6 +65,43 @@ def reconcile(connection: Connection, *, since: date) -> Reconciliation:
             open_items=tuple(money_rows.open_items(connection, most=1_000_000)),
             waiting=tuple(money_rows.waiting_proposals(connection)),
         )
+
+
+ITEM_COLUMNS: Final = ("item", "channel", "reference", "value_on", "amount", "currency", "because", "opened_on")
+
+
+def write_items(path: Path, items: Iterable[SuspenseItem]) -> None:
+    """Write open items as CSV, oldest first. Raises `OutputFault`."""
+    rows = (
+        (
+            _item(each.item_id), each.channel, each.reference, each.value_on.isoformat(),
+            major_text(each.amount_minor, each.currency), each.currency, each.because, each.opened_on.isoformat(),
+        )
+        for each in items
+    )  # fmt: skip
+    write_csv(path, ITEM_COLUMNS, rows)
+
+
+DECIDED_COLUMNS: Final = (
+    "proposal", "item", "channel", "reference", "value_on", "amount", "currency", "as", "line", "offset", "reason",
+    "proposed_by", "proposed_at", "decision", "decided_by", "decided_at",
+)  # fmt: skip
+
+
+def write_decided(path: Path, decided: Iterable[Decided]) -> None:
+    """Write who said what an item is, who agreed or not, when and why, as CSV. Raises `OutputFault`."""
+    rows = (
+        (
+            _proposal(each.proposal_id), _item(each.item_id), each.channel, each.reference, each.value_on.isoformat(),
+            major_text(each.amount_minor, each.currency), each.currency, each.as_what,
+            "" if each.line_id is None else encode_id(IdPrefix.LINE, each.line_id),
+            "" if each.offset_id is None else _item(each.offset_id),
+            each.reason, each.proposed_by, each.proposed_at.astimezone(UTC).isoformat(timespec="seconds"),
+            each.decision, each.decided_by, each.decided_at.astimezone(UTC).isoformat(timespec="seconds"),
+        )
+        for each in decided
+    )  # fmt: skip
+    write_csv(path, DECIDED_COLUMNS, rows)
 
 
 def propose(

@@ -166,6 +166,41 @@ def living_proposal(connection: Connection, item_id: int) -> SuspenseProposal | 
     return None if row is None else SuspenseProposal(*row)
 
 
+class Decided(Struct, frozen=True):
+    """An item of suspense, what one person said it is, and what a second one decided; `offset_id` the other item."""
+
+    proposal_id: int
+    item_id: int
+    channel: str
+    reference: str
+    value_on: date
+    amount_minor: int
+    currency: str
+    as_what: str
+    line_id: int | None
+    offset_id: int | None
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    decision: str
+    decided_by: str
+    decided_at: datetime
+
+
+def decided(connection: Connection, *, since: datetime) -> list[Decided]:
+    """What two persons decided since an instant, the oldest decision first."""
+    rows = connection.execute(
+        """
+        SELECT proposal_id, item_id, channel, reference, value_on, amount_minor, currency, as_what, line_id, offset_id,
+               reason, proposed_by, proposed_at, decision, decided_by, decided_at
+        FROM suspense_proposals JOIN suspense_items USING (item_id)
+        WHERE decided_at >= %s ORDER BY decided_at, proposal_id
+        """,
+        [since],
+    )
+    return [Decided(*row) for row in rows]
+
+
 def lock_items(connection: Connection, item_ids: Sequence[int]) -> None:
     """Whoever speaks of an item does so alone until the transaction ends."""
     connection.execute(
