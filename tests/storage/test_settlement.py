@@ -184,6 +184,34 @@ def test_less_than_the_least_payout_waits(shop: Shop) -> None:
     assert (enough.carried_minor, enough.paid_minor) == (9_999, 10_000)
 
 
+def test_what_was_left_is_paid_by_the_next_run_once_new_terms_let_it(shop: Shop) -> None:
+    shop.register()
+    shop.buy(1, 9_999)
+    shop.settle(days(1))
+    assert shop.settle(days(2)).settlements == ()
+    shop.register(least_payout_minor=9_999)
+    (settled,) = shop.settle(days(3)).settlements
+    assert (settled.carried_minor, settled.orders, settled.paid_minor, settled.left_minor) == (9_999, 0, 9_999, 0)
+    shop.register(least_payout_minor=1)
+    assert shop.settle(days(4)).settlements == ()
+    assert shop.balance("merchant_payable", MERCHANT) == 0
+    shop.books_hold()
+
+
+def test_new_terms_pay_nothing_twice_and_no_negative_sum(shop: Shop) -> None:
+    shop.register()
+    shop.buy(1, 9_999)
+    shop.settle(days(1))
+    shop.register(least_payout_minor=1)
+    shop.buy(2, 100, on=days(1))
+    (settled,) = shop.settle(days(2)).settlements
+    assert (settled.carried_minor, settled.purchases_minor, settled.paid_minor) == (9_999, 100, 10_099)
+    shop.refund(1, 9_999, fee_minor=0, on=days(2))
+    assert [each.left_minor for each in shop.settle(days(3)).settlements] == [-9_999]
+    shop.register(least_payout_minor=5)
+    assert shop.settle(days(4)).settlements == ()
+
+
 def test_an_order_taken_back_after_it_was_paid_out_is_taken_from_the_next(shop: Shop) -> None:
     shop.register()
     shop.buy(1, 100_000, fee_minor=600)
@@ -231,10 +259,18 @@ def test_a_payout_that_came_back_is_paid_again(shop: Shop) -> None:
     shop.register()
     shop.buy(1, 100_000)
     (settled,) = shop.settle(days(1)).settlements
-    told = {"reference": "bank-1", "reason": "account closed"}
-    act = shop.books.act_of(days(2))
-    assert payout_came_back(shop.books.connection, settled.settlement_id, act=act, **told)
-    assert not payout_came_back(shop.books.connection, settled.settlement_id, act=act, **told)
+
+    def came_back() -> bool:
+        return payout_came_back(
+            shop.books.connection,
+            settled.settlement_id,
+            reference="bank-1",
+            reason="account closed",
+            act=shop.books.act_of(days(2)),
+        )
+
+    assert came_back()
+    assert not came_back()
     (again,) = shop.settle(days(3)).settlements
     assert (again.sent_back_minor, again.orders, again.paid_minor) == (100_000, 0, 100_000)
     assert shop.balance("payout_clearing") == 100_000

@@ -14,6 +14,7 @@ from tallystick.bootstrap import (
     shown_progress,
     terminal,
 )
+from tallystick.cli.money import tell_imported
 from tallystick.reports.summary import Bilingual
 
 app = App(name="settle", help="Settlement to merchants: net of fees, subsidies and refunds.")
@@ -77,6 +78,38 @@ def run(*, out: Path, on: date | None = None, by: str = "settle") -> None:
     terminal().print(settled_table(settled.settlements, language=language))
     if settled.unregistered:
         error_terminal().print(unregistered_text(settled.unregistered, language=language))
+
+
+@app.command
+def results(file: Path, /, *, rejects: Path | None = None, by: str = "settle") -> None:
+    """Keep the bank's answers to payouts, each once: paid, or returned and owed to the merchant again.
+
+    Parameters
+    ----------
+    file
+        CSV with the columns settlement, outcome, answered_on, reference and reason (docs/settlement.md).
+    rejects
+        Where to write the rows that are not booked, each with its reason; without it beside the file.
+    by
+        Who imports it.
+    """
+    from tallystick.operations.payouts import import_payout_answers
+    from tallystick.reports.settlement_terminal import PAYOUT_OUTCOMES
+
+    with opened_books() as connection:
+        steps = import_payout_answers(connection, file, act=act_of(by))
+        tell_imported(steps, file=file, rejects=rejects, outcomes=PAYOUT_OUTCOMES)
+
+
+@app.command
+def outstanding() -> None:
+    """Payouts of which the bank has said nothing yet."""
+    from tallystick.reports.settlement_terminal import payouts_table
+    from tallystick.storage.settlements import unanswered_payouts
+
+    with opened_books() as connection:
+        waiting = unanswered_payouts(connection)
+    terminal().print(payouts_table(waiting, language=settings().language))
 
 
 @app.command

@@ -117,10 +117,19 @@ def _payout(merchant_id: int, paid_minor: int, *, currency: str, on: date, kind:
     )
 
 
-def payout_came_back(connection: Connection, settlement_id: int, *, reference: str, reason: str, act: Act) -> bool:
+def payout_came_back(
+    connection: Connection,
+    settlement_id: int,
+    *,
+    reference: str,
+    reason: str,
+    act: Act,
+    returned_on: date | None = None,
+) -> bool:
     """A bank sent a payout back: the merchant is owed it again, and the next run pays it. False where that is known.
 
-    `reference` is the bank's. Raises `SettlementFault` for a settlement that paid nothing.
+    `reference` is the bank's, `returned_on` the day on which it came back (None: today). Raises `SettlementFault` for a
+    settlement that paid nothing.
     """
     settled = settlements.settlement(connection, settlement_id)
     told = encode_id(IdPrefix.SETTLEMENT, settlement_id)
@@ -136,7 +145,7 @@ def payout_came_back(connection: Connection, settlement_id: int, *, reference: s
         settlement_id,
         reference=reference,
         reason=reason,
-        returned_on=act.today,
+        returned_on=returned_on or act.today,
         recorded_at=act.at,
         recorded_by=act.actor,
     )

@@ -43,6 +43,8 @@ class RowFault(StrEnum):
     ANSWERED_BEFORE_ASKED = "ANSWERED_BEFORE_ASKED"
     ANSWERED_OTHERWISE = "ANSWERED_OTHERWISE"
     NOT_PAID_BEFORE = "NOT_PAID_BEFORE"
+    PAYOUT_OUTCOME_UNKNOWN = "PAYOUT_OUTCOME_UNKNOWN"
+    PAYOUT_UNKNOWN = "PAYOUT_UNKNOWN"
     LINE_REFUSES = "LINE_REFUSES"
 
 
@@ -88,8 +90,13 @@ ROW_FAULT_TEXTS: Final[dict[RowFault, tuple[str, str]]] = {
         "答复日早于指令日",
         "give the day of the answer: the bank was not asked before then",
     ),
-    RowFault.ANSWERED_OTHERWISE: ("该指令此前已有不同结果", "this debit was answered otherwise before: ask the bank"),
+    RowFault.ANSWERED_OTHERWISE: ("该指令此前已有不同结果", "this was answered otherwise before: ask the bank"),
     RowFault.NOT_PAID_BEFORE: ("该指令未曾扣款成功，无法退回", "only a debit that was paid can be returned"),
+    RowFault.PAYOUT_OUTCOME_UNKNOWN: ("未知结果", "give paid or returned"),
+    RowFault.PAYOUT_UNKNOWN: (
+        "没有这笔付款，或该次结算未付款",
+        "give the id of a row of the settlement file whose `paid` is above zero",
+    ),
     RowFault.LINE_REFUSES: ("额度拒绝入账", "the line cannot take this payment: book it by `tallystick money import`"),
 }
 

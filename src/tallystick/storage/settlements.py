@@ -175,7 +175,10 @@ def stage(connection: Connection, *, run_on: date) -> None:
 
 
 def sums(connection: Connection) -> list[MerchantSum]:
-    """What is due to each merchant, with what the last settlement left; merchants with nothing new are left out."""
+    """What is due to each merchant, with what the last settlement left.
+
+    Merchants with nothing new are left out, unless new terms let what was left be paid.
+    """
     rows = connection.execute(
         """
         SELECT count(DISTINCT (line_id, event_id)) FILTER (WHERE kind = 'drawdown'),
@@ -193,7 +196,23 @@ def sums(connection: Connection) -> list[MerchantSum]:
                coalesce(sum(amount_minor) FILTER (WHERE kind = 'payout_returned'), 0)::bigint,
                merchant_id, version, currency, least_payout_minor
         FROM settling AS due WHERE is_due
-        GROUP BY merchant_id, version, currency, least_payout_minor ORDER BY merchant_id, currency
+        GROUP BY merchant_id, version, currency, least_payout_minor
+        UNION ALL
+        SELECT 0, left_minor, 0, 0, 0, 0, 0, 0, 0, merchant_id, version, currency, least_payout_minor
+        FROM (
+            SELECT DISTINCT ON (merchant_id) merchant_id, version, least_payout_minor FROM merchants
+            WHERE version > 1 ORDER BY merchant_id, version DESC
+        ) AS terms
+        JOIN LATERAL (
+            SELECT DISTINCT ON (currency) currency, left_minor, merchant_version FROM settlements
+            WHERE settlements.merchant_id = terms.merchant_id ORDER BY currency, run_on DESC
+        ) AS last ON true
+        WHERE merchant_version < version AND left_minor >= least_payout_minor
+          AND NOT EXISTS (
+              SELECT FROM settling AS due
+              WHERE is_due AND due.merchant_id = terms.merchant_id AND due.currency = last.currency
+          )
+        ORDER BY merchant_id, currency
         """
     )
     return [MerchantSum(*row) for row in rows]
@@ -313,3 +332,47 @@ def add_returned_payout(
         [settlement_id, reference, reason, returned_on, recorded_at, recorded_by],
     )
     return added.rowcount == 1
+
+
+def add_paid_payout(
+    connection: Connection,
+    settlement_id: int,
+    *,
+    reference: str,
+    paid_on: date,
+    recorded_at: datetime,
+    recorded_by: str,
+) -> None:
+    """Keep that the bank said a payout arrived."""
+    connection.execute(
+        """
+        INSERT INTO paid_payouts (settlement_id, reference, paid_on, recorded_at, recorded_by)
+        VALUES (%s, %s, %s, %s, %s)
+        """,
+        [settlement_id, reference, paid_on, recorded_at, recorded_by],
+    )
+
+
+def payout_answers(connection: Connection, settlement_id: int) -> dict[str, str]:
+    """What the bank said of a payout, `paid` or `returned`, each with the bank's reference."""
+    rows = connection.execute(
+        """
+        SELECT 'paid', reference FROM paid_payouts WHERE settlement_id = %(id)s
+        UNION ALL SELECT 'returned', reference FROM returned_payouts WHERE settlement_id = %(id)s
+        """,
+        {"id": settlement_id},
+    )
+    return dict(rows.fetchall())
+
+
+def unanswered_payouts(connection: Connection) -> list[Settlement]:
+    """Settlements that paid something of which the bank has said nothing, oldest first."""
+    rows = connection.execute(
+        f"""
+        {_SETTLEMENTS} WHERE paid_minor > 0
+          AND NOT EXISTS (SELECT FROM paid_payouts AS paid WHERE paid.settlement_id = settlements.settlement_id)
+          AND NOT EXISTS (SELECT FROM returned_payouts AS back WHERE back.settlement_id = settlements.settlement_id)
+        ORDER BY run_on, settlements.merchant_id, currency
+        """
+    )
+    return [Settlement(*row) for row in rows]
