@@ -115,6 +115,18 @@ def test_a_charge_can_be_paid_until_the_statement_is_due(api: Api) -> None:
     assert (due["total_minor"], due["fee_minor"], due["due_on"]) == (10_300, 300, "2026-01-28")
 
 
+def test_a_line_tells_what_it_has_accrued_to_the_day(api: Api) -> None:
+    line_id = open_line(api)["line_id"]
+    draw(api, line_id, 100_000)
+    bought_on = api.clock.at
+    assert standing(api, line_id)["accrued_minor"] == 0
+    api.clock.at += timedelta(days=60)
+    late = standing(api, line_id)
+    told = late["accrued_minor"] + late["past_due"]["interest_minor"] + late["due_now"]["interest_minor"]
+    assert told == 50 * (api.clock.at - bought_on).days, "0.05 % a day of 1,000.00 from the purchase on"
+    assert late["accrued_minor"] > 0
+
+
 def test_looking_at_a_line_writes_nothing(api: Api) -> None:
     line_id = open_line(api)["line_id"]
     draw(api, line_id, 100_000)

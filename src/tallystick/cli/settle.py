@@ -65,7 +65,7 @@ def run(*, out: Path, on: date | None = None, by: str = "settle") -> None:
         Who runs it.
     """
     from tallystick.operations.settlement import settle_day, write_files
-    from tallystick.reports.settlement_terminal import settled_table, unregistered_text
+    from tallystick.reports.settlement_terminal import settled_table, unregistered_text, was_settled_text
 
     language = settings().language
     run_on = on or business_date()
@@ -75,6 +75,8 @@ def run(*, out: Path, on: date | None = None, by: str = "settle") -> None:
         settled = settle_day(connection, run_on, act=act_of(by))
         progress.step({"zh": f"写入 {out.name}", "en": f"writing {out.name}"})
         write_files(connection, settled, summary=out, detail=out.with_suffix(".detail.csv"))
+    if settled.was_settled:
+        error_terminal().print(was_settled_text(run_on, language=language))
     terminal().print(settled_table(settled.settlements, language=language))
     if settled.unregistered:
         error_terminal().print(unregistered_text(settled.unregistered, language=language))

@@ -9,6 +9,8 @@ from psycopg import Connection
 
 from tallystick.operations.lines import Act
 from tallystick.servicing import plan as plans
+from tallystick.servicing.accrued import accrued
+from tallystick.servicing.accruing import minor_from_micro
 from tallystick.servicing.allocation import Timing
 from tallystick.servicing.cares import treatment
 from tallystick.servicing.keeping_up import next_bill_due_on
@@ -51,6 +53,7 @@ class Standing(Struct, frozen=True):
     after that, `later` is everything else. Purchases that are not billed yet are due with the next statement.
     `contact` and `reporting` are what the contract says of the cares that hold: whom collection may speak to, and what
     the bureau is told.
+    `accrued_minor` is what was earned until the day begins and is not billed yet: what `close-day` sums up.
     """
 
     as_of: date
@@ -62,6 +65,7 @@ class Standing(Struct, frozen=True):
     excess_minor: int
     credit_minor: int
     charged_off_minor: int
+    accrued_minor: int
     days_past_due: int
     bucket: str
     past_due: Owing
@@ -106,6 +110,7 @@ def standing(connection: Connection, line: Line, *, day: date) -> Standing:
         excess_minor=excess_minor(line),
         credit_minor=line.credit_minor,
         charged_off_minor=line.charged_off_minor,
+        accrued_minor=minor_from_micro(accrued(line).accrued_micro),
         days_past_due=late_days,
         bucket=bucket(late_days, contract=terms),
         past_due=_owing(due for due in owed if due.timing is Timing.PAST_DUE),

@@ -90,6 +90,11 @@ def payouts_table(waiting: Sequence[SettledMerchant], *, language: Language) -> 
     return table
 
 
+def was_settled_text(run_on: date, *, language: Language) -> Text:
+    """That a day had been settled before, and what came since waits."""
+    return Text(texts_in(language)("settlement.was_settled", run_on=run_on.isoformat()), style="yellow")
+
+
 def unregistered_text(owed: Iterable[OwedMerchant], *, language: Language) -> Text:
     """Merchants that are owed money and have no terms."""
     told = ", ".join(
