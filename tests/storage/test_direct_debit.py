@@ -24,7 +24,7 @@ from tallystick.operations.progress import Silent
 from tallystick.servicing import facts
 from tallystick.servicing.direct_debit import Pays, debit_rules
 from tallystick.sources.files import FileFault
-from tallystick.storage import debits, ledger
+from tallystick.storage import debits, ledger, lines
 from tallystick.storage.debits import Debit
 from tallystick.terms.product import CareKind
 from tallystick.units.ids import IdPrefix, encode_id
@@ -66,6 +66,13 @@ def answered(books: Books, folder: Path, today: date, *rows: str) -> Imported:
 def told(debit: Debit) -> str:
     """The id of an instruction as files have it."""
     return encode_id(IdPrefix.DEBIT, debit.debit_id)
+
+
+def books_hold(books: Books) -> None:
+    """`ledger verify` finds nothing."""
+    while any(keep_books(books.connection)):
+        pass
+    assert verify(books.connection, progress=Silent()).findings == ()
 
 
 def day(count: int) -> date:
@@ -209,3 +216,58 @@ def test_nothing_of_it_is_ever_edited(books: Books, tmp_path: Path) -> None:
     for table in ("mandates", "mandate_ends", "debit_runs", "debits", "debit_answers"):
         with pytest.raises(psycopg.errors.IntegrityError, match="append-only"):
             books.connection.execute(f"DELETE FROM {table}")
+
+
+def test_a_debit_paid_after_the_line_was_paid_otherwise_stands_to_its_credit(books: Books, tmp_path: Path) -> None:
+    (debit,) = asked(books, DUE_ON)
+    assert isinstance(books.pay(7, 900, debit.amount_minor, DUE_ON), Recorded)
+    answered(books, tmp_path, DUE_ON, f"{told(debit)},paid,{DUE_ON},")
+    stored = lines.read_line(books.connection, 7)
+    assert stored is not None
+    assert stored.line.credit_minor == debit.amount_minor
+    assert asked(books, DUE_ON + timedelta(days=1)) == []
+
+
+def test_a_debit_answered_after_charge_off_is_recovery_and_its_return_takes_that_back(
+    books: Books, tmp_path: Path
+) -> None:
+    (debit,) = asked(books, DUE_ON)
+    late_on = DUE_ON + timedelta(days=200)
+    gone = books.act(7, facts.ChargedOff(reason="180 days"), late_on, approved_by="officer")
+    assert isinstance(gone, Recorded)
+    for outcome, recovered_minor in (("paid", debit.amount_minor), ("returned", 0)):
+        code = "disputed" if outcome == "returned" else ""
+        later_on = late_on + timedelta(days=1)  # a payment of the day of the charge-off itself comes before it
+        found = answered(books, tmp_path, later_on, f"{told(debit)},{outcome},{later_on},{code}")
+        assert (found.booked[outcome], found.rejected) == (1, ())
+        stored = lines.read_line(books.connection, 7)
+        assert stored is not None
+        assert stored.line.recovered_minor == recovered_minor
+    books_hold(books)
+
+
+def test_a_debit_paid_before_charge_off_and_returned_after_it_is_written_off_too(books: Books, tmp_path: Path) -> None:
+    (debit,) = asked(books, DUE_ON)
+    answered(books, tmp_path, DUE_ON, f"{told(debit)},paid,{DUE_ON},")
+    assert isinstance(books.buy(7, 71, 30_000, DUE_ON), Recorded)
+    late_on = DUE_ON + timedelta(days=230)
+    assert isinstance(books.act(7, facts.ChargedOff(reason="180 days"), late_on, approved_by="officer"), Recorded)
+    before = lines.read_line(books.connection, 7)
+    answered(books, tmp_path, late_on, f"{told(debit)},returned,{late_on},disputed")
+    after = lines.read_line(books.connection, 7)
+    assert before is not None
+    assert after is not None
+    assert after.line.charged_off_minor > before.line.charged_off_minor + debit.amount_minor
+    books_hold(books)
+
+
+def test_a_debit_paid_on_a_line_that_was_closed_meanwhile_is_told_with_the_way_out(
+    books: Books, tmp_path: Path
+) -> None:
+    (debit,) = asked(books, DUE_ON)
+    assert isinstance(books.pay(7, 900, debit.amount_minor, DUE_ON), Recorded)
+    closed = books.act(7, facts.LineClosed(reason="wished"), DUE_ON)
+    assert isinstance(closed, Recorded), closed
+    found = answered(books, tmp_path, DUE_ON, f"{told(debit)},paid,{DUE_ON},")
+    assert [row.fault.value for row in found.rejected] == ["LINE_REFUSES"]
+    books_hold(books)
