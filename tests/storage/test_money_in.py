@@ -289,6 +289,22 @@ def test_what_is_not_agreed_is_open_again(books: Books, tmp_path: Path) -> None:
     propose(books.connection, item_id, reason="written off", act=books.act_of(TODAY))
 
 
+def test_a_payment_found_in_suspense_can_come_back(books: Books, tmp_path: Path) -> None:
+    """It was once nobody's: the line kept a payment that the bank had taken back."""
+    item_id = held(books, tmp_path, "300.00", reference="b-1")
+    proposal = propose(books.connection, item_id, line_id=7, reason="a call", act=books.act_of(TODAY))
+    decide(books.connection, proposal.proposal_id, agrees=True, act=books.act_of(TODAY, actor="second"))
+    back = statement(tmp_path, "b-2,2026-01-30,-300.00,CNY,,,b-1", "b-3,2026-01-30,-300.00,CNY,,,b-1")
+    assert taken_in(books, back).booked == {"returned": 1, "suspense": 1}
+    stored = lines.read_line(books.connection, 7)
+    assert stored is not None
+    assert stored.line.credit_minor == 0
+    assert sum(purchase.left_minor for purchase in stored.line.revolving.purchases) == 100_000
+    assert [(item.reference, item.because) for item in open_items(books)] == [("b-3", "event_already_undone")]
+    assert balance(books, "cash") == -30_000
+    books_hold(books)
+
+
 def test_who_decided_what_and_why_can_be_read_and_written(books: Books, tmp_path: Path) -> None:
     item_id = held(books, tmp_path, "300.00")
     for agrees in (False, True):

@@ -183,11 +183,9 @@ class _Import:
 
     def _book_return(self, row: MoneyRow) -> None:
         """A payment that came back; money that went out for another reason is nobody's yet."""
-        paid = (
-            None
-            if row.returns is None
-            else lines.payment_of_reference(self._connection, channel=self._channel, reference=row.returns)
-        )
+        paid = None if row.returns is None else self._payment(row.returns)
+        found = None if row.returns is None or paid is not None else self._payment_found(row.returns)
+        paid = paid or found
         if paid is None or paid.amount_minor != -row.amount_minor:
             self._suspend_whole(row, because="went_out" if row.returns is None else "payment_unknown")
             return
@@ -195,8 +193,20 @@ class _Import:
         returned = record(self._connection, paid.line_id, fact, act=self._act)
         if isinstance(returned, Recorded):
             self._keep(row, "returned", event_id=returned.event.event_id)
+            if found is not None:  # the line gives it back to suspense, from where it leaves
+                self._move(row, "returned", against=facts.SUSPENSE, amount_minor=row.amount_minor)
         else:
             self._suspend_whole(row, because=str(returned.reason))
+
+    def _payment(self, reference: str) -> KnownPayment | None:
+        return lines.payment_of_reference(self._connection, channel=self._channel, reference=reference)
+
+    def _payment_found(self, reference: str) -> KnownPayment | None:
+        """The payment that a row of this channel became after it had stood in suspense."""
+        item_id = money_rows.item_found_to_be_a_payment(self._connection, channel=self._channel, reference=reference)
+        if item_id is None:
+            return None
+        return lines.payment_of_reference(self._connection, channel=facts.SUSPENSE, reference=str(item_id))
 
     def _suspend_whole(self, row: MoneyRow, *, because: str) -> None:
         self._keep(row, "suspense")

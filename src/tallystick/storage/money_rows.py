@@ -201,6 +201,18 @@ def decided(connection: Connection, *, since: datetime) -> list[Decided]:
     return [Decided(*row) for row in rows]
 
 
+def item_found_to_be_a_payment(connection: Connection, *, channel: str, reference: str) -> int | None:
+    """The item of a row that stood in suspense until two persons found whose payment it is."""
+    row = connection.execute(
+        """
+        SELECT item_id FROM suspense_items JOIN suspense_proposals USING (item_id)
+        WHERE channel = %s AND reference = %s AND as_what = 'payment' AND decision = 'approved'
+        """,
+        [channel, reference],
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 def lock_items(connection: Connection, item_ids: Sequence[int]) -> None:
     """Whoever speaks of an item does so alone until the transaction ends."""
     connection.execute(
