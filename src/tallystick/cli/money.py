@@ -26,7 +26,7 @@ app = App(name="money", help="Money in and out: bank and gateway statements, sus
 
 
 @app.command(name="import")
-def import_file(file: Path, /, *, channel: str, rejects: Path | None = None) -> None:
+def import_file(file: Path, /, *, channel: str, rejects: Path | None = None, by: str = "money-import") -> None:
     """Book a channel's statement: each row once, however often and in whatever files it comes.
 
     Parameters
@@ -38,12 +38,14 @@ def import_file(file: Path, /, *, channel: str, rejects: Path | None = None) -> 
         Whose statement it is: bank, gateway or direct_debit.
     rejects
         Where to write the rows that are not booked, each with its reason; without it beside the file.
+    by
+        Who imports it.
     """
     from tallystick.operations.money_in import import_statement
     from tallystick.reports.money_terminal import STATEMENT_OUTCOMES
 
     with opened_books() as connection:
-        steps = import_statement(connection, file, channel=channel, act=act_of("money-import"))
+        steps = import_statement(connection, file, channel=channel, act=act_of(by))
         tell_imported(steps, file=file, rejects=rejects, outcomes=STATEMENT_OUTCOMES)
 
 
@@ -78,11 +80,12 @@ def suspense(*, out: Path | None = None) -> None:
     from tallystick.operations.suspense import reconcile, write_items
     from tallystick.reports.money_terminal import proposals_table, suspense_table
 
-    with opened_books() as connection:
+    language = settings().language
+    with opened_books() as connection, shown_progress(language) as progress:
+        progress.step({"zh": "读取待查款项", "en": "reading suspense"})
         found = reconcile(connection, since=business_date())
     if out is not None:
         write_items(out, found.open_items)
-    language = settings().language
     terminal().print(suspense_table(found.open_items, language=language))
     if found.waiting:
         terminal().print(proposals_table(found.waiting, language=language))
@@ -178,9 +181,10 @@ def reconcile(*, since: date | None = None) -> None:
     from tallystick.operations.suspense import reconcile as run
     from tallystick.reports.money_terminal import clearing_table, days_table, suspense_table, unexplained_text
 
-    with opened_books() as connection:
-        found = run(connection, since=since or business_date() - timedelta(days=31))
     language = settings().language
+    with opened_books() as connection, shown_progress(language) as progress:
+        progress.step({"zh": "核对", "en": "reconciling"})
+        found = run(connection, since=since or business_date() - timedelta(days=31))
     screen = terminal()
     screen.print(days_table(found.days, language=language))
     screen.print(clearing_table(found.balances, language=language))
