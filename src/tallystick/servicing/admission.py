@@ -26,7 +26,7 @@ from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.facts import SUSPENSE, AnyFact, needs_second_person
 from tallystick.servicing.journal import CHANNELS
 from tallystick.servicing.line import Condition, Line
-from tallystick.servicing.owed import held_minor, owed_minor
+from tallystick.servicing.owed import held_minor, not_billed_minor, owed_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
 
 # After charge-off or closing, money may still come in and be given back; nothing else happens to the line.
@@ -243,9 +243,10 @@ _NEVER_UNDONE: Final = (
 
 
 def _admit_closing(line: Line, fact: facts.LineClosed, *, on: date) -> AnyFact | Refusal:
-    """A line closes when nothing is owed either way and no hold is open; a claim kept off the books stays a claim."""
+    """A line closes when nothing is owed either way, billed or not, and no hold is open; a claim stays a claim."""
     left = {
         "owed_minor": sum(owed_minor(line, day=on).values()),
+        "not_billed_minor": not_billed_minor(line, day=on),
         "held_minor": held_minor(line),
         "credit_minor": line.credit_minor,
         "claim_minor": line.charged_off_minor - line.recovered_minor,

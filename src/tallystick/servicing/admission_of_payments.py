@@ -12,7 +12,7 @@ from tallystick.terms.product import Product
 def admit_chargeback_or_refund(
     line: Line, fact: facts.Refunded | facts.Chargeback, *, on: date
 ) -> facts.Refunded | facts.Chargeback | Refusal:
-    """Never more than was drawn, over all refunds of a draw together."""
+    """Never more than was drawn, nor of the merchant's fee than was kept, over all refunds of a draw together."""
     draw = next((draw for draw in line.draws if draw.draw_id == fact.draw_id), None)
     if draw is None:
         return Refusal(RefusalReason.DRAW_UNKNOWN, field="draw_id")
@@ -22,8 +22,9 @@ def admit_chargeback_or_refund(
     if fact.amount_minor > left_minor:
         figures = {"refundable_minor": left_minor}
         return Refusal(RefusalReason.REFUND_EXCEEDS_DRAW, field="amount_minor", figures=figures)
-    if fact.merchant_fee_minor > draw.merchant_fee_minor:
-        figures = {"merchant_fee_minor": draw.merchant_fee_minor}
+    fee_left_minor = draw.merchant_fee_minor - draw.refunded_fee_minor
+    if fact.merchant_fee_minor > fee_left_minor:
+        figures = {"refundable_minor": fee_left_minor}
         return Refusal(RefusalReason.REFUND_EXCEEDS_DRAW, field="merchant_fee_minor", figures=figures)
     return fact
 

@@ -33,6 +33,7 @@ from tallystick.servicing.journal import (
     Journal,
 )
 from tallystick.servicing.line import Condition, Draw, Hold, Line, Pause
+from tallystick.servicing.owed import not_billed_minor, owed_minor
 from tallystick.servicing.writing_off import charge_off, claim_more, recover, waive
 from tallystick.terms.plan_cost import merchant_subsidy_minor
 from tallystick.terms.product import ChangeScope, InterestFree
@@ -158,7 +159,7 @@ def _happened(line: Line, fact: facts.AnyFact, *, journal: Journal) -> Line:  # 
         case facts.LineUnfrozen():
             return replace(line, frozen_because=None)
         case facts.LineClosed():
-            return replace(line, condition=Condition.CLOSED)
+            return _closed(line, fact, day=journal.day)
         case facts.CareBegun():
             return _in_care(line, fact, journal=journal)
         case facts.CareEnded():
@@ -166,6 +167,14 @@ def _happened(line: Line, fact: facts.AnyFact, *, journal: Journal) -> Line:  # 
         case facts.PaymentReturned() | facts.EventUndone() | facts.LineOpened():
             # What was taken back is left out of the fold as a whole; a line opens once.
             return line
+
+
+def _closed(line: Line, fact: facts.LineClosed, *, day: date) -> Line:
+    """Nothing more happens on the line; where a payment that came to nothing leaves it owing, it is frozen only."""
+    claim_minor = line.charged_off_minor - line.recovered_minor
+    if any(owed_minor(line, day=day).values()) or not_billed_minor(line, day=day) > 0 or claim_minor:
+        return replace(line, frozen_because=fact.reason)
+    return replace(line, condition=Condition.CLOSED)
 
 
 def _paid(line: Line, fact: facts.PaymentReceived, *, journal: Journal) -> Line:
@@ -200,6 +209,7 @@ def _drawn(line: Line, fact: facts.Drawdown, *, journal: Journal) -> Line:
         left_minor=fact.amount_minor,
         daily_rate_ppm=_revolving_ppm(line, journal=journal),
         revolves=cycle is not None and cycle.interest_free is InterestFree.NEVER,
+        is_free_for_good=stops(line, what="interest", journal=journal),
     )
     return replace(line, revolving=bills.add_purchase(line.revolving, purchase, day=journal.day))
 
@@ -296,6 +306,7 @@ def _paid_out(line: Line, fact: facts.CreditPaidOut, *, journal: Journal) -> Lin
         posted_on=journal.day,
         left_minor=uncovered_minor,
         daily_rate_ppm=0,
+        is_free_for_good=True,
         statement_number=None if journal.terms(line).pay_next_month else 0,
     )
     return replace(line, revolving=bills.add_purchase(line.revolving, lent, day=journal.day))

@@ -29,7 +29,12 @@ def refund(line: Line, fact: facts.Refunded | facts.Chargeback, *, journal: Jour
     if draw is None:  # the draw itself was taken back: the money is simply the borrower's
         return _from_merchant(line, fact, merchant_id=0, journal=journal)
     line = _from_merchant(line, fact, merchant_id=draw.merchant_id, journal=journal)
-    line = _with_draw(line, replace(draw, refunded_minor=draw.refunded_minor + fact.amount_minor))
+    given_back = replace(
+        draw,
+        refunded_minor=draw.refunded_minor + fact.amount_minor,
+        refunded_fee_minor=draw.refunded_fee_minor + fact.merchant_fee_minor,
+    )
+    line = _with_draw(line, given_back)
     terms = journal.terms(line).refund
     line = _undrawn(line, draw, amount_minor=fact.amount_minor, terms=terms, journal=journal)
     return with_penalty_pace(apply_credit(line, kind="refund", journal=journal), journal=journal)
@@ -102,8 +107,8 @@ def _off_purchase(line: Line, draw: Draw, *, amount_minor: int, terms: RefundTer
     revolving = line.revolving
     if revolved.revolves and terms.interest is RefundCharges.PRO_RATA:
         # Before the purchase goes: the fraction that it left to the next bill belongs to what is given back.
-        price_ppm = revolved.price_ppm(until=journal.day)
-        revolving = bills.give_interest_back(revolving, micro=taken_minor * price_ppm)
+        micro = revolved.interest_micro(taken_minor, until=journal.day)
+        revolving = bills.give_interest_back(revolving, micro=micro)
     revolving, _ = bills.pay_principal(
         revolving, paid_minor=taken_minor, day=journal.day, of=lambda item: item.draw_id == draw.draw_id
     )

@@ -41,6 +41,7 @@ class Draw(Struct, frozen=True, omit_defaults=True):
     merchant_fee_minor: int
     is_cash: bool
     refunded_minor: int = 0
+    refunded_fee_minor: int = 0
     plan_id: int | None = None
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from tallystick.servicing import plan as plans
+from tallystick.servicing.accruing import minor_from_micro
 from tallystick.servicing.allocation import Timing
 from tallystick.servicing.line import Line
 from tallystick.servicing.plan_figures import billed_left_minor
@@ -122,11 +123,18 @@ def days_past_due(line: Line, *, day: date) -> int:
     oldest = oldest_unpaid_due_on(line, day=day)
     if oldest is None:
         return 0
-    paused = sum(
-        max(0, (min(pause.ends_on, day) - max(pause.begins_on, oldest + timedelta(days=1))).days)
-        for pause in line.pauses
-    )
-    return max(0, (day - oldest).days - paused)
+    return (day - oldest).days - _paused_days(line, from_on=oldest + timedelta(days=1), until=day)
+
+
+def _paused_days(line: Line, *, from_on: date, until: date) -> int:
+    """Days from one day until another begins on which a pause held; a day that two pauses share is one day."""
+    days = 0
+    for pause in sorted(line.pauses, key=lambda pause: pause.begins_on):
+        begins_on, ends_on = max(pause.begins_on, from_on), min(pause.ends_on, until)
+        if begins_on < ends_on:
+            days += (ends_on - begins_on).days
+            from_on = ends_on
+    return days
 
 
 def bucket(days: int, *, contract: Product) -> str:
@@ -134,6 +142,22 @@ def bucket(days: int, *, contract: Product) -> str:
     return max(
         (band for band in contract.delinquency.buckets if band.from_days <= days), key=lambda band: band.from_days
     ).code
+
+
+def not_billed_minor(line: Line, *, day: date) -> int:
+    """What the line still comes to beside what stands in the books: interest accrued, and charges of plans to come.
+
+    Negative where more interest was given back than was billed since.
+    """
+    accrued_minor = minor_from_micro(line.revolving.interest.on(day)) + minor_from_micro(line.penalty.on(day))
+    to_come_minor = sum(
+        part.left_of(component)
+        for plan in line.plans
+        for part in plan.installments
+        if part.due_on > day
+        for component in (Component.INTEREST, Component.FEE)
+    )
+    return accrued_minor + to_come_minor
 
 
 def owed_minor(line: Line, *, day: date) -> dict[Component, int]:

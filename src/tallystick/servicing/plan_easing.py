@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -48,6 +49,14 @@ def stop_interest(plan: Plan, *, on: date) -> Plan:
         settle_last(book.ladder, until=on)
         book.ask_as_ladder(on=on)
         return replace(book.closed(rolled_to=on), interest_until=book.ladder.interest_until)
+    earned = _with_earned_interest(plan, on=on)
+    return replace(earned, interest_until=on if plan.interest_until is None else min(on, plan.interest_until))
+
+
+def _with_earned_interest(plan: Plan, *, on: date) -> Plan:
+    """Of the interest only what is earned on a day; a scheduled plan's price per period too, where it is interest."""
+    if plan.is_recalculated:
+        return settle(plan, on=on).plan
     waiving = replace(plan, terms=replace(plan.terms, unearned_charges=UnearnedCharges.WAIVED))
     earned = settle(waiving, on=on).plan.installments
     return replace(
@@ -56,7 +65,6 @@ def stop_interest(plan: Plan, *, on: date) -> Plan:
             with_settlement(replace(part, interest_minor=fresh.interest_minor), on=on)
             for part, fresh in zip(plan.installments, earned, strict=True)
         ),
-        interest_until=on if plan.interest_until is None else min(on, plan.interest_until),
     )
 
 
@@ -126,16 +134,19 @@ def payment_holiday(plan: Plan, *, on: date, periods: int) -> Plan:
 def re_age(plan: Plan, *, on: date, installments: int, first_due_on: date) -> Plan:
     """Everything unpaid is put into a new schedule: principal over so many installments, charges due with the first.
 
-    What was paid of the old installments stays with them. Principal bears interest as before; the price of a plan
-    that costs so much per period is not charged a second time.
+    What was paid of the old installments stays with them. Principal bears interest as before, none where it was
+    stopped, so of the old interest only what is earned is put over. The price of a plan that costs so much per period
+    is not charged a second time.
     """
-    before = settle(plan, on=on).plan if plan.is_recalculated else plan
+    before = _with_earned_interest(plan, on=on) if plan.terms.nominal_rate else plan
     left_minor = before.principal_left_minor
     charges = {
         component: sum(part.left_of(component) for part in before.installments)
         for component in (Component.INTEREST, Component.FEE)
     }
     terms = re_aged_terms(plan.terms, installments=installments, first_due_on=first_due_on)
+    if plan.interest_until is not None:
+        terms = replace(terms, nominal_rate=Decimal(0))
     fresh = open_plan(plan_id=plan.plan_id, terms=terms, drawn_on=on, principal_minor=left_minor)
     closed = [_closed(part, on=on) for part in before.installments]
     paid = PlanDraw(

@@ -29,6 +29,8 @@ class Refunded(Struct, frozen=True):
 def refund(plan: Plan, *, on: date, principal_minor: int, terms: RefundTerms) -> Refunded:
     """Take a refund off the principal left; what exceeds it overflows, to be the borrower's credit balance.
 
+    Interest and fees come back pro rata to all principal that is given back, paid already or not.
+
     >>> from tallystick.servicing.plan_opening import open_plan
     >>> policy = RefundTerms(installments=RefundInstallments.LAST, interest=RefundCharges.PRO_RATA,
     ...                      fee=RefundCharges.PRO_RATA)
@@ -38,15 +40,19 @@ def refund(plan: Plan, *, on: date, principal_minor: int, terms: RefundTerms) ->
     >>> [(part.principal_minor, part.fee_minor) for part in given.plan.installments]
     [(30000, 270), (15000, 270), (0, 270)]
     """
+    refundable_minor = plan.principal_minor - plan.overflowed_minor
+    share = Fraction(min(principal_minor, refundable_minor), refundable_minor) if refundable_minor else Fraction(0)
     taken_minor = min(principal_minor, plan.principal_left_minor)
     overflow_minor = principal_minor - taken_minor
-    if taken_minor == 0:
+    if share == 0:
         return Refunded(plan=plan, principal_minor=0, returned_minor={}, overflow_minor=overflow_minor)
-    if plan.is_recalculated and on < max(part.due_on for part in plan.installments):
-        after = _recalculated(plan, on=on, taken_minor=taken_minor, terms=terms)
+    if plan.is_recalculated and not plan.is_settled and on < max(part.due_on for part in plan.installments):
+        after = _recalculated(plan, on=on, taken_minor=taken_minor, share=share, terms=terms)
     else:  # after the last due date there is no period left whose interest could follow the balance
         scheduled = replace(plan, terms=replace(plan.terms, recalculation=Recalculation.NONE))
-        after = _as_scheduled(scheduled, on=on, taken_minor=taken_minor, terms=terms)
+        after = _as_scheduled(scheduled, on=on, taken_minor=taken_minor, share=share, terms=terms)
+    paid_back_minor = min(principal_minor, refundable_minor) - taken_minor
+    after = replace(after, overflowed_minor=plan.overflowed_minor + paid_back_minor)
     return _after(plan, after, taken_minor=taken_minor, overflow_minor=overflow_minor)
 
 
@@ -103,9 +109,9 @@ def _given_back(on: date, *, taken_minor: int) -> PlanDraw:
     return PlanDraw(on=on, principal_minor=-taken_minor, financed_minor=-taken_minor, interest_from=on)
 
 
-def _as_scheduled(plan: Plan, *, on: date, taken_minor: int, terms: RefundTerms) -> Plan:
+def _as_scheduled(plan: Plan, *, on: date, taken_minor: int, share: Fraction, terms: RefundTerms) -> Plan:
     """Each charge keeps the share that the principal kept, by the policy of its component."""
-    kept = 1 - Fraction(taken_minor, plan.principal_minor)
+    kept = 1 - share
     open_minor = [part.left_of(Component.PRINCIPAL) for part in plan.installments]
     shares = _shares(open_minor, taken_minor=taken_minor, which=terms.installments)
     installments = []
@@ -114,9 +120,8 @@ def _as_scheduled(plan: Plan, *, on: date, taken_minor: int, terms: RefundTerms)
         smaller = _with_interest(smaller, kept=kept, policy=terms.interest, on=on, terms=plan.terms)
         smaller = _with_fee(smaller, kept=kept, policy=terms.fee, on=on, terms=plan.terms)
         installments.append(with_settlement(smaller, on=on))
-    return replace(
-        plan, installments=tuple(installments), draws=(*plan.draws, _given_back(on, taken_minor=taken_minor))
-    )
+    draws = (*plan.draws, _given_back(on, taken_minor=taken_minor)) if taken_minor else plan.draws
+    return replace(plan, installments=tuple(installments), draws=draws)
 
 
 def _shares(open_minor: Sequence[int], *, taken_minor: int, which: RefundInstallments) -> list[int]:
@@ -143,7 +148,7 @@ def _pro_rata(open_minor: Sequence[int], *, taken_minor: int) -> list[int]:
     shares, seen_minor, given_minor = [], 0, 0
     for part_minor in open_minor:
         seen_minor += part_minor
-        until_minor = round(Fraction(taken_minor * seen_minor, total_minor))
+        until_minor = round(Fraction(taken_minor * seen_minor, total_minor)) if taken_minor else 0
         shares.append(until_minor - given_minor)
         given_minor = until_minor
     return shares
@@ -152,7 +157,8 @@ def _pro_rata(open_minor: Sequence[int], *, taken_minor: int) -> list[int]:
 def _kept_minor(minor: int, part: PlanInstallment, *, kept: Fraction, policy: RefundCharges, on: date,
                 terms: PlanTerms) -> int:  # fmt: skip
     """What is left of a charge: a share of it, of the charge of a period that has not begun only, or all of it."""
-    if policy is RefundCharges.KEPT or (policy is RefundCharges.UNEARNED_ONLY and part.from_on < on):
+    has_begun = part.from_on < on or part.kind is not InstallmentKind.REGULAR
+    if policy is RefundCharges.KEPT or (policy is RefundCharges.UNEARNED_ONLY and has_begun):
         return minor
     return whole(minor * kept, terms.rounding)
 
@@ -175,11 +181,10 @@ def _with_fee(
     return replace(part, fee_minor=fee_minor, paid_fee_minor=paid_minor)
 
 
-def _recalculated(plan: Plan, *, on: date, taken_minor: int, terms: RefundTerms) -> Plan:
+def _recalculated(plan: Plan, *, on: date, taken_minor: int, share: Fraction, terms: RefundTerms) -> Plan:
     """The balance is so much less from that day on; interest follows it by itself."""
-    given_back = 1 - Fraction(plan.principal_minor - taken_minor, plan.principal_minor)
     forgives = terms.interest is RefundCharges.PRO_RATA
-    before = _forgiven(plan, on=on, share=given_back) if forgives else plan
+    before = _forgiven(plan, on=on, share=share) if forgives else plan
     book = Book(before)
     book.plan = replace(before, draws=(*before.draws, _given_back(on, taken_minor=taken_minor)))
     book.ladder.change(on, drawn_minor=-taken_minor)

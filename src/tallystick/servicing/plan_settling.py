@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from tallystick.servicing.plan_book import Book, with_settlement
 from tallystick.servicing.plan_recalculating import freeze_interest, roll_book
 from tallystick.servicing.plan_state import Plan, PlanInstallment
-from tallystick.terms.plan_terms import PlanTerms, UnearnedCharges
+from tallystick.terms.plan_terms import UnearnedCharges
 from tallystick.terms.product import Component
+from tallystick.terms.schedule import InstallmentKind
 from tallystick.units.rates import PPM
 from tallystick.units.rounding import whole
 
@@ -76,18 +77,20 @@ def _without_unearned(plan: Plan, *, on: date) -> Plan:
     """A period that has begun has earned its price per period; interest by the year is earned day by day."""
     if plan.terms.unearned_charges is UnearnedCharges.CHARGED:
         return plan
-    return replace(plan, installments=tuple(_earned(part, terms=plan.terms, on=on) for part in plan.installments))
+    return replace(plan, installments=tuple(_earned(part, plan=plan, on=on) for part in plan.installments))
 
 
-def _earned(part: PlanInstallment, *, terms: PlanTerms, on: date) -> PlanInstallment:
-    if part.due_on <= on:
+def _earned(part: PlanInstallment, *, plan: Plan, on: date) -> PlanInstallment:
+    if part.due_on <= on or part.kind is not InstallmentKind.REGULAR:  # what a new schedule put over is owed whole
         return part
     days = (part.due_on - part.from_on).days
     elapsed = max(0, (on - part.from_on).days)
     begun = Fraction(1) if part.from_on < on else Fraction(0)
-    share = Fraction(elapsed, days) if terms.nominal_rate else begun
-    interest_minor = whole(part.interest_minor * share, terms.rounding)
-    fee_minor = whole(part.fee_minor * begun, terms.rounding)
+    share = Fraction(elapsed, days) if plan.terms.nominal_rate else begun
+    if plan.interest_until is not None:  # it was stopped: what was earned until then is all there is
+        share = Fraction(1)
+    interest_minor = whole(part.interest_minor * share, plan.terms.rounding)
+    fee_minor = whole(part.fee_minor * begun, plan.terms.rounding)
     earned = replace(
         part,
         interest_minor=max(interest_minor, part.paid_interest_minor + part.waived_interest_minor),

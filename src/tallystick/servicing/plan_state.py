@@ -98,7 +98,8 @@ class Plan(Struct, frozen=True, omit_defaults=True):
     """A plan after everything up to now. `overdue_until` is the day up to which principal past due bore interest.
 
     `interest_until` is the day from which the plan bears no interest any more; `pauses` are stretches without it.
-    `rolled_to` is the business day that the plan knows, `holiday_periods` how far due dates were put off in all.
+    `rolled_to` is the business day that the plan knows, `holiday_periods` how far due dates were put off in all,
+    `overflowed_minor` how much principal that had been paid already was given back by refunds.
     """
 
     plan_id: int
@@ -114,6 +115,7 @@ class Plan(Struct, frozen=True, omit_defaults=True):
     interest_until: date | None = None
     pauses: tuple[Pause, ...] = ()
     holiday_periods: int = 0
+    overflowed_minor: int = 0
 
     @property
     def principal_minor(self) -> int:

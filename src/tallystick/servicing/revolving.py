@@ -10,14 +10,15 @@ from datetime import date, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tallystick.servicing.accruing import Accrual, minor_from_micro
+from tallystick.servicing.accruing import MICRO, Accrual, minor_from_micro
 
 
 class Purchase(Struct, frozen=True, omit_defaults=True):
     """One draw to be paid next month: what is left of it, and its price (ppm of the balance a day).
 
     Where a change of contract gave it another price, that one counts from `priced_from`, and `earlier_ppm` is what all
-    days before come to.
+    days before come to. `is_free_for_good`: it bears no more interest, whatever the contract becomes.
+    `waived_micro` of its interest was given up, and is not given back a second time.
     """
 
     draw_id: int
@@ -28,10 +29,26 @@ class Purchase(Struct, frozen=True, omit_defaults=True):
     revolves: bool = False
     earlier_ppm: int = 0
     priced_from: date | None = None
+    is_free_for_good: bool = False
+    waived_micro: int = 0
 
     def price_ppm(self, *, until: date) -> int:
         """What one unit of the purchase costs from its posting until a day begins."""
         return self.earlier_ppm + self.daily_rate_ppm * (until - (self.priced_from or self.posted_on)).days
+
+    def interest_micro(self, part_minor: int, *, until: date) -> int:
+        """What a part of it bore until a day begins, less what of that was waived; nothing while it is free.
+
+        >>> late = Purchase(draw_id=1, posted_on=date(2026, 1, 5), left_minor=100_000, daily_rate_ppm=500,
+        ...     revolves=True, waived_micro=200_000_000)
+        >>> late.interest_micro(50_000, until=date(2026, 1, 15)) // 1_000_000  # 2.50 of 5.00, less 1.00 of 2.00
+        150
+        """
+        return part_minor * self.price_ppm(until=until) - self.waived_part_micro(part_minor) if self.revolves else 0
+
+    def waived_part_micro(self, part_minor: int) -> int:
+        """The share of a part in what was waived."""
+        return self.waived_micro * part_minor // self.left_minor
 
 
 class Bill(Struct, frozen=True):
@@ -173,6 +190,7 @@ def stopped(revolving: Revolving, *, day: date) -> Revolving:
             daily_rate_ppm=0,
             earlier_ppm=purchase.price_ppm(until=day) if purchase.revolves else 0,
             priced_from=day,
+            is_free_for_good=True,
         )
         for purchase in revolving.purchases
     )
@@ -181,6 +199,8 @@ def stopped(revolving: Revolving, *, day: date) -> Revolving:
 
 def repriced(revolving: Revolving, *, daily_rate_ppm: int, day: date) -> Revolving:
     """Every purchase bears another price from `day` on; days before keep the old one, also where it revolves later.
+
+    What is free for good stays free.
 
     >>> bought = Purchase(draw_id=1, posted_on=date(2026, 1, 5), left_minor=100_000, daily_rate_ppm=500)
     >>> dearer = repriced(Revolving(interest=Accrual(counted_to=date(2026, 1, 5)), purchases=(bought,)),
@@ -195,6 +215,8 @@ def repriced(revolving: Revolving, *, daily_rate_ppm: int, day: date) -> Revolvi
             earlier_ppm=purchase.price_ppm(until=day),
             priced_from=day,
         )
+        if not purchase.is_free_for_good
+        else purchase
         for purchase in revolving.purchases
     )
     return with_pace(replace(revolving, purchases=purchases), day=day)
@@ -214,6 +236,17 @@ def pay_interest(revolving: Revolving, *, paid_minor: int) -> Revolving:
     )
 
 
+def waive_interest(revolving: Revolving, *, waived_minor: int, day: date) -> Revolving:
+    """Billed interest given up: that of the oldest purchases first, as far as they bore so much."""
+    rest_micro = waived_minor * MICRO
+    purchases = []
+    for purchase in revolving.purchases:
+        taken_micro = min(rest_micro, purchase.interest_micro(purchase.left_minor, until=day))
+        rest_micro -= taken_micro
+        purchases.append(replace(purchase, waived_micro=purchase.waived_micro + taken_micro))
+    return pay_interest(replace(revolving, purchases=tuple(purchases)), paid_minor=waived_minor)
+
+
 def pay_principal(
     revolving: Revolving, *, paid_minor: int, day: date, of: Callable[[Purchase], bool]
 ) -> tuple[Revolving, int]:
@@ -230,9 +263,14 @@ def pay_principal(
         if purchase.statement_number is not None:
             counted_minor += taken_minor
         if purchase.left_minor > taken_minor:
-            kept.append(replace(purchase, left_minor=purchase.left_minor - taken_minor) if taken_minor else purchase)
+            kept.append(_without(purchase, taken_minor) if taken_minor else purchase)
     paid = with_pace(replace(revolving, purchases=tuple(kept)), day=day)
     return towards_minimum(paid, paid_minor=counted_minor), rest_minor
+
+
+def _without(purchase: Purchase, taken_minor: int) -> Purchase:
+    waived_micro = purchase.waived_micro - purchase.waived_part_micro(taken_minor)
+    return replace(purchase, left_minor=purchase.left_minor - taken_minor, waived_micro=waived_micro)
 
 
 def towards_minimum(revolving: Revolving, *, paid_minor: int) -> Revolving:

@@ -1,5 +1,7 @@
 """Giving up what is owed: waivers of a part, the charge-off of all, and what comes in after it."""
 
+from datetime import date
+
 from msgspec.structs import replace
 
 from tallystick.servicing import facts
@@ -30,7 +32,7 @@ def waive(line: Line, fact: facts.Waived, *, journal: Journal) -> Line:
     rest_minor = fact.amount_minor
     line, rest_minor = _waive_charges(line, component=component, rest_minor=rest_minor)
     if component is Component.INTEREST:
-        line, rest_minor = _waive_bills(line, rest_minor=rest_minor)
+        line, rest_minor = _waive_bills(line, rest_minor=rest_minor, day=journal.day)
     waived_minor = fact.amount_minor - rest_minor
     journal.move(line, "waived", debit=WAIVER_EXPENSE, credit=RECEIVABLES[component], amount_minor=waived_minor)
     for plan in line.plans:
@@ -55,9 +57,10 @@ def _waive_charges(line: Line, *, component: Component, rest_minor: int) -> tupl
     return replace(line, charges=tuple(kept)), rest_minor
 
 
-def _waive_bills(line: Line, *, rest_minor: int) -> tuple[Line, int]:
+def _waive_bills(line: Line, *, rest_minor: int, day: date) -> tuple[Line, int]:
     taken_minor = min(line.revolving.interest_due_minor, rest_minor)
-    return replace(line, revolving=bills.pay_interest(line.revolving, paid_minor=taken_minor)), rest_minor - taken_minor
+    waived = bills.waive_interest(line.revolving, waived_minor=taken_minor, day=day)
+    return replace(line, revolving=waived), rest_minor - taken_minor
 
 
 def charge_off(line: Line, *, journal: Journal) -> Line:

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
+import pytest
 from msgspec.structs import replace
 
 from tallystick.servicing import plan as plans
@@ -112,3 +113,27 @@ def test_interest_goes_on_in_a_new_schedule() -> None:
     )
     assert paid.plan.is_settled
     assert paid.interest_minor > 900
+
+
+def test_a_new_schedule_of_a_scheduled_plan_takes_over_only_the_interest_earned() -> None:
+    """Fourteen of 28 days of 9.00 are put over; the new schedule bears the interest of the days to come."""
+    plan = plans.re_age(opened(SCHEDULED), on=date(2026, 2, 14), installments=3, first_due_on=date(2026, 3, 14))
+    assert interest(plan) == [0, 0, 0, 450, 900, 603, 303]
+    assert plans.settle_quote(plan, on=date(2026, 2, 14)).interest_minor == 450
+
+
+@pytest.mark.parametrize("terms", [SCHEDULED, DAILY])
+def test_interest_that_was_stopped_stays_stopped_in_a_new_schedule_and_is_earned_once(terms: PlanTerms) -> None:
+    stopped = plans.stop_interest(opened(terms), on=date(2026, 2, 14))
+    later = date(2026, 2, 20)
+    assert interest(plans.stop_interest(stopped, on=later)) == [450, 0, 0]
+    assert plans.settle_quote(stopped, on=later).interest_minor == 450
+    plan = plans.re_age(stopped, on=later, installments=3, first_due_on=date(2026, 3, 14))
+    assert sum(interest(plans.roll(plan, on=date(2026, 4, 1)))) == 450
+
+
+def test_what_a_new_schedule_puts_over_is_owed_on_its_own_day_too() -> None:
+    late = date(2026, 3, 5)  # 540 are past due, as many each are to come
+    plan = plans.re_age(opened(FEES), on=late, installments=3, first_due_on=date(2026, 4, 14))
+    quotes = [plans.settle_quote(plan, on=day).fee_minor for day in (late, date(2026, 3, 6))]
+    assert quotes == [1_620, 1_620]

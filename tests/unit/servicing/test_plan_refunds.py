@@ -75,19 +75,35 @@ def test_a_fee_that_was_paid_on_what_is_given_back_comes_back() -> None:
     assert given.plan.installments[0].paid_fee_minor == 270
 
 
-def test_what_exceeds_the_principal_left_overflows() -> None:
+def test_what_exceeds_the_principal_left_overflows_and_all_charges_come_back() -> None:
     plan = plans.pay(fee_plan(), on=date(2026, 2, 28), amount_minor=30_540, order=ORDER).plan
     given = plans.refund(plan, on=date(2026, 3, 5), principal_minor=90_000, terms=policy())
     assert (given.principal_minor, given.overflow_minor) == (60_000, 30_000)
-    assert given.plan.principal_left_minor == 0
+    assert given.returned_minor == {Component.FEE: 540}
+    assert given.plan.is_settled
 
 
-def test_a_refund_after_pay_off_is_all_overflow() -> None:
+@pytest.mark.parametrize("terms", ["fee", "daily"])
+def test_a_refund_after_pay_off_gives_back_charges_pro_rata(terms: str) -> None:
+    """A third, then the rest: after both, all that was paid above the principal has come back, to the cent."""
+    plan, component = (fee_plan(), Component.FEE) if terms == "fee" else (daily_plan(), Component.INTEREST)
+    paid_off = plans.pay(plan, on=date(2026, 8, 1), amount_minor=10**6, order=ORDER).plan
+    assert paid_off.is_settled
+    whole_minor, third_minor = plan.principal_minor, plan.principal_minor // 3
+    charged_minor = sum(part.paid_minor for part in paid_off.installments) - whole_minor
+    third = plans.refund(paid_off, on=date(2026, 8, 2), principal_minor=third_minor, terms=policy())
+    assert (third.principal_minor, third.overflow_minor) == (0, third_minor)
+    assert abs(third.returned_minor[component] - charged_minor // 3) <= len(plan.installments)
+    rest = plans.refund(third.plan, on=date(2026, 8, 3), principal_minor=whole_minor - third_minor, terms=policy())
+    assert third.returned_minor[component] + rest.returned_minor[component] == charged_minor
+
+
+def test_charges_that_are_kept_stay_after_pay_off() -> None:
     plan = fee_plan()
     paid = plans.pay(plan, on=date(2026, 5, 1), amount_minor=plans.owed_minor(plan), order=ORDER)
-    given = plans.refund(paid.plan, on=date(2026, 5, 2), principal_minor=100, terms=policy())
+    kept = policy(charges=RefundCharges.KEPT)
+    given = plans.refund(paid.plan, on=date(2026, 5, 2), principal_minor=100, terms=kept)
     assert (given.principal_minor, given.overflow_minor, given.returned_minor) == (0, 100, {})
-    assert given.plan is paid.plan
 
 
 def test_several_partial_refunds_leave_what_one_would() -> None:

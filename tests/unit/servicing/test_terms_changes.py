@@ -7,11 +7,11 @@ from msgspec.structs import replace
 from tests.lives import Life
 
 from tallystick.servicing.accruing import minor_from_micro
-from tallystick.servicing.facts import Drawdown, DrawKind, Event, Refunded, TermsChanged
+from tallystick.servicing.facts import CareBegun, CareEnded, Drawdown, DrawKind, Event, Refunded, TermsChanged
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.canonical import content_hash
 from tallystick.terms.catalog import shipped_products
-from tallystick.terms.product import ChangeScope, LateFee, Product
+from tallystick.terms.product import CareKind, ChangeScope, LateFee, Product
 
 OPENED_ON = date(2026, 1, 5)
 CHANGED_ON = date(2026, 3, 1)
@@ -111,3 +111,14 @@ def test_late_charges_that_would_fall_on_old_draws_are_not_raised(part: str) -> 
     )
     bound = Life(product=patient[ChangeScope.OUTSTANDING_TOO]).open(OPENED_ON)
     assert isinstance(_changed(bound, _late(bound.product, part)), Event)
+
+
+def test_what_a_care_made_free_stays_free_when_the_price_changes() -> None:
+    life = _life(ChangeScope.OUTSTANDING_TOO)
+    _bought(life, 1, date(2026, 1, 10))
+    assert isinstance(life.act(CareBegun(kind=CareKind.HARDSHIP), today=date(2026, 2, 1)), Event)
+    assert isinstance(life.act(CareEnded(kind=CareKind.HARDSHIP), today=date(2026, 2, 21)), Event)
+    accrued_micro = life.sleep_until(CHANGED_ON).revolving.interest.on(CHANGED_ON)
+    assert isinstance(_changed(life, _dearer(life.product)), Event)
+    line = life.sleep_until(date(2026, 3, 11))
+    assert line.revolving.interest.on(date(2026, 3, 11)) == accrued_micro
