@@ -100,7 +100,13 @@ class Life:
         )
         recorded = [known for known in self.events if start is None or known.order > start.order]
         return with_late_event(
-            step, event, start=start, recorded=recorded, changed_from=changed_from, contracts=self.contracts
+            step,
+            event,
+            start=start,
+            recorded=recorded,
+            changed_from=changed_from,
+            contracts=self.contracts,
+            told_on={row.effective_on for row in self.history if row.effective_on >= changed_from[0]},
         )
 
     def _write(self, step: Step) -> None:

@@ -6,15 +6,13 @@ from itertools import count
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.lives import LINE_ID, Life, balances_of, plan_choice
+from tests.laws.audits import audit, folded_from_zero
+from tests.lives import Life, balances_of, plan_choice
 
 from tallystick.servicing import facts
 from tallystick.servicing.accrued import accrued
-from tallystick.servicing.commitment import commitment_minor
-from tallystick.servicing.fold import Folded, fold, in_life_order
 from tallystick.servicing.history import snapshot
-from tallystick.servicing.journal import CHARGED_OFF, CREDIT, RECEIVABLES, UNDRAWN
-from tallystick.servicing.line import Condition, Line
+from tallystick.servicing.line import Condition
 from tallystick.servicing.owed import drawn_minor, held_minor, owed_minor
 from tallystick.servicing.plan_settling import settle_quote
 from tallystick.servicing.refusals import Refusal
@@ -156,29 +154,6 @@ class Teller:
                 return None
 
 
-def audit(life: Life) -> None:
-    """The books told by transfers alone are the line's own figures, and no account of a line changes side."""
-    line = life.line
-    assert line is not None
-    balances = life.balances()
-    told = {code: minor for (code, owner), minor in balances.items() if owner == LINE_ID}
-    owed = owed_minor(line, day=line.as_of)
-    if line.condition is Condition.OPEN:
-        for component, code in RECEIVABLES.items():
-            assert told.get(code, 0) == owed[component], (component, told.get(code, 0), owed[component])
-            assert owed[component] >= 0
-    assert told.get(CREDIT, 0) == -line.credit_minor
-    assert line.credit_minor >= 0
-    assert told.get(UNDRAWN, 0) == commitment_minor(line)
-    assert told.get(CHARGED_OFF, 0) == line.charged_off_minor - line.recovered_minor
-    assert sum(balances.values()) == 0
-
-
-def folded_from_zero(life: Life, line: Line) -> Folded:
-    """The same life, from its events alone and in one go."""
-    return fold(in_life_order(life.events), line_id=LINE_ID, start=None, contracts=life.contracts, until=line.as_of)
-
-
 def live(story: list[tuple[str, int, int, int]]) -> Life:
     """A life of random acts, audited after each of them."""
     life = Life(product=PRODUCT).open(OPENED_ON)
@@ -220,7 +195,7 @@ def test_folding_the_whole_life_again_gives_the_same_line_and_the_same_books(
 ) -> None:
     life = live(story)
     assert life.line is not None
-    again = folded_from_zero(life, life.line)
+    again = folded_from_zero(life)
     assert again.line == life.line
     assert +balances_of(again.transfers) == +life.balances()
 

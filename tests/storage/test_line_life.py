@@ -7,12 +7,12 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.books import OPENED_ON, Books
+from tests.laws.audits import as_of, folded_from_zero, told_by
 from tests.laws.test_line_laws import Teller, stories
 from tests.lives import LINE_ID, Life
 
 from tallystick.operations.lines import Recorded
 from tallystick.servicing import facts
-from tallystick.servicing.history import snapshot
 from tallystick.servicing.owed import owed_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import lines
@@ -186,13 +186,18 @@ def test_a_life_in_the_database_is_the_life_in_memory(
         }
         own = {address: minor for address, minor in life.balances().items() if address.owner_id == LINE_ID}
         assert {key: minor for key, minor in told.items() if minor} == {key: m for key, m in own.items() if m}
-        latest = connection.execute(
+        rows = connection.execute(
             """
-            SELECT drawn_minor, held_minor, limit_minor, credit_minor FROM line_history WHERE line_id = %s
-            ORDER BY effective_on DESC, revision DESC, step DESC LIMIT 1
+            SELECT effective_on, condition, limit_minor, drawn_minor, held_minor, credit_minor, oldest_unpaid_due_on,
+                   statement_closing_minor, statement_minimum_minor
+            FROM line_history WHERE line_id = %s ORDER BY revision, step
             """,
             [LINE_ID],
-        ).fetchone()
-        now = snapshot(life.line, day=today, cause="", event_id=0)
-        assert latest == (now.drawn_minor, now.held_minor, now.limit_minor, now.credit_minor)
+        ).fetchall()
+        told_rows = {effective_on: figures for effective_on, *figures in rows}
+        rebuilt = told_by(folded_from_zero(life).history)
+        for passed in range((today - OPENED_ON).days + 1):
+            day = OPENED_ON + timedelta(days=passed)
+            in_force = told_rows[max(known for known in told_rows if known <= day)]
+            assert in_force == [*as_of(rebuilt, day).figures], day
         connection.rollback()

@@ -161,7 +161,15 @@ def _with_event(connection: Connection, line_id: int, step: Step, event: Event, 
     changed_from = changes_from(event, target=target)
     start = lines.checkpoint_before(connection, line_id, changed_from)
     recorded = lines.read_events(connection, line_id, after=start.order if start else None)
-    return with_late_event(step, event, start=start, recorded=recorded, changed_from=changed_from, contracts=contracts)
+    return with_late_event(
+        step,
+        event,
+        start=start,
+        recorded=recorded,
+        changed_from=changed_from,
+        contracts=contracts,
+        told_on=lines.days_told(connection, line_id, since=changed_from[0]),
+    )
 
 
 def _write(connection: Connection, step: Step, *, revision: int, act: Act) -> None:

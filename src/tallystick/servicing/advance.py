@@ -348,7 +348,7 @@ def _settled(line: Line, fact: facts.SettledEarly, *, journal: Journal) -> Line:
         line = pay_plan(
             line, plan_id=fact.plan_id, paid_minor=paid_minor, kind="settlement", until=date.max, journal=journal
         )
-    return apply_credit(line, kind="settlement", journal=journal)
+    return with_penalty_pace(apply_credit(line, kind="settlement", journal=journal), journal=journal)
 
 
 def _closed_statement(line: Line, fact: facts.StatementClosed, *, journal: Journal) -> Line:

@@ -141,11 +141,13 @@ def refold(
     start: Line | None,
     contracts: Mapping[str, Product],
     until: date,
+    told_on: Iterable[date] = (),
 ) -> Folded:
     """The line as if `late` had been known in its time; the transfers are what is to be posted for that today.
 
     `known` are all events after `start`, recorded or not yet, as they stood before; `start` lies before everything
-    that `late` changes. The history rows are those that the corrected past puts over the rows told so far.
+    that `late` changes. The history rows are those that the corrected past puts over the rows told so far; `told_on`
+    are the days of those, for an earlier correction told some that no event has any more.
     """
     was = fold(in_life_order(known), line_id=line_id, start=start, contracts=contracts, until=until)
     now = fold(in_life_order((*known, late)), line_id=line_id, start=start, contracts=contracts, until=until)
@@ -153,17 +155,21 @@ def refold(
     return Folded(
         line=now.line,
         transfers=difference(was.transfers, now.transfers, effective_on=late.effective_on, event_id=late.event_id),
-        history=_told_anew((*begun, *was.history), (*begun, *now.history), late=late, today=until),
+        history=_told_anew((*begun, *was.history), (*begun, *now.history), late=late, days={*told_on, until}),
         checkpoints=now.checkpoints,
     )
 
 
-def _told_anew(was: Sequence[Snapshot], now: Sequence[Snapshot], *, late: Event, today: date) -> tuple[Snapshot, ...]:
-    """A row for every day from the first difference on, on which either fold has one; the last is as of today."""
+def _told_anew(
+    was: Sequence[Snapshot], now: Sequence[Snapshot], *, late: Event, days: Iterable[date]
+) -> tuple[Snapshot, ...]:
+    """A row for every day from the first difference on, on which a row was told or is to be; the last is as of today.
+
+    `days` are those that were told, and today.
+    """
     before, after = _by_day(was), _by_day(now)
-    days = sorted(before.keys() | after.keys() | {today})
     told: list[Snapshot] = []
-    for day in days:
+    for day in sorted({*before, *after, *days}):
         old, new = _as_of(before, day), _as_of(after, day)
         if new is not None and (told or old is None or old.figures != new.figures):
             told.append(replace(new, effective_on=day, cause="refolded", event_id=late.event_id))

@@ -94,10 +94,12 @@ def with_late_event(
     recorded: Iterable[Event],
     changed_from: Order,
     contracts: Mapping[str, Product],
+    told_on: Iterable[date] = (),
 ) -> Step:
     """The step with an event put into its place: folded again from `start`, which lies before `changed_from`.
 
-    `recorded` are the events after `start` that were recorded before this step.
+    `recorded` are the events after `start` that were recorded before this step, `told_on` the days since
+    `changed_from` for which its history has a row.
     """
     assert step.line is not None
     again = refold(
@@ -107,6 +109,7 @@ def with_late_event(
         start=start.line if start else None,
         contracts=contracts,
         until=step.line.as_of,
+        told_on=(*told_on, *(row.effective_on for row in step.history if row.effective_on >= changed_from[0])),
     )
     return replace(
         step,

@@ -8,7 +8,7 @@ from tallystick.servicing import facts
 from tallystick.servicing import plan as plans
 from tallystick.servicing import revolving as bills
 from tallystick.servicing.accruing import Accrual
-from tallystick.servicing.applying import bill_penalty, with_penalty_pace, with_plan
+from tallystick.servicing.applying import bill_interest, bill_penalty, with_penalty_pace, with_plan
 from tallystick.servicing.journal import (
     CHARGED_OFF,
     CHARGED_OFF_CONTRA,
@@ -64,8 +64,12 @@ def _waive_bills(line: Line, *, rest_minor: int, day: date) -> tuple[Line, int]:
 
 
 def charge_off(line: Line, *, journal: Journal) -> Line:
-    """Write the whole receivable off; it stays a claim, kept off the balance sheet, and can be recovered."""
+    """Write the whole receivable off; it stays a claim, kept off the balance sheet, and can be recovered.
+
+    Interest and penalties accrued until today are charged first.
+    """
     line = bill_penalty(line, journal=journal)
+    line, _ = bill_interest(line, until=journal.day, journal=journal)
     owed = owed_minor(line, day=journal.day)
     for component, left_minor in owed.items():
         journal.move(line, "charged_off", debit=WRITE_OFF, credit=RECEIVABLES[component], amount_minor=left_minor)

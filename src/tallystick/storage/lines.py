@@ -150,6 +150,14 @@ def checkpoint_before(connection: Connection, line_id: int, order: tuple[date, i
     return None if row is None else Checkpoint(order=(row[0], row[1], row[2]), line=STATE.decode(row[3]))
 
 
+def days_told(connection: Connection, line_id: int, *, since: date) -> list[date]:
+    """The days since a day for which the line's history has a row."""
+    rows = connection.execute(
+        "SELECT DISTINCT effective_on FROM line_history WHERE line_id = %s AND effective_on >= %s", [line_id, since]
+    ).fetchall()
+    return [effective_on for (effective_on,) in rows]
+
+
 def write_lines(connection: Connection, writes: Sequence[LineWrite], *, recording: Recording) -> None:
     """Write what steps changed: lines, events, history, statements, checkpoints, and the ids that others know.
 
