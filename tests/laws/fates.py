@@ -39,8 +39,8 @@ from tallystick.terms.product import (
 OPENED_ON = date(2026, 1, 5)
 ACTS = 25
 KINDS = (
-    *("purchase",) * 5, *("payment",) * 5, *("hold", "in_plan", "refund", "convert", "withdraw") * 2, "cash", "capture",
-    "void", "plan_later", "pay_off", "return", "pay_out", "chargeback", "settle", "undo", "fee", "waive", "limit",
+    *("purchase",) * 5, *("payment",) * 5, *("hold", "in_plan", "refund", "convert", "withdraw", "waive") * 2, "cash",
+    "capture", "void", "plan_later", "pay_off", "return", "pay_out", "chargeback", "settle", "undo", "fee", "limit",
     "terms", "re_age", "holiday", "pause", "charge_off", "freeze", "care", "close",
 )  # fmt: skip
 
@@ -137,12 +137,18 @@ class Fate:
             self.today += timedelta(days=self.chance.choice([0, 0, 1, 3, 10, 25, 60]))
             self.life.sleep_until(self.today)
             fact = self._fact(self._kind())
-            on = self.today - timedelta(days=self.chance.choice([0, 0, 0, 1, 4, 15, 45]))
+            on = self._day()
             if fact is None:
                 yield None
                 continue
             taken = self.life.act(fact, today=self.today, on=max(on, OPENED_ON))
             yield self.life.act(fact, today=self.today) if isinstance(taken, Refusal) else taken
+
+    def _day(self) -> date:
+        """Today, some days ago, or the day of something that is known already, a statement perhaps."""
+        if self.chance.random() < 0.2:
+            return self.chance.choice(self.life.events[-8:]).effective_on
+        return self.today - timedelta(days=self.chance.choice([0, 0, 0, 1, 4, 15, 45]))
 
     def _kind(self) -> str:
         """Any kind; what stops a line from being used is often over soon."""
@@ -244,7 +250,7 @@ class Fate:
             return None
         draw = chance.choice(draws)
         left_minor = draw.amount_minor - draw.refunded_minor
-        given_minor = chance.choice([left_minor, min(amount_minor, left_minor)])
+        given_minor = chance.choice([left_minor, min(amount_minor, left_minor), amount_minor])
         match kind:
             case "refund":
                 return facts.Refunded(refund_id=number, draw_id=draw.draw_id, amount_minor=given_minor)
@@ -270,8 +276,10 @@ class Fate:
             case "fee":
                 return facts.FeeCharged(charge_id=number, amount_minor=1 + amount_minor % 3_000, reason="copy")
             case "waive":
-                component = chance.choice(list(Component)[:3])
-                owed = owed_minor(line, day=self.today)[component]
+                owed_now = owed_minor(line, day=self.today)
+                charges = [component for component in list(Component)[:3] if owed_now[component]]
+                component = chance.choice(charges or [Component.FEE])
+                owed = owed_now[component]
                 waived_minor = chance.choice([1, max(1, owed // 2), max(1, owed)])
                 return facts.Waived(component=component.value, amount_minor=waived_minor, reason="goodwill")
             case "limit":

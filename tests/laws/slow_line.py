@@ -17,6 +17,7 @@ from fractions import Fraction
 from tests.laws.slow_bills import Asked, Bought, SlowBills
 from tests.laws.slow_claims import Charge, Claim, pay_in_order, plan_claims
 from tests.laws.slow_lateness import late_fee_on, least_asked, penalty_of_a_day
+from tests.laws.slow_order import in_order
 from tests.laws.slow_plan import Part, SlowPlan, shown
 
 from tallystick.servicing import facts
@@ -235,7 +236,7 @@ class SlowLine:
             case facts.LineClosed():
                 if not (self.still_owed_minor(day) or self.claim_minor):
                     self.condition = Condition.CLOSED
-            case facts.LineFrozen() | facts.LineUnfrozen() | facts.PaymentReturned() | facts.EventUndone():
+            case facts.LineFrozen() | facts.LineUnfrozen():
                 pass
             case _:
                 return False
@@ -411,7 +412,7 @@ class SlowLine:
 def lived(events: list[Event], *, contracts: Mapping[str, Product], today: date) -> SlowLine:
     """The whole life up to what happened today, day by day."""
     undone = {undone_by(event.fact) for event in events}
-    in_force = sorted((event for event in events if event.event_id not in undone), key=lambda event: event.order)
+    in_force = in_order([event for event in events if event.event_id not in undone])
     opening = in_force[0].fact
     assert isinstance(opening, facts.LineOpened)
     line = SlowLine(contracts, contracts[opening.contract_hash])
