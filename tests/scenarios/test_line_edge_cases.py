@@ -1,6 +1,6 @@
 """The edge cases that decide whether a line is kept well, each as a short story in figures (fen; 0.6 % a month).
 
-Due days on holidays are in `unit/servicing/test_days_off`; callbacks that come twice or in another order are in `faults`.
+Due days on holidays are in `unit/servicing/test_days_off`, callbacks that come twice in `api/test_idempotency_api`.
 """
 
 from dataclasses import dataclass, field
