@@ -41,6 +41,7 @@ def settle_quote(plan: Plan, *, on: date) -> SettleQuote:
     """What paying the plan off on a day costs.
 
     >>> from tallystick.servicing.plan_opening import open_plan
+    >>> from tallystick.terms.plan_terms import PlanTerms
     >>> plan = open_plan(plan_id=1, terms=PlanTerms(installments=3, per_period_ppm=6_000),
     ...                  drawn_on=date(2026, 1, 31), principal_minor=100_000)
     >>> quote = settle_quote(plan, on=date(2026, 2, 10))  # the price of the running period only
