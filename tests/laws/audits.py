@@ -50,7 +50,8 @@ def audit_plans(line: Line) -> None:
 def audit_money_back(life: Life) -> None:
     """Refunds give back no more than was paid: credit is money paid in that was not paid out again.
 
-    What was paid out before the payment behind it bounced is owed, so it counts as long as it is.
+    What was paid out before the payment behind it bounced is owed, so it counts as long as it is. So is the plan of a
+    converted bill: a refund of what the bill was for is the borrower's, and the plan goes on.
     """
     assert life.line is not None
     in_force = [event.fact for event in in_life_order(life.events)]
@@ -58,6 +59,8 @@ def audit_money_back(life: Life) -> None:
     paid_minor = sum(fact.amount_minor for fact in in_force if isinstance(fact, paid_in))
     paid_minor -= sum(fact.amount_minor for fact in in_force if isinstance(fact, facts.CreditPaidOut))
     paid_minor += sum(item.left_minor for item in life.line.revolving.purchases if item.draw_id < 0)
+    of_draws = {draw.plan_id for draw in life.line.draws}
+    paid_minor += sum(plan.principal_left_minor for plan in life.line.plans if plan.plan_id not in of_draws)
     assert life.line.credit_minor <= max(0, paid_minor), (life.line.credit_minor, paid_minor)
 
 
