@@ -104,8 +104,10 @@ def pay_off(life: Life, *, today: date) -> None:
     """Settle every plan early, and pay month by month what is asked for, until a year brings nothing more."""
     assert life.line is not None
     life.sleep_until(today)
-    for plan in life.line.plans:
-        if plan.principal_left_minor:
+    for plan_id in [plan.plan_id for plan in life.line.plans]:
+        # what comes back of one plan's charges may pay the next one's
+        plan = next((plan for plan in life.line.plans if plan.plan_id == plan_id), None)
+        if plan is not None and plan.principal_left_minor:
             quote_minor = settle_quote(plan, on=today).total_minor
             settled = facts.SettledEarly(
                 payment_id=9_000_000 + plan.plan_id, plan_id=plan.plan_id, amount_minor=quote_minor, channel="bank"

@@ -214,8 +214,8 @@ class SlowLine:
                 self.cares.append(fact.kind)
                 if self.stops("interest"):
                     self.bills.stop_interest()
-                    for plan in self.plans:
-                        plan.stop_interest(day)
+                for plan in self.plans:
+                    self.stop_charges(plan, day)
             case facts.CareEnded():
                 self.cares = [care for care in self.cares if care is not fact.kind]
             case _:
@@ -258,12 +258,18 @@ class SlowLine:
         self.bills.bought.append(bought)
 
     def open_plan(self, choice: facts.PlanChoice, principal_minor: int, day: date, *, is_cash: bool = False) -> None:
-        """A plan by the schedule that was shown; in a care that stops interest it bears none."""
+        """A plan by the schedule that was shown; in a care that stops its price it bears none."""
         parts = shown(choice.terms, on=day, principal_minor=principal_minor)
         plan = SlowPlan(choice.plan_id, choice.terms, day, parts, is_cash=is_cash)
+        self.stop_charges(plan, day)
+        self.plans.append(plan)
+
+    def stop_charges(self, plan: SlowPlan, day: date) -> None:
+        """What a care that holds stops of a plan's price."""
         if self.stops("interest"):
             plan.stop_interest(day)
-        self.plans.append(plan)
+        if self.stops("fee"):
+            plan.stop_fees(day)
 
     def release(self, hold_id: int, amount_minor: int | None) -> None:
         """All of a hold, or part of it, is free again."""

@@ -103,6 +103,13 @@ class SlowPlan:
             part.keep(Component.INTEREST, part.asked[Component.INTEREST] * self.earned(part, day))
         self.bears_no_more = True
 
+    def stop_fees(self, day: date) -> None:
+        """A period that has not begun costs nothing, nor does settling early."""
+        for part in self.parts:
+            if part.is_period and part.from_on >= day:
+                part.keep(Component.FEE, Fraction(0))
+        self.terms = replace(self.terms, early_settlement_fee_ppm=0)
+
     def earned(self, part: Part, day: date) -> Fraction:
         """The share of a period's interest that is earned: by the day, or whole once the period has begun."""
         if self.bears_no_more:

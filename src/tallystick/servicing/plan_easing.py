@@ -82,7 +82,7 @@ def stop_fees(plan: Plan, *, on: date) -> Plan:
         terms=replace(plan.terms, early_settlement_fee_ppm=0),
         installments=tuple(
             part
-            if part.from_on < on
+            if part.from_on < on or part.kind is not InstallmentKind.REGULAR
             else with_settlement(replace(part, fee_minor=part.paid_fee_minor + part.waived_fee_minor), on=on)
             for part in plan.installments
         ),
