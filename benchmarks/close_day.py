@@ -189,9 +189,9 @@ class _Lives:
             if kind < 14:
                 self._buy_for_two_months(leaves_to_revolve=kind >= 10)
             elif kind < 17:
-                self._hold(expires_on=CLOSED_ON)
+                self._hold(expires_on=CLOSED_ON + timedelta(days=1))  # it ends as the next day begins
             else:
-                self._draw_cash(date(2026, 1, 19))  # its first installment is due a month later
+                self._draw_cash(date(2026, 1, 20))  # its first installment is due as the next day begins
         elif number % 2:
             self._buy_for_two_months(leaves_to_revolve=kind >= 16)
         catch_line_up(self._connection, self._line_id, act=self._act_of(CLOSED_ON - timedelta(days=1)))

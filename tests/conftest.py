@@ -8,12 +8,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tallystick.storage.embedded import Running, embedded_server
 from tallystick.storage.migration import migrate
 from tallystick.storage.place import place
 
 ROOT = Path(__file__).resolve().parents[1]
+settings.register_profile("house", deadline=None)  # how fast a machine is fails no test
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

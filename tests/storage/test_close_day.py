@@ -150,11 +150,11 @@ def test_the_columns_accrue_what_the_line_itself_accrues(books: Books) -> None:
     assert row == (own_minor,)
 
 
-def test_a_hold_expires_with_its_day(books: Books) -> None:
+def test_a_hold_ends_as_its_day_begins_with_the_close_of_the_day_before(books: Books) -> None:
     hold = facts.HoldPlaced(hold_id=77, amount_minor=5_000, expires_on=date(2026, 1, 8), merchant_id=5)
     assert isinstance(books.act(1, hold, date(2026, 1, 6)), Recorded)
-    assert sum(close_day(books.connection, date(2026, 1, 7), act=books.act_of(date(2026, 3, 1)))) == 0
-    assert sum(close_day(books.connection, date(2026, 1, 8), act=books.act_of(date(2026, 3, 1)))) == 1
+    assert sum(close_day(books.connection, date(2026, 1, 6), act=books.act_of(date(2026, 3, 1)))) == 0
+    assert sum(close_day(books.connection, date(2026, 1, 7), act=books.act_of(date(2026, 3, 1)))) == 1
     assert books.connection.execute("SELECT held_minor FROM lines WHERE line_id = 1").fetchone() == (0,)
 
 

@@ -51,11 +51,3 @@ def main() -> None:
             raise
         error_terminal().print(str(fault), style="red", markup=False, soft_wrap=True)
         sys.exit(2)
-    except Exception as fault:
-        from tallystick.operations.faults import lost_database_text
-
-        told = lost_database_text(fault)
-        if told is None:
-            raise
-        error_terminal().print(told, style="red", markup=False, soft_wrap=True)
-        sys.exit(2)

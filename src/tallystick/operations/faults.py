@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import psycopg
-
 from tallystick.ledger.chain import AnchorFault
 from tallystick.operations.close_day import DayNotOver, DayPassedOver
 from tallystick.operations.contract_changes import ChangeFault
@@ -72,18 +70,3 @@ FAULTS: Final = (
     SuspenseFault,
     VersionFault,
 )
-
-
-def lost_database_text(fault: Exception) -> str | None:
-    """What to tell of a database that went away while it was used; None for another fault.
-
-    >>> lost_database_text(psycopg.OperationalError("server closed the connection\\nunexpectedly")).splitlines()[0]
-    'the database went away (server closed the connection)'
-    """
-    if not isinstance(fault, psycopg.OperationalError):
-        return None
-    because = str(fault).split("\n", maxsplit=1)[0]
-    return (
-        f"the database went away ({because})\n"
-        "what was committed is kept: look at `tallystick db status`, then run the same command again"
-    )

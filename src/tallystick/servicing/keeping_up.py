@@ -92,8 +92,16 @@ def _close(line: Line, *, event_id: int, journal: Journal) -> tuple[Line, Event]
 def next_due_on(line: Line, *, terms: Product) -> date | None:
     """The business day whose close brings the next change that time makes: what `close-day` looks for.
 
-    A statement closes and a hold expires with its own day; a due date or a late fee comes when its day begins.
+    A close ends where the next day begins. So a statement closes with its own day; what comes as a day begins (a due
+    date, a late fee, the end of a hold) with the day before. A line that a close leaves alone is what it would have made
+    of it.
     """
     due = _next_due(line, terms=terms)
     change_on = next_change_on(line, terms=terms)
-    return min((day for day in (due[0] if due else None, change_on) if day is not None), default=None)
+    days = []
+    if due is not None:
+        closes_on, hold_id = due
+        days.append(closes_on - timedelta(days=1) if hold_id else closes_on)
+    if change_on is not None:
+        days.append(change_on - timedelta(days=1))
+    return min(days, default=None)
