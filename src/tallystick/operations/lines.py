@@ -19,7 +19,7 @@ from tallystick.servicing import facts
 from tallystick.servicing.admission import admit
 from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
 from tallystick.servicing.facts import AnyFact, Event, undone_by
-from tallystick.servicing.fold import has_dependents
+from tallystick.servicing.fold import has_dependents, plans_brought
 from tallystick.servicing.keeping_up import next_due_on
 from tallystick.servicing.line import Line
 from tallystick.servicing.refusals import Refusal, RefusalReason
@@ -125,7 +125,7 @@ def _judged(connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on
         return Refusal(RefusalReason.BORROWER_UNKNOWN, field="borrower_id")
     stored = lines.lock_lines(connection, [line_id]).get(line_id)
     step = _caught_up(connection, stored, act=act)
-    circumstances = _circumstances(connection, line_id, fact, position=position, act=act)
+    circumstances = _circumstances(connection, line_id, fact, line=step.line, position=position, act=act)
     return _Judged(
         step=step,
         revision=stored.revision if stored else 0,
@@ -199,7 +199,7 @@ def line_write(connection: Connection, step: Step, *, revision: int, approved_by
 
 
 def _circumstances(
-    connection: Connection, line_id: int, fact: AnyFact, *, position: BorrowerPosition, act: Act
+    connection: Connection, line_id: int, fact: AnyFact, *, line: Line | None, position: BorrowerPosition, act: Act
 ) -> Circumstances:
     target_id = undone_by(fact)
     later = lines.read_events(connection, line_id) if target_id is not None else []
@@ -212,7 +212,16 @@ def _circumstances(
         target=target,
         target_is_undone=any(undone_by(event.fact) == target_id for event in later),
         target_has_dependents=target is not None and has_dependents(target, later),
+        plan_has_ended=line is not None and _names_ended_plan(connection, line, fact),
     )
+
+
+def _names_ended_plan(connection: Connection, line: Line, fact: AnyFact) -> bool:
+    """Whether the fact is about a plan that the line had; the events are read only where it does not hold the plan."""
+    plan_id = getattr(fact, "plan_id", None)
+    if plan_id is None or any(plan.plan_id == plan_id for plan in line.plans):
+        return False
+    return plan_id in plans_brought(lines.read_events(connection, line.line_id))
 
 
 def _position(

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from tallystick.operations.lines import Act
-from tallystick.servicing import plan as plans
 from tallystick.servicing.accrued import accrued
 from tallystick.servicing.accruing import minor_from_micro
 from tallystick.servicing.allocation import Timing
@@ -27,9 +26,7 @@ from tallystick.servicing.owed import (
     excess_minor,
     held_minor,
 )
-from tallystick.servicing.plan import Plan
-from tallystick.servicing.plan_settling import SettleQuote
-from tallystick.servicing.steps import caught_up
+from tallystick.servicing.steps import Step, caught_up
 from tallystick.storage import lines
 from tallystick.storage.contracts import Contracts
 from tallystick.terms.product import CareKind, Component, Contact, Product, Reporting
@@ -81,15 +78,12 @@ class Standing(Struct, frozen=True):
 def line_today(connection: Connection, line_id: int, *, act: Act) -> Line | None:
     """A line with everything that time alone has made due, though nobody has written it yet."""
     stored = lines.read_line(connection, line_id)
-    if stored is None:
-        return None
-    step = caught_up(
-        stored.line,
-        today=act.today,
-        event_ids=act.event_ids,
-        contracts=Contracts(connection),
-    )
-    return step.line
+    return None if stored is None else step_today(connection, stored.line, act=act).line
+
+
+def step_today(connection: Connection, line: Line, *, act: Act) -> Step:
+    """The step that time alone makes due on a recorded line; nobody has written it yet."""
+    return caught_up(line, today=act.today, event_ids=act.event_ids, contracts=Contracts(connection))
 
 
 def standing(connection: Connection, line: Line, *, day: date) -> Standing:
@@ -150,14 +144,3 @@ def _owing(dues: Iterable[LineDue]) -> Owing:
         total_minor=sum(parts.values()),
         due_on=due_on,
     )
-
-
-def plan_of(line: Line, plan_id: int) -> Plan | None:
-    """One of the line's plans that is not forgotten yet."""
-    return next((plan for plan in line.plans if plan.plan_id == plan_id), None)
-
-
-def settlement_quote(line: Line, plan: Plan, *, act: Act) -> SettleQuote:
-    """What paying the plan off today costs; paying exactly that leaves nothing of it."""
-    assert plan in line.plans
-    return plans.settle_quote(plan, on=act.today)

@@ -145,7 +145,7 @@ def _admit_on_line(  # noqa: PLR0912
         case facts.PaymentReceived():
             return fact if fact.channel == SUSPENSE else _unknown_channel(fact.channel) or fact
         case facts.SettledEarly():
-            return _unknown_channel(fact.channel) or admit_settlement(line, fact, on=on)
+            return _unknown_channel(fact.channel) or admit_settlement(line, fact, on=on, circumstances=circumstances)
         case facts.DrawWithdrawn():
             terms = circumstances.contracts[line.contract_hash]
             return _unknown_channel(fact.channel) or admit_withdrawal(line, fact, on=on, terms=terms)
@@ -165,7 +165,7 @@ def _admit_on_line(  # noqa: PLR0912
         case facts.Waived():
             return admit_waiver(line, fact, on=on)
         case facts.PlanReaged() | facts.PaymentHoliday():
-            return admit_restructure(line, fact, on=on, terms=circumstances.contracts[line.contract_hash])
+            return admit_restructure(line, fact, on=on, circumstances=circumstances)
         case facts.DelinquencyPaused():
             return admit_pause(fact, on=on, bounds=circumstances.contracts[line.contract_hash].easing)
         case facts.ChargedOff():

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from msgspec.structs import replace
 
 from tallystick.servicing import facts
+from tallystick.servicing.admission_of_payments import running_plan
 from tallystick.servicing.admission_of_persons import may_not_be_lent_to, within_person_cap
 from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.facts import AnyFact
@@ -67,14 +68,13 @@ def admit_waiver(line: Line, fact: facts.Waived, *, on: date) -> AnyFact | Refus
 
 
 def admit_restructure(
-    line: Line, fact: facts.PlanReaged | facts.PaymentHoliday, *, on: date, terms: Product
+    line: Line, fact: facts.PlanReaged | facts.PaymentHoliday, *, on: date, circumstances: Circumstances
 ) -> AnyFact | Refusal:
     """A plan with principal left, within the contract's bounds; completed with the days off of its new due dates."""
-    plan = next((plan for plan in line.plans if plan.plan_id == fact.plan_id), None)
-    if plan is None:
-        return Refusal(RefusalReason.PLAN_UNKNOWN, field="plan_id")
-    if plan.principal_left_minor == 0:
-        return Refusal(RefusalReason.PLAN_SETTLED, field="plan_id")
+    plan = running_plan(line, fact.plan_id, circumstances=circumstances)
+    if isinstance(plan, Refusal):
+        return plan
+    terms = circumstances.contracts[line.contract_hash]
     match fact:
         case facts.PlanReaged():
             return _unfit_new_schedule(fact, on=on, bounds=terms.easing) or _re_aged(fact, plan, on=on, terms=terms)

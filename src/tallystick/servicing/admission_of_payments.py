@@ -4,7 +4,9 @@ from datetime import date, timedelta
 
 from tallystick.servicing import facts
 from tallystick.servicing import plan as plans
+from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.line import Draw, Line
+from tallystick.servicing.plan_state import Plan
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.product import Product
 
@@ -29,13 +31,23 @@ def admit_chargeback_or_refund(
     return fact
 
 
-def admit_settlement(line: Line, fact: facts.SettledEarly, *, on: date) -> facts.SettledEarly | Refusal:
-    """Exactly the quote of that day: what is over would be a payment, what is short would settle nothing."""
-    plan = next((plan for plan in line.plans if plan.plan_id == fact.plan_id), None)
-    if plan is None:
+def running_plan(line: Line, plan_id: int, *, circumstances: Circumstances) -> Plan | Refusal:
+    """The plan while principal is left of it."""
+    plan = next((plan for plan in line.plans if plan.plan_id == plan_id), None)
+    if plan is None and not circumstances.plan_has_ended:
         return Refusal(RefusalReason.PLAN_UNKNOWN, field="plan_id")
-    if plan.principal_left_minor == 0:
+    if plan is None or plan.principal_left_minor == 0:
         return Refusal(RefusalReason.PLAN_SETTLED, field="plan_id")
+    return plan
+
+
+def admit_settlement(
+    line: Line, fact: facts.SettledEarly, *, on: date, circumstances: Circumstances
+) -> facts.SettledEarly | Refusal:
+    """Exactly the quote of that day: what is over would be a payment, what is short would settle nothing."""
+    plan = running_plan(line, fact.plan_id, circumstances=circumstances)
+    if isinstance(plan, Refusal):
+        return plan
     quote_minor = plans.settle_quote(plan, on=on).total_minor
     if fact.amount_minor != quote_minor:
         figures = {"quote_minor": quote_minor}

@@ -200,4 +200,6 @@ def _told(line: Line, *, asked: Asked, journal: Journal) -> Closing:
         credit_minor=line.credit_minor,
     )
     told = replace(line, cycle=Cycle(), last_minimum_minor=figures.minimum_due_minor)
-    return Closing(line=without_past(told, day=journal.day), figures=figures)
+    kept = without_past(told, day=journal.day)
+    journal.ended.extend(plan for plan in told.plans if plan not in kept.plans)
+    return Closing(line=kept, figures=figures)

@@ -27,7 +27,10 @@ class BorrowerPosition(Struct, frozen=True, kw_only=True):
 
 
 class Circumstances(Struct, frozen=True):
-    """`target` is the event that an undo, or a returned payment, is about."""
+    """`target` is the event that an undo, or a returned payment, is about.
+
+    `plan_has_ended` says of the plan that a fact names that the line had it and holds it no more.
+    """
 
     today: date
     borrower: BorrowerPosition
@@ -36,3 +39,4 @@ class Circumstances(Struct, frozen=True):
     target: Event | None = None
     target_is_undone: bool = False
     target_has_dependents: bool = False
+    plan_has_ended: bool = False

@@ -29,6 +29,7 @@ from tallystick.servicing.facts import (
 from tallystick.servicing.history import Snapshot, changes, snapshot
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.line import Line
+from tallystick.servicing.plan import Plan
 from tallystick.terms.product import Product
 
 Order = tuple[date, int, int]
@@ -42,12 +43,16 @@ class Checkpoint(Struct, frozen=True):
 
 
 class Folded(Struct, frozen=True):
-    """The line at the end of a fold, the transfers and history rows of the way, and checkpoints at its statements."""
+    """The line at the end of a fold, the transfers and history rows of the way, and checkpoints at its statements.
+
+    `ended` are the plans that the line let go of on the way, each as it stood then: paid off, or charged off.
+    """
 
     line: Line
     transfers: tuple[Transfer, ...]
     history: tuple[Snapshot, ...]
     checkpoints: tuple[Checkpoint, ...] = ()
+    ended: tuple[Plan, ...] = ()
 
 
 def in_life_order(events: Iterable[Event]) -> tuple[Event, ...]:
@@ -80,6 +85,7 @@ def fold(
         transfers=tuple(journal.transfers),
         history=changes(journal.history),
         checkpoints=tuple(checkpoints),
+        ended=tuple(journal.ended),
     )
 
 
@@ -131,6 +137,12 @@ def _brought_by(fact: Fact) -> Iterator[tuple[str, int]]:
         yield "draw_id", fact.draw_id
     if isinstance(fact, Drawdown | PlanCreated | BillConverted) and fact.plan is not None:
         yield "plan_id", fact.plan.plan_id
+
+
+def plans_brought(events: Iterable[Event]) -> frozenset[int]:
+    """The ids of all plans that the events of a line ever brought, without those that were taken back."""
+    brought = (_brought_by(event.fact) for event in in_life_order(events))
+    return frozenset(number for each in brought for field, number in each if field == "plan_id")
 
 
 def refold(

@@ -8,6 +8,7 @@ from tallystick.ledger.transfer import Address, Transfer
 from tallystick.servicing.facts import SUSPENSE
 from tallystick.servicing.history import Snapshot, snapshot
 from tallystick.servicing.line import Line
+from tallystick.servicing.plan import Plan
 from tallystick.terms.product import Component, Product
 
 # Codes of the chart of accounts (ledger/chart.toml) that a line's life moves; a test holds them to the chart.
@@ -66,6 +67,8 @@ _OF_THE_PRODUCT: Final = frozenset(
 class Journal:
     """The business day and the event that the fold is at, the contracts it reads, and the transfers of this step.
 
+    `ended` are plans as they stood when the line let go of them: its state stays small, its events tell them again.
+
     The only mutable thing in the fold, and it never leaves it.
     """
 
@@ -75,6 +78,7 @@ class Journal:
         self.event_id = 0
         self.transfers: list[Transfer] = []
         self.history: list[Snapshot] = []
+        self.ended: list[Plan] = []
 
     def turn_to(self, *, day: date, event_id: int) -> None:
         """What is moved from here on counts from `day` and was caused by that event."""

@@ -74,6 +74,7 @@ def charge_off(line: Line, *, journal: Journal) -> Line:
     for component, left_minor in owed.items():
         journal.move(line, "charged_off", debit=WRITE_OFF, credit=RECEIVABLES[component], amount_minor=left_minor)
     claim_minor = sum(owed.values())
+    journal.ended.extend(line.plans)
     journal.move(line, "claim_kept", debit=CHARGED_OFF, credit=CHARGED_OFF_CONTRA, amount_minor=claim_minor)
     return replace(
         line,

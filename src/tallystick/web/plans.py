@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from tallystick.operations.lending import PlanRequest, convert_bill, put_into_plan, quote_plan
 from tallystick.operations.lines import Act
-from tallystick.operations.standing import line_today, plan_of, settlement_quote
+from tallystick.operations.plans_told import PlanTold, plan_told, plans_told, settlement_quote
 from tallystick.servicing import facts
 from tallystick.servicing.plan import Plan
 from tallystick.servicing.refusals import Refusal
@@ -109,7 +109,10 @@ class InstallmentView(Struct, frozen=True):
 
 
 class PlanView(Struct, frozen=True):
-    """An installment plan as it stands today, with the terms frozen into it."""
+    """An installment plan as it stands today, with the terms frozen into it; one that ended, as it stood then.
+
+    What is left of a plan that was charged off is part of the line's claim (`charged_off_minor`).
+    """
 
     id: str
     line_id: str
@@ -208,19 +211,18 @@ def _choice(data: ChoiceBody, *, offer: OfferKind) -> PlanRequest:
 def list_plans(
     request: Asked, line_id: LinePath, limit: PageLimit = 20, after: AfterPlan = None
 ) -> Response[Page[PlanView]]:
-    """The line's plans, the newest first, each with every installment."""
+    """The line's plans, the newest first, each with every installment, those that were paid off or charged off too."""
     number, before_id = line_number(line_id), place_id(IdPrefix.PLAN, after)
 
     def run(connection: Connection, act: Act) -> Page[PlanView] | Refusal:
-        line = line_today(connection, number, act=act)
-        if line is None:
+        newest = plans_told(connection, number, before_id=before_id, most=limit + 1, act=act)
+        if newest is None:
             return no_such_line()
-        newest = sorted(line.plans, key=lambda plan: plan.plan_id, reverse=True)
         return page(
-            [plan for plan in newest if before_id is None or plan.plan_id < before_id],
+            newest,
             limit=limit,
-            view=lambda plan: _plan_view(plan, line_id=number),
-            place=lambda plan: encode_id(IdPrefix.PLAN, plan.plan_id),
+            view=lambda told: _plan_view(told.plan, line_id=number),
+            place=lambda told: encode_id(IdPrefix.PLAN, told.plan.plan_id),
         )
 
     return read(request, run, line_id=number)
@@ -235,16 +237,12 @@ def list_plans(
     sync_to_thread=True,
 )
 def get_plan(request: Asked, plan_id: PlanPath) -> Response[PlanView]:
-    """One plan, with every installment."""
+    """One plan, with every installment, however long ago it ended."""
     number = path_id(IdPrefix.PLAN, plan_id)
     line_id = line_of_object(request, number, prefix=IdPrefix.PLAN, kind="plan")
 
     def run(connection: Connection, act: Act) -> PlanView:
-        line = line_today(connection, line_id, act=act)
-        plan = None if line is None else plan_of(line, number)
-        if plan is None:
-            raise not_there(IdPrefix.PLAN, kind="plan")
-        return _plan_view(plan, line_id=line_id)
+        return _plan_view(_told(connection, line_id, number, act=act).plan, line_id=line_id)
 
     return read(request, run, line_id=line_id)
 
@@ -262,12 +260,10 @@ def quote_settlement(request: Asked, plan_id: PlanPath) -> Response[SettlementQu
     number = path_id(IdPrefix.PLAN, plan_id)
     line_id = line_of_object(request, number, prefix=IdPrefix.PLAN, kind="plan")
 
-    def run(connection: Connection, act: Act) -> SettlementQuoteView:
-        line = line_today(connection, line_id, act=act)
-        plan = None if line is None else plan_of(line, number)
-        if line is None or plan is None:
-            raise not_there(IdPrefix.PLAN, kind="plan")
-        quoted = settlement_quote(line, plan, act=act)
+    def run(connection: Connection, act: Act) -> SettlementQuoteView | Refusal:
+        quoted = settlement_quote(_told(connection, line_id, number, act=act), act=act)
+        if isinstance(quoted, Refusal):
+            return quoted
         return SettlementQuoteView(
             plan_id=plan_id,
             valid_on=act.today,
@@ -304,6 +300,13 @@ def settle(
         ),
         idempotency_key=idempotency_key,
     )
+
+
+def _told(connection: Connection, line_id: int, plan_id: int, *, act: Act) -> PlanTold:
+    told = plan_told(connection, line_id, plan_id, act=act)
+    if told is None:
+        raise not_there(IdPrefix.PLAN, kind="plan")
+    return told
 
 
 def _plan_view(plan: Plan, *, line_id: int) -> PlanView:
