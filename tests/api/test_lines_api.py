@@ -170,6 +170,26 @@ def test_no_draw_beyond_the_limit(api: Api) -> None:
     assert refused.json()["param"] == "amount_minor"
 
 
+def test_a_refusal_says_the_way_out_in_the_language_of_its_reader(api: Api) -> None:
+    path = f"/v1/lines/{open_line(api, limit_minor=100_000)['line_id']}/drawdowns"
+
+    def refused(language: str, *, key: str) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {api.token}", "Idempotency-Key": key, "Accept-Language": language}
+        answer = api.client.post(path, json={"amount_minor": 100_001, "merchant_id": MERCHANT}, headers=headers)
+        told: dict[str, Any] = answer.json()
+        return told
+
+    plain = api.post(path, {"amount_minor": 100_001, "merchant_id": MERCHANT}).json()
+    assert plain["detail"] == "Only 100,000 minor units are available: take that much or less, or pay back first."
+    chinese = refused("fr, zh-CN;q=0.9, en;q=0.1", key="first")
+    assert chinese["detail"] == "可用额度只有 100,000（最小货币单位）：请减少金额，或先还款。"
+    differs = {"detail", "request_id"}
+    for name in plain.keys() - differs:
+        assert chinese[name] == plain[name], name
+    assert refused("en", key="first") == chinese, "the same key gets the same answer, byte for byte"
+    assert refused("en", key="second")["detail"] == plain["detail"]
+
+
 def test_a_quote_writes_nothing_and_what_is_drawn_is_what_was_quoted(api: Api) -> None:
     line_id = open_line(api)["line_id"]
     quote = quoted(api, line_id, 90_000)

@@ -49,7 +49,7 @@ def read(
     with connected(edge) as connection:
         told = run(connection, _act(edge, request, connection, line_id=line_id))
     if isinstance(told, Declined):
-        return cast("Response[View]", answer(declined(told, request_id=request_id_of(request))))
+        return cast("Response[View]", answer(declined(told, request=request)))
     return _told(msgspec.json.encode(told), status=200)
 
 
@@ -77,7 +77,7 @@ def write(
                 if known is not None:
                     return _told_again(known, key, edge=edge)
                 told = _told_or_refused(run, connection, _act(edge, request, connection, line_id=line_id))
-                code, content = _encoded(told, status=status, request_id=request_id_of(request))
+                code, content = _encoded(told, status=status, request=request)
                 if isinstance(told, Declined | Problem):
                     connection.rollback()  # a refusal leaves nothing behind but its answer
                     known = _recorded(connection, key, fingerprint=fingerprint)
@@ -145,12 +145,12 @@ def _told_or_refused(
         return problem
 
 
-def _encoded(told: object, *, status: int, request_id: str) -> tuple[int, bytes]:
+def _encoded(told: object, *, status: int, request: Asked) -> tuple[int, bytes]:
     match told:
         case Problem():
-            refused = problem_document(told, request_id=request_id)
+            refused = problem_document(told, request_id=request_id_of(request))
         case Refusal() | OfferFault() | TrustRefusal():
-            refused = declined(told, request_id=request_id)
+            refused = declined(told, request=request)
         case _:
             return status, msgspec.json.encode(told)
     return refused.status, msgspec.json.encode(refused)
@@ -181,5 +181,5 @@ def preview(
     with connected(edge) as connection:
         told = run(connection, _act(edge, request, connection, line_id=line_id))
         connection.rollback()
-    code, content = _encoded(told, status=200, request_id=request_id_of(request))
+    code, content = _encoded(told, status=200, request=request)
     return _told(content, status=code)

@@ -97,7 +97,8 @@ def _openapi() -> OpenAPIConfig:
         version=__version__,
         description=(
             "A consumer credit line over HTTP. Amounts are whole minor units beside a currency; instants are UTC, "
-            "dates are the lender's business days. Every write carries an Idempotency-Key."
+            "dates are the lender's business days. Every write carries an Idempotency-Key. What a line refuses is told "
+            "in the language of Accept-Language, Chinese or English; English without it."
         ),
         path="/schema",
         render_plugins=[JsonRenderPlugin(path="/litestar.json")],

@@ -16,6 +16,8 @@ from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.refusals import TrustReason, TrustRefusal
 from tallystick.web.edge import Asked
+from tallystick.web.languages import language_of
+from tallystick.web.refusal_texts import in_words
 
 PROBLEM_TYPE: Final = "application/problem+json"
 Declined = Refusal | OfferFault | TrustRefusal
@@ -27,7 +29,8 @@ _MISSING_PARAMETER: Final = re.compile(r"^Missing required \w+ parameter '([^']+
 class ProblemDocument(Struct, frozen=True, omit_defaults=True, rename={"kind": "type"}):
     """What went wrong: `code` never changes its meaning, `param` is the field it is about, `detail` the way out.
 
-    `figures` show it in numbers; `request_id` finds it in the logs.
+    `figures` show it in numbers; `request_id` finds it in the logs. Of a rule of the line, `detail` is in Chinese where
+    Accept-Language prefers it, else in English.
     """
 
     kind: str
@@ -123,13 +126,14 @@ _MISSING: Final = frozenset(
 )
 
 
-def declined(refusal: Declined, *, request_id: str) -> ProblemDocument:
+def declined(refusal: Declined, *, request: Asked) -> ProblemDocument:
     """A refusal of an operation: 404 where what was addressed is not there, 409 where it is in the way, 422 else."""
+    figures = public_fact(refusal.figures)
     match refusal:
         case OfferFault() | TrustRefusal():
             detail = refusal.way_out
         case Refusal():
-            detail = f"{refusal.field or 'the request'} was refused: {refusal.reason.replace('_', ' ')}"
+            detail = in_words(refusal.reason, figures, language=language_of(request, otherwise="en"))
     status = 422
     if refusal.reason in _CONFLICTS:
         status = 409
@@ -141,9 +145,9 @@ def declined(refusal: Declined, *, request_id: str) -> ProblemDocument:
         refusal.reason.value,
         status=status,
         detail=detail[:1].upper() + detail[1:],
-        request_id=request_id,
+        request_id=request_id_of(request),
         param=refusal.field or None,
-        figures=public_fact(refusal.figures),
+        figures=figures,
     )
 
 

@@ -17,13 +17,14 @@ from tallystick.reports.disclosure import render_disclosure
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import clocks
 from tallystick.terms.contract import NotSold
-from tallystick.terms.disclosure import Disclosure, Language, document_hash
+from tallystick.terms.disclosure import Disclosure, document_hash
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.refusals import TrustRefusal
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix
 from tallystick.web.answering import preview
 from tallystick.web.edge import Asked, edge_of
+from tallystick.web.languages import language_of
 from tallystick.web.parameters import ClockId, Code, LimitMinor, body_id, needs
 from tallystick.web.problems import Problem, problems
 
@@ -72,8 +73,7 @@ def disclosure_answer(request: Asked, disclosure: Disclosure) -> Response[QuoteV
 
 def as_page(disclosure: Disclosure, *, request: Asked) -> Response[QuoteView]:
     """The page that a borrower reads and prints; its hash stands in `Document-Hash`."""
-    preferred = request.headers.get("accept-language", "").strip().lower()
-    language: Language = "en" if preferred.startswith("en") else "zh"
+    language = language_of(request, otherwise="zh")
     page = Response(
         content=render_disclosure(disclosure, language=language),
         media_type=MediaType.HTML,

@@ -8,12 +8,15 @@ import pytest
 from msgspec.structs import replace
 from tests.lives import Life, plan_choice
 
+from tallystick.operations.public_events import public_fact
 from tallystick.servicing import facts
 from tallystick.servicing.circumstances import BorrowerPosition
 from tallystick.servicing.facts import AnyFact, Event
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.catalog import shipped_products
+from tallystick.terms.disclosure import Language
 from tallystick.terms.product import CareKind, OfferKind
+from tallystick.web.refusal_texts import in_words, text_for
 
 PRODUCT = shipped_products()["baitiao"]
 OPENED_ON, TODAY = date(2026, 1, 5), date(2026, 1, 10)
@@ -61,7 +64,22 @@ def undone_twice(life: Life) -> None:
     has(facts.EventUndone(event_id=fee.event_id, reason="twice"))(life)
 
 
+def says_what_to_do(refused: Refusal) -> None:
+    """The refusal has words in both languages, with each of its figures in them."""
+    figures = public_fact(refused.figures)
+    assert text_for(refused.reason, figures).figures == figures.keys() or refused.reason in UNTOLD
+    for language in LANGUAGES:
+        said = in_words(refused.reason, figures, language=language)
+        assert not set("{}[]<>") & set(said), said
+        for name, figure in figures.items():
+            told = f"{figure:,}" if name.endswith("_minor") else str(figure)
+            assert isinstance(figure, list) or refused.reason in UNTOLD or told in said
+
+
 nothing = has()
+# The amount that was sent, which its sender knows, under the name of whichever field it was sent in.
+UNTOLD = {RefusalReason.AMOUNT_NOT_POSITIVE}
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 REFUSED: list[tuple[RefusalReason, str, Story, AnyFact, date, date]] = [
     # reason, field, what happened before, the fact, today, the day from which it is to count
     (RefusalReason.AMOUNT_NOT_POSITIVE, "amount_minor", nothing, paid(0), TODAY, TODAY),
@@ -159,6 +177,7 @@ def test_it_is_refused_by_name_and_changes_nothing(
     assert isinstance(refused, Refusal), refused
     assert (refused.reason, refused.field) == (reason, field)
     assert (life.line, len(life.events)) == (before, events)
+    says_what_to_do(refused)
 
 
 def test_whatever_needs_a_second_person_is_refused_without_one() -> None:
@@ -186,6 +205,7 @@ def test_the_person_comes_before_the_line(position: BorrowerPosition, reason: Re
     refused = life.act(purchase(), today=TODAY, borrower=position)
     assert isinstance(refused, Refusal)
     assert (refused.reason, refused.field) == (reason, field)
+    says_what_to_do(refused)
 
 
 def test_a_limit_rises_neither_on_a_line_past_due_nor_in_a_care() -> None:
