@@ -26,7 +26,7 @@ from tallystick.servicing.owed import (
     excess_minor,
     held_minor,
 )
-from tallystick.servicing.steps import Step, caught_up
+from tallystick.servicing.steps import caught_up
 from tallystick.storage import lines
 from tallystick.storage.contracts import Contracts
 from tallystick.terms.product import CareKind, Component, Contact, Product, Reporting
@@ -78,12 +78,15 @@ class Standing(Struct, frozen=True):
 def line_today(connection: Connection, line_id: int, *, act: Act) -> Line | None:
     """A line with everything that time alone has made due, though nobody has written it yet."""
     stored = lines.read_line(connection, line_id)
-    return None if stored is None else step_today(connection, stored.line, act=act).line
-
-
-def step_today(connection: Connection, line: Line, *, act: Act) -> Step:
-    """The step that time alone makes due on a recorded line; nobody has written it yet."""
-    return caught_up(line, today=act.today, event_ids=act.event_ids, contracts=Contracts(connection))
+    if stored is None:
+        return None
+    step = caught_up(
+        stored.line,
+        today=act.today,
+        event_ids=act.event_ids,
+        contracts=Contracts(connection),
+    )
+    return step.line
 
 
 def standing(connection: Connection, line: Line, *, day: date) -> Standing:

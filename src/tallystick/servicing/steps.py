@@ -17,13 +17,15 @@ from tallystick.servicing.history import Snapshot, changes_after
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.keeping_up import catch_up
 from tallystick.servicing.line import Line
+from tallystick.servicing.plan import Plan
 from tallystick.terms.product import Product
 
 
 class Step(Struct, frozen=True):
     """A line after what was taken so far, and everything that is to be written for it.
 
-    `forget_from` is the day from which older checkpoints no longer hold, because the past was corrected.
+    `forget_from` is the day from which older checkpoints no longer hold, because the past was corrected. `ended` are
+    the plans that the line let go of while it was caught up.
     """
 
     line: Line | None
@@ -32,6 +34,7 @@ class Step(Struct, frozen=True):
     history: tuple[Snapshot, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     forget_from: date | None = None
+    ended: tuple[Plan, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -57,6 +60,7 @@ def caught_up(
         transfers=tuple(journal.transfers),
         history=changes_after(line, journal.history),
         checkpoints=caught.checkpoints,
+        ended=tuple(journal.ended),
     )
 
 
