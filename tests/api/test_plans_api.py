@@ -50,6 +50,10 @@ def test_a_converted_bill_that_was_settled_is_told_after_the_next_statement(api:
     assert (quote["total_minor"], quote["valid_on"]) == (0, "2026-02-25")
     again = api.post(f"/v1/plans/{plan_id}/settlement", {"amount_minor": 1, "channel": "bank"})
     assert (again.status_code, again.json()["code"]) == (422, "plan_settled")
+    holiday = {"kind": "payment_holiday", "plan_id": plan_id, "periods": 1}
+    assert api.post(f"/v1/lines/{line_id}/proposals", holiday).json()["code"] == "plan_settled"
+    other_id = open_line(api, reference="person-2")["line_id"]
+    assert api.post(f"/v1/lines/{other_id}/proposals", holiday).json()["code"] == "plan_unknown"
 
 
 def test_an_order_paid_off_by_its_installments_is_told_years_later(api: Api) -> None:
