@@ -40,20 +40,34 @@ def refund(plan: Plan, *, on: date, principal_minor: int, terms: RefundTerms) ->
     >>> [(part.principal_minor, part.fee_minor) for part in given.plan.installments]
     [(30000, 270), (15000, 270), (0, 270)]
     """
-    refundable_minor = plan.principal_minor - plan.overflowed_minor
+    refundable_minor = _financed_minor(plan) - plan.overflowed_minor
     share = Fraction(min(principal_minor, refundable_minor), refundable_minor) if refundable_minor else Fraction(0)
     taken_minor = min(principal_minor, plan.principal_left_minor)
     overflow_minor = principal_minor - taken_minor
     if share == 0:
         return Refunded(plan=plan, principal_minor=0, returned_minor={}, overflow_minor=overflow_minor)
-    if plan.is_recalculated and not plan.is_settled and on < max(part.due_on for part in plan.installments):
+    if _follows_balance(plan, on=on, share=share, terms=terms):
         after = _recalculated(plan, on=on, taken_minor=taken_minor, share=share, terms=terms)
-    else:  # after the last due date there is no period left whose interest could follow the balance
+    else:
         scheduled = replace(plan, terms=replace(plan.terms, recalculation=Recalculation.NONE))
         after = _as_scheduled(scheduled, on=on, taken_minor=taken_minor, share=share, terms=terms)
     paid_back_minor = min(principal_minor, refundable_minor) - taken_minor
-    after = replace(after, overflowed_minor=plan.overflowed_minor + paid_back_minor)
+    after = replace(after, overflowed_minor=plan.overflowed_minor + max(0, paid_back_minor))
     return _after(plan, after, taken_minor=taken_minor, overflow_minor=overflow_minor)
+
+
+def _follows_balance(plan: Plan, *, on: date, share: Fraction, terms: RefundTerms) -> bool:
+    """Whether interest goes on by the smaller balance: not after the last due date, nor where all of it comes back."""
+    if plan.is_settled or (share == 1 and terms.interest is RefundCharges.PRO_RATA):
+        return False
+    return plan.is_recalculated and on < max(part.due_on for part in plan.installments)
+
+
+def _financed_minor(plan: Plan) -> int:
+    """The principal that bears a price: without what was paid down on the day of the draw."""
+    return plan.principal_minor - sum(
+        part.paid_principal_minor for part in plan.installments if part.kind is InstallmentKind.DOWN_PAYMENT
+    )
 
 
 def withdraw(plan: Plan, *, on: date) -> Refunded:

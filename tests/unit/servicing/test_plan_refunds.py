@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -148,3 +149,47 @@ def test_a_refund_of_everything_settles_a_plan_whose_interest_follows() -> None:
     plan = daily_plan()
     given = plans.refund(plan, on=DRAWN_ON, principal_minor=60_000, terms=policy())
     assert given.plan.is_settled
+
+
+def with_down_payment(**price: Any) -> Plan:
+    """600.00 drawn, of which 120.00 was paid down and 480.00 is financed."""
+    terms = PlanTerms(installments=6, down_payment_ppm=200_000, day_count=DayCount.THIRTY_360, **price)
+    plan = plans.open_plan(plan_id=1, terms=terms, drawn_on=DRAWN_ON, principal_minor=60_000)
+    return plans.pay(plan, on=DRAWN_ON, amount_minor=12_000, order=ORDER).plan
+
+
+FEE: dict[str, Any] = {"per_period_ppm": 6_000}
+DAILY: dict[str, Any] = {"nominal_rate": Decimal("0.12"), "recalculation": Recalculation.DAILY}
+
+
+@pytest.mark.parametrize("price", [FEE, DAILY], ids=["fee", "daily interest"])
+@pytest.mark.parametrize("refunded_on", [date(2026, 2, 3), date(2026, 3, 1), date(2026, 4, 2)])
+@pytest.mark.parametrize("paid_minor", [0, 9_000])
+@pytest.mark.parametrize("which", list(RefundInstallments))
+def test_a_full_refund_gives_all_of_the_price_back_whatever_was_paid_down(
+    price: dict[str, Any], refunded_on: date, paid_minor: int, which: RefundInstallments
+) -> None:
+    plan = with_down_payment(**price)
+    if paid_minor:
+        plan = plans.pay(plan, on=min(refunded_on, date(2026, 2, 28)), amount_minor=paid_minor, order=ORDER).plan
+    plan = plans.roll(plan, on=refunded_on)
+    given = plans.refund(plan, on=refunded_on, principal_minor=60_000, terms=policy(which))
+    assert given.plan.is_settled
+    assert sum(part.interest_minor + part.fee_minor for part in given.plan.installments) == 0
+    returned_minor = given.overflow_minor + sum(given.returned_minor.values())
+    assert returned_minor == sum(part.paid_minor for part in plan.installments)
+
+
+def test_a_partial_refund_gives_back_the_share_of_what_was_financed() -> None:
+    """240.00 of the 480.00 financed: half of each fee."""
+    plan = with_down_payment(**FEE)
+    fees_minor = [part.fee_minor for part in plan.installments]
+    given = plans.refund(plan, on=date(2026, 2, 3), principal_minor=24_000, terms=policy())
+    assert [2 * part.fee_minor for part in given.plan.installments] == fees_minor
+
+
+def test_a_full_refund_after_an_installment_leaves_no_fee_to_pay() -> None:
+    plan = plans.pay(fee_plan(), on=date(2026, 2, 28), amount_minor=30_540, order=ORDER).plan
+    given = plans.refund(plan, on=date(2026, 3, 5), principal_minor=90_000, terms=policy())
+    assert given.plan.is_settled
+    assert (given.overflow_minor, given.returned_minor) == (30_000, {Component.FEE: 540})
