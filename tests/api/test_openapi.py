@@ -48,6 +48,7 @@ def known_ids(api: Api) -> dict[str, str]:
     clock = api.made("/v1/test-clocks", {"name": "a month", "stands_at": "2026-02-05T02:00:00Z"})
     return {
         "line_id": line["line_id"],
+        "acceptance_id": line["fact"]["acceptance_id"],
         "borrower_id": api.get("/v1/borrowers").json()["items"][0]["id"],
         "draw_id": drawn["fact"]["draw_id"],
         "plan_id": drawn["fact"]["plan"]["plan_id"],

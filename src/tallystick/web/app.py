@@ -12,6 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from tallystick import __version__
 from tallystick.web import (
+    acceptances,
     books,
     borrowers,
     corrections,
@@ -47,6 +48,7 @@ _ROUTERS: Final = (
     lines,
     limit_offers,
     terms_notices,
+    acceptances,
     holds,
     drawdowns,
     plans,

@@ -16,6 +16,7 @@ from tallystick.servicing.facts import AnyFact, Event, kind_of
 from tallystick.servicing.line import Line
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import lines
+from tallystick.storage.acceptances import acceptance_of_opening
 from tallystick.storage.metadata import line_metadata, write_object_metadata
 from tallystick.terms.offering import OfferFault
 from tallystick.units.ids import IdPrefix, encode_id
@@ -37,7 +38,7 @@ class Happened(Struct, frozen=True):
 
 
 class LineView(Struct, frozen=True):
-    """A credit line and how it stands today."""
+    """A credit line and how it stands today; `acceptance_id` is what the borrower accepted when it was opened."""
 
     id: str
     borrower_id: str
@@ -46,11 +47,13 @@ class LineView(Struct, frozen=True):
     currency: str
     opened_on: date
     metadata: dict[str, str]
+    acceptance_id: str | None
     standing: Standing
 
 
 def line_view(connection: Connection, line: Line, *, act: Act) -> LineView:
     """A line that is caught up, as it is told."""
+    acceptance_id = acceptance_of_opening(connection, borrower_id=line.borrower_id, line_id=line.line_id)
     return LineView(
         id=encode_id(IdPrefix.LINE, line.line_id),
         borrower_id=encode_id(IdPrefix.BORROWER, line.borrower_id),
@@ -59,6 +62,7 @@ def line_view(connection: Connection, line: Line, *, act: Act) -> LineView:
         currency=line.currency,
         opened_on=line.opened_on,
         metadata=line_metadata(connection, line.line_id),
+        acceptance_id=None if acceptance_id is None else encode_id(IdPrefix.ACCEPTANCE, acceptance_id),
         standing=standing(connection, line, day=act.today),
     )
 

@@ -12,6 +12,7 @@ from tallystick.operations.line_offers import accept_limit, offer_limit, turn_do
 from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import limit_offers
+from tallystick.storage.acceptances import acceptance_of_event
 from tallystick.storage.limit_offers import LimitOffer, OfferAnswer
 from tallystick.storage.lines import read_line
 from tallystick.terms.offering import OfferFault
@@ -56,7 +57,7 @@ class AcceptBody(Struct, frozen=True, forbid_unknown_fields=True):
 class LimitOfferView(Struct, frozen=True):
     """An offer. `answer` is null while it may be accepted; after `valid_until` it no longer may.
 
-    `document_hash` is what the borrower accepts.
+    `document_hash` is what the borrower accepts, `acceptance_id` tells the document as it was accepted.
     """
 
     id: str
@@ -69,9 +70,13 @@ class LimitOfferView(Struct, frozen=True):
     document_hash: str
     answer: OfferAnswer | None
     event_id: str | None
+    acceptance_id: str | None
 
 
-def _view(offer: LimitOffer) -> LimitOfferView:
+def _view(connection: Connection, offer: LimitOffer) -> LimitOfferView:
+    acceptance_id = None
+    if offer.event_id is not None:
+        acceptance_id = acceptance_of_event(connection, line_id=offer.line_id, event_id=offer.event_id)
     return LimitOfferView(
         id=encode_id(IdPrefix.LIMIT_OFFER, offer.offer_id),
         line_id=encode_id(IdPrefix.LINE, offer.line_id),
@@ -83,6 +88,7 @@ def _view(offer: LimitOffer) -> LimitOfferView:
         document_hash=offer.disclosure_hash,
         answer=offer.answer,
         event_id=None if offer.event_id is None else encode_id(IdPrefix.EVENT, offer.event_id),
+        acceptance_id=None if acceptance_id is None else encode_id(IdPrefix.ACCEPTANCE, acceptance_id),
     )
 
 
@@ -104,7 +110,7 @@ def offer(
         offered = offer_limit(
             connection, number, limit_minor=data.limit_minor, valid_days=data.valid_days, reason=data.reason, act=act
         )
-        return _view(offered) if isinstance(offered, LimitOffer) else offered
+        return _view(connection, offered) if isinstance(offered, LimitOffer) else offered
 
     return write(request, data, run, idempotency_key=idempotency_key, line_id=number)
 
@@ -127,7 +133,12 @@ def list_offers(
         if read_line(connection, number) is None:
             return no_such_line()
         rows = limit_offers.offers_of_line(connection, number, before_id=before_id, most=limit + 1)
-        return page(rows, limit=limit, view=_view, place=lambda row: encode_id(IdPrefix.LIMIT_OFFER, row.offer_id))
+        return page(
+            rows,
+            limit=limit,
+            view=lambda row: _view(connection, row),
+            place=lambda row: encode_id(IdPrefix.LIMIT_OFFER, row.offer_id),
+        )
 
     return read(request, run, line_id=number)
 
@@ -148,7 +159,7 @@ def get_offer(request: Asked, offer_id: LimitOfferPath) -> Response[LimitOfferVi
         found = limit_offers.read_offer(connection, number)
         if found is None:
             raise _unknown()
-        return _view(found)
+        return _view(connection, found)
 
     return read(request, run)
 
@@ -225,7 +236,7 @@ def _turned_down(
 
     def run(connection: Connection, act: Act) -> LimitOfferView | Refusal:
         answered = turn_down_limit(connection, number, answer, act=act)
-        return _view(answered) if isinstance(answered, LimitOffer) else answered
+        return _view(connection, answered) if isinstance(answered, LimitOffer) else answered
 
     line_id = _line_of(request, number)
     return write(request, {}, run, idempotency_key=idempotency_key, line_id=line_id)

@@ -80,6 +80,7 @@ def _after(pattern: str) -> QueryParameter:
     return QueryParameter(name="after", pattern=pattern, description="`next_after` of the page before")
 
 
+AcceptancePath = Annotated[str, _in_path(IdPrefix.ACCEPTANCE)]
 ApiKeyPath = Annotated[str, _in_path(IdPrefix.API_KEY)]
 BorrowerPath = Annotated[str, _in_path(IdPrefix.BORROWER)]
 ClockPath = Annotated[str, _in_path(IdPrefix.TEST_CLOCK)]

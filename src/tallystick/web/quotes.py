@@ -58,14 +58,14 @@ def answer_quote(
         return QuoteView(document_hash(quoted), quoted) if isinstance(quoted, Disclosure) else quoted
 
     answered = preview(request, told, line_id=line_id)
-    if answered.status_code != 200 or not _wants_page(request):
+    if answered.status_code != 200 or not wants_page(request):
         return answered
     return as_page(msgspec.json.decode(cast("bytes", answered.content), type=QuoteView).disclosure, request=request)
 
 
 def disclosure_answer(request: Asked, disclosure: Disclosure) -> Response[QuoteView]:
     """A disclosure that was made before, as JSON or as a page."""
-    if _wants_page(request):
+    if wants_page(request):
         return as_page(disclosure, request=request)
     content = msgspec.json.encode(QuoteView(document_hash(disclosure), disclosure))
     return cast("Response[QuoteView]", Response(content=content, media_type=MediaType.JSON))
@@ -86,7 +86,8 @@ def as_page(disclosure: Disclosure, *, request: Asked) -> Response[QuoteView]:
     return cast("Response[QuoteView]", page)
 
 
-def _wants_page(request: Asked) -> bool:
+def wants_page(request: Asked) -> bool:
+    """Whether a page is asked for, not JSON."""
     return "text/html" in request.headers.get("accept", "")
 
 

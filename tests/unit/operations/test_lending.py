@@ -164,9 +164,9 @@ def test_a_quote_writes_nothing_and_is_what_is_drawn(books: Books, line_id: int)
     assert isinstance(fact, facts.Drawdown)
     assert fact.plan is not None
     assert fact.plan.acceptance_id is not None
-    kept = acceptances.read_disclosure(books.connection, fact.plan.acceptance_id)
+    kept = acceptances.read_acceptance(books.connection, fact.plan.acceptance_id)
     assert kept is not None
-    assert kept[0] == document_hash(quoted)
+    assert (kept.disclosure_hash, kept.disclosure) == (document_hash(quoted), quoted)
 
 
 def test_nothing_is_drawn_on_a_disclosure_that_was_not_accepted(books: Books, line_id: int) -> None:
