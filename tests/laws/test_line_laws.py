@@ -74,7 +74,9 @@ class Teller:
                 codes = ["equal_installments", "equal_principal", "principal_at_end"]
                 plan = _choice(number, offer=OfferKind.CASH, code=codes[amount_minor % 3],
                                installments=3 + amount_minor % 8, on=on)  # fmt: skip
-                return facts.Drawdown(draw_id=number, kind=facts.DrawKind.CASH, amount_minor=amount_minor, plan=plan)
+                return facts.Drawdown(
+                    draw_id=number, kind=facts.DrawKind.CASH, amount_minor=amount_minor, purpose="home", plan=plan
+                )
             case "hold":
                 return facts.HoldPlaced(
                     hold_id=number, amount_minor=amount_minor, expires_on=on + timedelta(days=7), merchant_id=5

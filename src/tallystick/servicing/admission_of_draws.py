@@ -9,6 +9,7 @@ from tallystick.servicing.facts import DrawKind
 from tallystick.servicing.line import Hold, Line
 from tallystick.servicing.owed import available_minor, cash_drawn_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.terms.product import PurposeTerms
 from tallystick.terms.statement_days import closes_on
 
 
@@ -43,13 +44,9 @@ def admit_draw(line: Line, fact: facts.Drawdown, *, on: date, circumstances: Cir
         refusal = _may_not_use_credit(line, circumstances=circumstances)
         if refusal is not None:
             return refusal
-    if fact.purpose in terms.purpose.forbidden:
-        return Refusal(
-            RefusalReason.PURPOSE_FORBIDDEN, field="purpose", figures={"forbidden": list(terms.purpose.forbidden)}
-        )
-    if fact.purpose and fact.purpose not in terms.purpose.allowed:
-        allowed = {"allowed": list(terms.purpose.allowed)}
-        return Refusal(RefusalReason.PURPOSE_NOT_ALLOWED, field="purpose", figures=allowed)
+    refusal = _wrong_purpose(fact, terms=terms.purpose)
+    if refusal is not None:
+        return refusal
     if fact.kind is DrawKind.CASH and (fact.merchant_id or fact.merchant_fee_minor):
         return Refusal(RefusalReason.CASH_HAS_NO_MERCHANT, field="merchant_id")
     offered = terms.cash is not None if fact.kind is DrawKind.CASH else terms.pay_next_month is not None
@@ -60,6 +57,18 @@ def admit_draw(line: Line, fact: facts.Drawdown, *, on: date, circumstances: Cir
     if fact.plan is not None and any(plan.plan_id == fact.plan.plan_id for plan in line.plans):
         return Refusal(RefusalReason.PLAN_EXISTS, field="plan")
     return _draw_without_room(line, fact, hold=hold, circumstances=circumstances) or fact
+
+
+def _wrong_purpose(fact: facts.Drawdown, *, terms: PurposeTerms) -> Refusal | None:
+    """What is bought shows what credit is used for; cash does not, so whoever draws it says so."""
+    allowed, forbidden = list(terms.allowed), list(terms.forbidden)
+    if fact.kind is DrawKind.CASH and not fact.purpose and (allowed or forbidden):
+        return Refusal(RefusalReason.PURPOSE_MISSING, field="purpose", figures={"allowed": allowed})
+    if fact.purpose in forbidden:
+        return Refusal(RefusalReason.PURPOSE_FORBIDDEN, field="purpose", figures={"forbidden": forbidden})
+    if fact.purpose and fact.purpose not in allowed:
+        return Refusal(RefusalReason.PURPOSE_NOT_ALLOWED, field="purpose", figures={"allowed": allowed})
+    return None
 
 
 def _draw_without_room(

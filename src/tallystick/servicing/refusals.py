@@ -48,6 +48,7 @@ class RefusalReason(StrEnum):
     LINE_PAST_DUE = "line_past_due"
     LINE_IN_CARE = "line_in_care"
     CARE_NOT_BEGUN = "care_not_begun"
+    PURPOSE_MISSING = "purpose_missing"
     PURPOSE_FORBIDDEN = "purpose_forbidden"
     PURPOSE_NOT_ALLOWED = "purpose_not_allowed"
     CASH_HAS_NO_MERCHANT = "cash_has_no_merchant"

@@ -27,7 +27,9 @@ def drawn(kind: facts.DrawKind, *, installments: int | None) -> Life:
         plan = plan_choice(BAITIAO, plan_id=50, on=DRAWN_ON, installments=installments, offer=offer, code=code)
     life = Life(product=BAITIAO).open(OPENED_ON)
     merchant_id = 0 if kind is facts.DrawKind.CASH else 3
-    draw = facts.Drawdown(draw_id=9, kind=kind, amount_minor=600_000, merchant_id=merchant_id, plan=plan)
+    draw = facts.Drawdown(
+        draw_id=9, kind=kind, amount_minor=600_000, merchant_id=merchant_id, purpose="home", plan=plan
+    )
     assert not isinstance(life.act(draw, today=DRAWN_ON), Refusal)
     return life
 
