@@ -173,7 +173,7 @@ def test_a_life_in_the_database_is_the_life_in_memory(
             in_memory = life.act(fact, today=today, on=on)
             in_tables = books.act(LINE_ID, fact, today, on=on, approved_by="officer")
             assert isinstance(in_memory, Refusal) == isinstance(in_tables, Refusal), (in_memory, in_tables)
-        at_last = facts.FeeCharged(charge_id=1, amount_minor=1, reason="so that both are written as of today")
+        at_last = facts.PaymentReceived(payment_id=1, amount_minor=1, channel="bank")  # both are written as of today
         assert isinstance(books.act(LINE_ID, at_last, today), Recorded)
         assert not isinstance(life.act(at_last, today=today), Refusal)
         stored = lines.read_line(connection, LINE_ID)

@@ -9,6 +9,7 @@ from typing import Final
 from tallystick.servicing import facts
 from tallystick.servicing.admission_of_changes import (
     admit_charge_off,
+    admit_fee,
     admit_limit,
     admit_pause,
     admit_restructure,
@@ -162,6 +163,8 @@ def _admit_on_line(  # noqa: PLR0912
             return admit_limit(line, fact, circumstances=circumstances)
         case facts.TermsChanged():
             return admit_terms(line, fact, on=on, circumstances=circumstances)
+        case facts.FeeCharged():
+            return admit_fee(line, fact, terms=circumstances.contracts[line.contract_hash])
         case facts.Waived():
             return admit_waiver(line, fact, on=on)
         case facts.PlanReaged() | facts.PaymentHoliday():

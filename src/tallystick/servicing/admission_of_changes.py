@@ -16,7 +16,7 @@ from tallystick.servicing.plan_state import Plan
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.late_fees import late_charges_rise
 from tallystick.terms.offering import with_days_off
-from tallystick.terms.product import ChangeScope, Component, EasingTerms, Product
+from tallystick.terms.product import Accrues, ChangeScope, Component, EasingTerms, Product
 from tallystick.units.rates import PPM
 
 
@@ -53,6 +53,14 @@ def admit_terms(line: Line, fact: facts.TermsChanged, *, on: date, circumstances
     binds_on = fact.noticed_on + timedelta(days=present.notice.price_change_days)
     if fact.acceptance_id is None and on < binds_on:
         return Refusal(RefusalReason.NOTICE_TOO_SHORT, field="effective_on", figures={"binds_on": binds_on})
+    return fact
+
+
+def admit_fee(line: Line, fact: facts.FeeCharged, *, terms: Product) -> AnyFact | Refusal:
+    """No fee is charged by hand in a care that stops fees, from whatever day it is to count."""
+    stopping = [care for care in line.cares if care in terms.cares and terms.cares[care].fee is Accrues.STOPS]
+    if stopping:
+        return Refusal(RefusalReason.LINE_IN_CARE, field="line", figures={"cares": stopping})
     return fact
 
 

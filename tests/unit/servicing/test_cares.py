@@ -9,7 +9,7 @@ from tests.lives import Life, plan_choice
 from tallystick.servicing import facts
 from tallystick.servicing import plan as plans
 from tallystick.servicing.cares import treatment
-from tallystick.servicing.refusals import Refusal
+from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.product import Accrues, CareKind, Contact, Product, Reporting
 
@@ -104,3 +104,21 @@ def test_what_a_merchant_still_captures_in_a_care_costs_nothing() -> None:
     )
     assert not isinstance(life.act(captured, today=DIED_ON), Refusal)
     assert fees_of(life, 1) == [0] * 6
+
+
+@pytest.mark.parametrize("fee", list(Accrues))
+@pytest.mark.parametrize("charged_from", [DIED_ON, DIED_ON - timedelta(days=1)])
+def test_no_fee_is_charged_by_hand_while_a_care_stops_fees(fee: Accrues, charged_from: date) -> None:
+    terms = replace(BAITIAO, cares={CareKind.DECEASED: replace(BAITIAO.cares[CareKind.DECEASED], fee=fee)})
+    life = Life(product=terms).open(OPENED_ON)
+    copy = facts.FeeCharged(charge_id=1, amount_minor=500, reason="card copy")
+    assert not isinstance(life.act(facts.CareBegun(kind=CareKind.DECEASED), today=DIED_ON), Refusal)
+    charged = life.act(copy, today=DIED_ON, on=charged_from)
+    if fee is Accrues.CONTINUES:
+        assert not isinstance(charged, Refusal)
+        return
+    assert isinstance(charged, Refusal)
+    assert (charged.reason, charged.field) == (RefusalReason.LINE_IN_CARE, "line")
+    assert charged.figures == {"cares": [CareKind.DECEASED]}
+    assert not isinstance(life.act(facts.CareEnded(kind=CareKind.DECEASED), today=DIED_ON), Refusal)
+    assert not isinstance(life.act(copy, today=DIED_ON), Refusal)
