@@ -24,9 +24,8 @@ def admit_chargeback_or_refund(
     if fact.amount_minor > left_minor:
         figures = {"refundable_minor": left_minor}
         return Refusal(RefusalReason.REFUND_EXCEEDS_DRAW, field="amount_minor", figures=figures)
-    fee_left_minor = draw.merchant_fee_minor - draw.refunded_fee_minor
-    if fact.merchant_fee_minor > fee_left_minor:
-        figures = {"refundable_minor": fee_left_minor}
+    if fact.merchant_fee_minor > draw.merchant_fee_minor:
+        figures = {"refundable_minor": draw.merchant_fee_minor}
         return Refusal(RefusalReason.REFUND_EXCEEDS_DRAW, field="merchant_fee_minor", figures=figures)
     return fact
 

@@ -187,13 +187,14 @@ def _drawn(line: Line, fact: facts.Drawdown, *, journal: Journal) -> Line:
     journal.move(
         line, "drawdown", debit=PRINCIPAL, credit=payee, amount_minor=fact.amount_minor, other_id=fact.merchant_id
     )
-    _keep_merchant_fee(line, fact, journal=journal)
+    subsidy_minor = _keep_merchant_fee(line, fact, journal=journal)
     draw = Draw(
         draw_id=fact.draw_id,
         drawn_on=journal.day,
         merchant_id=fact.merchant_id,
         amount_minor=fact.amount_minor,
         merchant_fee_minor=fact.merchant_fee_minor,
+        merchant_subsidy_minor=subsidy_minor,
         is_cash=fact.kind is DrawKind.CASH,
         plan_id=fact.plan.plan_id if fact.plan else None,
     )
@@ -243,8 +244,8 @@ def _released(line: Line, *, hold_id: int, amount_minor: int | None) -> Line:
     return replace(line, holds=tuple(kept))
 
 
-def _keep_merchant_fee(line: Line, fact: facts.Drawdown, *, journal: Journal) -> None:
-    """What is kept back from the merchant: of it the subsidy that pays the plan's price, and the discount."""
+def _keep_merchant_fee(line: Line, fact: facts.Drawdown, *, journal: Journal) -> int:
+    """Keep the discount back from the merchant, and the subsidy that pays the plan's price; gives the subsidy."""
     terms = fact.plan.terms if fact.plan else None
     subsidy_minor = merchant_subsidy_minor(terms, principal_minor=fact.amount_minor) if terms else 0
     subsidy_minor = min(subsidy_minor, fact.merchant_fee_minor)
@@ -255,6 +256,7 @@ def _keep_merchant_fee(line: Line, fact: facts.Drawdown, *, journal: Journal) ->
         journal.move(
             line, kind, debit=MERCHANT_PAYABLE, credit=credit, amount_minor=kept_minor, other_id=fact.merchant_id
         )
+    return subsidy_minor
 
 
 def _planned(line: Line, fact: facts.PlanCreated, *, journal: Journal) -> Line:

@@ -13,7 +13,7 @@ from tallystick.servicing import facts
 from tallystick.servicing import plan as plans
 from tallystick.servicing import revolving as bills
 from tallystick.servicing.applying import apply_credit, plan_of, post_applied, receive, with_penalty_pace, with_plan
-from tallystick.servicing.journal import CREDIT, MERCHANT_DISCOUNT, MERCHANT_PAYABLE, Journal
+from tallystick.servicing.journal import CREDIT, MERCHANT_DISCOUNT, MERCHANT_PAYABLE, SUBSIDY_INCOME, Journal
 from tallystick.servicing.line import Draw, Line
 from tallystick.servicing.plan import Plan
 from tallystick.terms.product import Component, RefundCharges, RefundInstallments, RefundTerms
@@ -27,23 +27,28 @@ def refund(line: Line, fact: facts.Refunded | facts.Chargeback, *, journal: Jour
     """The merchant's money comes in, the draw shrinks, its price is given back, and the rest is the borrower's."""
     draw = next((draw for draw in line.draws if draw.draw_id == fact.draw_id), None)
     if draw is None:  # the draw itself was taken back: the money is simply the borrower's
-        return _from_merchant(line, fact, merchant_id=0, journal=journal)
+        line = _from_merchant(line, fact, merchant_id=0, journal=journal)
+        _return_fee(line, MERCHANT_DISCOUNT, fact.merchant_fee_minor, merchant_id=0, journal=journal)
+        return line
     line = _from_merchant(line, fact, merchant_id=draw.merchant_id, journal=journal)
-    given_back = replace(
-        draw,
-        refunded_minor=draw.refunded_minor + fact.amount_minor,
-        refunded_fee_minor=draw.refunded_fee_minor + fact.merchant_fee_minor,
-    )
-    line = _with_draw(line, given_back)
+    draw = replace(draw, refunded_minor=draw.refunded_minor + fact.amount_minor)
+    subsidy_minor = _subsidy_in(draw, fee_minor=fact.merchant_fee_minor)
+    discount_minor = fact.merchant_fee_minor - subsidy_minor
+    line = _to_merchant(line, draw, discount_minor=discount_minor, subsidy_minor=subsidy_minor, journal=journal)
     terms = journal.terms(line).refund
     line = _undrawn(line, draw, amount_minor=fact.amount_minor, terms=terms, journal=journal)
     return with_penalty_pace(apply_credit(line, kind="refund", journal=journal), journal=journal)
 
 
 def withdraw(line: Line, fact: facts.DrawWithdrawn, *, journal: Journal) -> Line:
-    """The borrower gives a draw back within the cooling-off days: the principal, and no price at all."""
+    """The borrower gives a draw back within the cooling-off days: the principal, and no price at all.
+
+    The price that the merchant paid for the borrower goes back to the merchant; the discount on the purchase stays.
+    """
     line = receive(line, amount_minor=fact.amount_minor, channel=fact.channel, journal=journal)
     draw = next((draw for draw in line.draws if draw.draw_id == fact.draw_id), None)
+    if draw is not None:
+        line = _to_merchant(line, draw, discount_minor=0, subsidy_minor=draw.merchant_subsidy_minor, journal=journal)
     if draw is not None and (whole := _whole_plan(line, draw, amount_minor=fact.amount_minor)) is not None:
         line = _given_back(line, plans.withdraw(whole, on=journal.day), journal=journal)
     elif draw is not None:
@@ -62,15 +67,37 @@ def _from_merchant(line: Line, fact: facts.Refunded | facts.Chargeback, *, merch
     journal.move(
         line, kind, debit=MERCHANT_PAYABLE, credit=CREDIT, amount_minor=fact.amount_minor, other_id=merchant_id
     )
+    return replace(line, credit_minor=line.credit_minor + fact.amount_minor)
+
+
+def _subsidy_in(draw: Draw, *, fee_minor: int) -> int:
+    """The subsidy's part of a fee that is given back: its share of all that is still kept, less a fraction."""
+    if draw.merchant_fee_minor == 0:
+        return 0
+    return min(draw.merchant_subsidy_minor, draw.merchant_subsidy_minor * fee_minor // draw.merchant_fee_minor)
+
+
+def _to_merchant(line: Line, draw: Draw, *, discount_minor: int, subsidy_minor: int, journal: Journal) -> Line:
+    """What was kept back from the merchant of a draw goes back, each part out of its own income."""
+    _return_fee(line, MERCHANT_DISCOUNT, discount_minor, merchant_id=draw.merchant_id, journal=journal)
+    _return_fee(line, SUBSIDY_INCOME, subsidy_minor, merchant_id=draw.merchant_id, journal=journal)
+    after = replace(
+        draw,
+        merchant_fee_minor=max(0, draw.merchant_fee_minor - discount_minor - subsidy_minor),
+        merchant_subsidy_minor=draw.merchant_subsidy_minor - subsidy_minor,
+    )
+    return _with_draw(line, after)
+
+
+def _return_fee(line: Line, income: str, returned_minor: int, *, merchant_id: int, journal: Journal) -> None:
     journal.move(
         line,
         "merchant_fee_returned",
-        debit=MERCHANT_DISCOUNT,
+        debit=income,
         credit=MERCHANT_PAYABLE,
-        amount_minor=fact.merchant_fee_minor,
+        amount_minor=returned_minor,
         other_id=merchant_id,
     )
-    return replace(line, credit_minor=line.credit_minor + fact.amount_minor)
 
 
 def _with_draw(line: Line, draw: Draw) -> Line:

@@ -32,7 +32,11 @@ class Hold(Struct, frozen=True, omit_defaults=True):
 
 
 class Draw(Struct, frozen=True, omit_defaults=True):
-    """One draw and what was given back of it; kept while it may still be refunded."""
+    """One draw and what was given back of it; kept while it may still be refunded.
+
+    `merchant_fee_minor` is what is kept back from the merchant and not given back, of it `merchant_subsidy_minor` for
+    the price of the draw's plan.
+    """
 
     draw_id: int
     drawn_on: date
@@ -40,8 +44,8 @@ class Draw(Struct, frozen=True, omit_defaults=True):
     amount_minor: int
     merchant_fee_minor: int
     is_cash: bool
+    merchant_subsidy_minor: int = 0
     refunded_minor: int = 0
-    refunded_fee_minor: int = 0
     plan_id: int | None = None
 
 

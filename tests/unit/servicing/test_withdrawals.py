@@ -95,3 +95,54 @@ def test_the_last_day_is_the_last() -> None:
     assert isinstance(over, Refusal)
     assert over.reason is RefusalReason.COOLING_OFF_OVER
     assert over.figures == {"last_on": DRAWN_ON + timedelta(days=7)}
+
+
+def in_free_installments() -> Life:
+    """1,200 yuan in six installments: the merchant pays the fees, 36, and 6 for the purchase itself."""
+    plan = plan_choice(BAITIAO, plan_id=50, on=DRAWN_ON, installments=6, code="merchant_free")
+    draw = facts.Drawdown(
+        draw_id=9,
+        kind=facts.DrawKind.PURCHASE,
+        amount_minor=120_000,
+        merchant_id=3,
+        merchant_fee_minor=4_200,
+        plan=plan,
+    )
+    life = Life(product=BAITIAO).open(OPENED_ON)
+    assert not isinstance(life.act(draw, today=DRAWN_ON), Refusal)
+    assert kept_back(life) == (3_600, 600)
+    return life
+
+
+def kept_back(life: Life) -> tuple[int, int]:
+    """Income from the merchant: the subsidy and the discount."""
+    balances = life.balances().items()
+    subsidy, discount = (
+        -sum(minor for address, minor in balances if address.code == code)
+        for code in ("subsidy_income", "merchant_discount_income")
+    )
+    return subsidy, discount
+
+
+def test_a_subsidy_goes_back_to_the_merchant_with_the_plan_that_it_paid_for() -> None:
+    life = in_free_installments()
+    assert withdrawn(life, on=date(2026, 1, 22)) == 120_000
+    assert kept_back(life) == (0, 600)
+    assert life.balances()[Address("merchant_payable", 3)] == -(120_000 - 600)
+    again = facts.Refunded(refund_id=8, draw_id=9, amount_minor=120_000, merchant_fee_minor=601)
+    refused = life.act(again, today=date(2026, 1, 23))
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.figures) == (RefusalReason.REFUND_EXCEEDS_DRAW, {"merchant_fee_minor": 600})
+
+
+def test_a_refund_gives_each_part_of_the_merchants_fee_back_out_of_its_own_income() -> None:
+    life = in_free_installments()
+    half = facts.Refunded(refund_id=8, draw_id=9, amount_minor=60_000, merchant_fee_minor=2_100)
+    assert not isinstance(life.act(half, today=date(2026, 1, 20)), Refusal)
+    assert kept_back(life) == (1_800, 300)
+    more = facts.Refunded(refund_id=9, draw_id=9, amount_minor=1, merchant_fee_minor=2_101)
+    refused = life.act(more, today=date(2026, 1, 20))
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.field) == (RefusalReason.REFUND_EXCEEDS_DRAW, "merchant_fee_minor")
+    assert withdrawn(life, on=date(2026, 1, 22)) == 60_000
+    assert kept_back(life) == (0, 300)
