@@ -28,6 +28,18 @@ _DAYS_A_YEAR: Final = 365
 REVOLVING_PRICE: Final = "pay_next_month.daily_rate_ppm"
 
 
+class LateRates(Struct, frozen=True, kw_only=True):
+    """What principal past due bears a year, in ppm: its own interest that goes on, and penalty on top.
+
+    `contract_ppm` is the rate that a penalty is held to as a multiple; 0 where there is none.
+    """
+
+    price: str
+    own_ppm: int
+    penalty_ppm: int
+    contract_ppm: int
+
+
 class Corner(Struct, frozen=True, kw_only=True):
     """One combination of a price: how many installments, of how much, drawn when; and what it costs per year."""
 
@@ -68,7 +80,7 @@ def price_faults(product: Product, *, corners: Mapping[str, Corner], on: date) -
     return (
         *dear,
         *_tenor_faults(product, on=on),
-        *_late_rate_faults(product, own_rates_ppm=_own_rates_ppm(product), on=on),
+        *_late_rate_faults(product, rates=_late_rates(product), on=on),
         *_late_fee_faults(product, dearest_rate=max(corner.effective_rate for corner in corners.values()), on=on),
     )
 
@@ -96,7 +108,7 @@ def offer_faults(
     return (
         *_above_price_cap(corner, cap=cap, field="price_code"),
         *_tenor_fault(price, installments=installments, product=product, on=drawn_on, field="installments"),
-        *_late_rate_faults(product, own_rates_ppm=[(price_code, price.nominal_rate_ppm or 0)], on=drawn_on),
+        *_late_rate_faults(product, rates=[_plan_rates(product, price, name=price_code)], on=drawn_on),
     )
 
 
@@ -249,23 +261,22 @@ def _tenor_fault(
     )
 
 
-def _late_rate_faults(product: Product, *, own_rates_ppm: Iterable[tuple[str, int]], on: date) -> Iterator[OfferFault]:
-    """Paying late on top of each own rate: all of it against the cap, and the penalty as a multiple of the own rate.
+def _late_rate_faults(product: Product, *, rates: Iterable[LateRates], on: date) -> Iterator[OfferFault]:
+    """What paying late costs on each principal: all of it against the cap, and the penalty as a multiple of the price.
 
     A late fee that is a share counts once, as on what is overdue for a year; of what is paid sooner it is more a year.
     """
-    penalty_ppm = product.penalty_daily_ppm() * _DAYS_A_YEAR
     fee_ppm = product.late.late_fee.share_ppm if product.late.late_fee else 0
     total_cap = late_rate_cap(jurisdiction=product.jurisdiction, on=on)
     multiple_cap = penalty_multiple_cap(jurisdiction=product.jurisdiction, on=on)
-    for price, own_ppm in own_rates_ppm:
-        late_ppm = own_ppm + penalty_ppm + fee_ppm
-        if total_cap is not None and late_ppm > max(own_ppm, total_cap.bound):
+    for borne in rates:
+        late_ppm = borne.own_ppm + borne.penalty_ppm + fee_ppm
+        if total_cap is not None and late_ppm > max(borne.own_ppm, total_cap.bound):
             yield OfferFault(
                 reason=OfferReason.LATE_RATE_CAP_EXCEEDED,
-                field="late.penalty" if penalty_ppm else "late.late_fee",
+                field="late.penalty" if borne.penalty_ppm else "late.late_fee",
                 figures={
-                    "price": price,
+                    "price": borne.price,
                     "late_percent": _percent(late_ppm),
                     "cap_percent": _percent(total_cap.bound),
                     "rule": total_cap.id,
@@ -273,13 +284,14 @@ def _late_rate_faults(product: Product, *, own_rates_ppm: Iterable[tuple[str, in
                 },
                 way_out="lower the penalty, the late fee, or the price",
             )
-        if multiple_cap is not None and own_ppm and (own_ppm + penalty_ppm) * PPM > multiple_cap.bound * own_ppm:
+        overdue_ppm = borne.contract_ppm + borne.penalty_ppm
+        if multiple_cap is not None and overdue_ppm * PPM > multiple_cap.bound * borne.contract_ppm > 0:
             yield OfferFault(
                 reason=OfferReason.PENALTY_CAP_EXCEEDED,
                 field="late.penalty",
                 figures={
-                    "price": price,
-                    "multiple": round(Decimal(own_ppm + penalty_ppm) / own_ppm, 3),
+                    "price": borne.price,
+                    "multiple": round(Decimal(overdue_ppm) / borne.contract_ppm, 3),
                     "cap_multiple": Decimal(multiple_cap.bound) / PPM,
                     "rule": multiple_cap.id,
                     "on": on,
@@ -288,13 +300,25 @@ def _late_rate_faults(product: Product, *, own_rates_ppm: Iterable[tuple[str, in
             )
 
 
-def _own_rates_ppm(product: Product) -> Iterator[tuple[str, int]]:
-    """Each rate a year that goes on when payment is late; a fee on the original principal does not."""
+def _late_rates(product: Product) -> Iterator[LateRates]:
+    """What each price comes to when payment is late; what a bill leaves unpaid revolves and bears no penalty."""
     if product.pay_next_month is not None:
-        yield REVOLVING_PRICE, product.pay_next_month.daily_rate_ppm * _DAYS_A_YEAR
+        line_ppm = product.pay_next_month.daily_rate_ppm * _DAYS_A_YEAR
+        yield LateRates(price=REVOLVING_PRICE, own_ppm=line_ppm, penalty_ppm=0, contract_ppm=line_ppm)
     for kind, offer in installment_offers(product).items():
         for place, price in enumerate(offer.prices):
-            yield price_field(kind, place), price.nominal_rate_ppm or 0
+            yield _plan_rates(product, price, name=price_field(kind, place))
+
+
+def _plan_rates(product: Product, price: InstallmentPrice, *, name: str) -> LateRates:
+    """A fee on the original principal does not go on; a penalty on it is a multiple of the line's own rate."""
+    line_ppm = product.pay_next_month.daily_rate_ppm * _DAYS_A_YEAR if product.pay_next_month else 0
+    return LateRates(
+        price=name,
+        own_ppm=price.nominal_rate_ppm or 0,
+        penalty_ppm=product.penalty_daily_ppm() * _DAYS_A_YEAR,
+        contract_ppm=price.nominal_rate_ppm or line_ppm,
+    )
 
 
 def _late_fee_faults(product: Product, *, dearest_rate: Decimal, on: date) -> Iterator[OfferFault]:

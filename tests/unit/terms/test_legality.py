@@ -143,15 +143,34 @@ def test_principal_at_the_end_runs_for_a_year_at_most() -> None:
 @pytest.mark.parametrize(
     ("daily_rate_ppm", "reasons"),
     [
-        (157, set()),  # 18.25 % + 5.73 % a year
-        (158, {OfferReason.LATE_RATE_CAP_EXCEEDED}),  # 24.02 %
-        (190, {OfferReason.LATE_RATE_CAP_EXCEEDED, OfferReason.PENALTY_CAP_EXCEEDED}),
+        (180, set()),  # 13.20 % + 6.57 % a year: one and a half times the cheapest plan's rate is 19.80 %
+        (181, {OfferReason.PENALTY_CAP_EXCEEDED}),  # 19.81 %
+        (263, {OfferReason.PENALTY_CAP_EXCEEDED}),  # 14.40 % + 9.5995 %, the dearest plan's
+        (264, {OfferReason.PENALTY_CAP_EXCEEDED, OfferReason.LATE_RATE_CAP_EXCEEDED}),  # 24.04 %
     ],
 )
 def test_interest_and_penalty_together_stay_within_what_late_payment_may_cost(
     daily_rate_ppm: int, reasons: set[OfferReason]
 ) -> None:
     assert {fault.reason for fault in publication_faults(_with_penalty(daily_rate_ppm), on=TODAY)} == reasons
+
+
+def test_a_penalty_on_installments_is_not_added_to_what_a_bill_leaves_unpaid() -> None:
+    """0.06 % a day is 21.90 % a year, and a bill bears no penalty; installments with a fee bear 5.48 % of it only."""
+    assert BAITIAO.pay_next_month is not None
+    revolving = replace(BAITIAO.pay_next_month, daily_rate_ppm=600)
+    assert publication_faults(replace(_with_penalty(150), pay_next_month=revolving), on=TODAY) == ()
+
+
+@pytest.mark.parametrize(("daily_rate_ppm", "is_lawful"), [(250, True), (251, False)])
+def test_a_penalty_on_installments_with_a_fee_is_a_multiple_of_the_lines_rate(
+    daily_rate_ppm: int,
+    is_lawful: bool,  # noqa: FBT001
+) -> None:
+    """Half of 0.05 % a day is 0.025 %: a fee is no rate that a penalty could be a multiple of."""
+    without_rates = replace(_with_penalty(daily_rate_ppm), cash=None)
+    refused = [fault.reason for fault in publication_faults(without_rates, on=TODAY)]
+    assert refused == [] if is_lawful else set(refused) == {OfferReason.PENALTY_CAP_EXCEEDED}
 
 
 @pytest.mark.parametrize(("share_ppm", "is_lawful"), [(57_500, True), (57_501, False), (500_000, False)])
