@@ -93,8 +93,8 @@ def next_due_on(line: Line, *, terms: Product) -> date | None:
     """The business day whose close brings the next change that time makes: what `close-day` looks for.
 
     A close ends where the next day begins. So a statement closes with its own day; what comes as a day begins (a due
-    date, a late fee, the end of a hold) with the day before. A line that a close leaves alone is what it would have made
-    of it.
+    date, a late fee, the end of a hold) with the day before. A line that a close leaves alone is what it would have
+    made of it.
     """
     due = _next_due(line, terms=terms)
     change_on = next_change_on(line, terms=terms)
