@@ -305,6 +305,49 @@ def test_a_payment_found_in_suspense_can_come_back(books: Books, tmp_path: Path)
     books_hold(books)
 
 
+@pytest.mark.parametrize("kind", ["payment_returned", "event_undone"])
+def test_money_found_in_suspense_that_a_line_gives_back_is_open_again(books: Books, tmp_path: Path, kind: str) -> None:
+    """It once stood on the suspense account without an item, and nobody could say any more whose it is."""
+    books.add_borrower(2)
+    books.open_line(8, 2)
+    item_id = held(books, tmp_path, "300.00", reference="b-1")
+    found_to_be_of(books, item_id, line_id=7)
+    given_back(books, item_id, line_id=7, kind=kind)
+    (again,) = open_items(books)
+    assert (again.reference, again.amount_minor, again.value_on, again.opened_on, again.because) == (
+        "b-1",
+        30_000,
+        date(2026, 1, 20),
+        TODAY,
+        kind,
+    )
+    books_hold(books)
+    found_to_be_of(books, again.item_id, line_id=8)
+    assert open_items(books) == []
+    assert taken_in(books, statement(tmp_path, "b-2,2026-01-30,-300.00,CNY,,,b-1")).booked == {"returned": 1}
+    assert [balance(books, code) for code in ("suspense", "cash")] == [0, 0]
+    assert open_items(books) == []
+    books_hold(books)
+
+
+def found_to_be_of(books: Books, item_id: int, *, line_id: int) -> None:
+    """Two persons say whose payment an item is."""
+    proposal = propose(books.connection, item_id, line_id=line_id, reason="a call", act=books.act_of(TODAY))
+    decide(books.connection, proposal.proposal_id, agrees=True, act=books.act_of(TODAY, actor="second"))
+
+
+def given_back(books: Books, item_id: int, *, line_id: int, kind: str) -> None:
+    """What an item was found to be is taken back from the line, by hand or as recorded in error."""
+    known = lines.payment_of_reference(books.connection, channel="suspense", reference=str(item_id))
+    assert known is not None
+    taken_back: facts.AnyFact = (
+        facts.PaymentReturned(payment_id=known.payment_id, event_id=known.event_id, reason="wrong person")
+        if kind == "payment_returned"
+        else facts.EventUndone(event_id=known.event_id, reason="wrong person")
+    )
+    assert isinstance(books.act(line_id, taken_back, TODAY, approved_by="second"), Recorded)
+
+
 def test_who_decided_what_and_why_can_be_read_and_written(books: Books, tmp_path: Path) -> None:
     item_id = held(books, tmp_path, "300.00")
     for agrees in (False, True):

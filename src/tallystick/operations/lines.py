@@ -18,13 +18,13 @@ from tallystick.operations.positions import position_of
 from tallystick.servicing import facts
 from tallystick.servicing.admission import admit
 from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
-from tallystick.servicing.facts import AnyFact, Event, undone_by
+from tallystick.servicing.facts import AnyFact, Event, kind_of, undone_by
 from tallystick.servicing.fold import has_dependents, plans_brought
 from tallystick.servicing.keeping_up import next_due_on
 from tallystick.servicing.line import Line
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.servicing.steps import Step, caught_up, changes_from, is_late, with_event, with_late_event
-from tallystick.storage import borrowers, ledger, lines
+from tallystick.storage import borrowers, ledger, lines, money_rows
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.lines import LineWrite, Recording, StoredLine
 
@@ -78,8 +78,28 @@ class Recorded(Struct, frozen=True):
 def record(
     connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on: date | None = None
 ) -> Recorded | Refusal:
-    """Record a fact on a line from the business day `on` (None: today); a refusal leaves the line caught up only."""
+    """Record a fact on a line from the business day `on` (None: today); a refusal leaves the line caught up only.
+
+    Money that two persons found in suspense and that is taken back from the line stands there again, as a new item.
+    """
     judged = _judged(connection, line_id, fact, act=act, on=on)
+    recorded = _recorded(connection, line_id, judged, act=act, on=on)
+    if isinstance(judged, _Judged) and isinstance(recorded, Recorded) and judged.target is not None:
+        _suspend_again(connection, judged.target.fact, because=kind_of(fact), act=act)
+    return recorded
+
+
+def record_sent_back(
+    connection: Connection, line_id: int, fact: facts.PaymentReturned, *, act: Act
+) -> Recorded | Refusal:
+    """Record that the bank took a payment back itself: its money left, so none of it stands in suspense again."""
+    judged = _judged(connection, line_id, fact, act=act, on=None)
+    return _recorded(connection, line_id, judged, act=act, on=None)
+
+
+def _recorded(
+    connection: Connection, line_id: int, judged: "_Judged | Refusal", *, act: Act, on: date | None
+) -> Recorded | Refusal:
     if isinstance(judged, Refusal):
         return judged
     if isinstance(judged.admitted, Refusal):
@@ -90,6 +110,16 @@ def record(
     assert after.line is not None
     _write(connection, after, revision=judged.revision, act=act)
     return Recorded(event=event, line=after.line, revision=judged.revision + 1, transfers=after.transfers)
+
+
+def _suspend_again(connection: Connection, taken_back: AnyFact, *, because: str, act: Act) -> None:
+    """Open what was found in suspense anew: the same row of the bank, for two persons to say once more whose it is."""
+    if not isinstance(taken_back, facts.PaymentReceived) or taken_back.channel != facts.SUSPENSE:
+        return
+    found = money_rows.item(connection, int(taken_back.reference or 0))
+    assert found is not None, "only an item becomes a payment out of suspense"
+    again = replace(found, item_id=next(act.event_ids), because=because, opened_on=act.today)
+    money_rows.add_items(connection, [again])
 
 
 def why_refused(connection: Connection, line_id: int, fact: AnyFact, *, act: Act) -> Refusal | None:

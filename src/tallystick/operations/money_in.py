@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from tallystick.ledger.transfer import Address, Transfer, off_lines
 from tallystick.operations.lending import PaidBefore, receive_payment
-from tallystick.operations.lines import Act, Recorded, record
+from tallystick.operations.lines import Act, Recorded, record_sent_back
 from tallystick.operations.money_files import Imported
 from tallystick.servicing import facts
 from tallystick.servicing.journal import CHANNELS, PAYOUT
@@ -190,7 +190,7 @@ class _Import:
             self._suspend_whole(row, because="went_out" if row.returns is None else "payment_unknown")
             return
         fact = facts.PaymentReturned(payment_id=paid.payment_id, event_id=paid.event_id, reason=f"{self._channel}_file")
-        returned = record(self._connection, paid.line_id, fact, act=self._act)
+        returned = record_sent_back(self._connection, paid.line_id, fact, act=self._act)
         if isinstance(returned, Recorded):
             self._keep(row, "returned", event_id=returned.event.event_id)
             if found is not None:  # the line gives it back to suspense, from where it leaves

@@ -18,9 +18,18 @@ from tallystick.units.ids import IdPrefix, encode_id
 STATEMENT_OUTCOMES: Final = {
     outcome: f"money.{outcome}" for outcome in ("cleared", "returned", "known_payment", "payment", "suspense")
 }
-# What no line was asked about; all other reasons are refusals of a line.
+# What no line was asked about, and what one gave back; all other reasons are refusals of a line.
 _SUSPENDED: Final = frozenset(
-    {"no_line", "line_unknown", "currency_differs", "payment_unknown", "went_out", "differs_from_payment"}
+    {
+        "no_line",
+        "line_unknown",
+        "currency_differs",
+        "payment_unknown",
+        "went_out",
+        "differs_from_payment",
+        "payment_returned",
+        "event_undone",
+    }
 )
 MOST_SHOWN: Final = 20
 _DECISION: Final = {"approved": "money.approved", "rejected": "money.rejected_by"}

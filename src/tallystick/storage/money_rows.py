@@ -202,11 +202,12 @@ def decided(connection: Connection, *, since: datetime) -> list[Decided]:
 
 
 def item_found_to_be_a_payment(connection: Connection, *, channel: str, reference: str) -> int | None:
-    """The item of a row that stood in suspense until two persons found whose payment it is."""
+    """The item of a row that stood in suspense until two persons found whose payment it is; what they found last."""
     row = connection.execute(
         """
         SELECT item_id FROM suspense_items JOIN suspense_proposals USING (item_id)
         WHERE channel = %s AND reference = %s AND as_what = 'payment' AND decision = 'approved'
+        ORDER BY decided_at DESC, item_id DESC LIMIT 1
         """,
         [channel, reference],
     ).fetchone()
