@@ -29,8 +29,10 @@ from tallystick.ledger.proof import (
     imbalance_finding,
 )
 from tallystick.ledger.transfer import Address
+from tallystick.operations.money_in import CLEARED
 from tallystick.operations.progress import Progress
-from tallystick.storage import ledger, ledger_chain, ledger_proof, ledger_reading
+from tallystick.servicing.journal import PAYOUT
+from tallystick.storage import ledger, ledger_chain, ledger_proof, ledger_reading, money_proof
 
 # What else is proven over the books, by whoever keeps figures that must agree with them: up to so many findings.
 FigureCheck = Callable[[Connection, int], Iterable[Finding]]
@@ -44,7 +46,20 @@ def _accruals(connection: Connection, most: int) -> Iterable[Finding]:
     return ledger_proof.differing_accruals(connection, most=most)
 
 
-FIGURE_CHECKS: Final[tuple[FigureCheck, ...]] = (_line_figures, _accruals)
+def _suspense(connection: Connection, most: int) -> Iterable[Finding]:
+    return money_proof.differing_suspense(connection, most=most)
+
+
+def _merchants(connection: Connection, most: int) -> Iterable[Finding]:
+    return money_proof.differing_merchants(connection, most=most)
+
+
+def _payouts(connection: Connection, most: int) -> Iterable[Finding]:
+    clears = [name for name, code in CLEARED.items() if code == PAYOUT]
+    return money_proof.differing_payouts(connection, clears=clears, most=most)
+
+
+FIGURE_CHECKS: Final[tuple[FigureCheck, ...]] = (_line_figures, _accruals, _suspense, _merchants, _payouts)
 # Enough to see what is wrong; a fault of the books is seldom alone.
 _MOST_PER_CHECK: Final = 20
 _TRANSFERS_PER_RANGE: Final = 1_000_000

@@ -24,6 +24,10 @@ _CHECKS: Final = {
     Check.LINE_BALANCE: "line_balance",
     Check.LINE_FIGURE: "line_figure",
     Check.ACCRUAL: "accrual",
+    Check.SUSPENSE: "suspense",
+    Check.MERCHANT: "merchant_account",
+    Check.SETTLEMENT: "settlement",
+    Check.PAYOUT: "payout",
     Check.CHAIN: "chain",
     Check.ANCHOR: "anchor",
 }

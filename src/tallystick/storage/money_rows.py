@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Final
 
 from msgspec import Struct
 from psycopg import Connection
@@ -132,6 +133,14 @@ _ITEM = "item_id, channel, reference, amount_minor, currency, value_on, because,
 _PROPOSAL = "proposal_id, item_id, as_what, line_id, offset_id, reason, proposed_by, proposed_at, decision, decided_by"
 
 
+# An `item` of suspense that no approved proposal explains, nor one that offsets another by it.
+OPEN: Final = """
+    NOT EXISTS (SELECT FROM suspense_proposals AS one WHERE one.item_id = item.item_id AND one.decision = 'approved')
+    AND NOT EXISTS (
+        SELECT FROM suspense_proposals AS other WHERE other.offset_id = item.item_id AND other.decision = 'approved')
+"""
+
+
 def item(connection: Connection, item_id: int) -> SuspenseItem | None:
     """One item of suspense, open or not."""
     row = connection.execute(f"SELECT {_ITEM} FROM suspense_items WHERE item_id = %s", [item_id]).fetchone()
@@ -143,10 +152,7 @@ def open_items(connection: Connection, *, after_id: int = 0, most: int = 1_000) 
     rows = connection.execute(
         f"""
         SELECT {_ITEM} FROM suspense_items AS item
-        WHERE item_id > %s AND NOT EXISTS (
-            SELECT FROM suspense_proposals
-            WHERE (item_id = item.item_id OR offset_id = item.item_id) AND decision = 'approved'
-        )
+        WHERE item_id > %s AND {OPEN}
         ORDER BY item_id LIMIT %s
         """,
         [after_id, most],
