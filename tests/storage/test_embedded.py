@@ -1,8 +1,10 @@
 """The embedded PostgreSQL through everything that can happen to its processes and folders."""
 
 import os
+import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -172,3 +174,91 @@ def test_a_folder_that_cannot_be_made_is_refused_with_a_way_out_that_helps(
     where = Place(tmp_path / "programs" / "a" / "b" / "c", folder, folder / "run", owner)
     with pytest.raises(EmbeddedFault, match=way_out):
         prepare(where)
+
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+OWN_FILES = ("server.log", "users.lock", "start.lock", "keeper.lock", "stay")
+
+
+def _made(at: Place) -> None:
+    with embedded_server(at) as running:
+        assert _ask(running.url) == "on"
+    stop(at)
+
+
+def test_only_the_cluster_and_the_socket_belong_to_whom_the_server_runs_as(at: Place) -> None:
+    with embedded_server(at):
+        owners = {path.name: path.stat().st_uid for path in (at.folder, *at.folder.iterdir(), at.socket_folder)}
+        served = at.cluster.stat().st_uid
+    assert (served == os.geteuid()) == (at.owner is None)
+    given = {name for name, uid in owners.items() if uid != os.geteuid()}
+    assert given == (set() if at.owner is None else {"cluster", at.socket_folder.name})
+    assert stat.S_IMODE(at.folder.stat().st_mode) == (0o700 if at.owner is None else 0o711)
+    assert stat.S_IMODE(at.cluster.stat().st_mode) == 0o700
+    assert stat.S_IMODE(at.log.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", OWN_FILES[:4])
+def test_a_link_in_place_of_a_file_of_ours_is_refused_and_not_followed(at: Place, tmp_path: Path, name: str) -> None:
+    _made(at)
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    (at.folder / name).unlink()
+    (at.folder / name).symlink_to(precious)
+    with pytest.raises(EmbeddedFault, match=rf"{name} is .*remove it"), embedded_server(at):
+        pass
+    assert precious.read_text() == "kept"
+    (at.folder / name).unlink()
+    _made(at)
+
+
+def test_a_link_is_not_followed_where_it_came_after_the_folder_was_looked_at(at: Place, tmp_path: Path) -> None:
+    prepare(at)
+    (tmp_path / "precious").write_text(f"{os.getpid()}\n")
+    (at.folder / "keeper.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(EmbeddedFault, match=r"keeper\.lock is a link"):
+        keeper_pid(at)
+    (at.folder / "keeper.lock").unlink()
+
+
+@AS_ROOT
+@pytest.mark.parametrize("planted", [None, *OWN_FILES])
+def test_a_folder_that_nobody_owned_before_is_root_s_again(at: Place, tmp_path: Path, planted: str | None) -> None:
+    assert at.owner is not None
+    _made(at)
+    servant = pwd.getpwnam(at.owner)
+    os.chown(at.folder, servant.pw_uid, servant.pw_gid)
+    at.folder.chmod(0o700)
+    if planted is None:
+        _made(at)
+        assert (at.folder.stat().st_uid, stat.S_IMODE(at.folder.stat().st_mode)) == (0, 0o711)
+        return
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    (at.folder / planted).unlink(missing_ok=True)
+    (at.folder / planted).hardlink_to(precious)  # no link to be followed, and yet another's file
+    with pytest.raises(EmbeddedFault, match=rf"{planted} is not a file of root's own"), embedded_server(at):
+        pass
+    assert (precious.read_text(), at.folder.stat().st_uid) == ("kept", 0)
+
+
+@AS_ROOT
+def test_a_folder_of_another_user_is_left_alone(at: Place) -> None:
+    prepare(at)
+    os.chown(at.folder, 12_345, 12_345)
+    with pytest.raises(EmbeddedFault, match="belongs to another user"):
+        prepare(at)
+    assert at.folder.stat().st_uid == 12_345
+
+
+def test_what_a_killed_first_start_left_is_removed_by_the_next(at: Place) -> None:
+    prepare(at)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    # In a container every first process has the same number.
+    dead, ours, living = (at.folder / f"making-{pid}" for pid in (gone.pid, os.getpid(), os.getppid()))
+    for left in (dead, ours, living):
+        left.mkdir()
+        (left / "PG_VERSION").write_text("18\n")
+    _made(at)
+    assert {path.name for path in at.folder.glob("making-*")} == {living.name}

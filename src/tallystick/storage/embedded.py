@@ -1,6 +1,7 @@
 """The PostgreSQL that Tallystick brings along: made on first use, shared by all processes, gone with the last one."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import pwd
@@ -10,12 +11,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from pathlib import Path
+from typing import Final, TextIO, cast
 
 import psycopg
 from msgspec import Struct
 
 from tallystick.storage import keeper
+from tallystick.storage.leftovers import remove_leftovers
 from tallystick.storage.place import MAJOR_VERSION, EmbeddedFault, Place, prepare
 
 _START_SECONDS: Final = 60.0
@@ -68,8 +71,7 @@ def ensure_running(at: Place) -> Running:
 
 def stay_up(at: Place) -> Running:
     """Start the server and have it stay without users, until `stop`."""
-    with embedded_server(at) as running:
-        (at.folder / "stay").touch()
+    with embedded_server(at) as running, _own_file(at.folder / "stay", "a"):
         return running
 
 
@@ -95,27 +97,39 @@ def was_killed(at: Place) -> bool:
 def keeper_pid(at: Place) -> int | None:
     """The process that keeps the server: the one that holds the lock, so a number left behind never misleads."""
     lock_file = at.folder / "keeper.lock"
-    try:
-        with lock_file.open("r", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    if not lock_file.is_symlink() and not lock_file.exists():
         return None
-    except BlockingIOError:
-        written = lock_file.read_text(encoding="ascii").strip()
-        return int(written) if written.isdigit() else None
+    with _own_file(lock_file, "r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            written = lock.read().strip()
+            return int(written) if written.isdigit() else None
     return None
+
+
+def _own_file(path: Path, mode: str) -> TextIO:
+    """A file of the data folder. Raises `EmbeddedFault` for a link in its place, or where the disk refuses."""
+    try:
+        return cast("TextIO", open(path, mode, encoding="utf-8", errors="replace", opener=keeper.never_a_link))
+    except OSError as fault:
+        if fault.errno == errno.ELOOP:
+            raise EmbeddedFault(
+                f"{path} is a link, put there by somebody else: look where it leads, and remove it"
+            ) from fault
+        raise EmbeddedFault(f"{path}: {fault.strerror}; give it back to the user who runs Tallystick") from fault
 
 
 @contextmanager
 def _users_lock(at: Place) -> Iterator[None]:
-    with (at.folder / "users.lock").open("a", encoding="ascii") as users:
+    with _own_file(at.folder / "users.lock", "a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         yield
 
 
 @contextmanager
 def _start_lock(at: Place) -> Iterator[None]:
-    with (at.folder / "start.lock").open("a", encoding="ascii") as starting:
+    with _own_file(at.folder / "start.lock", "a") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)
         yield
 
@@ -164,7 +178,8 @@ def _check_version(at: Place) -> None:
     version_file = at.cluster / "PG_VERSION"
     if not version_file.exists():
         return
-    found = version_file.read_text(encoding="ascii").strip()
+    with _own_file(version_file, "r") as told:
+        found = told.read(16).strip()
     if found != str(MAJOR_VERSION):
         raise EmbeddedFault(
             f"{at.cluster} was made by PostgreSQL {found}, and this is {MAJOR_VERSION}: install the Tallystick that "
@@ -174,6 +189,7 @@ def _check_version(at: Place) -> None:
 
 def _make_cluster(at: Place) -> None:
     """Make the cluster beside its place and move it there as a whole: a killed first start leaves nothing half made."""
+    remove_leftovers(at.cluster, before="making-", after="")
     if (at.cluster / "PG_VERSION").exists():
         return
     beside = at.folder / f"making-{os.getpid()}"
@@ -182,6 +198,9 @@ def _make_cluster(at: Place) -> None:
         *("--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--data-checksums", "--no-instructions"),
     ]
     owner = pwd.getpwnam(at.owner) if at.owner else None
+    beside.mkdir(mode=0o700)
+    if owner is not None:
+        os.chown(beside, owner.pw_uid, owner.pw_gid)
     made = subprocess.run(
         command,
         capture_output=True,
@@ -199,7 +218,7 @@ def _make_cluster(at: Place) -> None:
 
 
 def _start_keeper(at: Place) -> None:
-    with at.log.open("ab") as log:
+    with _own_file(at.log, "a") as log:
         subprocess.run(
             [
                 *(sys.executable, "-I", str(keeper.__file__)),
@@ -231,5 +250,6 @@ def _wait_until_it_answers(at: Place, *, deadline: float) -> bool:
 def _last_words(at: Place) -> str:
     if not at.log.exists():
         return "it wrote no log"
-    lines = at.log.read_text(encoding="utf-8", errors="replace").splitlines()[-6:]
+    with _own_file(at.log, "r") as log:
+        lines = log.read().splitlines()[-6:]
     return f"the end of {at.log}:\n  " + "\n  ".join(lines)

@@ -38,11 +38,12 @@ def main(arguments: list[str]) -> int:
     """Keep the server until nobody uses it or a signal asks to stop; 0, or 3 where another keeper is at work."""
     folder, cluster, programs, socket_folder = (Path(argument) for argument in arguments[:4])
     owner = arguments[4] or None
-    with open(folder / "keeper.lock", "w", encoding="ascii") as lock:
+    with open(folder / "keeper.lock", "a", encoding="ascii", opener=never_a_link) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return 3
+        lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         stopping: list[int] = []
@@ -55,6 +56,11 @@ def main(arguments: list[str]) -> int:
         if ended == 0:
             lock.truncate(0)  # stopped and meant so: a number that stays behind says that this process was killed
         return ended
+
+
+def never_a_link(path: str, flags: int) -> int:
+    """Open a file of the data folder, for its owner only; a link that somebody put in its place is not followed."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _start(cluster: Path, *, programs: Path, socket_folder: Path, owner: str | None) -> "subprocess.Popen[bytes]":
@@ -88,7 +94,7 @@ def _in_use(folder: Path) -> bool:
     if (folder / "stay").exists():
         return True
     deadline = time.monotonic() + _IDLE_SECONDS
-    with open(folder / "users.lock", "a", encoding="ascii") as users:
+    with open(folder / "users.lock", "a", encoding="ascii", opener=never_a_link) as users:
         while time.monotonic() < deadline:
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)

