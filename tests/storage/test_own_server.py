@@ -12,6 +12,7 @@ from psycopg import sql
 
 from tallystick.operations.database import (
     DatabaseFault,
+    Migrated,
     Where,
     back_up,
     migrate_database,
@@ -129,12 +130,35 @@ def test_a_copy_in_another_server_begins_a_generation_before_it_is_written(datab
         connection.execute("UPDATE database_generations SET system_identifier = 1")
         with pytest.raises(SchemaFault, match=r"copied here from another server.*db migrate"), ready_database(where):
             pass
-        assert migrate_database(where) == ()
+        assert migrate_database(where) == Migrated(applied=(), begun_generation=2)
         assert status(where).generation == 2
         with ready_database(where):
             pass
-        assert migrate_database(where) == ()
+        assert migrate_database(where) == Migrated(applied=(), begun_generation=None)
         assert status(where).generation == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "begun", "nothing"),
+    [
+        ("en", "copied here from another server: generation 2 begins", "nothing to migrate"),
+        ("zh", "开始第 2 代", "无需迁移"),
+    ],
+)
+def test_a_generation_that_migrate_begins_is_told(database_url: str, language: str, begun: str, nothing: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE database_generations DISABLE TRIGGER USER")
+        connection.execute("UPDATE database_generations SET system_identifier = 1")
+    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "TALLYSTICK_LANGUAGE": language}
+    told = [
+        subprocess.run(
+            [sys.executable, "-m", "tallystick", "db", "migrate"],
+            env=environment, capture_output=True, text=True, check=True,
+        ).stdout
+        for _ in range(2)
+    ]  # fmt: skip
+    assert (begun in told[0], nothing in told[0]) == (True, False)
+    assert (begun in told[1], nothing in told[1]) == (False, True)
 
 
 def test_the_schema_of_before_learns_which_server_it_is_in(
@@ -200,6 +224,26 @@ def test_nothing_is_restored_over_tables_of_any_schema(
         connection.execute("CREATE TABLE elsewhere.recipes (name text)")
     with pytest.raises(DatabaseFault, match="not empty"):
         restore(Where(url=used, data_folder=tmp_path), tmp_path / "books.backup")
+
+
+def test_what_a_killed_backup_left_is_removed_by_the_next_one_to_the_same_file(
+    database_url: str, tmp_path: Path
+) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left, living, other, alike = (
+        tmp_path / name
+        for name in (
+            f"books.backup.{gone.pid}.part",
+            f"books.backup.{os.getppid()}.part",
+            f"other.backup.{gone.pid}.part",
+            f"books.backup.x{gone.pid}.part",
+        )
+    )
+    for each in (left, living, other, alike):
+        each.write_text("half")
+    back_up(Where(url=database_url, data_folder=tmp_path), tmp_path / "books.backup")
+    assert {path.name for path in tmp_path.iterdir()} == {"books.backup", living.name, other.name, alike.name}
 
 
 def test_a_backup_is_read_by_its_owner_only_and_one_that_failed_leaves_no_file(

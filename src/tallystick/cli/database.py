@@ -44,14 +44,19 @@ def status() -> None:
 
 @app.command
 def migrate() -> None:
-    """Bring the schema up to this version of Tallystick."""
+    """Bring the schema up to this version of Tallystick; books copied here from another server begin a generation."""
     from tallystick.operations.database import migrate_database
 
-    applied = migrate_database(database_place())
-    for migration in applied:
+    done = migrate_database(database_place())
+    is_zh = settings().language == "zh"
+    for migration in done.applied:
         terminal().print(f"✓ {migration.number:04d}_{migration.name}", markup=False)
-    if not applied:
-        terminal().print("✓ 无需迁移" if settings().language == "zh" else "✓ nothing to migrate")
+    if done.begun_generation is not None:
+        zh = f"✓ 数据库复制自另一台服务器：开始第 {done.begun_generation} 代"
+        en = f"✓ the books were copied here from another server: generation {done.begun_generation} begins"
+        terminal().print(zh if is_zh else en)
+    elif not done.applied:
+        terminal().print("✓ 无需迁移" if is_zh else "✓ nothing to migrate")
 
 
 @app.command

@@ -12,11 +12,13 @@ from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tallystick.storage.embedded import Running, embedded_server, ensure_running, keeper_pid, stay_up, stop, was_killed
+from tallystick.storage.leftovers import remove_leftovers
 from tallystick.storage.migration import (
     Migration,
     SchemaFault,
     applied_numbers,
     begin_generation,
+    generation,
     is_elsewhere,
     known_migrations,
     migrate,
@@ -163,10 +165,20 @@ def bring_down(where: Where) -> bool:
     return stop(where.embedded)
 
 
-def migrate_database(where: Where) -> tuple[Migration, ...]:
-    """Apply what is pending; gives what was applied."""
+class Migrated(Struct, frozen=True):
+    """What was applied, and the generation that was begun because the books had been copied here, None for none."""
+
+    applied: tuple[Migration, ...]
+    begun_generation: int | None
+
+
+def migrate_database(where: Where) -> Migrated:
+    """Apply what is pending, and begin a generation where the books came from another server."""
     with reachable_database(where) as url, psycopg.connect(url, autocommit=True) as connection:
-        return migrate(connection)
+        before = generation(connection)
+        applied = migrate(connection)
+        now = generation(connection)
+        return Migrated(applied, None if before in {None, now} else now)
 
 
 class Status(Struct, frozen=True):
@@ -188,8 +200,6 @@ def status(where: Where) -> Status:
         row = connection.execute(
             "SELECT current_setting('server_version'), pg_database_size(current_database())"
         ).fetchone()
-        generation = connection.execute("SELECT max(generation) FROM database_generations") if applied else None
-        latest = generation.fetchone() if generation else None
         assert row is not None
         embedded = where.embedded
         return Status(
@@ -198,7 +208,7 @@ def status(where: Where) -> Status:
             schema_number=max(applied) if applied else None,
             pending=len({migration.number for migration in known_migrations()} - set(applied)),
             size_bytes=row[1],
-            generation=latest[0] if latest else 1,
+            generation=generation(connection) or 1,
             keeper_pid=keeper_pid(embedded) if embedded else None,
         )
 
@@ -217,6 +227,7 @@ def back_up(where: Where, file: Path) -> int:
         raise DatabaseFault(f"{file} exists: name a new file, a backup is never overwritten")
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
+        remove_leftovers(file, before=f"{file.name}.", after=".part")
         part.touch(mode=0o600)  # it holds everything that the database holds
         with ready_database(where) as url:
             _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={part}")

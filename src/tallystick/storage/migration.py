@@ -83,6 +83,15 @@ def is_elsewhere(connection: Connection) -> bool:
     return row is not None and bool(row[0])
 
 
+def generation(connection: Connection) -> int | None:
+    """The generation that rows are written in now; None for a database without a schema."""
+    if not applied_numbers(connection):
+        return None
+    row = connection.execute("SELECT max(generation) FROM database_generations").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def begin_generation(connection: Connection, because: str) -> int:
     """Rows written from now on come after all that are there, though transaction ids begin anew; gives its number."""
     row = connection.execute("SELECT begin_generation(%s)", [because]).fetchone()
