@@ -158,7 +158,7 @@ def test_due_dates_at_the_end_of_months_go_back_to_the_31st_and_meet_the_leap_da
     plan = plan_choice(
         story.life.product, plan_id=2, on=day, installments=4, offer=OfferKind.CASH, code="equal_principal"
     )
-    story.happens(Drawdown(draw_id=1, kind=DrawKind.CASH, amount_minor=400_000, plan=plan), day)
+    story.happens(Drawdown(draw_id=1, kind=DrawKind.CASH, amount_minor=400_000, purpose="goods", plan=plan), day)
     assert [due_on for due_on, _ in story.dues(day)] == ["2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30"]
 
 

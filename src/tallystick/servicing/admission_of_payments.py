@@ -25,7 +25,7 @@ def admit_chargeback_or_refund(
         figures = {"refundable_minor": left_minor}
         return Refusal(RefusalReason.REFUND_EXCEEDS_DRAW, field="amount_minor", figures=figures)
     if fact.merchant_fee_minor > draw.merchant_fee_minor:
-        figures = {"refundable_minor": draw.merchant_fee_minor}
+        figures = {"merchant_fee_minor": draw.merchant_fee_minor}
         return Refusal(RefusalReason.REFUND_EXCEEDS_DRAW, field="merchant_fee_minor", figures=figures)
     return fact
 
