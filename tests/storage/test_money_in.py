@@ -21,6 +21,7 @@ from tallystick.operations.money_in import ChannelFault, import_statement
 from tallystick.operations.progress import Silent
 from tallystick.operations.suspense import SuspenseFault, decide, propose, reconcile, write_decided
 from tallystick.servicing import facts
+from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.sources.files import FileFault
 from tallystick.storage import ledger, lines, money_rows
 from tallystick.storage.money_rows import SuspenseItem
@@ -181,6 +182,22 @@ def test_a_file_that_is_not_there_and_a_channel_that_is_not_known_are_told(books
         taken_in(books, tmp_path / "nothing.csv")
     with pytest.raises(ChannelFault, match="bank, direct_debit, gateway"):
         taken_in(books, statement(tmp_path), channel="suspense")
+
+
+def test_money_that_a_statement_brought_is_not_booked_again_by_a_callback_that_comes_late(
+    books: Books, tmp_path: Path
+) -> None:
+    taken_in(books, statement(tmp_path, "b-1,2026-01-20,300.00,CNY,,,"))
+    with books.connection.transaction():
+        refused = receive_payment(
+            books.connection, 7, amount_minor=30_000, channel="bank", reference="b-1", act=books.act_of(TODAY)
+        )
+    assert isinstance(refused, Refusal)
+    assert refused.reason is RefusalReason.REFERENCE_IN_STATEMENT
+    assert refused.figures == {"outcome": "suspense"}
+    assert len(open_items(books)) == 1
+    assert balance(books, "cash") == 30_000
+    books_hold(books)
 
 
 def test_a_payment_that_a_callback_booked_is_met_and_a_difference_is_held(books: Books, tmp_path: Path) -> None:

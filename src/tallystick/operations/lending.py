@@ -16,7 +16,7 @@ from tallystick.operations.lines import Act, Recorded, is_same_person, record, w
 from tallystick.servicing import facts
 from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact, DrawKind, PlanChoice
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.storage import borrowers, contracts, lines, proposals
+from tallystick.storage import borrowers, contracts, lines, money_rows, proposals
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import VersionFault
 from tallystick.storage.proposals import Proposal
@@ -274,14 +274,20 @@ def receive_payment(
 ) -> Recorded | Refusal | PaidBefore:
     """Take a payment once per reference of its channel: a callback that comes twice finds the first.
 
-    The same reference for another line or amount is refused.
+    The same reference for another line or amount is refused, and so is one whose money a statement of the channel
+    brought into the books already, as money that nobody knew.
     """
+    if reference:
+        money_rows.hold_references(connection, channel, [reference])
     known = lines.payment_of_reference(connection, channel=channel, reference=reference) if reference else None
     if known is not None:
         if known.line_id == line_id and known.amount_minor == amount_minor:
             return PaidBefore(payment_id=known.payment_id, event_id=known.event_id)
         figures = {"line_id": known.line_id, "amount_minor": known.amount_minor}
         return Refusal(RefusalReason.REFERENCE_REUSED, field="reference", figures=figures)
+    outcome = money_rows.outcome_of(connection, channel, reference) if reference else None
+    if outcome is not None:
+        return Refusal(RefusalReason.REFERENCE_IN_STATEMENT, field="reference", figures={"outcome": outcome})
     paid = facts.PaymentReceived(
         payment_id=next(act.event_ids), amount_minor=amount_minor, channel=channel, reference=reference
     )

@@ -110,6 +110,7 @@ class _Import:
 
     def _book(self, chunk: list[MoneyRow], *, sha256: bytes) -> None:
         money_rows.lock_channel(self._connection, self._channel)
+        money_rows.hold_references(self._connection, self._channel, [row.reference for row in chunk])
         known = money_rows.known_rows(self._connection, self._channel, [row.reference for row in chunk])
         fresh: list[MoneyRow] = []
         for row in chunk:

@@ -29,6 +29,7 @@ class RefusalReason(StrEnum):
     EVENT_ALREADY_UNDONE = "event_already_undone"
     EVENT_NOT_UNDOABLE = "event_not_undoable"
     REFERENCE_REUSED = "reference_reused"
+    REFERENCE_IN_STATEMENT = "reference_in_statement"
     NOTICE_UNKNOWN = "notice_unknown"
     NOTICE_OVER = "notice_over"
     OFFER_UNKNOWN = "offer_unknown"

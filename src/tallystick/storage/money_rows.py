@@ -69,6 +69,25 @@ def lock_channel(connection: Connection, channel: str) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('money_rows:' || %s, 0))", [channel])
 
 
+def hold_references(connection: Connection, channel: str, references: Sequence[str]) -> None:
+    """Until the transaction ends nobody else books money under these references, from a file or from a callback."""
+    connection.execute(
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended('money_row:' || %s || ':' || reference, 0))
+        FROM (SELECT DISTINCT unnest(%s::text[]) AS reference ORDER BY 1) AS held
+        """,
+        [channel, list(references)],
+    )
+
+
+def outcome_of(connection: Connection, channel: str, reference: str) -> str | None:
+    """What became of the row that a channel's statement brought under a reference; None where none did."""
+    row = connection.execute(
+        "SELECT outcome FROM money_rows WHERE channel = %s AND reference = %s", [channel, reference]
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def known_rows(connection: Connection, channel: str, references: Sequence[str]) -> dict[str, KnownRow]:
     """The rows booked before, by reference."""
     rows = connection.execute(

@@ -100,6 +100,7 @@ _CONFLICTS: Final = frozenset(
         RefusalReason.DRAW_EXISTS,
         RefusalReason.PLAN_EXISTS,
         RefusalReason.REFERENCE_REUSED,
+        RefusalReason.REFERENCE_IN_STATEMENT,
         RefusalReason.PROPOSAL_DECIDED,
         RefusalReason.OFFER_ANSWERED,
         RefusalReason.OFFER_EXPIRED,

@@ -55,5 +55,5 @@ def test_the_merchants_fee_is_given_back_once() -> None:
     refused = _refunded(life, 50_000, refund_id=8, merchant_fee_minor=600)
     assert isinstance(refused, Refusal)
     assert (refused.reason, refused.field) == (RefusalReason.REFUND_EXCEEDS_DRAW, "merchant_fee_minor")
-    assert refused.figures == {"refundable_minor": 400}
+    assert refused.figures == {"merchant_fee_minor": 400}
     assert isinstance(_refunded(life, 50_000, refund_id=8, merchant_fee_minor=400), Event)
