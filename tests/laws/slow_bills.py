@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 
 MICRO = 1_000_000
 
@@ -133,7 +133,8 @@ class SlowBills:
 
     def waive_interest(self, most_minor: int) -> int:
         """Billed interest given up: that of the first purchases first, as far as they bore so much."""
-        waived_minor = min(most_minor, self.interest_due_minor)
+        coming_off_minor = max(0, ceil(-self.accrued))  # a refund gave it back, the next statement takes it off
+        waived_minor = min(most_minor, max(0, self.interest_due_minor - coming_off_minor))
         rest = Fraction(waived_minor)
         for item in self.bought:
             given_up = min(rest, item.bore(item.left_minor))

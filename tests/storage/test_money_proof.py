@@ -57,8 +57,12 @@ class House:
             code="equal_principal",
         )  # fmt: skip
         drawn = facts.Drawdown(
-            draw_id=next(self.books.ids), kind=facts.DrawKind.CASH, amount_minor=amount_minor, plan=plan
-        )
+            draw_id=next(self.books.ids),
+            kind=facts.DrawKind.CASH,
+            amount_minor=amount_minor,
+            purpose="goods",
+            plan=plan,
+        )  # fmt: skip
         self.books.act(7, drawn, self.today)
 
     def refund(self, draw_id: int, amount_minor: int) -> None:

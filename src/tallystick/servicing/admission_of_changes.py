@@ -10,7 +10,7 @@ from tallystick.servicing.admission_of_persons import may_not_be_lent_to, within
 from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.facts import AnyFact
 from tallystick.servicing.line import Line
-from tallystick.servicing.owed import days_past_due, owed_minor
+from tallystick.servicing.owed import coming_off_minor, days_past_due, owed_minor
 from tallystick.servicing.plan_easing import re_aged_terms
 from tallystick.servicing.plan_state import Plan
 from tallystick.servicing.refusals import Refusal, RefusalReason
@@ -70,6 +70,8 @@ def admit_waiver(line: Line, fact: facts.Waived, *, on: date) -> AnyFact | Refus
         known = sorted(set(Component) - {Component.PRINCIPAL})
         return Refusal(RefusalReason.COMPONENT_UNKNOWN, field="component", figures={"known": known})
     left_minor = owed_minor(line, day=on)[Component(fact.component)]
+    if fact.component == Component.INTEREST:
+        left_minor = max(0, left_minor - coming_off_minor(line, day=on))
     if fact.amount_minor > left_minor:
         return Refusal(RefusalReason.AMOUNT_EXCEEDS_OWED, field="amount_minor", figures={"owed_minor": left_minor})
     return fact

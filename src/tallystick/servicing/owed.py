@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from tallystick.servicing import plan as plans
-from tallystick.servicing.accruing import minor_from_micro
+from tallystick.servicing.accruing import MICRO, minor_from_micro
 from tallystick.servicing.allocation import Timing
 from tallystick.servicing.line import Line
 from tallystick.servicing.plan_figures import billed_left_minor
@@ -158,6 +158,11 @@ def not_billed_minor(line: Line, *, day: date) -> int:
         for component in (Component.INTEREST, Component.FEE)
     )
     return accrued_minor + to_come_minor
+
+
+def coming_off_minor(line: Line, *, day: date) -> int:
+    """Interest due that a refund has given back already, and the next statement takes off: nobody can waive it too."""
+    return max(0, -(line.revolving.interest.on(day) // MICRO))
 
 
 def owed_minor(line: Line, *, day: date) -> dict[Component, int]:

@@ -21,7 +21,7 @@ from tallystick.servicing.journal import (
     Journal,
 )
 from tallystick.servicing.line import Charge, Condition, Line
-from tallystick.servicing.owed import owed_minor
+from tallystick.servicing.owed import coming_off_minor, owed_minor
 from tallystick.terms.product import Component
 
 
@@ -58,7 +58,8 @@ def _waive_charges(line: Line, *, component: Component, rest_minor: int) -> tupl
 
 
 def _waive_bills(line: Line, *, rest_minor: int, day: date) -> tuple[Line, int]:
-    taken_minor = min(line.revolving.interest_due_minor, rest_minor)
+    waivable_minor = max(0, line.revolving.interest_due_minor - coming_off_minor(line, day=day))
+    taken_minor = min(waivable_minor, rest_minor)
     waived = bills.waive_interest(line.revolving, waived_minor=taken_minor, day=day)
     return replace(line, revolving=waived), rest_minor - taken_minor
 

@@ -5,7 +5,9 @@ from datetime import date
 from tests.lives import Life
 
 from tallystick.servicing.facts import Drawdown, DrawKind, Event, PaymentReceived, Refunded, Waived
+from tallystick.servicing.owed import owed_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.terms.product import Component
 
 OPENED_ON, BOUGHT_ON = date(2026, 1, 5), date(2026, 1, 10)
 BILLED_ON = date(2026, 2, 20)  # the statement of 19 February: 41 days at 0.05 % of 1,000.00 are 20.50
@@ -57,3 +59,15 @@ def test_the_merchants_fee_is_given_back_once() -> None:
     assert (refused.reason, refused.field) == (RefusalReason.REFUND_EXCEEDS_DRAW, "merchant_fee_minor")
     assert refused.figures == {"merchant_fee_minor": 400}
     assert isinstance(_refunded(life, 50_000, refund_id=8, merchant_fee_minor=400), Event)
+
+
+def test_interest_that_a_refund_gave_back_is_not_waived_as_well() -> None:
+    """It stays due until the next statement takes it off; given up too, it would come back as credit nobody paid."""
+    life = _revolving_life()
+    due_minor = owed_minor(life.sleep_until(BILLED_ON), day=BILLED_ON)[Component.INTEREST]
+    assert due_minor > 0
+    assert isinstance(_refunded(life, 100_000), Event)
+    refused = life.act(Waived(component="interest", amount_minor=due_minor, reason="goodwill"), today=BILLED_ON)
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.figures) == (RefusalReason.AMOUNT_EXCEEDS_OWED, {"owed_minor": 0})
+    assert life.sleep_until(date(2026, 6, 1)).credit_minor == 0
