@@ -1,0 +1,248 @@
+"""One query for any features at an instant, rendered for an engine: windows over the history asked for and the requests.
+
+The history of the keys that are asked for stands in one list with the requests themselves, and each window looks back
+from a request over what has a smaller tick. So a later request of a batch sees the earlier ones, as purchases that
+were asked for, and never their outcomes, which become known as rows of another stream.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
+
+import sqlglot
+from sqlglot import exp
+
+from tallystick.features.as_of_catalog import Aggregate, AsOfFeature, Kind
+from tallystick.features.catalog import parse
+from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, REQUEST, REQUEST_KINDS
+
+DIALECTS: Final = ("duckdb", "postgres", "spark")
+_REQUEST_NAMES: Final = frozenset(column.name for column in REQUEST)
+# The value that a row has in the sums of kinds that need none of their own.
+_PLAIN_VALUES: Final = {Kind.COUNT: "1", Kind.LAST_TICK: "e.tick", Kind.FIRST_TICK: "e.tick", Kind.STREAK: "1"}
+
+
+@lru_cache(maxsize=64)
+def as_of_sql(features: tuple[AsOfFeature, ...], *, dialect: str) -> str:
+    """The one query that yields `request_id` and the features, one row per request in order of their ids.
+
+    It reads the table `request` and the streams that the features are made of. Rendering takes longer than computing
+    a batch, so it happens once for a choice of features.
+    """
+    return str(sqlglot.parse_one(portable_sql(features), read="postgres").sql(dialect=dialect, pretty=True))
+
+
+def portable_sql(features: Sequence[AsOfFeature]) -> str:
+    """The query as text in the subset that all engines share, written in PostgreSQL's dialect."""
+    aggregates = {one.name: one for feature in features for one in feature.aggregates}
+    reads = _Reads(tuple(aggregates.values()))
+    columns = ", ".join(reads.column_of(feature) for feature in features)
+    joins = "".join(
+        f"\nLEFT JOIN {place} ON {place}.request_id = r.request_id" for place in dict.fromkeys(reads.places.values())
+    )
+    parts = f"WITH {', '.join(reads.parts)}\n" if reads.parts else ""
+    return f"{parts}SELECT r.request_id, {columns}\nFROM request AS r{joins}\nORDER BY r.request_id"
+
+
+class _Reads:
+    """The parts of the query, each stream and entity read once; `places` says which part holds an aggregate."""
+
+    def __init__(self, aggregates: tuple[Aggregate, ...]) -> None:
+        self.parts: list[str] = []
+        self.places: dict[str, str] = {}
+        groups: dict[tuple[str, str], list[Aggregate]] = {}
+        for aggregate in aggregates:
+            groups.setdefault((aggregate.source, aggregate.entity), []).append(aggregate)
+        for entity in dict.fromkeys(entity for _, entity in groups):
+            self.parts.append(_asked(entity))
+        for (source, entity), group in groups.items():
+            self._read(_History(source, entity, tuple(group)))
+
+    def _read(self, history: "_History") -> None:
+        self.parts.append(history.sql())
+        for within in dict.fromkeys(one.within for one in history.aggregates):
+            together = [one for one in history.aggregates if one.within == within]
+            summed = [one for one in together if one.kind not in (Kind.DISTINCT, Kind.LAST)]
+            if summed:
+                place = "_".join(("w", history.name, *within))
+                self._place(place, history.windowed(place, summed, within), summed)
+            for one in together:
+                if one.kind is Kind.DISTINCT:
+                    self._place(f"d_{one.name}", history.distinct(one), [one])
+                elif one.kind is Kind.LAST:
+                    self._place(f"l_{one.name}", history.last(one), [one])
+
+    def _place(self, place: str, parts: Iterable[str], aggregates: Iterable[Aggregate]) -> None:
+        self.parts.extend(parts)
+        self.places.update({one.name: place for one in aggregates})
+
+    def column_of(self, feature: AsOfFeature) -> str:
+        """The feature's own expression over the parts, cast to the type that the catalog says."""
+        tree = parse(feature.sql)
+        for column in tree.find_all(exp.Column):
+            if column.table == "a":
+                column.set("table", exp.to_identifier(self.places[column.name]))
+        return f"CAST({tree.sql(dialect='postgres')} AS {feature.type}) AS {feature.name}"
+
+
+def _asked(entity: str) -> str:
+    """The keys that requests ask about, and from which tick to which."""
+    key = ENTITIES[entity].key
+    return (
+        f"asked_{entity} AS (SELECT r.{key} AS k, MIN(r.tick) AS first_tick, MAX(r.tick) AS last_tick "
+        f"FROM request AS r WHERE r.{key} IS NOT NULL GROUP BY r.{key})"
+    )
+
+
+class _History:
+    """What one stream tells of the keys of one entity, as far back as any window looks, and the requests in it."""
+
+    def __init__(self, source: str, entity: str, aggregates: tuple[Aggregate, ...]) -> None:
+        self.source, self.entity, self.aggregates = source, entity, aggregates
+        self.name = f"{source}_{entity}"
+        self._values: dict[str, str] = {}
+        for aggregate in aggregates:
+            self._values.setdefault(_value_sql(aggregate), f"v{len(self._values)}")
+        self._within = tuple(dict.fromkeys(name for one in aggregates for name in one.within))
+
+    def value(self, aggregate: Aggregate) -> str:
+        """The column in which the aggregate's value stands, on rows that it counts."""
+        return self._values[_value_sql(aggregate)]
+
+    def sql(self) -> str:
+        """Events and requests in one list: key, tick, what is summed up; a request's id on its own row."""
+        key = ENTITIES[self.entity].key
+        longest = max(one.window_ticks + one.ago_ticks for one in self.aggregates)
+        is_asked = self.source in REQUEST_KINDS
+        again = " AND NOT EXISTS (SELECT 1 FROM request AS q WHERE q.request_id = e.event_id)" if is_asked else ""
+        is_event = f"CASE WHEN r.kind = '{self.source}' THEN 1 ELSE 0 END" if is_asked else "0"
+        of_events = [f"{text} AS {name}" for text, name in self._values.items()]
+        of_requests = [f"{self._asked_value(text)} AS {name}" for text, name in self._values.items()]
+        seen = [f"e.{key} AS k", "e.tick", "e.event_id", "CAST(NULL AS BIGINT) AS request_id", "1 AS is_event"]
+        asked = [f"r.{key} AS k", "r.tick", "r.request_id AS event_id", "r.request_id", f"{is_event} AS is_event"]
+        return (
+            f"h_{self.name} AS (SELECT {', '.join([*seen, *(f'e.{name}' for name in self._within), *of_events])} "
+            f"FROM {self.source} AS e JOIN asked_{self.entity} AS asked ON asked.k = e.{key} "
+            f"AND e.tick > asked.first_tick - {longest} AND e.tick < asked.last_tick WHERE TRUE{again} UNION ALL "
+            f"SELECT {', '.join([*asked, *(f'r.{name}' for name in self._within), *of_requests])} "
+            f"FROM request AS r WHERE r.{key} IS NOT NULL)"
+        )
+
+    def _asked_value(self, text: str) -> str:
+        """What a request adds to the stream of what it asks for; nothing where the stream tells what comes later."""
+        tree = parse(text)
+        read = list(tree.find_all(exp.Column))
+        if self.source not in REQUEST_KINDS or any(column.name not in _REQUEST_NAMES for column in read):
+            return "NULL"
+        for column in read:
+            column.set("table", exp.to_identifier("r"))
+        return f"CASE WHEN r.kind = '{self.source}' THEN {tree.sql(dialect='postgres')} END"
+
+    def windowed(self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]) -> Iterable[str]:
+        """All sums that share a partition, each over its own frame."""
+        rows = f"h_{self.name}"
+        if any(one.kind is Kind.STREAK for one in aggregates):
+            rows = f"o_{place}"
+            yield (
+                f"{rows} AS (SELECT *, SUM(is_event) OVER (PARTITION BY {_partition(within)} ORDER BY tick, event_id "
+                f"ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS ordinal FROM h_{self.name})"
+            )
+        known = " AND ".join(f"{name} IS NOT NULL" for name in within)
+        sums = [
+            f"CASE WHEN {known} THEN {text} END AS {name}" if known else f"{text} AS {name}"
+            for name, text in ((one.name, self._sum(one)) for one in aggregates)
+        ]
+        frames = ", ".join(f"{name} AS ({frame})" for name, frame in {_window(one): _frame(one) for one in aggregates}.items())
+        yield (
+            f"{place} AS (SELECT * FROM (SELECT request_id, {', '.join(sums)} FROM {rows} WINDOW {frames}) AS seen "
+            "WHERE request_id IS NOT NULL)"
+        )
+
+    def _sum(self, one: Aggregate) -> str:
+        value, window = self.value(one), _window(one)
+        match one.kind:
+            case Kind.COUNT:
+                return f"COUNT({value}) OVER {window}"
+            case Kind.SUM:
+                return f"CAST(SUM({value}) OVER {window} AS BIGINT)"
+            case Kind.MAXIMUM | Kind.LAST_TICK:
+                return f"MAX({value}) OVER {window}"
+            case Kind.MINIMUM | Kind.FIRST_TICK:
+                return f"MIN({value}) OVER {window}"
+            case Kind.STREAK:
+                numbered = "CASE WHEN is_event = 1 THEN ordinal END"
+                broken = f"CASE WHEN is_event = 1 AND {value} IS NULL THEN ordinal END"
+                return (
+                    f"CAST(COALESCE(MAX({numbered}) OVER {window} - COALESCE(MAX({broken}) OVER {window}, "
+                    f"MIN({numbered}) OVER {window} - 1), 0) AS BIGINT)"
+                )
+            case _:
+                raise AssertionError(f"{one.kind} has parts of its own")
+
+    def distinct(self, one: Aggregate) -> Iterable[str]:
+        """How many different values: a value arrives with a row, and leaves when the row grows old or it comes again.
+
+        A running sum of arrivals and departures: the only form of it that all engines have, and one sort.
+        """
+        value, rows, window = self.value(one), f"n_{one.name}", one.window_ticks
+        by = _partition(one.within)
+        shown = ", ".join(("k", *one.within))
+        yield (
+            f"{rows} AS (SELECT {shown}, tick, LEAD(tick) OVER (PARTITION BY {by}, {value} ORDER BY tick, event_id) "
+            f"AS next_tick FROM h_{self.name} WHERE {value} IS NOT NULL AND is_event = 1)"
+        )
+        nobody = "CAST(NULL AS BIGINT) AS request_id"
+        leaves = f"CASE WHEN next_tick + 1 < tick + {window} THEN next_tick + 1 ELSE tick + {window} END"
+        yield (
+            f"s_{one.name} AS (SELECT {shown}, tick + 1 AS tick, 1 AS step, {nobody} FROM {rows} UNION ALL "
+            f"SELECT {shown}, {leaves} AS tick, -1 AS step, {nobody} FROM {rows} UNION ALL "
+            f"SELECT {shown}, tick, 0 AS step, request_id FROM h_{self.name} WHERE request_id IS NOT NULL)"
+        )
+        known = " AND ".join(f"{name} IS NOT NULL" for name in one.within)
+        summed = (
+            f"CAST(SUM(step) OVER (PARTITION BY {by} ORDER BY tick RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) "
+            "AS BIGINT)"
+        )
+        told = f"CASE WHEN {known} THEN {summed} END" if known else summed
+        yield (
+            f"d_{one.name} AS (SELECT * FROM (SELECT request_id, {told} AS {one.name} FROM s_{one.name}) AS counted "
+            "WHERE request_id IS NOT NULL)"
+        )
+
+    def last(self, one: Aggregate) -> Iterable[str]:
+        """The value of the latest row that has one; of rows at one tick the largest, for no order tells them apart."""
+        value, rows = self.value(one), f"t_{one.name}"
+        shown = ", ".join(("k", *one.within))
+        same = " AND ".join(f"h.{name} = t.{name}" for name in ("k", *one.within))
+        yield (
+            f"{rows} AS (SELECT {shown}, request_id, MAX(CASE WHEN {value} IS NOT NULL THEN tick END) "
+            f"OVER ({_frame(one)}) AS last_tick FROM h_{self.name})"
+        )
+        yield (
+            f"l_{one.name} AS (SELECT t.request_id, MAX(h.{value}) AS {one.name} FROM {rows} AS t "
+            f"JOIN h_{self.name} AS h ON {same} AND h.tick = t.last_tick "
+            "WHERE t.request_id IS NOT NULL GROUP BY t.request_id)"
+        )
+
+
+def _value_sql(aggregate: Aggregate) -> str:
+    """A row's value where the condition holds, null elsewhere: unknown is not true."""
+    value = aggregate.value or _PLAIN_VALUES[aggregate.kind]
+    text = value if aggregate.where is None else f"CASE WHEN {aggregate.where} THEN {value} END"
+    return str(parse(text).sql(dialect="postgres"))
+
+
+def _partition(within: Iterable[str]) -> str:
+    return ", ".join(("k", *within))
+
+
+def _window(one: Aggregate) -> str:
+    return f"w{one.window}_{one.ago}" if one.ago else f"w{one.window}"
+
+
+def _frame(one: Aggregate) -> str:
+    """(request - window, request): a row exactly a window ago is outside, and so is one at the request's own tick."""
+    first, last = one.window_ticks + one.ago_ticks - 1, max(one.ago_ticks, 1)
+    return (
+        f"PARTITION BY {_partition(one.within)} ORDER BY tick RANGE BETWEEN {first} PRECEDING AND {last} PRECEDING"
+    )
