@@ -1,0 +1,102 @@
+"""Features at an instant from tables and files: the one query, run by DuckDB in process, for one request or millions."""
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from tallystick.features.as_of_catalog import AsOfFeature
+from tallystick.features.as_of_sql import as_of_sql
+from tallystick.features.event_tables import EVENT_TABLES, REQUEST_KINDS, REQUEST_SCHEMA
+
+Rows = pa.Table | ds.Dataset
+
+
+class StreamFaults(ValueError):
+    """Requests or streams are not what features can be made of; `faults` holds everything that is wrong at once."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+def streams_of(features: Sequence[AsOfFeature]) -> tuple[str, ...]:
+    """The streams that these features read."""
+    read = {source for feature in features for source in feature.sources}
+    return tuple(name for name in EVENT_TABLES if name in read)
+
+
+def build_as_of(requests: Rows, streams: Mapping[str, Rows], *, features: Sequence[AsOfFeature]) -> pa.Table:
+    """`request_id` and one column per feature, one row per request in order of their ids.
+
+    Columns beyond those of the schemas are left alone. Raises `StreamFaults` naming every table, column and count of
+    rows that is wrong: a stream that is missing is not an empty one.
+    """
+    needed = streams_of(features)
+    faults = [f"{name}: missing; {_needed_by(name, features)}" for name in needed if name not in streams]
+    tables: dict[str, tuple[Rows, pa.Schema]] = {"request": (requests, REQUEST_SCHEMA)}
+    tables |= {name: (streams[name], EVENT_TABLES[name].schema()) for name in needed if name in streams}
+    for name, (rows, schema) in tables.items():
+        faults += [f"{name}: {fault}" for fault in _column_faults(rows.schema, schema)]
+    if faults:
+        raise StreamFaults(faults)
+    with duckdb.connect(":memory:") as engine:
+        for name, (rows, schema) in tables.items():
+            engine.register(f"given_{name}", rows)
+            columns = ", ".join(f"CAST({field.name} AS {_SQL_TYPES[field.type]}) AS {field.name}" for field in schema)
+            engine.sql(f"CREATE VIEW {name} AS SELECT {columns} FROM given_{name}")
+        faults = [fault for name, (_, schema) in tables.items() for fault in _row_faults(engine, name, schema)]
+        if faults:
+            raise StreamFaults(faults)
+        return engine.sql(as_of_sql(tuple(features), dialect="duckdb")).to_arrow_table()
+
+
+_SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.string(): "TEXT", pa.bool_(): "BOOLEAN"}
+
+
+def _needed_by(name: str, features: Sequence[AsOfFeature]) -> str:
+    readers = [feature.name for feature in features if name in feature.sources]
+    more = f" and {len(readers) - 1} more" if len(readers) > 1 else ""
+    return f"{readers[0]}{more} read it: give it, or choose other features"
+
+
+def _column_faults(given: pa.Schema, wanted: pa.Schema) -> list[str]:
+    faults = []
+    for field in wanted:
+        if field.name not in given.names:
+            faults.append(f"{field.name}: no such column; give it as {field.type}, null where nobody knows")
+        elif not _fits(given.field(field.name).type, field.type):
+            faults.append(f"{field.name}: is {given.field(field.name).type}, must be {field.type}")
+    return faults
+
+
+def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether every value fits without a change: narrower whole numbers do, and a column of nothing but nulls."""
+    if pa.types.is_null(given) or given == wanted:
+        return True
+    if pa.types.is_int64(wanted):
+        return bool(pa.types.is_integer(given)) and given != pa.uint64()
+    return bool(pa.types.is_string(wanted)) and bool(pa.types.is_large_string(given) or pa.types.is_dictionary(given))
+
+
+def _row_faults(engine: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -> list[str]:
+    """Nulls where none may be, ids given twice, kinds that nobody knows."""
+    faults = []
+    never_null = [field.name for field in schema if not field.nullable]
+    counts = ", ".join(f"COUNT(*) FILTER (WHERE {column} IS NULL)" for column in never_null)
+    key = never_null[0]
+    [(repeated, *nulls)] = engine.sql(f"SELECT COUNT({key}) - COUNT(DISTINCT {key}), {counts} FROM {name}").fetchall()
+    if repeated:
+        faults.append(f"{name}.{key}: {repeated:,} rows repeat another's; keep one of each")
+    faults += [
+        f"{name}.{column}: null on {count:,} rows; every row has one"
+        for column, count in zip(never_null, nulls, strict=True)
+        if count
+    ]
+    if name == "request":
+        known = ", ".join(f"'{kind}'" for kind in REQUEST_KINDS)
+        query = f"SELECT DISTINCT kind FROM request WHERE kind NOT IN ({known}) ORDER BY 1 LIMIT 3"
+        odd = engine.sql(query).fetchall()
+        faults += [f"request.kind: {kind!r} is not known; use {', '.join(REQUEST_KINDS)}" for (kind,) in odd]
+    return faults

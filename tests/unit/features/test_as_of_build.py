@@ -1,0 +1,156 @@
+"""Features at an instant of small lives, by pencil; and what is refused, by name."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tallystick.features.as_of_build import StreamFaults, build_as_of, streams_of
+from tallystick.features.as_of_catalog import load_as_of_catalog
+from tallystick.features.event_tables import DAY_TICKS, EVENT_TABLES, HOUR_TICKS, REQUEST_SCHEMA
+
+CATALOG = load_as_of_catalog()
+NOW = int(datetime(2026, 3, 28, 23, 30, tzinfo=UTC).timestamp()) * 1_000_000  # a Saturday; Sunday in China
+
+
+def request(**known: Any) -> dict[str, Any]:
+    """A purchase request in China; what is not told is not known."""
+    return {"request_id": 1, "tick": NOW, "kind": "purchase", "utc_offset_minutes": 480, **known}
+
+
+def told(name: str, asked: dict[str, Any] | list[dict[str, Any]], **streams: list[dict[str, Any]]) -> Any:
+    """The feature of the last request, where streams hold these rows and no others."""
+    asked = asked if isinstance(asked, list) else [asked]
+    features = CATALOG.named([name])
+    tables = {
+        stream: pa.Table.from_pylist(
+            [{"event_id": number, **row} for number, row in enumerate(streams.get(stream, []), start=100)],
+            schema=EVENT_TABLES[stream].schema(),
+        )
+        for stream in streams_of(features)
+    }
+    built = build_as_of(pa.Table.from_pylist(asked, schema=REQUEST_SCHEMA), tables, features=features)
+    return built.column(name)[-1].as_py()
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "value"),
+    [
+        ("local_hour", {}, 7),
+        ("is_weekend", {}, True),
+        ("is_weekend", {"utc_offset_minutes": -60 * 24}, False),  # still Friday there
+        ("is_night", {}, False),
+        ("is_night", {"utc_offset_minutes": 420}, True),  # half past six
+        ("amount", {}, None),
+        ("age_years", {"born_on_day": 20_541 - 18 * 365 - 5}, 18),  # 20,541 is 29 March 2026; five leap days
+        ("age_years", {"born_on_day": 20_541 - 18 * 365 - 3}, 17),
+        ("age_band", {"born_on_day": 0}, "50_to_64"),
+        ("age_band", {}, None),
+        ("employed_days", {"employed_since_day": 20_500}, 41),
+    ],
+)
+def test_what_the_request_says(name: str, known: dict[str, Any], value: Any) -> None:
+    assert told(name, request(**known)) == value
+
+
+def test_a_line_that_never_bought_has_bought_nothing_and_an_unknown_one_is_unknown() -> None:
+    assert told("line_purchase_count_7d", request(line_id=5)) == 0
+    assert told("line_purchase_sum_7d", request(line_id=5)) == 0
+    assert told("line_purchase_mean_7d", request(line_id=5)) is None
+    assert told("line_purchase_count_7d", request()) is None
+
+
+def test_a_window_ends_before_the_request_and_begins_after_its_far_end() -> None:
+    bought = [{"tick": NOW - ago, "line_id": 5, "amount_minor": 100} for ago in (0, 1, HOUR_TICKS - 1, HOUR_TICKS)]
+    assert told("line_purchase_count_1h", request(line_id=5), purchase=bought) == 2
+
+
+def test_a_later_request_of_a_batch_sees_the_earlier_one_but_not_what_became_of_it() -> None:
+    first = request(request_id=1, line_id=5, amount_minor=700)
+    second = request(request_id=2, line_id=5, amount_minor=100, tick=NOW + 1)
+    assert told("line_purchase_sum_1h", [first, second]) == 700
+    answered_later = [{"tick": NOW + 2, "line_id": 5, "is_declined": True}]
+    assert told("line_declined_share_1d", [first, second], purchase_outcome=answered_later) is None
+
+
+def test_a_review_is_no_purchase() -> None:
+    review = request(request_id=1, line_id=5, kind="review")
+    assert told("line_purchase_count_1h", [review, request(request_id=2, line_id=5, tick=NOW + 1)]) == 0
+
+
+def test_a_label_counts_from_the_day_on_which_it_is_known() -> None:
+    label = {"line_id": 5, "merchant_id": 8, "purchased_at_tick": NOW - 9 * DAY_TICKS, "is_fraud": True}
+    known, unknown = {**label, "tick": NOW - DAY_TICKS}, {**label, "tick": NOW + 1}
+    assert told("merchant_fraud_count_7d", request(merchant_id=8), fraud_label=[known, unknown]) == 1
+
+
+def test_new_is_what_the_line_did_not_do_within_ninety_days() -> None:
+    bought = [{"tick": NOW - 5, "line_id": 5, "merchant_id": 8}, {"tick": NOW - 91 * DAY_TICKS, "line_id": 5, "merchant_id": 9}]
+    assert told("line_is_new_merchant", request(line_id=5, merchant_id=8), purchase=bought) is False
+    assert told("line_is_new_merchant", request(line_id=5, merchant_id=9), purchase=bought) is True
+    assert told("line_is_new_merchant", request(line_id=5), purchase=bought) is None
+
+
+def test_from_beijing_to_shanghai_in_two_hours() -> None:
+    beijing = {"latitude_udeg": 39_904_200, "longitude_udeg": 116_407_400}
+    shanghai = {"latitude_udeg": 31_230_400, "longitude_udeg": 121_473_700}
+    bought = [{"tick": NOW - 2 * HOUR_TICKS, "line_id": 5, **beijing}, {"tick": NOW - HOUR_TICKS, "line_id": 5}]
+    # the great circle is 1,067 km
+    assert told("line_kilometers_since_purchase", request(line_id=5, **shanghai), purchase=bought) == pytest.approx(1067, rel=3e-3)
+    assert told("line_kilometers_per_hour", request(line_id=5, **shanghai), purchase=bought) == pytest.approx(533.7, rel=3e-3)
+    across = {"latitude_udeg": 0, "longitude_udeg": 179_900_000}
+    near = [{"tick": NOW - 5, "line_id": 5, "latitude_udeg": 0, "longitude_udeg": -179_900_000}]
+    assert told("line_kilometers_since_purchase", request(line_id=5, **across), purchase=near) == pytest.approx(22.2, rel=3e-3)
+
+
+def test_how_a_line_stands_and_was_used() -> None:
+    line = {"line_id": 5, "limit_minor": 1_000, "held_minor": 100, "opened_on_day": 20_000}
+    changes = [
+        {**line, "tick": NOW - 40 * DAY_TICKS, "drawn_minor": 300},
+        {**line, "tick": NOW - 20 * DAY_TICKS, "drawn_minor": 900},
+        {**line, "tick": NOW - 10 * DAY_TICKS, "drawn_minor": 500, "oldest_unpaid_due_day": 20_536, "is_limit_change": True},
+    ]
+    asked = request(line_id=5, amount_minor=200)
+    by_hand = {
+        "line_utilization": 0.5, "line_available": 400, "line_utilization_max_30d": 0.9,
+        "line_utilization_trend": 0.2, "line_drawn_range_90d": 0.6, "line_exposure_after": 0.8,
+        "line_tenure_days": 541, "line_days_past_due": 5, "line_limit_change_count": 1,
+        "line_days_since_limit_change": 10,
+    }  # fmt: skip
+    assert {name: told(name, asked, line_change=changes) for name in by_hand} == by_hand
+    assert told("line_days_past_due_max_400d", asked, line_change=changes, past_due_spell=[
+        {"tick": NOW - 100 * DAY_TICKS, "line_id": 5, "days_past_due": 45}
+    ]) == 45  # fmt: skip
+    assert told("line_days_past_due_max_90d", asked, line_change=changes) == 5
+
+
+def test_minimum_payments_in_a_row_end_with_a_full_one() -> None:
+    def due(days: int, paid_minor: int) -> dict[str, Any]:
+        return {"tick": NOW - days * DAY_TICKS, "line_id": 5, "closing_minor": 1_000, "minimum_due_minor": 100, "paid_minor": paid_minor}
+
+    statements = [due(120, 100), due(90, 1_000), due(60, 100), due(30, 150)]
+    assert told("line_minimum_payment_streak", request(line_id=5), statement_due=statements) == 2
+    assert told("line_payment_ratio_400d", request(line_id=5), statement_due=statements) == 1_350 / 4_000
+    assert told("line_minimum_payment_streak", request(line_id=5), statement_due=[]) == 0
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    asked = pa.table({"request_id": pa.array([1.5]), "tick": pa.array([1])})
+    with pytest.raises(StreamFaults) as told_faults:
+        build_as_of(asked, {}, features=CATALOG.named(["line_purchase_count_1h", "line_payment_count_30d"]))
+    text = str(told_faults.value)
+    assert "purchase: missing; line_purchase_count_1h read it" in text
+    assert "payment: missing" in text
+    assert "request: request_id: is double, must be int64" in text
+    assert "request: kind: no such column" in text
+
+
+def test_rows_that_cannot_be_are_counted() -> None:
+    asked = pa.Table.from_pylist([request(), request(kind="gift")], schema=REQUEST_SCHEMA)
+    with pytest.raises(StreamFaults) as told_faults:
+        build_as_of(asked, {}, features=CATALOG.named(["amount"]))
+    assert told_faults.value.faults == (
+        "request.request_id: 1 rows repeat another's; keep one of each",
+        "request.kind: 'gift' is not known; use purchase, application, review",
+    )
