@@ -13,10 +13,6 @@ def _all_known(*values: Any) -> bool:
     return all(value is not None for value in values)
 
 
-def _when(holds: bool, value: Any) -> Any:
-    return value if holds else None
-
-
 # Each text of the catalog that says which rows count and what they add, once more as Python. Unknown is not true.
 CONDITIONS: Mapping[str | None, Callable[[Row], bool]] = {
     None: lambda row: True,

@@ -45,7 +45,7 @@ def streams(seed: int, *, requests: int = 120, rows: int = 400) -> Streams:
     A quarter of the requests are rows of their stream already, as in training; the others are new, as when they are
     answered. Some rows stand there twice under another id. A row that came late has the tick at which it was known.
     """
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     ticks = _Ticks(chance)
     tables = {}
     for name, table in EVENT_TABLES.items():
@@ -56,10 +56,10 @@ def streams(seed: int, *, requests: int = 120, rows: int = 400) -> Streams:
         tables[name] = pa.Table.from_pylist(drawn, schema=table.schema())
     asked = [_request(chance, tick=ticks.next(), number=10_000 + number) for number in range(requests)]
     for kind in ("purchase", "application"):
-        for row in chance.sample(tables[kind].to_pylist(), requests // 8):
-            asked.append(_as_request(chance, row, kind=kind))
-    numbered = {row["request_id"]: row for row in asked}  # one row of both streams may have one id
-    chance.shuffle(asked := list(numbered.values()))
+        again = chance.sample(tables[kind].to_pylist(), requests // 8)
+        asked.extend(_as_request(chance, row, kind=kind) for row in again)
+    asked = list({row["request_id"]: row for row in asked}.values())  # both streams may have one id
+    chance.shuffle(asked)
     return Streams(pa.Table.from_pylist(asked, schema=REQUEST_SCHEMA), tables)
 
 

@@ -6,7 +6,7 @@ from cyclopts import App
 
 from tallystick import __version__
 from tallystick.bootstrap import error_terminal
-from tallystick.cli import books, database, debits, ledger, money, portfolio, products, server, settle
+from tallystick.cli import books, database, debits, features, ledger, money, portfolio, products, server, settle
 from tallystick.config import SettingsFault
 
 app = App(
@@ -22,6 +22,7 @@ for group in (
     portfolio.strategy_app,
     database.app,
     debits.app,
+    features.app,
     ledger.app,
     money.app,
     products.app,

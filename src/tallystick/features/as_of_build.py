@@ -1,6 +1,7 @@
-"""Features at an instant from tables and files: the one query, run by DuckDB in process, for one request or millions."""
+"""Features at an instant from tables and files: the one query, run by DuckDB in process, for one or for millions."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -10,7 +11,7 @@ from tallystick.features.as_of_catalog import AsOfFeature
 from tallystick.features.as_of_sql import as_of_sql
 from tallystick.features.event_tables import EVENT_TABLES, REQUEST_KINDS, REQUEST_SCHEMA
 
-Rows = pa.Table | ds.Dataset
+Rows: TypeAlias = "pa.Table | ds.Dataset"
 
 
 class StreamFaults(ValueError):

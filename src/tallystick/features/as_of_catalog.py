@@ -299,9 +299,11 @@ def _feature(
 ) -> AsOfFeature | None:
     place = f"catalog: feature {entry.get('name', '(no name)')}"
     before = len(faults)
-    for key in ("name", "zh", "en", "sql"):
-        if not str(entry.get(key, "")).strip():
-            faults.append(f"{place}: {key}: missing or empty; give a text")
+    faults += [
+        f"{place}: {key}: missing or empty; give a text"
+        for key in ("name", "zh", "en", "sql")
+        if not str(entry.get(key, "")).strip()
+    ]
     if entry.get("type") not in tuple(ColumnType):
         faults.append(f"{place}: type: must be one of {', '.join(ColumnType)}, not {entry.get('type')!r}")
     if not isinstance(entry.get("credit_use"), bool):

@@ -1,4 +1,4 @@
-"""One query for any features at an instant, rendered for an engine: windows over the history asked for and the requests.
+"""One query for any features at an instant, rendered for an engine: windows over history and requests in one list.
 
 The history of the keys that are asked for stands in one list with the requests themselves, and each window looks back
 from a request over what has a smaller tick. So a later request of a batch sees the earlier ones, as purchases that
@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from tallystick.features.as_of_catalog import Aggregate, AsOfFeature, Kind
 from tallystick.features.catalog import parse
-from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, REQUEST, REQUEST_KINDS
+from tallystick.features.event_tables import ENTITIES, REQUEST, REQUEST_KINDS
 
 DIALECTS: Final = ("duckdb", "postgres", "spark")
 _REQUEST_NAMES: Final = frozenset(column.name for column in REQUEST)
@@ -152,7 +152,9 @@ class _History:
             f"CASE WHEN {known} THEN {text} END AS {name}" if known else f"{text} AS {name}"
             for name, text in ((one.name, self._sum(one)) for one in aggregates)
         ]
-        frames = ", ".join(f"{name} AS ({frame})" for name, frame in {_window(one): _frame(one) for one in aggregates}.items())
+        frames = ", ".join(
+            f"{name} AS ({frame})" for name, frame in {_window(one): _frame(one) for one in aggregates}.items()
+        )
         yield (
             f"{place} AS (SELECT * FROM (SELECT request_id, {', '.join(sums)} FROM {rows} WINDOW {frames}) AS seen "
             "WHERE request_id IS NOT NULL)"
@@ -243,6 +245,4 @@ def _window(one: Aggregate) -> str:
 def _frame(one: Aggregate) -> str:
     """(request - window, request): a row exactly a window ago is outside, and so is one at the request's own tick."""
     first, last = one.window_ticks + one.ago_ticks - 1, max(one.ago_ticks, 1)
-    return (
-        f"PARTITION BY {_partition(one.within)} ORDER BY tick RANGE BETWEEN {first} PRECEDING AND {last} PRECEDING"
-    )
+    return f"PARTITION BY {_partition(one.within)} ORDER BY tick RANGE BETWEEN {first} PRECEDING AND {last} PRECEDING"

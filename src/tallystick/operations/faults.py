@@ -2,11 +2,13 @@
 
 from typing import Final
 
+from tallystick.features.as_of_build import StreamFaults
 from tallystick.ledger.chain import AnchorFault
 from tallystick.operations.close_day import DayNotOver, DayPassedOver
 from tallystick.operations.contract_changes import ChangeFault
 from tallystick.operations.database import DatabaseFault
 from tallystick.operations.debits import DebitFault
+from tallystick.operations.features import FeatureUnknown
 from tallystick.operations.judging import InfeasibleCaps
 from tallystick.operations.ledger import AccountFault
 from tallystick.operations.lending import NotPublished
@@ -48,6 +50,7 @@ FAULTS: Final = (
     DayPassedOver,
     DebitFault,
     EmbeddedFault,
+    FeatureUnknown,
     FileFault,
     FormFaults,
     IdFault,
@@ -67,6 +70,7 @@ FAULTS: Final = (
     ScoringFault,
     SettlementFault,
     StrategyFaults,
+    StreamFaults,
     SuspenseFault,
     VersionFault,
 )

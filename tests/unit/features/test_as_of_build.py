@@ -86,7 +86,10 @@ def test_a_label_counts_from_the_day_on_which_it_is_known() -> None:
 
 
 def test_new_is_what_the_line_did_not_do_within_ninety_days() -> None:
-    bought = [{"tick": NOW - 5, "line_id": 5, "merchant_id": 8}, {"tick": NOW - 91 * DAY_TICKS, "line_id": 5, "merchant_id": 9}]
+    bought = [
+        {"tick": NOW - 5, "line_id": 5, "merchant_id": 8},
+        {"tick": NOW - 91 * DAY_TICKS, "line_id": 5, "merchant_id": 9},
+    ]
     assert told("line_is_new_merchant", request(line_id=5, merchant_id=8), purchase=bought) is False
     assert told("line_is_new_merchant", request(line_id=5, merchant_id=9), purchase=bought) is True
     assert told("line_is_new_merchant", request(line_id=5), purchase=bought) is None
@@ -97,11 +100,17 @@ def test_from_beijing_to_shanghai_in_two_hours() -> None:
     shanghai = {"latitude_udeg": 31_230_400, "longitude_udeg": 121_473_700}
     bought = [{"tick": NOW - 2 * HOUR_TICKS, "line_id": 5, **beijing}, {"tick": NOW - HOUR_TICKS, "line_id": 5}]
     # the great circle is 1,067 km
-    assert told("line_kilometers_since_purchase", request(line_id=5, **shanghai), purchase=bought) == pytest.approx(1067, rel=3e-3)
-    assert told("line_kilometers_per_hour", request(line_id=5, **shanghai), purchase=bought) == pytest.approx(533.7, rel=3e-3)
+    assert told("line_kilometers_since_purchase", request(line_id=5, **shanghai), purchase=bought) == pytest.approx(
+        1067, rel=3e-3
+    )
+    assert told("line_kilometers_per_hour", request(line_id=5, **shanghai), purchase=bought) == pytest.approx(
+        533.7, rel=3e-3
+    )
     across = {"latitude_udeg": 0, "longitude_udeg": 179_900_000}
     near = [{"tick": NOW - 5, "line_id": 5, "latitude_udeg": 0, "longitude_udeg": -179_900_000}]
-    assert told("line_kilometers_since_purchase", request(line_id=5, **across), purchase=near) == pytest.approx(22.2, rel=3e-3)
+    assert told("line_kilometers_since_purchase", request(line_id=5, **across), purchase=near) == pytest.approx(
+        22.2, rel=3e-3
+    )
 
 
 def test_how_a_line_stands_and_was_used() -> None:
@@ -109,7 +118,13 @@ def test_how_a_line_stands_and_was_used() -> None:
     changes = [
         {**line, "tick": NOW - 40 * DAY_TICKS, "drawn_minor": 300},
         {**line, "tick": NOW - 20 * DAY_TICKS, "drawn_minor": 900},
-        {**line, "tick": NOW - 10 * DAY_TICKS, "drawn_minor": 500, "oldest_unpaid_due_day": 20_536, "is_limit_change": True},
+        {
+            **line,
+            "tick": NOW - 10 * DAY_TICKS,
+            "drawn_minor": 500,
+            "oldest_unpaid_due_day": 20_536,
+            "is_limit_change": True,
+        },
     ]
     asked = request(line_id=5, amount_minor=200)
     by_hand = {
@@ -127,7 +142,13 @@ def test_how_a_line_stands_and_was_used() -> None:
 
 def test_minimum_payments_in_a_row_end_with_a_full_one() -> None:
     def due(days: int, paid_minor: int) -> dict[str, Any]:
-        return {"tick": NOW - days * DAY_TICKS, "line_id": 5, "closing_minor": 1_000, "minimum_due_minor": 100, "paid_minor": paid_minor}
+        return {
+            "tick": NOW - days * DAY_TICKS,
+            "line_id": 5,
+            "closing_minor": 1_000,
+            "minimum_due_minor": 100,
+            "paid_minor": paid_minor,
+        }
 
     statements = [due(120, 100), due(90, 1_000), due(60, 100), due(30, 150)]
     assert told("line_minimum_payment_streak", request(line_id=5), statement_due=statements) == 2

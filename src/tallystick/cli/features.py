@@ -1,0 +1,80 @@
+"""Commands over the catalog of features at an instant."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from tallystick.bootstrap import settings, shown_progress, terminal
+
+app = App(name="features", help="What is known at the instant of a decision: each feature written once.")
+
+
+@app.command(name="list")
+def list_features(*, entity: str | None = None, out: Path | None = None) -> None:
+    """Show every feature of the catalog, or those about one entity.
+
+    Parameters
+    ----------
+    entity
+        line, borrower, device, phone, merchant, terminal, address or category.
+    out
+        Write the whole catalog as a Markdown page instead.
+    """
+    from tallystick.operations.features import chosen_features
+    from tallystick.operations.whole_files import whole_file
+    from tallystick.reports.feature_pages import catalog_page, feature_table
+
+    features = chosen_features((), entity=entity)
+    if out is None:
+        terminal().print(feature_table(features, language=settings().language))
+        return
+    with whole_file(out) as content:
+        content.write(catalog_page(features).encode())
+
+
+@app.command
+def explain(name: str, *, engine: Literal["postgres", "duckdb", "spark"] | None = None) -> None:
+    """Show what a feature means, what it is made of, and with an engine the query that computes it.
+
+    Parameters
+    ----------
+    name
+        The feature's name.
+    engine
+        postgres, duckdb or spark: print its query in that engine's SQL.
+    """
+    from tallystick.features.as_of_sql import as_of_sql
+    from tallystick.operations.features import chosen_features
+    from tallystick.reports.feature_pages import feature_facts
+
+    features = chosen_features([name])
+    screen = terminal()
+    screen.print(feature_facts(features[0], language=settings().language))
+    if engine is not None:
+        screen.print(as_of_sql(features, dialect=engine), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command
+def build(
+    *, at: Path, events: Path, out: Path, features: Annotated[tuple[str, ...], Parameter(negative="")] = ()
+) -> None:
+    """Compute features for requests from a folder of streams.
+
+    Parameters
+    ----------
+    at
+        Parquet: the requests, each with its tick and the keys it is about.
+    events
+        A folder with a Parquet file or folder for each stream: purchase.parquet, payment.parquet and so on.
+    out
+        Parquet: request_id and a column for each feature.
+    features
+        Names of features; without them all.
+    """
+    from tallystick.operations.features import build_file, chosen_features
+
+    chosen = chosen_features(features)
+    with shown_progress(settings().language) as progress:
+        built = build_file(requests=at, events=events, out=out, features=chosen, progress=progress)
+    terminal().print(f"{built.num_rows:,} × {len(chosen)} → {out}", markup=False)

@@ -1,0 +1,65 @@
+"""The catalog of features at an instant, and features from files: requests and streams in, one column a feature out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet
+
+from tallystick.features.as_of_build import build_as_of, streams_of
+from tallystick.features.as_of_catalog import AsOfFeature, load_as_of_catalog
+from tallystick.features.event_tables import EVENT_TABLES
+from tallystick.operations.progress import Progress
+from tallystick.operations.whole_files import whole_file
+from tallystick.sources.files import FileFault
+
+
+def chosen_features(names: Sequence[str], *, entity: str | None = None) -> tuple[AsOfFeature, ...]:
+    """Features by name, or all of one entity, or all; raises `FeatureUnknown` naming those that there are not."""
+    catalog = load_as_of_catalog()
+    unknown = [name for name in names if name not in catalog.by_name]
+    if unknown:
+        raise FeatureUnknown(f"no such feature: {', '.join(unknown)}; `tallystick features list` names all")
+    chosen = catalog.named(names) if names else catalog.features
+    return tuple(feature for feature in chosen if entity is None or entity in feature.entities)
+
+
+class FeatureUnknown(ValueError):
+    """A feature that the catalog does not have; the message names it."""
+
+
+def build_file(
+    *, requests: Path, events: Path, out: Path, features: Sequence[AsOfFeature], progress: Progress
+) -> pa.Table:
+    """Compute features for a Parquet file of requests from a folder of streams, and write them as Parquet.
+
+    `events` holds `purchase.parquet`, or a folder `purchase` of Parquet files, and so on for each stream that the
+    features read. The same files give the same bytes. Raises `FileFault` and `StreamFaults`.
+    """
+    progress.step({"zh": "读取请求与事件", "en": "reading requests and events"})
+    asked = _rows(requests)
+    streams = {name: _rows(path) for name in streams_of(features) if (path := _stream_path(events, name)) is not None}
+    progress.step({"zh": f"计算 {len(features)} 个特征", "en": f"computing {len(features)} features"})
+    built = build_as_of(asked, streams, features=features)
+    with whole_file(out) as content:
+        pyarrow.parquet.write_table(built, content, compression="zstd")
+    return built
+
+
+def _stream_path(events: Path, name: str) -> Path | None:
+    if not events.is_dir():
+        raise FileFault(f"{events}: no such folder; give one with {', '.join(EVENT_TABLES)} as Parquet files")
+    for path in (events / f"{name}.parquet", events / name):
+        if path.exists():
+            return path
+    return None
+
+
+def _rows(path: Path) -> ds.Dataset:
+    try:
+        return ds.dataset(path, format="parquet")
+    except FileNotFoundError as error:
+        raise FileFault(f"{path}: no such file") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FileFault(f"{path}: cannot be read as Parquet ({error}); write it with any Parquet library") from error
