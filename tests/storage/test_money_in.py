@@ -23,7 +23,7 @@ from tallystick.operations.suspense import SuspenseFault, decide, propose, recon
 from tallystick.servicing import facts
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.sources.files import FileFault
-from tallystick.storage import ledger, lines, money_rows
+from tallystick.storage import ledger, lines, money_rows, payments
 from tallystick.storage.money_rows import SuspenseItem
 from tallystick.units.ids import IdPrefix, encode_id
 
@@ -77,7 +77,7 @@ def books_hold(books: Books) -> None:
 def test_a_row_that_names_a_line_is_its_payment_from_the_value_date(books: Books, tmp_path: Path) -> None:
     imported = taken_in(books, statement(tmp_path, f"b-1,2026-01-20,300.00,CNY,{LINE},,"))
     assert imported == Imported(booked={"payment": 1}, known=0, rejected=())
-    known = lines.payment_of_reference(books.connection, channel="bank", reference="b-1")
+    known = payments.payment_of_reference(books.connection, channel="bank", reference="b-1")
     assert known is not None
     event = lines.read_event(books.connection, 7, known.event_id)
     assert event is not None
@@ -285,7 +285,7 @@ def test_two_persons_make_held_money_a_payment_from_its_value_date(books: Books,
     with pytest.raises(SuspenseFault, match="another person decides"):
         decide(books.connection, proposal.proposal_id, agrees=True, act=books.act_of(TODAY))
     decide(books.connection, proposal.proposal_id, agrees=True, act=books.act_of(TODAY, actor="second"))
-    known = lines.payment_of_reference(books.connection, channel="suspense", reference=str(item_id))
+    known = payments.payment_of_reference(books.connection, channel="suspense", reference=str(item_id))
     assert known is not None
     event = lines.read_event(books.connection, 7, known.event_id)
     assert event is not None
@@ -355,7 +355,7 @@ def found_to_be_of(books: Books, item_id: int, *, line_id: int) -> None:
 
 def given_back(books: Books, item_id: int, *, line_id: int, kind: str) -> None:
     """What an item was found to be is taken back from the line, by hand or as recorded in error."""
-    known = lines.payment_of_reference(books.connection, channel="suspense", reference=str(item_id))
+    known = payments.payment_of_reference(books.connection, channel="suspense", reference=str(item_id))
     assert known is not None
     taken_back: facts.AnyFact = (
         facts.PaymentReturned(payment_id=known.payment_id, event_id=known.event_id, reason="wrong person")

@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from tallystick.operations.lending import PaidBefore, receive_payment
 from tallystick.operations.lines import Act, Recorded, record
-from tallystick.operations.money_files import Imported
+from tallystick.operations.money_files import Imported, book_answers
 from tallystick.operations.progress import Progress
 from tallystick.operations.whole_files import write_csv
 from tallystick.servicing import facts
@@ -17,7 +17,7 @@ from tallystick.servicing.direct_debit import DebitRules, Pays, claim, debit_rul
 from tallystick.servicing.steps import caught_up
 from tallystick.sources.csv_rows import RejectedRow, RowFault
 from tallystick.sources.debit_answers import DebitAnswer, read_debit_answers
-from tallystick.storage import debits, lines
+from tallystick.storage import debits, lines, payments
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.debits import Answer, Candidate, Debit, Mandate
 from tallystick.units.ids import IdPrefix, encode_id
@@ -146,26 +146,14 @@ def import_answers(connection: Connection, path: Path, *, act: Act) -> Generator
     `connection` must be in autocommit. The file is read through before anything is booked. A file imported again books
     what is missing. Raises `FileFault` for what is no such table.
     """
-    assert connection.autocommit, "each answer commits by itself"
     rules = debit_rules()
+
+    def book(row: DebitAnswer) -> bool | RejectedRow:
+        debits.hold_debiting(connection)
+        return _book(connection, row, rules=rules, act=act)
+
     rows = list(read_debit_answers(path, today=act.today, codes=frozenset(rules.codes)))
-    rejected = [row for row in rows if isinstance(row, RejectedRow)]
-    booked = dict.fromkeys(("paid", "failed", "returned"), 0)
-    known = 0
-    sound = [row for row in rows if isinstance(row, DebitAnswer)]
-    for done, row in enumerate(sound, start=1):
-        with connection.transaction():
-            debits.hold_debiting(connection)
-            became = _book(connection, row, rules=rules, act=act)
-        if isinstance(became, RejectedRow):
-            rejected.append(became)
-        elif became:
-            booked[row.outcome] += 1
-        else:
-            known += 1
-        yield done / len(sound)
-    rejected.sort(key=lambda row: row.file_line)
-    return Imported(booked=booked, known=known, rejected=tuple(rejected))
+    return (yield from book_answers(connection, rows, outcomes=("paid", "failed", "returned"), book=book))
 
 
 def _book(connection: Connection, row: DebitAnswer, *, rules: DebitRules, act: Act) -> bool | RejectedRow:
@@ -226,7 +214,7 @@ def _paid(connection: Connection, asked: Debit, row: DebitAnswer, *, act: Act) -
 
 def _returned(connection: Connection, asked: Debit, row: DebitAnswer, *, act: Act) -> int | None:
     reference = encode_id(IdPrefix.DEBIT, asked.debit_id)
-    known = lines.payment_of_reference(connection, channel=CHANNEL, reference=reference)
+    known = payments.payment_of_reference(connection, channel=CHANNEL, reference=reference)
     assert known is not None, "it was paid"
     fact = facts.PaymentReturned(
         payment_id=known.payment_id, event_id=known.event_id, reason=row.code or "direct_debit_returned"

@@ -16,7 +16,7 @@ from tallystick.operations.lines import Act, Recorded, is_same_person, record, w
 from tallystick.servicing import facts
 from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact, DrawKind, PlanChoice
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.storage import borrowers, contracts, lines, money_rows, proposals
+from tallystick.storage import borrowers, contracts, lines, money_rows, payments, proposals
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import VersionFault
 from tallystick.storage.proposals import Proposal
@@ -279,7 +279,7 @@ def receive_payment(
     """
     if reference:
         money_rows.hold_references(connection, channel, [reference])
-    known = lines.payment_of_reference(connection, channel=channel, reference=reference) if reference else None
+    known = payments.payment_of_reference(connection, channel=channel, reference=reference) if reference else None
     if known is not None:
         if known.line_id == line_id and known.amount_minor == amount_minor:
             return PaidBefore(payment_id=known.payment_id, event_id=known.event_id)

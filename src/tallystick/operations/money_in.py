@@ -22,9 +22,9 @@ from tallystick.servicing import facts
 from tallystick.servicing.journal import CHANNELS, PAYOUT
 from tallystick.sources.csv_rows import RejectedRow, RowFault, file_sha256
 from tallystick.sources.money_rows import MoneyRow, read_money_rows
-from tallystick.storage import ledger, lines, money_rows
-from tallystick.storage.lines import KnownPayment
+from tallystick.storage import ledger, lines, money_rows, payments
 from tallystick.storage.money_rows import BookedRow, KnownRow, SuspenseItem
+from tallystick.storage.payments import KnownPayment
 
 ROWS_PER_CHUNK: Final = 200
 # What a statement may say that it clears: what other channels collected, and payouts on their way, to merchants by
@@ -122,7 +122,7 @@ class _Import:
                 self.known += 1
             else:
                 self.rejected.append(RejectedRow(row.file_line, "reference", row.reference, RowFault.REFERENCE_REUSED))
-        self._payments = lines.payments_of_references(
+        self._payments = payments.payments_of_references(
             self._connection, channel=self._channel, references=[row.reference for row in fresh]
         )
         self._currencies = lines.currencies(self._connection, [row.line_id for row in fresh if row.line_id is not None])
@@ -200,14 +200,14 @@ class _Import:
             self._suspend_whole(row, because=str(returned.reason))
 
     def _payment(self, reference: str) -> KnownPayment | None:
-        return lines.payment_of_reference(self._connection, channel=self._channel, reference=reference)
+        return payments.payment_of_reference(self._connection, channel=self._channel, reference=reference)
 
     def _payment_found(self, reference: str) -> KnownPayment | None:
         """The payment that a row of this channel became after it had stood in suspense."""
         item_id = money_rows.item_found_to_be_a_payment(self._connection, channel=self._channel, reference=reference)
         if item_id is None:
             return None
-        return lines.payment_of_reference(self._connection, channel=facts.SUSPENSE, reference=str(item_id))
+        return payments.payment_of_reference(self._connection, channel=facts.SUSPENSE, reference=str(item_id))
 
     def _suspend_whole(self, row: MoneyRow, *, because: str) -> None:
         self._keep(row, "suspense")

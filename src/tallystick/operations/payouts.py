@@ -6,7 +6,7 @@ from pathlib import Path
 from psycopg import Connection
 
 from tallystick.operations.lines import Act
-from tallystick.operations.money_files import Imported
+from tallystick.operations.money_files import Imported, book_answers
 from tallystick.operations.settlement import payout_came_back
 from tallystick.sources.csv_rows import RejectedRow, RowFault
 from tallystick.sources.payout_answers import OUTCOMES, PayoutAnswer, read_payout_answers
@@ -22,25 +22,13 @@ def import_payout_answers(connection: Connection, path: Path, *, act: Act) -> Ge
     Gives how much of the file is done, and returns what became of it. `connection` must be in autocommit. The file is
     read through before anything is booked. A file imported again books what is missing. Raises `FileFault`.
     """
-    assert connection.autocommit, "each answer commits by itself"
+
+    def book(row: PayoutAnswer) -> bool | RejectedRow:
+        settlements.hold_settling(connection)
+        return _book(connection, row, act=act)
+
     rows = list(read_payout_answers(path, today=act.today))
-    rejected = [row for row in rows if isinstance(row, RejectedRow)]
-    booked = dict.fromkeys(OUTCOMES, 0)
-    known = 0
-    sound = [row for row in rows if isinstance(row, PayoutAnswer)]
-    for done, row in enumerate(sound, start=1):
-        with connection.transaction():
-            settlements.hold_settling(connection)
-            became = _book(connection, row, act=act)
-        if isinstance(became, RejectedRow):
-            rejected.append(became)
-        elif became:
-            booked[row.outcome] += 1
-        else:
-            known += 1
-        yield done / len(sound)
-    rejected.sort(key=lambda row: row.file_line)
-    return Imported(booked=booked, known=known, rejected=tuple(rejected))
+    return (yield from book_answers(connection, rows, outcomes=OUTCOMES, book=book))
 
 
 def _book(connection: Connection, row: PayoutAnswer, *, act: Act) -> bool | RejectedRow:

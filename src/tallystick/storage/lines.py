@@ -470,34 +470,6 @@ def _payment_row(event: Event, *, line_id: int) -> tuple[Any, ...]:
     return fact.payment_id, line_id, event.event_id, fact.channel, reference, fact.amount_minor, event.effective_on
 
 
-class KnownPayment(Struct, frozen=True):
-    """A payment that was recorded; minor units."""
-
-    payment_id: int
-    line_id: int
-    event_id: int
-    amount_minor: int
-
-
-def payments_of_references(
-    connection: Connection, *, channel: str, references: Sequence[str]
-) -> dict[str, KnownPayment]:
-    """The payments that a channel's own references are known for, by reference."""
-    rows = connection.execute(
-        """
-        SELECT reference, payment_id, line_id, event_id, amount_minor FROM payments
-        WHERE channel = %s AND reference = ANY(%s::text[])
-        """,
-        [channel, list(references)],
-    )
-    return {reference: KnownPayment(*rest) for reference, *rest in rows}
-
-
-def payment_of_reference(connection: Connection, *, channel: str, reference: str) -> KnownPayment | None:
-    """The payment that a channel's own reference is known for."""
-    return payments_of_references(connection, channel=channel, references=[reference]).get(reference)
-
-
 def currencies(connection: Connection, line_ids: Sequence[int]) -> dict[int, str]:
     """The currency of each line that there is."""
     rows = connection.execute("SELECT line_id, currency FROM lines WHERE line_id = ANY(%s::bigint[])", [list(line_ids)])
