@@ -88,6 +88,12 @@ def daily_terms(installments: int, rate: Decimal, amortization: Amortization) ->
     )
 
 
+refund_policies = st.builds(
+    RefundTerms, installments=st.sampled_from(RefundInstallments), interest=st.sampled_from(RefundCharges),
+    fee=st.sampled_from(RefundCharges),
+)  # fmt: skip
+
+
 class Deed(Struct, frozen=True):
     """Something done to a plan so many days after the thing before it."""
 
@@ -236,10 +242,7 @@ def test_rolling_again_changes_nothing(
     terms=fee_terms() | st.builds(daily_terms, st.integers(min_value=1, max_value=8), rates, amortizations),
     drawn_on=days, principal_minor=principals, life=lives, order=orders,
     refund_minor=st.integers(min_value=1, max_value=60_000_000),
-    policy=st.builds(
-        RefundTerms, installments=st.sampled_from(RefundInstallments), interest=st.sampled_from(RefundCharges),
-        fee=st.sampled_from(RefundCharges),
-    ),
+    policy=refund_policies,
 )  # fmt: skip
 def test_a_refund_takes_no_more_than_is_owed_and_returns_no_more_than_was_paid(
     terms: PlanTerms, drawn_on: date, principal_minor: int, life: list[Deed], order: AllocationOrder,
@@ -259,6 +262,173 @@ def test_a_refund_takes_no_more_than_is_owed_and_returns_no_more_than_was_paid(
         assert 0 < minor <= paid[component]
     assert sum(part.principal_minor for part in given_back.plan.installments) == given_back.plan.principal_minor
     assert all(part.left_minor >= 0 for part in given_back.plan.installments)
+
+
+class Refund(Struct, frozen=True):
+    """A refund so many days after the deed before it: a share of all that was drawn, in ppm."""
+
+    days_later: int
+    share_ppm: int
+    policy: RefundTerms
+
+
+refunds = st.builds(
+    Refund, days_later=st.integers(min_value=0, max_value=70), share_ppm=st.integers(min_value=1, max_value=700_000),
+    policy=refund_policies,
+)  # fmt: skip
+mixed_lives = st.lists(
+    st.builds(Deed, days_later=st.integers(min_value=0, max_value=70), amount_minor=st.integers(1, 1_000_000))
+    | refunds,
+    max_size=8,
+)
+INTEREST_FIRST = order_of(
+    AllocationRule(
+        walk=Walk.OLDEST_DUE_FIRST,
+        components=(Component.PENALTY, Component.FEE, Component.INTEREST, Component.PRINCIPAL),
+    )
+)
+
+
+class Watched(Struct, frozen=True):
+    """A plan just before and after a refund, and the refund."""
+
+    before: Plan
+    after: Plan
+    deed: Refund
+    on: date
+    given_minor: int
+
+    @property
+    def share(self) -> Fraction:
+        """The refund's share of all principal that was not given back before."""
+        left_minor = self.before.principal_minor - self.before.overflowed_minor
+        return min(Fraction(1), Fraction(self.given_minor, left_minor)) if left_minor else Fraction(0)
+
+
+def live_with_refunds(plan: Plan, life: list[Deed | Refund]) -> tuple[Plan, list[Watched], list[tuple[date, int]]]:
+    """The plan at the end, each refund of it, and what principal was owed from which day on."""
+    on, drawn_minor, watched = plan.drawn_on, plan.principal_minor, []
+    owed_from = [(on, plan.principal_left_minor)]
+    for deed in life:
+        on += timedelta(days=deed.days_later)
+        if plan.is_settled or on >= plan.installments[-1].due_on:
+            break
+        plan = plans.roll(plan, on=on)
+        if isinstance(deed, Deed):  # dues only, as a line pays them
+            plan = plans.pay(plan, on=on, amount_minor=deed.amount_minor, order=INTEREST_FIRST, until=on).plan
+        else:
+            given_minor = max(1, drawn_minor * deed.share_ppm // 1_000_000)
+            refunded = plans.refund(plan, on=on, principal_minor=given_minor, terms=deed.policy)
+            watched.append(Watched(before=plan, after=refunded.plan, deed=deed, on=on, given_minor=given_minor))
+            plan = refunded.plan
+        owed_from.append((on, plan.principal_left_minor))
+    return plan, watched, owed_from
+
+
+def daily_plan(installments: int, rate: Decimal, drawn_on: date, principal_minor: int, how: Amortization) -> Plan:
+    terms = daily_terms(installments, rate, how)
+    return plans.open_plan(plan_id=1, terms=terms, drawn_on=drawn_on, principal_minor=principal_minor)
+
+
+daily_plans = st.builds(
+    daily_plan, st.integers(min_value=1, max_value=8), rates, days, st.integers(min_value=10_000, max_value=5_000_000),
+    amortizations,
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(plan=daily_plans, life=mixed_lives)
+def test_a_refund_changes_nothing_of_the_past_but_what_it_gives_back(plan: Plan, life: list[Deed | Refund]) -> None:
+    _, watched, _ = live_with_refunds(plan, life)
+    for one in watched:
+        gives_back = one.deed.policy.interest is RefundCharges.PRO_RATA
+        for part, after in zip(one.before.installments, one.after.installments, strict=True):
+            assert (after.from_on, after.due_on) == (part.from_on, part.due_on)
+            assert after.principal_minor <= part.principal_minor or part.due_on > one.on
+            if part.due_on <= one.on:
+                kept = 1 - one.share if gives_back else Fraction(1)
+                assert abs(after.interest_minor - part.interest_minor * kept) < 1
+
+
+@settings(deadline=None)
+@given(plan=daily_plans, life=mixed_lives)
+def test_interest_after_refunds_is_that_of_the_days_that_principal_was_owed(
+    plan: Plan, life: list[Deed | Refund]
+) -> None:
+    lived, watched, owed_from = live_with_refunds(plan, life)
+    if not lived.is_recalculated:  # all of its price came back
+        return
+    on = owed_from[-1][0] + timedelta(days=5)
+    settled = plans.settle(lived, on=on).plan
+    asked_minor = sum(part.interest_minor for part in settled.installments)
+    counted = _interest_with_refunds(plan, [*owed_from, (on, 0)], watched)
+    assert abs(asked_minor - counted) <= len(plan.installments) * (1 + len(watched))
+    assert sum(part.principal_minor for part in settled.installments) == lived.principal_minor
+
+
+def _interest_with_refunds(plan: Plan, owed_from: list[tuple[date, int]], watched: list[Watched]) -> Fraction:
+    """Each day's interest on what is owed when it ends; a refund pro rata gives its share of all so far back."""
+    ends_on, rate = plan.installments[-1].due_on, plan.terms.nominal_rate
+    shares = [(one.on, one.share) for one in watched if one.deed.policy.interest is RefundCharges.PRO_RATA]
+    interest, day = Fraction(0), plan.drawn_on
+    for until in sorted({on for on, _ in shares} | {owed_from[-1][0]}):
+        known = [
+            (day, _owed_on(owed_from, day)),
+            *((on, minor) for on, minor in owed_from if day < on < until),
+            (until, 0),
+        ]
+        interest += _interest_day_by_day(known, rate=rate, ends_on=ends_on)
+        for on, share in shares:
+            if on == until:
+                interest *= 1 - share
+        day = until
+    return interest
+
+
+def _owed_on(owed_from: list[tuple[date, int]], day: date) -> int:
+    return [minor for on, minor in owed_from if on <= day][-1]
+
+
+@settings(deadline=None)
+@given(plan=daily_plans, life=mixed_lives)
+def test_which_installments_a_refund_shrinks_when_interest_follows(plan: Plan, life: list[Deed | Refund]) -> None:
+    _, watched, _ = live_with_refunds(plan, life)
+    for one in watched:
+        if one.after.is_settled or one.after.terms.recalculation is Recalculation.NONE:
+            continue
+        pairs = list(zip(one.before.installments, one.after.installments, strict=True))
+        less_minor = [part.principal_minor - after.principal_minor for part, after in pairs]
+        open_minor = [part.left_of(Component.PRINCIPAL) for part, _ in pairs]
+        due = [place for place, (part, _) in enumerate(pairs) if part.due_on <= one.on]
+        taken_minor = one.before.principal_left_minor - one.after.principal_left_minor
+        due_minor = sum(less_minor[place] for place in due)
+        match one.deed.policy.installments:
+            case RefundInstallments.NEXT:
+                assert due_minor == min(taken_minor, sum(open_minor[place] for place in due))
+            case RefundInstallments.LAST:
+                later_minor = sum(open_minor) - sum(open_minor[place] for place in due)
+                assert due_minor == max(0, taken_minor - later_minor)
+            case RefundInstallments.REAMORTIZED:
+                exact = Fraction(taken_minor * sum(open_minor[place] for place in due), max(1, sum(open_minor)))
+                assert abs(due_minor - exact) < 1
+                _alike(one)
+
+
+def _alike(one: Watched) -> None:
+    """Installments to come ask for the same principal, or for the same in all, cents apart."""
+    to_come = [
+        after
+        for part, after in zip(one.before.installments, one.after.installments, strict=True)
+        if part.due_on > one.on and part.left_of(Component.PRINCIPAL) > 0
+    ]
+    if one.after.terms.amortization is Amortization.EQUAL_INSTALLMENTS:
+        asked_minor = [part.principal_minor + part.interest_minor for part in to_come]
+    elif one.after.terms.amortization is Amortization.EQUAL_PRINCIPAL:
+        asked_minor = [part.principal_minor for part in to_come]
+    else:
+        return
+    if len(asked_minor) > 1:
+        assert max(asked_minor) - min(asked_minor) <= 2 * len(one.after.installments)
 
 
 @settings(deadline=None)

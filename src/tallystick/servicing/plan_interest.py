@@ -109,13 +109,14 @@ def pay_principal(book: Book, *, index: int, on: date, amount_minor: int) -> Non
     left_minor = ladder.drawn_minor - ladder.paid_principal_minor
     rung.paid_principal_minor += min(amount_minor, left_minor)
     counts_from = min(on, rung.span.due_on)
-    book.correct(counts_from, corrected_minor=-amount_minor)
+    ladder.change(counts_from, corrected_minor=-amount_minor)
+    settle_last(ladder, until=on)
     if _unpaid(ladder) > 1:
         overpaid = rung.paid_minor > rung.asked_minor + rung.brought_minor
         is_agreed = on < rung.span.from_on and rung.paid_minor == rung.agreed_minor
         if overpaid or is_agreed:
             rung.asked_minor = rung.paid_minor
-    settle_last(ladder, until=counts_from)
+    settle_last(ladder, until=on)
 
 
 def prepay_principal(book: Book, *, index: int, on: date, amount_minor: int) -> None:

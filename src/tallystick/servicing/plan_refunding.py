@@ -1,20 +1,26 @@
 """A merchant's refund of what a plan paid for: installments shrink, and the price of what is given back with them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.servicing.plan_book import Book, with_settlement
+from tallystick.servicing.plan_recalculating import roll_recalculated
 from tallystick.servicing.plan_state import Plan, PlanDraw, PlanInstallment
-from tallystick.terms.last_installment import ask_more, settle_last
+from tallystick.terms.last_installment import ask_more, settle_last, share_residue
 from tallystick.terms.leveling import level
-from tallystick.terms.plan_terms import PlanTerms, Recalculation
+from tallystick.terms.plan_terms import InterestBase, PlanTerms, Recalculation
 from tallystick.terms.product import Component, RefundCharges, RefundInstallments, RefundTerms
 from tallystick.terms.schedule import InstallmentKind
 from tallystick.units.rounding import whole
+
+# What the running period bore before the refund is shared by all: each round leaves a tenth of the gap or less.
+_LEVELING_ROUNDS: Final = 12
 
 
 class Refunded(Struct, frozen=True):
@@ -57,8 +63,13 @@ def refund(plan: Plan, *, on: date, principal_minor: int, terms: RefundTerms) ->
 
 
 def _follows_balance(plan: Plan, *, on: date, share: Fraction, terms: RefundTerms) -> bool:
-    """Whether interest goes on by the smaller balance: not after the last due date, nor where all of it comes back."""
+    """Whether interest goes on by the smaller balance: not after the last due date, nor where all of it comes back.
+
+    Flat interest follows no balance: it is given back like any scheduled price.
+    """
     if plan.is_settled or (share == 1 and terms.interest is RefundCharges.PRO_RATA):
+        return False
+    if plan.terms.interest_base is InterestBase.ORIGINAL_PRINCIPAL:
         return False
     return plan.is_recalculated and on < max(part.due_on for part in plan.installments)
 
@@ -119,8 +130,8 @@ def _paid(plan: Plan, component: Component) -> int:
     return sum(part.paid_fee_minor for part in plan.installments)
 
 
-def _given_back(on: date, *, taken_minor: int) -> PlanDraw:
-    return PlanDraw(on=on, principal_minor=-taken_minor, financed_minor=-taken_minor, interest_from=on)
+def _given_back(on: date, *, taken_minor: int, interest_from: date | None = None) -> PlanDraw:
+    return PlanDraw(on=on, principal_minor=-taken_minor, financed_minor=-taken_minor, interest_from=interest_from or on)
 
 
 def _as_scheduled(plan: Plan, *, on: date, taken_minor: int, share: Fraction, terms: RefundTerms) -> Plan:
@@ -196,63 +207,114 @@ def _with_fee(
 
 
 def _recalculated(plan: Plan, *, on: date, taken_minor: int, share: Fraction, terms: RefundTerms) -> Plan:
-    """The balance is so much less from that day on; interest follows it by itself."""
-    forgives = terms.interest is RefundCharges.PRO_RATA
-    before = _forgiven(plan, on=on, share=share) if forgives else plan
+    """The balance is so much less from that day on, and interest follows it; what it was before stays as it was."""
+    before = roll_recalculated(plan, on=on)
+    if terms.interest is RefundCharges.PRO_RATA:
+        before = _forgiven(before, on=on, share=share)
     book = Book(before)
-    book.plan = replace(before, draws=(*before.draws, _given_back(on, taken_minor=taken_minor)))
-    book.ladder.change(on, drawn_minor=-taken_minor)
-    running = book.ladder.index_of(on)
-    if terms.installments is RefundInstallments.REAMORTIZED and running is not None:
-        level(book.ladder, first=running)
-    elif terms.installments is RefundInstallments.NEXT:
-        _ask_less_next(book, taken_minor=taken_minor)
+    open_minor = [part.left_of(Component.PRINCIPAL) for part in book.installments]
+    shares = _shares(open_minor, taken_minor=taken_minor, which=terms.installments)
+    given_back = Counter[date]()
+    for place, share_minor in enumerate(shares):
+        part = book.installments[place]
+        rung = book.rung_of(part)
+        if rung is None:
+            _shrink_at_once(book, place, less_minor=share_minor, on=on)
+            continue
+        given_back[_counts_from(book, part, on=on)] += share_minor
+        if part.due_on <= on or terms.installments is RefundInstallments.NEXT:
+            ask_more(book.ladder.rungs[rung], -share_minor)
+    for counts_from, less_minor in given_back.items():
+        book.ladder.change(counts_from, drawn_minor=-less_minor)
+    at_once_minor = taken_minor - given_back.total()
+    book.plan = replace(
+        before,
+        draws=(
+            *before.draws,
+            *(_given_back(on, taken_minor=minor, interest_from=day) for day, minor in given_back.items() if minor),
+            *([replace(_given_back(on, taken_minor=at_once_minor), financed_minor=0)] if at_once_minor else []),
+        ),
+    )
+    if terms.installments is RefundInstallments.REAMORTIZED and taken_minor < plan.principal_left_minor:
+        _level_again(book, on=on)
     settle_last(book.ladder, until=on)
+    _agree_to_no_more(book, on=on)
     book.ask_as_ladder(on=on)
-    _take_off_at_once(book, on=on)
     return book.closed(rolled_to=on)
 
 
+def _counts_from(book: Book, part: PlanInstallment, *, on: date) -> date:
+    """From when on a plan's schedule does without what a refund takes off an installment.
+
+    Of one that is past due, from its due date: the schedule supposes that it was paid then, and what was not has been
+    counted beside it, for as long as it was owed.
+    """
+    return max(min(on, part.due_on), book.ladder.rungs[0].span.from_on)
+
+
+def _level_again(book: Book, *, on: date) -> None:
+    """Installments to come are alike again, from the first of them that still asks for principal."""
+    first = next(
+        (
+            rung
+            for rung, place in enumerate(book.regular)
+            if book.installments[place].due_on > on and book.installments[place].left_of(Component.PRINCIPAL)
+        ),
+        None,
+    )
+    if first is not None:
+        level(book.ladder, first=first)
+        share_residue(book.ladder, first=first, rounds=_LEVELING_ROUNDS)
+
+
+def _agree_to_no_more(book: Book, *, on: date) -> None:
+    """Nobody can pay in advance what a refund took off: that is no part of what was agreed any more."""
+    for rung in book.ladder.rungs:
+        if rung.span.due_on > on:
+            rung.agreed_minor = min(rung.agreed_minor, max(rung.asked_minor, rung.paid_minor))
+
+
+def _shrink_at_once(book: Book, place: int, *, less_minor: int, on: date) -> None:
+    """What is due at once, and no period, shrinks by itself."""
+    part = book.installments[place]
+    if less_minor:
+        smaller = replace(part, principal_minor=part.principal_minor - less_minor)
+        book.installments[place] = with_settlement(smaller, on=on)
+
+
 def _forgiven(plan: Plan, *, on: date, share: Fraction) -> Plan:
-    """Interest charged or paid so far on what is given back comes back too."""
+    """Interest run up or paid so far on what is given back comes back too, in the period that it is of."""
     installments, rungs = list(plan.installments), list(plan.rungs)
+    for place, part in enumerate(installments):
+        if part.kind is not InstallmentKind.REGULAR:
+            kept = _with_interest(part, kept=1 - share, policy=RefundCharges.PRO_RATA, on=on, terms=plan.terms)
+            installments[place] = with_settlement(kept, on=on)
     regular = [place for place, part in enumerate(installments) if part.kind is InstallmentKind.REGULAR]
-    for rung, place in enumerate(regular):
-        part = installments[place]
-        charged_minor = part.interest_minor if part.due_on <= on else part.paid_interest_minor
-        forgiven_minor = min(
-            whole(charged_minor * share, plan.terms.rounding), charged_minor - part.waived_interest_minor
-        )
-        if forgiven_minor <= 0:
-            continue
-        left_minor = charged_minor - forgiven_minor - part.waived_interest_minor
-        installments[place] = replace(part, paid_interest_minor=min(part.paid_interest_minor, left_minor))
-        state = rungs[rung]
+    later_minor = 0
+    for rung, accrued_minor in reversed(list(enumerate(_accrued_minor(plan, on=on)))):
+        part, state = installments[regular[rung]], rungs[rung]
+        own_minor = max(accrued_minor, part.paid_interest_minor + part.waived_interest_minor - state.brought_minor)
+        forgiven_minor = min(whole(own_minor * share, plan.terms.rounding), own_minor - part.waived_interest_minor)
         rungs[rung] = replace(
             state,
-            asked_minor=state.asked_minor - forgiven_minor,
+            asked_minor=max(0, state.asked_minor - forgiven_minor),
             forgiven_minor=state.forgiven_minor + forgiven_minor,
         )
+        if state.is_brought:
+            later_minor += forgiven_minor
+            continue
+        left_minor = own_minor - forgiven_minor - part.waived_interest_minor
+        if state.brought_minor:
+            left_minor, later_minor = left_minor + state.brought_minor - later_minor, 0
+        installments[regular[rung]] = replace(part, paid_interest_minor=min(part.paid_interest_minor, left_minor))
     return replace(plan, installments=tuple(installments), rungs=tuple(rungs))
 
 
-def _ask_less_next(book: Book, *, taken_minor: int) -> None:
-    figures = book.ladder.figures()
-    open_minor = [
-        max(0, found.principal_minor - rung.paid_principal_minor)
-        for found, rung in zip(figures, book.ladder.rungs, strict=True)
-    ]
-    shares = _shares(open_minor, taken_minor=min(taken_minor, sum(open_minor)), which=RefundInstallments.NEXT)
-    for rung, share_minor in zip(book.ladder.rungs, shares, strict=True):
-        ask_more(rung, -share_minor)
-
-
-def _take_off_at_once(book: Book, *, on: date) -> None:
-    """Where installments that the ladder does not know are open, they shrink by what the ladder had no room for."""
-    excess_minor = sum(part.principal_minor for part in book.installments) - book.plan.principal_minor
-    for place, part in enumerate(book.installments):
-        if part.kind is not InstallmentKind.REGULAR and excess_minor > 0:
-            less_minor = min(excess_minor, part.left_of(Component.PRINCIPAL))
-            excess_minor -= less_minor
-            smaller = replace(part, principal_minor=part.principal_minor - less_minor)
-            book.installments[place] = with_settlement(smaller, on=on)
+def _accrued_minor(plan: Plan, *, on: date) -> list[int]:
+    """Each period's own interest up to a day, wherever it is asked for."""
+    ladder = Book(plan).ladder
+    for rung in ladder.rungs:
+        rung.brought_minor, rung.is_brought = 0, False
+    figures = ladder.figures(until=on)
+    passed_on = [0, *(found.carried_minor for found in figures)]
+    return [found.computed_minor - before_minor for found, before_minor in zip(figures, passed_on, strict=False)]

@@ -31,6 +31,8 @@ def _settle_last_of(ladder: Ladder, *, count: int, until: date) -> None:
         other.is_brought = False
     figures = ladder.figures()
     missing_minor = ladder.drawn_minor + sum(found.interest_minor - found.asked_minor for found in figures)
+    if last == len(ladder.rungs) - 1:  # interest that finds no room has no later period to go to
+        missing_minor += figures[last].carried_minor
     if ask_more(rung, missing_minor) != missing_minor:
         _settle_last_of(ladder, count=last, until=until)
     bring_forward(ladder, last=last, until=until)
@@ -80,12 +82,17 @@ def bring_forward(ladder: Ladder, *, last: int, until: date) -> None:
             for rung in ladder.rungs[last + 1 :]:
                 rung.is_brought = True
             asked_minor = sum(found.principal_minor for found in ladder.figures())
-            ladder.rungs[last].brought_minor -= max(0, asked_minor - ladder.drawn_minor)
+            ask_more(ladder.rungs[last], -max(0, asked_minor - ladder.drawn_minor))
             return
 
 
 def _without_overdue(ladder: Ladder, *, last: int) -> Ladder:
-    """Where only the last unpaid period itself holds what was past due, that is no reason for later interest."""
+    """Where only the last unpaid period itself holds what was past due, that is no reason for later interest.
+
+    The periods after it are paid then. Those that a refund left empty are not: what is past due bears interest in them.
+    """
+    if ladder.is_refunded:
+        return ladder
     due_on = ladder.rungs[last].span.due_on
     fell_into = {past.period_due_on for past in ladder.overdue}
     if due_on not in fell_into or any(other > due_on for other in fell_into):
@@ -96,9 +103,9 @@ def _without_overdue(ladder: Ladder, *, last: int) -> Ladder:
     return twin
 
 
-def share_residue(ladder: Ladder, *, first: int) -> None:
+def share_residue(ladder: Ladder, *, first: int, rounds: int = _SHARING_ROUNDS) -> None:
     """Shift equal installments by their share of the last one's gap while that makes the gap smaller."""
-    for _ in range(_SHARING_ROUNDS):
+    for _ in range(rounds):
         related = ladder.rungs[first:]
         equal_minor, gap_minor = _gap(ladder, first=first)
         counted = [rung for rung in related if _is_equal(ladder, rung)]

@@ -130,10 +130,11 @@ def set_installments(ladder: Ladder, *, first: int) -> None:
 
 
 def _balance_to_repay(ladder: Ladder, *, first: int) -> int:
-    """What is owed when a period begins, and what is drawn in it."""
+    """What is owed when a period begins and not past due then, and what is drawn in it."""
     figures = ladder.figures()
     opening_minor = figures[first - 1].closing_minor if first else 0
     span = ladder.rungs[first].span
+    opening_minor -= sum(past.corrected_minor for past in ladder.overdue if past.on <= span.from_on)
     drawn_minor = ladder.drawn_until(span.due_on) - (ladder.drawn_until(span.from_on) if first else 0)
     return opening_minor + drawn_minor
 

@@ -151,6 +151,61 @@ def test_a_refund_of_everything_settles_a_plan_whose_interest_follows() -> None:
     assert given.plan.is_settled
 
 
+PAST_DUE: list[tuple[RefundInstallments, RefundCharges, list[tuple[int, int]]]] = [
+    (
+        RefundInstallments.NEXT, RefundCharges.KEPT,
+        [(4_753, 600), (9_753, 600), (9_935, 418), (10_047, 306), (10_148, 205), (10_364, 104)],
+    ),
+    (
+        RefundInstallments.LAST, RefundCharges.KEPT,
+        [(9_753, 600), (9_753, 600), (9_982, 371), (10_098, 255), (10_199, 154), (5_215, 52)],
+    ),
+    (
+        RefundInstallments.REAMORTIZED, RefundCharges.KEPT,
+        [(8_940, 600), (8_940, 600), (9_131, 386), (9_237, 280), (9_329, 188), (9_423, 94)],
+    ),
+    (
+        RefundInstallments.NEXT, RefundCharges.PRO_RATA,
+        [(4_753, 550), (9_753, 550), (9_935, 415), (10_047, 306), (10_148, 205), (10_364, 104)],
+    ),
+    (
+        RefundInstallments.LAST, RefundCharges.PRO_RATA,
+        [(9_753, 550), (9_753, 550), (9_982, 368), (10_098, 255), (10_199, 154), (5_215, 52)],
+    ),
+    (
+        RefundInstallments.REAMORTIZED, RefundCharges.PRO_RATA,
+        [(8_940, 550), (8_940, 550), (9_133, 383), (9_236, 280), (9_328, 188), (9_423, 94)],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("which", "charges", "asked"), PAST_DUE)
+def test_a_refund_with_installments_past_due_leaves_their_interest_as_it_ran(
+    which: RefundInstallments, charges: RefundCharges, asked: list[tuple[int, int]]
+) -> None:
+    """600.00 at 12 %, nothing paid for two installments, 50.00 given back on 2 April.
+
+    Until that day 600.00 bore interest: 6.00 a month, 0.40 in April. From it on, what is past due is supposed to be
+    paid, and to the end of April 404.94 bear 3.78 where only what is past due shrinks, 354.94 bear 3.31 where the last
+    does, 371.20 bear 3.46 where all do. Pro rata, a twelfth of 6.00, of 6.00 and of 0.40 comes back.
+    """
+    plan = plans.roll(daily_plan(), on=date(2026, 4, 2))
+    given = plans.refund(plan, on=date(2026, 4, 2), principal_minor=5_000, terms=policy(which, charges))
+    assert [(part.principal_minor, part.interest_minor) for part in given.plan.installments] == asked
+    assert given.plan.principal_left_minor == 55_000
+
+
+def test_what_a_refund_leaves_past_due_goes_on_bearing_interest_though_no_later_installment_is_left() -> None:
+    """All three installments to come are given back; 195.06 past due bear 1.95 more by the end of April."""
+    plan = plans.roll(daily_plan(), on=date(2026, 4, 2))
+    given = plans.refund(plan, on=date(2026, 4, 2), principal_minor=40_494, terms=policy(charges=RefundCharges.KEPT))
+    rolled = plans.roll(given.plan, on=date(2026, 4, 30))
+    assert [part.principal_minor for part in rolled.installments] == [9_753, 9_753, 0, 0, 0, 0]
+    assert sum(part.interest_minor for part in rolled.installments) == 600 + 600 + 40 + 182
+    paid = plans.pay(rolled, on=date(2026, 4, 30), amount_minor=plans.owed_minor(rolled), order=ORDER)
+    assert (paid.plan.is_settled, paid.rest_minor) == (True, 0)
+
+
 def with_down_payment(**price: Any) -> Plan:
     """600.00 drawn, of which 120.00 was paid down and 480.00 is financed."""
     terms = PlanTerms(installments=6, down_payment_ppm=200_000, day_count=DayCount.THIRTY_360, **price)
