@@ -45,7 +45,7 @@ KINDS = (
 )  # fmt: skip
 
 
-def random_product(chance: random.Random) -> Product:
+def random_product(chance: random.Random, *, recalculation: Recalculation = Recalculation.NONE) -> Product:
     """The shipped line with rules of its own: orders of payment, prices, minimum, refunds, lateness, cares."""
     baitiao = shipped_products()["baitiao"]
     assert baitiao.pay_next_month is not None
@@ -73,7 +73,7 @@ def random_product(chance: random.Random) -> Product:
     )  # fmt: skip
     scope = chance.choice(list(ChangeScope))
     return replace(
-        _priced(baitiao, chance),
+        _priced(baitiao, chance, recalculation=recalculation),
         allocation=orders, pay_next_month=cycle, late=late,
         refund=RefundTerms(
             installments=chance.choice(list(RefundInstallments)),
@@ -90,8 +90,11 @@ def random_product(chance: random.Random) -> Product:
     )  # fmt: skip
 
 
-def _priced(product: Product, chance: random.Random) -> Product:
-    """Plans by a price per period, a fee or interest; cash with scheduled interest by the year, or by the period."""
+def _priced(product: Product, chance: random.Random, *, recalculation: Recalculation) -> Product:
+    """Plans by a price per period, a fee or interest; cash with interest by the year, or by the period.
+
+    Where interest follows each day, orders are sold by the year too.
+    """
     assert product.order_installments is not None
     assert product.cash is not None
     per_period_ppm = chance.choice([0, 5_000, 7_777])
@@ -105,8 +108,11 @@ def _priced(product: Product, chance: random.Random) -> Product:
     )
     return replace(
         product,
-        interest=replace(product.interest, recalculation=Recalculation.NONE),
-        order_installments=replace(product.order_installments, prices=(chance.choice([fee, as_interest]),)),
+        interest=replace(product.interest, recalculation=recalculation),
+        order_installments=replace(
+            product.order_installments,
+            prices=(by_the_year if recalculation is Recalculation.DAILY else chance.choice([fee, as_interest]),),
+        ),
         cash=replace(product.cash, prices=(chance.choice([as_interest, by_the_year]),)),
     )
 
@@ -116,13 +122,14 @@ class Fate:
     """Proposes random facts; `servicing` refuses those that cannot be."""
 
     seed: int
+    recalculation: Recalculation = Recalculation.NONE
     chance: random.Random = field(init=False)
     life: Life = field(init=False)
     today: date = OPENED_ON
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
-        self.life = Life(product=random_product(self.chance)).open(OPENED_ON)
+        self.life = Life(product=random_product(self.chance, recalculation=self.recalculation)).open(OPENED_ON)
         self.numbers = count(10_000)
 
     @property
@@ -316,7 +323,7 @@ class Fate:
         """Another contract of the same product, with the same days of statements."""
         present = self.life.contracts[self.line.contract_hash]
         assert present.pay_next_month is not None
-        other = random_product(self.chance)
+        other = random_product(self.chance, recalculation=self.recalculation)
         assert other.pay_next_month is not None
         cycle = replace(other.pay_next_month, statement_day=present.pay_next_month.statement_day)
         other = replace(other, version=present.version + 1, pay_next_month=cycle)
