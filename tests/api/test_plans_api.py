@@ -33,21 +33,24 @@ def plans(api: Api, line_id: str, **asked: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("closed_by", ["an act", "time alone"])
-def test_a_converted_bill_that_was_settled_is_told_after_the_next_statement(api: Api, closed_by: str) -> None:
+def test_a_converted_bill_that_was_settled_is_told_after_the_line_let_go_of_it(api: Api, closed_by: str) -> None:
+    """Its purchase of January 2026 can be refunded for 540 days: the first statement after them lets go of both."""
     line_id = open_line(api)["line_id"]
     plan_id = convert_bill(api, line_id, 90_000)
     settle(api, plan_id)
     before = api.get(f"/v1/plans/{plan_id}").json()
     assert before["principal_left_minor"] == 0
     assert {part["settled_on"] for part in before["installments"]} == {"2026-01-20"}
-    api.clock.at = datetime(2026, 2, 25, 2, tzinfo=UTC)
+    api.clock.at = datetime(2027, 8, 10, 2, tzinfo=UTC)
+    draw(api, line_id, 1_000)
+    api.clock.at = datetime(2027, 8, 25, 2, tzinfo=UTC)
     if closed_by == "an act":
         draw(api, line_id, 1_000)
     after = api.get(f"/v1/plans/{plan_id}")
     assert (after.status_code, after.json()) == (200, before)
     assert api.get(f"/v1/lines/{line_id}/plans").json()["items"] == [before]
     quote = api.get(f"/v1/plans/{plan_id}/settlement-quote").json()
-    assert (quote["total_minor"], quote["valid_on"]) == (0, "2026-02-25")
+    assert (quote["total_minor"], quote["valid_on"]) == (0, "2027-08-25")
     again = api.post(f"/v1/plans/{plan_id}/settlement", {"amount_minor": 1, "channel": "bank"})
     assert (again.status_code, again.json()["code"]) == (422, "plan_settled")
     holiday = {"kind": "payment_holiday", "plan_id": plan_id, "periods": 1}
@@ -93,6 +96,22 @@ def test_an_order_paid_off_takes_refunds_as_long_as_its_draw_is_kept(api: Api) -
     assert plans(api, line_id) == [drawn["plan"]["plan_id"]]
 
 
+def test_a_refund_of_what_a_converted_bill_was_for_shrinks_its_plan(api: Api) -> None:
+    """900.00 in three with 5.40 each; 600.00 back, a preview of it first: 300.00 left, 1.80 each, and no credit."""
+    line_id = open_line(api)["line_id"]
+    plan_id = convert_bill(api, line_id, 90_000)
+    running = api.get(f"/v1/plans/{plan_id}").json()
+    [drawn] = api.get(f"/v1/lines/{line_id}/drawdowns").json()["items"]
+    path, body = f"/v1/drawdowns/{drawn['id']}", {"amount_minor": 60_000}
+    preview = api.post(f"{path}/refund-preview", body).json()["line"]
+    assert (preview["drawn_minor"], preview["credit_minor"]) == (30_000, 0)
+    assert api.get(f"/v1/plans/{plan_id}").json() == running
+    given = api.made(f"{path}/refunds", body)["line"]
+    assert (given["drawn_minor"], given["credit_minor"]) == (30_000, 0)
+    told = api.get(f"/v1/plans/{plan_id}").json()
+    assert (told["principal_left_minor"], {part["fee_minor"] for part in told["installments"]}) == (30_000, {180})
+
+
 def test_what_is_learned_late_changes_a_plan_that_is_over(api: Api) -> None:
     """The payment that settled it bounces: it is owed again, and no longer over."""
     line_id = open_line(api)["line_id"]
@@ -126,12 +145,13 @@ def test_pages_of_plans_pass_over_what_was_undone(api: Api) -> None:
     line_id = open_line(api)["line_id"]
     first_id = convert_bill(api, line_id, 90_000)
     settle(api, first_id)
+    api.clock.at = datetime(2027, 8, 10, 2, tzinfo=UTC)
     undone = draw_in_installments(api, line_id, 60_000)
     last_id = draw_in_installments(api, line_id, 30_000)["fact"]["plan"]["plan_id"]
     undo = {"kind": "event_undone", "event_id": undone["event_id"], "reason": "another line's"}
     proposed = api.made(f"/v1/lines/{line_id}/proposals", undo)
     api.other(holder="second person").made(f"/v1/proposals/{proposed['id']}/approve", {})
-    api.clock.at = datetime(2026, 2, 25, 2, tzinfo=UTC)
+    api.clock.at = datetime(2027, 8, 25, 2, tzinfo=UTC)
     draw(api, line_id, 1_000, merchant_id=MERCHANT)
     assert plans(api, line_id) == [last_id, first_id]
     assert plans(api, line_id, limit=1, after=last_id) == [first_id]

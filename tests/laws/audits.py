@@ -16,6 +16,7 @@ from tallystick.servicing.history import Snapshot
 from tallystick.servicing.journal import CHARGED_OFF, CREDIT, RECEIVABLES, UNDRAWN
 from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import owed_minor
+from tallystick.servicing.plan import Plan
 from tallystick.servicing.plan_settling import settle_quote
 from tallystick.servicing.steps import Step, with_late_event
 
@@ -38,8 +39,12 @@ def audit(life: Life) -> None:
 
 
 def audit_plans(line: Line) -> None:
-    """The principal of a plan's installments sums to its draw, and none was paid beyond what it asked for."""
+    """The principal of a plan's installments sums to its draw, and none was paid beyond what it asked for.
+
+    The shares of draws in a converted bill's plan are no more than what can still come back of it.
+    """
     for plan in line.plans:
+        assert 0 <= _shares_minor(line, plan) <= plan.principal_minor - plan.overflowed_minor
         assert sum(part.principal_minor for part in plan.installments) == plan.principal_minor
         for part in plan.installments:
             assert 0 <= part.paid_principal_minor <= part.principal_minor
@@ -50,18 +55,30 @@ def audit_plans(line: Line) -> None:
 def audit_money_back(life: Life) -> None:
     """Refunds give back no more than was paid: credit is money paid in that was not paid out again.
 
-    What was paid out before the payment behind it bounced is owed, so it counts as long as it is. So is the plan of a
-    converted bill: a refund of what the bill was for is the borrower's, and the plan goes on.
+    What was paid out before the payment behind it bounced is owed, so it counts as long as it is, also in the plan of
+    the bill that asked for it.
     """
     assert life.line is not None
     in_force = [event.fact for event in in_life_order(life.events)]
     paid_in = facts.PaymentReceived | facts.SettledEarly | facts.DrawWithdrawn
     paid_minor = sum(fact.amount_minor for fact in in_force if isinstance(fact, paid_in))
-    paid_minor -= sum(fact.amount_minor for fact in in_force if isinstance(fact, facts.CreditPaidOut))
-    paid_minor += sum(item.left_minor for item in life.line.revolving.purchases if item.draw_id < 0)
-    of_draws = {draw.plan_id for draw in life.line.draws}
-    paid_minor += sum(plan.principal_left_minor for plan in life.line.plans if plan.plan_id not in of_draws)
+    paid_out_minor = sum(fact.amount_minor for fact in in_force if isinstance(fact, facts.CreditPaidOut))
+    lent_minor = sum(item.left_minor for item in life.line.revolving.purchases if item.draw_id < 0)
+    lent_minor += sum(_no_draws_minor(life.line, plan) for plan in life.line.plans)
+    paid_minor -= paid_out_minor - min(paid_out_minor, lent_minor)
     assert life.line.credit_minor <= max(0, paid_minor), (life.line.credit_minor, paid_minor)
+
+
+def _no_draws_minor(line: Line, plan: Plan) -> int:
+    """What is left of a converted bill's plan that no draw brought in: only credit paid out can be that."""
+    if any(draw.plan_id == plan.plan_id for draw in line.draws):
+        return 0
+    return min(plan.principal_left_minor, plan.principal_minor - plan.overflowed_minor - _shares_minor(line, plan))
+
+
+def _shares_minor(line: Line, plan: Plan) -> int:
+    """What draws brought into a converted bill's plan, less what came back of it."""
+    return sum(share.left_minor for draw in line.draws for share in draw.bill_shares if share.plan_id == plan.plan_id)
 
 
 def folded_from_zero(life: Life) -> Folded:

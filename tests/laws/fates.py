@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from tests.lives import Life, plan_choice
 
 from tallystick.servicing import facts
-from tallystick.servicing.line import Draw, Line
-from tallystick.servicing.owed import owed_minor
+from tallystick.servicing.billing import next_statement_on
+from tallystick.servicing.line import Line
+from tallystick.servicing.owed import owed_minor, principal_left_minor
 from tallystick.servicing.plan_settling import settle_quote
 from tallystick.servicing.refusals import Refusal
 from tallystick.terms.canonical import content_hash
@@ -81,7 +82,9 @@ def random_product(chance: random.Random, *, recalculation: Recalculation = Reca
         ),
         cares={kind: replace(care, interest=chance.choice(list(Accrues)), fee=chance.choice(list(Accrues)),
                              penalty=chance.choice(list(Accrues))) for kind, care in baitiao.cares.items()},
-        notice=replace(baitiao.notice, price_change_scope=scope, price_change_days=0),
+        notice=replace(
+            baitiao.notice, price_change_scope=scope, price_change_days=0, cooling_off_days=chance.choice([7, 40])
+        ),
         delinquency=replace(baitiao.delinquency, charge_off_from_days=chance.choice([31, 181])),
         early_settlement=replace(
             baitiao.early_settlement, fee_ppm=chance.choice([0, 10_000]),
@@ -91,11 +94,12 @@ def random_product(chance: random.Random, *, recalculation: Recalculation = Reca
 
 
 def _priced(product: Product, chance: random.Random, *, recalculation: Recalculation) -> Product:
-    """Plans by a price per period, a fee or interest; cash with interest by the year, or by the period.
+    """Orders by a price per period, a fee or interest; bills and cash also with interest by the year.
 
     Where interest follows each day, orders are sold by the year too.
     """
     assert product.order_installments is not None
+    assert product.bill_installments is not None
     assert product.cash is not None
     per_period_ppm = chance.choice([0, 5_000, 7_777])
     fee = InstallmentPrice(
@@ -113,6 +117,7 @@ def _priced(product: Product, chance: random.Random, *, recalculation: Recalcula
             product.order_installments,
             prices=(by_the_year if recalculation is Recalculation.DAILY else chance.choice([fee, as_interest]),),
         ),
+        bill_installments=replace(product.bill_installments, prices=(chance.choice([fee, as_interest, by_the_year]),)),
         cash=replace(product.cash, prices=(chance.choice([as_interest, by_the_year]),)),
     )
 
@@ -141,7 +146,7 @@ class Fate:
     def acts(self) -> Iterator[facts.Event | Refusal | None]:
         """One act after the other, what became of it."""
         for _ in range(ACTS):
-            self.today += timedelta(days=self.chance.choice([0, 0, 1, 3, 10, 25, 60]))
+            self.today = self._next_day()
             self.life.sleep_until(self.today)
             fact = self._fact(self._kind())
             on = self._day()
@@ -150,6 +155,16 @@ class Fate:
                 continue
             taken = self.life.act(fact, today=self.today, on=max(on, OPENED_ON))
             yield self.life.act(fact, today=self.today) if isinstance(taken, Refusal) else taken
+
+    def _next_day(self) -> date:
+        """Some days later, or just after a statement asked for what was bought: a bill is open for few days."""
+        cycle = self.life.contracts[self.line.contract_hash].pay_next_month
+        assert cycle is not None
+        closes_on = next_statement_on(self.line, cycle=cycle)
+        is_new = any(item.statement_number is None for item in self.line.revolving.purchases)
+        if closes_on is not None and is_new and self.chance.random() < 0.3:
+            return closes_on + timedelta(days=1)
+        return self.today + timedelta(days=self.chance.choice([0, 0, 1, 3, 10, 25, 60]))
 
     def _day(self) -> date:
         """Today, some days ago, or the day of something that is known already, a statement perhaps."""
@@ -163,9 +178,22 @@ class Fate:
             return "unfreeze"
         if self.line.cares and self.chance.random() < 0.4:
             return "care_over"
+        if self._bill_may_be_converted() and self.chance.random() < 0.4:
+            return "convert"
+        if any(draw.bill_shares for draw in self.line.draws) and self.chance.random() < 0.2:
+            return self.chance.choice(["refund", "chargeback", "withdraw", "settle"])
         if self.line.holds and self.chance.random() < 0.4:
             return self.chance.choice(["capture", "void"])
         return self.chance.choice(KINDS)
+
+    def _bill_may_be_converted(self) -> bool:
+        """Whether the last statement can still be paid in installments: few days are, and few acts would hit them."""
+        due_on, number = self.line.last_statement_due_on, self.line.statements_closed
+        return (
+            due_on is not None
+            and self.today <= due_on
+            and any(item.statement_number == number for item in self.line.revolving.purchases)
+        )
 
     def _fact(self, kind: str) -> facts.AnyFact | None:
         amount_minor = self.chance.choice([1, 99, 5_000, 77_777, 250_000, self.chance.randint(1, 400_000)])
@@ -266,7 +294,7 @@ class Fate:
                     chargeback_id=number, draw_id=draw.draw_id, amount_minor=given_minor, reason="never came"
                 )
             case "withdraw":
-                left_minor = _principal_left_minor(self.line, draw)
+                left_minor = principal_left_minor(self.line, draw)
                 return facts.DrawWithdrawn(
                     payment_id=number, draw_id=draw.draw_id, amount_minor=max(1, left_minor), channel="bank"
                 )
@@ -329,9 +357,3 @@ class Fate:
         other = replace(other, version=present.version + 1, pay_next_month=cycle)
         self.life.contracts[content_hash(other)] = other
         return content_hash(other)
-
-
-def _principal_left_minor(line: Line, draw: Draw) -> int:
-    if draw.plan_id is not None:
-        return sum(plan.principal_left_minor for plan in line.plans if plan.plan_id == draw.plan_id)
-    return sum(item.left_minor for item in line.revolving.purchases if item.draw_id == draw.draw_id)

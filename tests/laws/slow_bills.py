@@ -1,5 +1,6 @@
 """A second opinion on what is paid next month: purchases, the interest each bore day by day, and minimums asked for."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -110,17 +111,16 @@ class SlowBills:
         self.forget_paid()
         return taken_minor
 
-    def take_asked(self, most_minor: int, *, number: int | None = None) -> int:
-        """Take principal off purchases asked for (by one statement), the first one first."""
-        rest_minor = most_minor
+    def take_asked(self, most_minor: int, *, number: int | None = None) -> Counter[int]:
+        """Take principal off purchases asked for (by one statement), the first one first; gives how much of which."""
+        taken: Counter[int] = Counter()
         for item in self.bought:
             if item.number is not None and number in {None, item.number}:
-                taken_minor = min(rest_minor, item.left_minor)
-                item.take(taken_minor)
-                rest_minor -= taken_minor
+                taken[item.draw_id] = min(most_minor - taken.total(), item.left_minor)
+                item.take(taken[item.draw_id])
         self.forget_paid()
-        self.counts_for_minimums(most_minor - rest_minor)
-        return most_minor - rest_minor
+        self.counts_for_minimums(taken.total())
+        return taken
 
     def forget_paid(self) -> None:
         """Purchases of which nothing is left."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
+from tests.laws.slow_bills import SlowBills
 from tests.laws.slow_plan import Part, SlowPlan
 
 from tallystick.terms.product import AllocationRule, Component, Walk
@@ -54,6 +55,21 @@ def plan_claims(owner: int, plan: SlowPlan, *, until: date) -> Iterator[Claim]:
         if part.due_on <= until:
             for component in Component:
                 yield Claim(part.due_on, owner, component, part.left(component), partial(pay_part, part, component))
+
+
+def bill_claims(owner: int, bills: SlowBills, *, day: date, until: date) -> Iterator[Claim]:
+    """Missed minimums, interest before principal, and what else is billed."""
+    interest_minor, billed_minor = bills.interest_due_minor, bills.billed_minor
+    for ask in bills.asked:
+        if ask.due_on < day:
+            first_minor = min(interest_minor, ask.missing_minor)
+            then_minor = min(billed_minor, ask.missing_minor - first_minor)
+            interest_minor -= first_minor
+            billed_minor -= then_minor
+            yield Claim(ask.due_on, owner, Component.INTEREST, first_minor, bills.pay_interest)
+            yield Claim(ask.due_on, owner, Component.PRINCIPAL, then_minor, bills.take_asked)
+    yield Claim(until, owner, Component.INTEREST, interest_minor, bills.pay_interest)
+    yield Claim(until, owner, Component.PRINCIPAL, billed_minor, bills.take_asked)
 
 
 def pay_part(part: Part, component: Component, paid_minor: int) -> None:

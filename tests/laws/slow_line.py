@@ -9,16 +9,18 @@ moved off days off (`test_days_off`), merchants' fees, and the figures that a st
 Freezing stops new use only, which is `admission`'s.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 
 from tests.laws.slow_bills import Asked, Bought, SlowBills
-from tests.laws.slow_claims import Charge, Claim, pay_in_order, plan_claims
+from tests.laws.slow_claims import Charge, Claim, bill_claims, pay_in_order, plan_claims
 from tests.laws.slow_lateness import late_fee_on, least_asked, penalty_of_a_day
 from tests.laws.slow_order import in_order
 from tests.laws.slow_plan import Part, SlowPlan, shown
+from tests.laws.slow_shares import still_owed_minor, take_back
 
 from tallystick.servicing import facts
 from tallystick.servicing.facts import Event, undone_by
@@ -55,6 +57,7 @@ class SlowLine:
     bills: SlowBills = field(default_factory=SlowBills)
     plans: list[SlowPlan] = field(default_factory=list)
     plan_of_draw: dict[int, int] = field(default_factory=dict)
+    drawn_of: Counter[int] = field(default_factory=Counter)
     charges: list[Charge] = field(default_factory=list)
     cares: list[CareKind] = field(default_factory=list)
     paused: set[date] = field(default_factory=set)
@@ -160,9 +163,10 @@ class SlowLine:
                 self.settle(fact.plan_id, day)
                 self.pay_what_is_asked("settlement", day)
             case facts.Refunded() | facts.Chargeback():
+                self.credit_minor += fact.amount_minor
                 self.give_back(fact.draw_id, fact.amount_minor, self.product.refund, day)
             case facts.DrawWithdrawn():
-                self.give_back(fact.draw_id, fact.amount_minor, FREE, day)
+                self.withdraw(fact, day)
             case facts.CreditPaidOut():
                 self.pay_out(fact.amount_minor, Bought(-event.event_id, 0, Fraction(0), is_free=True))
             case facts.StatementClosed():
@@ -191,9 +195,10 @@ class SlowLine:
                     self.plan_of_draw[fact.draw_id] = fact.plan.plan_id
                     self.open_plan(fact.plan, moved_minor, day)
             case facts.BillConverted():
-                moved_minor = self.bills.take_asked(fact.amount_minor, number=fact.statement_number)
-                if moved_minor:
-                    self.open_plan(fact.plan, moved_minor, day)
+                moved = self.bills.take_asked(fact.amount_minor, number=fact.statement_number)
+                if moved.total():
+                    self.open_plan(fact.plan, moved.total(), day)
+                    self.plans[-1].brought_in = moved
             case _:
                 return False
         return True
@@ -245,6 +250,7 @@ class SlowLine:
     def draw(self, fact: facts.Drawdown, day: date) -> None:
         """A purchase to be paid next month, or a plan by the schedule that was shown."""
         assert self.product.pay_next_month is not None
+        self.drawn_of[fact.draw_id] = fact.amount_minor
         if fact.hold_id is not None:
             self.release(fact.hold_id, fact.amount_minor if fact.keeps_hold else None)
         if fact.plan is not None:
@@ -282,19 +288,36 @@ class SlowLine:
         return next((plan for plan in self.plans if plan.plan_id == plan_id), None)
 
     def give_back(self, draw_id: int, amount_minor: int, policy: RefundTerms, day: date) -> None:
-        """Off the draw first, with the interest and fees of it by the policy; the rest is the borrower's."""
+        """The credit pays the draw off first, with the interest and fees of it by the policy; the rest stays credit."""
         plan = self.plan(self.plan_of_draw.get(draw_id))
         if plan is not None:
             taken_minor, returned_minor = plan.give_back(amount_minor, policy, day)
-            self.credit_minor += returned_minor
         else:
-            item = next((item for item in self.bills.bought if item.draw_id == draw_id), None)
-            most_minor = min(amount_minor, item.left_minor) if item else 0
+            item = self.bought(draw_id)
+            next_month_minor = min(amount_minor, item.left_minor) if item else 0
             if item and policy.interest is RefundCharges.PRO_RATA:
-                self.bills.accrued -= item.bore(most_minor)
-            taken_minor = self.bills.take(draw_id, most_minor)
-        self.credit_minor += amount_minor - taken_minor
+                self.bills.accrued -= item.bore(next_month_minor)
+            self.bills.take(draw_id, next_month_minor)
+            rest_minor = amount_minor - next_month_minor
+            taken_minor, returned_minor = take_back(self.plans, draw_id, rest_minor, policy, day)
+            taken_minor += next_month_minor
+        self.credit_minor += returned_minor - taken_minor
         self.pay_what_is_asked("refund", day)
+
+    def bought(self, draw_id: int) -> Bought | None:
+        """What is left of a draw to pay next month."""
+        return next((item for item in self.bills.bought if item.draw_id == draw_id), None)
+
+    def withdraw(self, fact: facts.DrawWithdrawn, day: date) -> None:
+        """Who pays all that is left of a draw gives the whole of it back, and what was paid of its price returns."""
+        plan, item = self.plan(self.plan_of_draw.get(fact.draw_id)), self.bought(fact.draw_id)
+        if plan is not None:
+            left_minor = plan.principal_left_minor
+        else:
+            left_minor = (item.left_minor if item else 0) + still_owed_minor(self.plans, fact.draw_id)
+        is_all = 0 < left_minor <= fact.amount_minor
+        self.credit_minor += fact.amount_minor
+        self.give_back(fact.draw_id, self.drawn_of[fact.draw_id] if is_all else fact.amount_minor, FREE, day)
 
     def pay_out(self, amount_minor: int, lent: Bought) -> None:
         """The money has left: what no credit covers is owed again, free of interest, or joins the claim."""
@@ -390,21 +413,10 @@ class SlowLine:
 
     def claims(self, day: date) -> Iterator[Claim]:
         """Installments due, missed minimums with interest before principal, what else is billed, and charges."""
-        until = max(day, self.asked_until)
-        for owner, plan in enumerate(self.plans):
-            yield from plan_claims(owner, plan, until=until)
-        owner, interest_minor, billed_minor = len(self.plans), self.bills.interest_due_minor, self.bills.billed_minor
-        pay_interest, pay_purchases = self.bills.pay_interest, self.bills.take_asked
-        for ask in self.bills.asked:
-            if ask.due_on < day:
-                first_minor = min(interest_minor, ask.missing_minor)
-                then_minor = min(billed_minor, ask.missing_minor - first_minor)
-                interest_minor -= first_minor
-                billed_minor -= then_minor
-                yield Claim(ask.due_on, owner, Component.INTEREST, first_minor, pay_interest)
-                yield Claim(ask.due_on, owner, Component.PRINCIPAL, then_minor, pay_purchases)
-        yield Claim(until, owner, Component.INTEREST, interest_minor, pay_interest)
-        yield Claim(until, owner, Component.PRINCIPAL, billed_minor, pay_purchases)
+        until, owner = max(day, self.asked_until), len(self.plans)
+        for place, plan in enumerate(self.plans):
+            yield from plan_claims(place, plan, until=until)
+        yield from bill_claims(owner, self.bills, day=day, until=until)
         for after, charge in enumerate(self.charges, start=owner + 1):
             yield Claim(day, after, charge.component, charge.left_minor, charge.pay)
 

@@ -63,7 +63,10 @@ def shown(terms: PlanTerms, *, on: date, principal_minor: int) -> list[Part]:
 
 @dataclass
 class SlowPlan:
-    """A plan while it is lived. `given_back_minor` is principal that was paid and came back with refunds."""
+    """A plan while it is lived. `given_back_minor` is principal that was paid and came back with refunds.
+
+    `brought_in`: of a converted bill, what each purchase brought in and did not go back.
+    """
 
     plan_id: int
     terms: PlanTerms
@@ -73,6 +76,7 @@ class SlowPlan:
     bears_no_more: bool = False
     put_off: int = 0
     given_back_minor: int = 0
+    brought_in: Counter[int] = field(default_factory=Counter)
 
     @property
     def principal_minor(self) -> int:

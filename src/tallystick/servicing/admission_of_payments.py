@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from tallystick.servicing import facts
 from tallystick.servicing import plan as plans
 from tallystick.servicing.circumstances import Circumstances
-from tallystick.servicing.line import Draw, Line
+from tallystick.servicing.line import Line
+from tallystick.servicing.owed import principal_left_minor
 from tallystick.servicing.plan_state import Plan
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.product import Product
@@ -71,10 +72,3 @@ def admit_withdrawal(
         figures = {"quote_minor": left_minor}
         return Refusal(RefusalReason.AMOUNT_DIFFERS_FROM_QUOTE, field="amount_minor", figures=figures)
     return fact
-
-
-def principal_left_minor(line: Line, draw: Draw) -> int:
-    """What is left of the draw's principal, in its plan or as a purchase to pay next month."""
-    if draw.plan_id is not None:
-        return sum(plan.principal_left_minor for plan in line.plans if plan.plan_id == draw.plan_id)
-    return sum(item.left_minor for item in line.revolving.purchases if item.draw_id == draw.draw_id)

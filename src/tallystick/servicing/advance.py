@@ -21,6 +21,7 @@ from tallystick.servicing.applying import (
 )
 from tallystick.servicing.billing import close_statement, with_news
 from tallystick.servicing.commitment import with_commitment
+from tallystick.servicing.converting import move_into_plan
 from tallystick.servicing.facts import ChargeKind, DrawKind, Event, kind_of
 from tallystick.servicing.giving_back import refund, withdraw
 from tallystick.servicing.journal import (
@@ -277,15 +278,7 @@ def _planned(line: Line, fact: facts.PlanCreated, *, journal: Journal) -> Line:
 
 
 def _converted(line: Line, fact: facts.BillConverted, *, journal: Journal) -> Line:
-    """Billed purchases leave the bill, oldest first, and become a plan; what is no longer there is not converted."""
-    revolving, rest_minor = bills.pay_principal(
-        line.revolving,
-        paid_minor=fact.amount_minor,
-        day=journal.day,
-        of=lambda purchase: purchase.statement_number == fact.statement_number,
-    )
-    moved_minor = fact.amount_minor - rest_minor
-    line = replace(line, revolving=revolving)
+    line, moved_minor = move_into_plan(line, fact, day=journal.day)
     return _with_new_plan(line, fact.plan, principal_minor=moved_minor, journal=journal) if moved_minor else line
 
 

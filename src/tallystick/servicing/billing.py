@@ -11,7 +11,7 @@ from tallystick.servicing.allocation import Timing
 from tallystick.servicing.applying import apply_credit, bill_interest, bill_penalty, with_penalty_pace
 from tallystick.servicing.facts import StatementFigures
 from tallystick.servicing.journal import Journal
-from tallystick.servicing.line import Cycle, Line
+from tallystick.servicing.line import Cycle, Draw, Line
 from tallystick.servicing.owed import REVOLVING_OWNER, LineDue, dues_asked_for, excess_minor, plan_dues
 from tallystick.terms.minimum_due import least_due_minor
 from tallystick.terms.product import Component, MinimumDue, MinimumPart, PayNextMonth
@@ -147,13 +147,17 @@ def without_past(line: Line, *, day: date) -> Line:
     kept = tuple(
         draw
         for draw in line.draws
-        if draw.plan_id in open_plans or draw.draw_id in open_draws or (day - draw.drawn_on).days <= _REFUND_DAYS
+        if draw.draw_id in open_draws or open_plans & _plans_of(draw) or (day - draw.drawn_on).days <= _REFUND_DAYS
     )
-    named = {draw.plan_id for draw in kept}
+    named = {plan_id for draw in kept for plan_id in _plans_of(draw)}
     plans = tuple(plan for plan in line.plans if plan.plan_id in named or not plan.is_settled)
     still = {plan.plan_id for plan in plans}
     booked = tuple(entry for entry in line.booked if entry.plan_id in still)
     return replace(line, draws=kept, plans=plans, booked=booked)
+
+
+def _plans_of(draw: Draw) -> set[int | None]:
+    return {draw.plan_id, *(share.plan_id for share in draw.bill_shares)}
 
 
 def minimum_due(line: Line, *, journal: Journal) -> MinimumDue:

@@ -13,8 +13,10 @@ from tallystick.servicing import facts
 from tallystick.servicing import plan as plans
 from tallystick.servicing import revolving as bills
 from tallystick.servicing.applying import apply_credit, plan_of, post_applied, receive, with_penalty_pace, with_plan
+from tallystick.servicing.converting import less_share, shares_given_back
 from tallystick.servicing.journal import CREDIT, MERCHANT_DISCOUNT, MERCHANT_PAYABLE, SUBSIDY_INCOME, Journal
 from tallystick.servicing.line import Draw, Line
+from tallystick.servicing.owed import principal_left_minor, share_left_minor
 from tallystick.servicing.plan import Plan
 from tallystick.terms.product import Component, RefundCharges, RefundInstallments, RefundTerms
 
@@ -52,7 +54,8 @@ def withdraw(line: Line, fact: facts.DrawWithdrawn, *, journal: Journal) -> Line
     if draw is not None and (whole := _whole_plan(line, draw, amount_minor=fact.amount_minor)) is not None:
         line = _given_back(line, plans.withdraw(whole, on=journal.day), journal=journal)
     elif draw is not None:
-        line = _undrawn(line, draw, amount_minor=fact.amount_minor, terms=_FREE, journal=journal)
+        given_minor = fact.amount_minor + _paid_of_shares(line, draw, amount_minor=fact.amount_minor)
+        line = _undrawn(line, draw, amount_minor=given_minor, terms=_FREE, journal=journal)
     return with_penalty_pace(apply_credit(line, kind="refund", journal=journal), journal=journal)
 
 
@@ -60,6 +63,16 @@ def _whole_plan(line: Line, draw: Draw, *, amount_minor: int) -> Plan | None:
     """The draw's plan where the amount is all that is left of it; a corrected past may have left more."""
     plan = next((plan for plan in line.plans if plan.plan_id == draw.plan_id), None)
     return plan if plan is not None and 0 < plan.principal_left_minor <= amount_minor else None
+
+
+def _paid_of_shares(line: Line, draw: Draw, *, amount_minor: int) -> int:
+    """What was paid of the draw in plans of converted bills, where all that is left of it is given back.
+
+    It stays paid, and its price comes back with the rest.
+    """
+    if not 0 < principal_left_minor(line, draw) <= amount_minor:
+        return 0
+    return sum(share.left_minor - share_left_minor(line, share) for share in draw.bill_shares)
 
 
 def _from_merchant(line: Line, fact: facts.Refunded | facts.Chargeback, *, merchant_id: int, journal: Journal) -> Line:
@@ -105,10 +118,20 @@ def _with_draw(line: Line, draw: Draw) -> Line:
 
 
 def _undrawn(line: Line, draw: Draw, *, amount_minor: int, terms: RefundTerms, journal: Journal) -> Line:
-    """Take the amount off the draw's own principal, from the credit balance, and give its price back."""
+    """Take the amount off the draw's own principal, from the credit balance, and give its price back.
+
+    Of a purchase whose bill was converted, first what is still to be paid next month, then what the plan took over.
+    """
     if draw.plan_id is not None and any(plan.plan_id == draw.plan_id for plan in line.plans):
         return _off_plan(line, plan_id=draw.plan_id, amount_minor=amount_minor, terms=terms, journal=journal)
-    return _off_purchase(line, draw, amount_minor=amount_minor, terms=terms, journal=journal)
+    before_minor = line.revolving.principal_minor
+    line = _off_purchase(line, draw, amount_minor=amount_minor, terms=terms, journal=journal)
+    taken_minor = before_minor - line.revolving.principal_minor
+    given = shares_given_back(line, draw, amount_minor=amount_minor - taken_minor)
+    for plan_id, given_minor in given.items():
+        line = _off_plan(line, plan_id=plan_id, amount_minor=given_minor, terms=terms, journal=journal)
+        line = less_share(line, draw_id=draw.draw_id, plan_id=plan_id, given_minor=given_minor)
+    return line
 
 
 def _off_plan(line: Line, *, plan_id: int, amount_minor: int, terms: RefundTerms, journal: Journal) -> Line:

@@ -31,11 +31,19 @@ class Hold(Struct, frozen=True, omit_defaults=True):
     category: str = ""
 
 
+class BillShare(Struct, frozen=True):
+    """What of a draw the plan of a converted bill took over, less what refunds gave back of it, paid already or not."""
+
+    plan_id: int
+    left_minor: int
+
+
 class Draw(Struct, frozen=True, omit_defaults=True):
     """One draw and what was given back of it; kept while it may still be refunded.
 
     `merchant_fee_minor` is what is kept back from the merchant and not given back, of it `merchant_subsidy_minor` for
-    the price of the draw's plan.
+    the price of the draw's plan. `plan_id` is the plan that the whole draw is in; one to be paid next month may have
+    `bill_shares` instead, in the plans of bills that were converted.
     """
 
     draw_id: int
@@ -47,6 +55,7 @@ class Draw(Struct, frozen=True, omit_defaults=True):
     merchant_subsidy_minor: int = 0
     refunded_minor: int = 0
     plan_id: int | None = None
+    bill_shares: tuple[BillShare, ...] = ()
 
 
 class Charge(Struct, frozen=True, omit_defaults=True):

@@ -9,7 +9,7 @@ from msgspec import Struct
 from tallystick.servicing import plan as plans
 from tallystick.servicing.accruing import MICRO, minor_from_micro
 from tallystick.servicing.allocation import Timing
-from tallystick.servicing.line import Line
+from tallystick.servicing.line import BillShare, Draw, Line
 from tallystick.servicing.plan_figures import billed_left_minor
 from tallystick.terms.product import Component, Product
 
@@ -40,6 +40,19 @@ def cash_drawn_minor(line: Line) -> int:
     """Principal of cash draws not paid back: what counts against the cash limit."""
     cash_plans = {draw.plan_id for draw in line.draws if draw.is_cash}
     return sum(plan.principal_left_minor for plan in line.plans if plan.plan_id in cash_plans)
+
+
+def principal_left_minor(line: Line, draw: Draw) -> int:
+    """What is left of a draw's principal: in its plan, or to pay next month and in the plans of converted bills."""
+    if draw.plan_id is not None:
+        return sum(plan.principal_left_minor for plan in line.plans if plan.plan_id == draw.plan_id)
+    next_month_minor = sum(item.left_minor for item in line.revolving.purchases if item.draw_id == draw.draw_id)
+    return next_month_minor + sum(share_left_minor(line, share) for share in draw.bill_shares)
+
+
+def share_left_minor(line: Line, share: BillShare) -> int:
+    """What is owed of a draw's share in a converted bill: a refund finds no more than its plan has left."""
+    return sum(min(share.left_minor, plan.principal_left_minor) for plan in line.plans if plan.plan_id == share.plan_id)
 
 
 def available_minor(line: Line) -> int:

@@ -7,8 +7,7 @@ from tests.lives import LINE_ID, Life, plan_choice
 
 from tallystick.ledger.transfer import Address
 from tallystick.servicing import facts
-from tallystick.servicing.admission_of_payments import principal_left_minor
-from tallystick.servicing.owed import owed_minor
+from tallystick.servicing.owed import owed_minor, principal_left_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.product import OfferKind
