@@ -147,7 +147,9 @@ def without_past(line: Line, *, day: date) -> Line:
     kept = tuple(
         draw
         for draw in line.draws
-        if draw.draw_id in open_draws or open_plans & _plans_of(draw) or (day - draw.drawn_on).days <= _REFUND_DAYS
+        if draw.draw_id in open_draws
+        or (day - draw.drawn_on).days <= _REFUND_DAYS
+        or not open_plans.isdisjoint(_plans_of(draw))
     )
     named = {plan_id for draw in kept for plan_id in _plans_of(draw)}
     plans = tuple(plan for plan in line.plans if plan.plan_id in named or not plan.is_settled)
@@ -156,8 +158,8 @@ def without_past(line: Line, *, day: date) -> Line:
     return replace(line, draws=kept, plans=plans, booked=booked)
 
 
-def _plans_of(draw: Draw) -> set[int | None]:
-    return {draw.plan_id, *(share.plan_id for share in draw.bill_shares)}
+def _plans_of(draw: Draw) -> tuple[int | None, ...]:
+    return draw.plan_id, *(share.plan_id for share in draw.bill_shares)
 
 
 def minimum_due(line: Line, *, journal: Journal) -> MinimumDue:
