@@ -1,5 +1,6 @@
 """A bill put into installments: what of each purchase the plan took over, and how much of it a refund gives back."""
 
+from collections.abc import Mapping
 from datetime import date
 
 from msgspec.structs import replace
@@ -46,9 +47,20 @@ def shares_given_back(line: Line, draw: Draw, *, amount_minor: int) -> dict[int,
     """
     held = {plan.plan_id for plan in line.plans}
     shares = [share for share in draw.bill_shares if share.plan_id in held]
-    given = dict.fromkeys((share.plan_id for share in shares), 0)
     owed = {share.plan_id: share_left_minor(line, share) for share in shares}
     whole = {share.plan_id: share.left_minor for share in shares}
+    return _owed_first(owed, whole, amount_minor=amount_minor)
+
+
+def _owed_first(owed: Mapping[int, int], whole: Mapping[int, int], *, amount_minor: int) -> dict[int, int]:
+    """An amount over shares, by plan: what is owed of each, then the rest of each; none where nothing comes of it.
+
+    >>> _owed_first({9: 100, 10: 300}, {9: 400, 10: 300}, amount_minor=350)
+    {9: 100, 10: 250}
+    >>> _owed_first({9: 100, 10: 300}, {9: 400, 10: 300}, amount_minor=500)
+    {9: 200, 10: 300}
+    """
+    given = dict.fromkeys(whole, 0)
     for most_minor in (owed, whole):
         for plan_id in given:
             part_minor = min(amount_minor, most_minor[plan_id] - given[plan_id])
