@@ -17,7 +17,7 @@ ANSWER = Answer(body_fingerprint=b"f" * 32, answer_code=201, answer_body=b"{}")
 def test_an_answer_is_given_as_it_was_recorded(connection: Connection) -> None:
     trust.add_api_key(connection, KEY)
     assert idempotency.claim(connection, REQUEST) is None
-    idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
+    idempotency.commit_with_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
     assert idempotency.claim(connection, REQUEST) == ANSWER
 
 
@@ -32,7 +32,7 @@ def test_an_answer_is_given_as_it_was_recorded(connection: Connection) -> None:
 )
 def test_another_request_has_no_answer_yet(connection: Connection, other: RequestKey) -> None:
     trust.add_api_key(connection, KEY)
-    idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
+    idempotency.commit_with_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
     assert idempotency.claim(connection, other) is None
     assert other.lock != REQUEST.lock
 
@@ -43,25 +43,34 @@ def test_while_one_runs_a_request_the_other_may_not(connection: Connection, data
     with psycopg.connect(database_url) as other:
         assert idempotency.claim(connection, REQUEST) is None
         assert idempotency.claim(other, REQUEST) == InProgress()
-        idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
-        connection.commit()
+        idempotency.commit_with_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
         assert idempotency.claim(other, REQUEST) == ANSWER
 
 
-def test_a_write_that_is_rolled_back_leaves_no_answer(connection: Connection) -> None:
+def test_a_write_whose_answer_cannot_be_kept_is_not_kept_either(connection: Connection) -> None:
     trust.add_api_key(connection, KEY)
-    connection.commit()
-    idempotency.claim(connection, REQUEST)
-    idempotency.record_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
+    idempotency.commit_with_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
+    connection.execute("CREATE TABLE written ()")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        idempotency.commit_with_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
     connection.rollback()
-    assert idempotency.claim(connection, REQUEST) is None
+    assert connection.execute("SELECT to_regclass('written')").fetchone() == (None,)
+
+
+def test_a_write_and_its_answer_are_committed_together(connection: Connection, database_url: str) -> None:
+    trust.add_api_key(connection, KEY)
+    idempotency.commit_with_answer(connection, REQUEST, ANSWER, recorded_at=NOW)
+    connection.rollback()
+    with psycopg.connect(database_url) as other:
+        assert trust.read_api_key(other, KEY.api_key_id) is not None
+        assert idempotency.claim(other, REQUEST) == ANSWER
 
 
 def test_old_answers_are_forgotten_a_part_at_a_time(connection: Connection) -> None:
     trust.add_api_key(connection, KEY)
     for number in range(5):
         key = RequestKey(1, REQUEST.route, str(number))
-        idempotency.record_answer(connection, key, ANSWER, recorded_at=NOW + timedelta(days=number))
+        idempotency.commit_with_answer(connection, key, ANSWER, recorded_at=NOW + timedelta(days=number))
     assert idempotency.forget_answers(connection, before=NOW + timedelta(days=3), most=2) == 2
     assert idempotency.forget_answers(connection, before=NOW + timedelta(days=3), most=2) == 1
     kept = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)

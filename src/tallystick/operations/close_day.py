@@ -100,8 +100,7 @@ def _move(connection: Connection, due: dict[int, StoredLine], *, closed_on: date
         writes.append(line_write(connection, step, revision=stored.revision, approved_by=None))
         transfers.extend(step.transfers)
     recording = Recording(actor=act.actor, recorded_at=act.at, booked_on=closed_on)
-    lines.write_lines(connection, writes, recording=recording)
-    ledger.post(connection, transfers, booked_on=closed_on)
+    lines.write_lines(connection, writes, transfers, recording=recording)
 
 
 def post_accrual(connection: Connection, closed_on: date, *, act: Act) -> None:

@@ -43,7 +43,7 @@ def give_mandate(
         raise DebitFault("reference: is empty; give the bank's id of the mandate")
     if given_on > act.today:
         raise DebitFault(f"given_on: {given_on} has not come; give the day on which the borrower agreed")
-    if not lines.lock_lines(connection, [line_id]):
+    if lines.lock_line(connection, line_id) is None:
         raise DebitFault(f"{encode_id(IdPrefix.LINE, line_id)}: is not known; give the id of a line")
     living = debits.living_mandate(connection, line_id)
     if living is not None:

@@ -16,9 +16,10 @@ from tallystick.operations.lines import Act, Recorded, is_same_person, record, w
 from tallystick.servicing import facts
 from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact, DrawKind, PlanChoice
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.storage import borrowers, contracts, lines, money_rows, payments, proposals
+from tallystick.storage import borrowers, contracts, lines, payments, proposals
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import VersionFault
+from tallystick.storage.payments import KnownPayment
 from tallystick.storage.proposals import Proposal
 from tallystick.terms.caps import price_cap
 from tallystick.terms.contract import freeze, version_faults
@@ -278,20 +279,23 @@ def receive_payment(
     brought into the books already, as money that nobody knew.
     """
     if reference:
-        money_rows.hold_references(connection, channel, [reference])
-    known = payments.payment_of_reference(connection, channel=channel, reference=reference) if reference else None
-    if known is not None:
-        if known.line_id == line_id and known.amount_minor == amount_minor:
-            return PaidBefore(payment_id=known.payment_id, event_id=known.event_id)
-        figures = {"line_id": known.line_id, "amount_minor": known.amount_minor}
-        return Refusal(RefusalReason.REFERENCE_REUSED, field="reference", figures=figures)
-    outcome = money_rows.outcome_of(connection, channel, reference) if reference else None
-    if outcome is not None:
-        return Refusal(RefusalReason.REFERENCE_IN_STATEMENT, field="reference", figures={"outcome": outcome})
+        known = payments.hold_reference(connection, channel=channel, reference=reference)
+        if known.payment is not None:
+            return _paid_before(known.payment, line_id=line_id, amount_minor=amount_minor)
+        if known.row_outcome is not None:
+            figures = {"outcome": known.row_outcome}
+            return Refusal(RefusalReason.REFERENCE_IN_STATEMENT, field="reference", figures=figures)
     paid = facts.PaymentReceived(
         payment_id=next(act.event_ids), amount_minor=amount_minor, channel=channel, reference=reference
     )
     return record(connection, line_id, paid, act=act, on=on)
+
+
+def _paid_before(payment: KnownPayment, *, line_id: int, amount_minor: int) -> PaidBefore | Refusal:
+    if payment.line_id == line_id and payment.amount_minor == amount_minor:
+        return PaidBefore(payment_id=payment.payment_id, event_id=payment.event_id)
+    figures = {"line_id": payment.line_id, "amount_minor": payment.amount_minor}
+    return Refusal(RefusalReason.REFERENCE_REUSED, field="reference", figures=figures)
 
 
 def propose(connection: Connection, line_id: int, fact: AnyFact, *, act: Act) -> Proposal | Refusal:

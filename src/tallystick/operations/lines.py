@@ -24,7 +24,7 @@ from tallystick.servicing.keeping_up import next_due_on
 from tallystick.servicing.line import Line
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.servicing.steps import Step, caught_up, changes_from, is_late, with_event, with_late_event
-from tallystick.storage import borrowers, ledger, lines, money_rows
+from tallystick.storage import borrowers, lines, money_rows
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.lines import LineWrite, Recording, StoredLine
 
@@ -141,19 +141,13 @@ class _Judged(Struct, frozen=True):
 
 
 def _judged(connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on: date | None) -> _Judged | Refusal:
-    """Lock, read, catch up and admit; a refusal of its own where there is no line or person to ask.
-
-    The person is locked before the line where credit is used, so that two lines never take the same yuan.
-    """
-    borrower_id = (
-        fact.borrower_id if isinstance(fact, facts.LineOpened) else borrowers.borrower_of_line(connection, line_id)
-    )
-    if borrower_id is None:
+    """Lock, read, catch up and admit; a refusal of its own where there is no line or person to ask."""
+    position = _position(connection, line_id=line_id, fact=fact, act=act)
+    if isinstance(position, Refusal):
+        return position
+    stored = lines.lock_line(connection, line_id)
+    if stored is None and not isinstance(fact, facts.LineOpened):
         return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
-    position = _position(connection, borrower_id, line_id=line_id, fact=fact, act=act)
-    if position is None:
-        return Refusal(RefusalReason.BORROWER_UNKNOWN, field="borrower_id")
-    stored = lines.lock_lines(connection, [line_id]).get(line_id)
     step = _caught_up(connection, stored, act=act)
     circumstances = _circumstances(connection, line_id, fact, line=step.line, position=position, act=act)
     return _Judged(
@@ -166,7 +160,7 @@ def _judged(connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on
 
 def catch_line_up(connection: Connection, line_id: int, *, act: Act) -> Line | None:
     """Let happen what time alone made due, as every act on a line does first; None where there is no such line."""
-    stored = lines.lock_lines(connection, [line_id]).get(line_id)
+    stored = lines.lock_line(connection, line_id)
     if stored is None:
         return None
     step = _caught_up(connection, stored, act=act)
@@ -208,8 +202,7 @@ def _write(connection: Connection, step: Step, *, revision: int, act: Act) -> No
         return
     recording = Recording(actor=act.actor, recorded_at=act.at, booked_on=act.today)
     write = line_write(connection, step, revision=revision, approved_by=act.approved_by)
-    lines.write_lines(connection, [write], recording=recording)
-    ledger.post(connection, step.transfers, booked_on=act.today)
+    lines.write_lines(connection, [write], step.transfers, recording=recording)
 
 
 def line_write(connection: Connection, step: Step, *, revision: int, approved_by: str | None) -> LineWrite:
@@ -254,15 +247,19 @@ def _names_ended_plan(connection: Connection, line: Line, fact: AnyFact) -> bool
     return plan_id in plans_brought(lines.read_events(connection, line.line_id))
 
 
-def _position(
-    connection: Connection, borrower_id: int, *, line_id: int, fact: AnyFact, act: Act
-) -> BorrowerPosition | None:
-    """The person as far as the fact asks for one: all lines where credit is used or granted, none where it is not."""
+def _position(connection: Connection, *, line_id: int, fact: AnyFact, act: Act) -> BorrowerPosition | Refusal:
+    """The person as far as the fact asks for one: all lines where credit is used or granted, none where it is not.
+
+    The person is locked before the line where credit is used, so that two lines never take the same yuan.
+    """
     if not isinstance(fact, _USES_CREDIT):
-        return None if borrowers.read_borrower(connection, borrower_id) is None else BorrowerPosition()
-    borrower = borrowers.lock_borrower(connection, borrower_id)
-    return (
-        None
-        if borrower is None
-        else position_of(connection, borrower, but_line_id=line_id, today=act.today, event_ids=act.event_ids)
+        return BorrowerPosition()
+    borrower_id = (
+        fact.borrower_id if isinstance(fact, facts.LineOpened) else borrowers.borrower_of_line(connection, line_id)
     )
+    if borrower_id is None:
+        return Refusal(RefusalReason.LINE_NOT_OPEN, field="line")
+    borrower = borrowers.lock_borrower(connection, borrower_id)
+    if borrower is None:
+        return Refusal(RefusalReason.BORROWER_UNKNOWN, field="borrower_id")
+    return position_of(connection, borrower, but_line_id=line_id, today=act.today, event_ids=act.event_ids)

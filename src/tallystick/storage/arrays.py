@@ -47,13 +47,14 @@ class FlatListDumper(ListDumper):
         >>> FlatListDumper(list).dump([7, None, "a, b"])
         b'{7,NULL,"a, b"}'
         """
-        if not _is_plain(obj):
+        try:
+            return ("{" + ",".join([_ELEMENTS[type(element)](element) for element in obj]) + "}").encode()
+        except KeyError:
             return super().dump(obj)
-        return ("{" + ",".join([_ELEMENTS[type(element)](element) for element in obj]) + "}").encode()
 
 
 def _is_plain(told: list[Any]) -> bool:
-    return all(type(element) in _ELEMENTS for element in told)
+    return _ELEMENTS.keys() >= set(map(type, told))
 
 
 def dump_lists_at_once(connection: Connection) -> None:

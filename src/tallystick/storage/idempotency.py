@@ -34,11 +34,16 @@ class InProgress(Struct, frozen=True):
 
 
 def claim(connection: Connection, key: RequestKey) -> Answer | InProgress | None:
-    """Be the one who answers this request until the transaction ends (None), or learn what was answered before."""
-    row = connection.execute(
-        "SELECT claimed, fingerprint, code, body FROM claim_request(%s, %s, %s, %s)",
-        [key.lock, key.api_key_id, key.route, key.idempotency_key],
-    ).fetchone()
+    """Be the one who answers this request until the transaction ends (None), or learn what was answered before.
+
+    A transaction that begins here begins in the same round trip.
+    """
+    with connection.pipeline():
+        claiming = connection.execute(
+            "SELECT claimed, fingerprint, code, body FROM claim_request(%s, %s, %s, %s)",
+            [key.lock, key.api_key_id, key.route, key.idempotency_key],
+        )
+    row = claiming.fetchone()
     assert row is not None
     claimed, *answer = row
     if not claimed:
@@ -46,24 +51,26 @@ def claim(connection: Connection, key: RequestKey) -> Answer | InProgress | None
     return None if answer[0] is None else Answer(*answer)
 
 
-def record_answer(connection: Connection, key: RequestKey, answer: Answer, *, recorded_at: datetime) -> None:
-    """Keep an answer with what it did: both are committed, or neither."""
-    connection.execute(
-        """
-        INSERT INTO idempotency_records (api_key_id, route, idempotency_key, body_fingerprint, answer_code,
-                                         answer_body, recorded_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s)
-        """,
-        [
-            key.api_key_id,
-            key.route,
-            key.idempotency_key,
-            answer.body_fingerprint,
-            answer.answer_code,
-            answer.answer_body,
-            recorded_at,
-        ],
-    )
+def commit_with_answer(connection: Connection, key: RequestKey, answer: Answer, *, recorded_at: datetime) -> None:
+    """Keep an answer with what it did, and commit, in one round trip: both are kept, or neither."""
+    with connection.pipeline():
+        connection.execute(
+            """
+            INSERT INTO idempotency_records (api_key_id, route, idempotency_key, body_fingerprint, answer_code,
+                                             answer_body, recorded_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                key.api_key_id,
+                key.route,
+                key.idempotency_key,
+                answer.body_fingerprint,
+                answer.answer_code,
+                answer.answer_body,
+                recorded_at,
+            ],
+        )
+        connection.commit()
 
 
 def forget_answers(connection: Connection, *, before: datetime, most: int) -> int:

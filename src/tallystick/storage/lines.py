@@ -10,8 +10,9 @@ from typing import Any, Final, LiteralString
 
 import msgspec
 from msgspec import Struct
-from psycopg import Connection, Cursor
+from psycopg import Connection
 
+from tallystick.ledger.transfer import Transfer
 from tallystick.servicing.accrued import accrued
 from tallystick.servicing.facts import (
     AnyFact,
@@ -31,6 +32,8 @@ from tallystick.servicing.fold import Checkpoint
 from tallystick.servicing.history import Snapshot
 from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import drawn_minor, held_minor, oldest_unpaid_due_on, owed_minor
+from tallystick.storage import ledger
+from tallystick.storage.rows import execute_rows, over_rows
 from tallystick.terms.product import Component
 
 STATE: Final = msgspec.msgpack.Decoder(Line)
@@ -70,19 +73,12 @@ class LineChangedMeanwhile(RuntimeError):
     """A line was written without holding its lock: the caller's bug, and nothing was written."""
 
 
-def lock_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, StoredLine]:
-    """Read lines and keep others from writing them until the transaction ends; always in the order of their ids.
-
-    Lines that do not exist are absent from the answer.
-    """
-    rows = connection.execute(
-        """
-        SELECT line_id, revision, test_clock_id, state FROM lines
-        WHERE line_id = ANY(%s) ORDER BY line_id FOR UPDATE
-        """,
-        [list(line_ids)],
-    )
-    return {line_id: StoredLine(STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
+def lock_line(connection: Connection, line_id: int) -> StoredLine | None:
+    """Read a line and keep others from writing it until the transaction ends."""
+    row = connection.execute(
+        "SELECT revision, test_clock_id, state FROM lines WHERE line_id = %s FOR UPDATE", [line_id]
+    ).fetchone()
+    return None if row is None else StoredLine(STATE.decode(row[2]), row[0], row[1])
 
 
 _DUE_LINES: Final = """
@@ -158,24 +154,26 @@ def days_told(connection: Connection, line_id: int, *, since: date) -> list[date
     return [effective_on for (effective_on,) in rows]
 
 
-def write_lines(connection: Connection, writes: Sequence[LineWrite], *, recording: Recording) -> None:
-    """Write what steps changed: lines, events, history, statements, checkpoints, and the ids that others know.
+def write_lines(
+    connection: Connection, writes: Sequence[LineWrite], transfers: Sequence[Transfer], *, recording: Recording
+) -> None:
+    """Write what steps changed, in one round trip: lines, their events and what follows from them, and the transfers.
 
-    Raises `LineChangedMeanwhile` where a line's revision is not the one that was read.
+    Raises `LineChangedMeanwhile` where a line's revision is not the one that was read, and as `ledger.post` does.
     """
     with connection.pipeline():
-        _write_new_lines(connection, [write for write in writes if write.revision_before == 0])
-        updated = _write_known_lines(connection, [write for write in writes if write.revision_before > 0])
+        execute_rows(connection, _INSERT_LINES, [_figures(write) for write in writes if write.revision_before == 0])
+        known = [_figures(write) for write in writes if write.revision_before > 0]
+        updated = execute_rows(connection, _UPDATE_LINES, known)
         _write_events(connection, writes, recording)
         _write_history(connection, writes, recording)
         _write_statements(connection, writes)
         _write_checkpoints(connection, writes)
         _write_objects(connection, writes)
-    expected = sum(write.revision_before > 0 for write in writes)
-    if updated is not None and updated.rowcount != expected:
-        raise LineChangedMeanwhile(
-            f"{expected - updated.rowcount} lines changed while they were written; lock them first"
-        )
+        ledger.post(connection, transfers, booked_on=recording.booked_on)
+    if updated is not None and updated.rowcount != len(known):
+        changed = len(known) - updated.rowcount
+        raise LineChangedMeanwhile(f"{changed} lines changed while they were written; lock them first")
 
 
 def _figures(write: LineWrite) -> tuple[Any, ...]:
@@ -237,38 +235,15 @@ _LINE_COLUMNS: Final = (
 _FIXED: Final = frozenset({"line_id", "borrower_id", "product_key", "currency", "opened_on"})
 
 
-def _unnest(columns: Sequence[tuple[str, str]]) -> str:
-    arrays = ", ".join(f"%s::{kind}[]" for _, kind in columns)
-    return f"unnest({arrays}) AS fresh ({', '.join(name for name, _ in columns)})"
-
-
-def _arrays(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
-def _names(columns: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(name for name, _ in columns)
-
-
-_INSERT_LINES: Final = (
-    f"INSERT INTO lines ({_names(_LINE_COLUMNS)}) SELECT {_names(_LINE_COLUMNS)} FROM {_unnest(_LINE_COLUMNS)}"
-)
-_UPDATE_LINES: Final = f"""
+_INSERT_LINES: Final = over_rows("INSERT INTO lines ({names}) SELECT {names} FROM {fresh}", _LINE_COLUMNS)
+_UPDATE_LINES: Final = over_rows(
+    f"""
     UPDATE lines SET {", ".join(f"{name} = fresh.{name}" for name, _ in _LINE_COLUMNS if name not in _FIXED)}
-    FROM {_unnest(_LINE_COLUMNS)}
+    FROM {{fresh}}
     WHERE lines.line_id = fresh.line_id AND lines.revision = fresh.revision - 1
-"""
-
-
-def _write_new_lines(connection: Connection, writes: Sequence[LineWrite]) -> None:
-    if writes:
-        connection.execute(_INSERT_LINES, _arrays([_figures(write) for write in writes]))
-
-
-def _write_known_lines(connection: Connection, writes: Sequence[LineWrite]) -> Cursor[Any] | None:
-    if not writes:
-        return None
-    return connection.execute(_UPDATE_LINES, _arrays([_figures(write) for write in writes]))
+    """,
+    _LINE_COLUMNS,
+)
 
 
 _EVENT_COLUMNS: Final = (
@@ -280,10 +255,10 @@ _EVENT_COLUMNS: Final = (
     ("fact", "jsonb"),
     ("approved_by", "text"),
 )
-_INSERT_EVENTS: Final = f"""
-    INSERT INTO events ({_names(_EVENT_COLUMNS)}, booked_on, recorded_at, actor)
-    SELECT {_names(_EVENT_COLUMNS)}, %s, %s, %s FROM {_unnest(_EVENT_COLUMNS)}
-"""
+_INSERT_EVENTS: Final = over_rows(
+    "INSERT INTO events (booked_on, recorded_at, actor, {names}) SELECT %s, %s, %s, {names} FROM {fresh}",
+    _EVENT_COLUMNS,
+)
 
 
 def _write_events(connection: Connection, writes: Sequence[LineWrite], recording: Recording) -> None:
@@ -300,9 +275,8 @@ def _write_events(connection: Connection, writes: Sequence[LineWrite], recording
         for write in writes
         for event in write.events
     ]
-    if rows:
-        stamp = [recording.booked_on, recording.recorded_at, recording.actor]
-        connection.execute(_INSERT_EVENTS, [*stamp, *_arrays(rows)])
+    stamp = [recording.booked_on, recording.recorded_at, recording.actor]
+    execute_rows(connection, _INSERT_EVENTS, rows, stamp=stamp)
 
 
 _HISTORY_COLUMNS: Final = (
@@ -321,10 +295,9 @@ _HISTORY_COLUMNS: Final = (
     ("statement_closing_minor", "bigint"),
     ("statement_minimum_minor", "bigint"),
 )
-_INSERT_HISTORY: Final = f"""
-    INSERT INTO line_history ({_names(_HISTORY_COLUMNS)}, recorded_at)
-    SELECT {_names(_HISTORY_COLUMNS)}, %s FROM {_unnest(_HISTORY_COLUMNS)}
-"""
+_INSERT_HISTORY: Final = over_rows(
+    "INSERT INTO line_history (recorded_at, {names}) SELECT %s, {names} FROM {fresh}", _HISTORY_COLUMNS
+)
 
 
 def _write_history(connection: Connection, writes: Sequence[LineWrite], recording: Recording) -> None:
@@ -341,8 +314,7 @@ def _write_history(connection: Connection, writes: Sequence[LineWrite], recordin
         for write in writes
         for step, row in enumerate(write.history)
     ]
-    if rows:
-        connection.execute(_INSERT_HISTORY, [recording.recorded_at, *_arrays(rows)])
+    execute_rows(connection, _INSERT_HISTORY, rows, stamp=[recording.recorded_at])
 
 
 _STATEMENT_COLUMNS: Final = (
@@ -356,10 +328,9 @@ _STATEMENT_COLUMNS: Final = (
     ("minimum_due_minor", "bigint"),
     ("figures", "jsonb"),
 )
-_INSERT_STATEMENTS: Final = f"""
-    INSERT INTO statements ({_names(_STATEMENT_COLUMNS)})
-    SELECT {_names(_STATEMENT_COLUMNS)} FROM {_unnest(_STATEMENT_COLUMNS)}
-"""
+_INSERT_STATEMENTS: Final = over_rows(
+    "INSERT INTO statements ({names}) SELECT {names} FROM {fresh}", _STATEMENT_COLUMNS
+)
 
 
 def _write_statements(connection: Connection, writes: Sequence[LineWrite]) -> None:
@@ -379,8 +350,7 @@ def _write_statements(connection: Connection, writes: Sequence[LineWrite]) -> No
         for event in write.events
         if isinstance(event.fact, StatementClosed)
     ]
-    if rows:
-        connection.execute(_INSERT_STATEMENTS, _arrays(rows))
+    execute_rows(connection, _INSERT_STATEMENTS, rows)
 
 
 _CHECKPOINT_COLUMNS: Final = (
@@ -390,10 +360,9 @@ _CHECKPOINT_COLUMNS: Final = (
     ("event_id", "bigint"),
     ("state", "bytea"),
 )
-_INSERT_CHECKPOINTS: Final = f"""
-    INSERT INTO checkpoints ({_names(_CHECKPOINT_COLUMNS)})
-    SELECT {_names(_CHECKPOINT_COLUMNS)} FROM {_unnest(_CHECKPOINT_COLUMNS)}
-"""
+_INSERT_CHECKPOINTS: Final = over_rows(
+    "INSERT INTO checkpoints ({names}) SELECT {names} FROM {fresh}", _CHECKPOINT_COLUMNS
+)
 
 
 def _write_checkpoints(connection: Connection, writes: Sequence[LineWrite]) -> None:
@@ -408,8 +377,25 @@ def _write_checkpoints(connection: Connection, writes: Sequence[LineWrite]) -> N
         for write in writes
         for checkpoint in write.checkpoints
     ]
-    if rows:
-        connection.execute(_INSERT_CHECKPOINTS, _arrays(rows))
+    execute_rows(connection, _INSERT_CHECKPOINTS, rows)
+
+
+_INSERT_OBJECTS: Final = over_rows(
+    "INSERT INTO line_objects ({names}) SELECT {names} FROM {fresh}",
+    (("object_id", "bigint"), ("line_id", "bigint"), ("kind", "text"), ("event_id", "bigint")),
+)
+_INSERT_PAYMENTS: Final = over_rows(
+    "INSERT INTO payments ({names}) SELECT {names} FROM {fresh}",
+    (
+        ("payment_id", "bigint"),
+        ("line_id", "bigint"),
+        ("event_id", "bigint"),
+        ("channel", "text"),
+        ("reference", "text"),
+        ("amount_minor", "bigint"),
+        ("effective_on", "date"),
+    ),
+)
 
 
 def _write_objects(connection: Connection, writes: Sequence[LineWrite]) -> None:
@@ -420,23 +406,8 @@ def _write_objects(connection: Connection, writes: Sequence[LineWrite]) -> None:
             objects.extend(objects_of(event, line_id=write.line.line_id))
             if isinstance(event.fact, PaymentReceived | SettledEarly | DrawWithdrawn):
                 payments.append(_payment_row(event, line_id=write.line.line_id))
-    if objects:
-        connection.execute(
-            """
-            INSERT INTO line_objects (object_id, line_id, kind, event_id)
-            SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
-            """,
-            _arrays(objects),
-        )
-    if payments:
-        connection.execute(
-            """
-            INSERT INTO payments (payment_id, line_id, event_id, channel, reference, amount_minor, effective_on)
-            SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[],
-                                 %s::date[])
-            """,
-            _arrays(payments),
-        )
+    execute_rows(connection, _INSERT_OBJECTS, objects)
+    execute_rows(connection, _INSERT_PAYMENTS, payments)
 
 
 def objects_of(event: Event, *, line_id: int) -> Iterator[tuple[int, int, str, int]]:

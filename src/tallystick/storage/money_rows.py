@@ -80,14 +80,6 @@ def hold_references(connection: Connection, channel: str, references: Sequence[s
     )
 
 
-def outcome_of(connection: Connection, channel: str, reference: str) -> str | None:
-    """What became of the row that a channel's statement brought under a reference; None where none did."""
-    row = connection.execute(
-        "SELECT outcome FROM money_rows WHERE channel = %s AND reference = %s", [channel, reference]
-    ).fetchone()
-    return None if row is None else str(row[0])
-
-
 def known_rows(connection: Connection, channel: str, references: Sequence[str]) -> dict[str, KnownRow]:
     """The rows booked before, by reference."""
     rows = connection.execute(

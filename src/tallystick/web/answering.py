@@ -85,7 +85,7 @@ def write(
                         return _told_again(known, key, edge=edge)
                 sealed = seal_secret(content, bound_to=_place(key), master_key=edge.master_key)
                 answered = Answer(fingerprint, code, sealed)
-                idempotency.record_answer(connection, key, answered, recorded_at=edge.clock())
+                idempotency.commit_with_answer(connection, key, answered, recorded_at=edge.clock())
             return _told(content, status=code)
         except _MET:
             if not tries_left:

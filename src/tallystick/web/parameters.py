@@ -1,6 +1,6 @@
 """Words that many requests share: ids in paths, amounts, dates, texts, pages."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from typing import Annotated, Any, Final, Generic, TypeVar
 
@@ -202,10 +202,13 @@ def plausible(day: date | None, *, param: str) -> date | None:
     return day
 
 
-def needs(scope: Scope) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-    """A guard: the key must have this scope. Raises `Problem` naming it."""
+def needs(scope: Scope) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
+    """A guard: the key must have this scope. Raises `Problem` naming it.
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    It waits for nothing, and is async all the same: Litestar would send a plain function to a thread and back.
+    """
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         caller = connection.scope["state"].get("caller")
         if not isinstance(caller, Caller) or scope not in caller.scopes:
             raise Problem(
