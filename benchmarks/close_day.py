@@ -1,6 +1,6 @@
 """The close of a day over a million lines, beside a bare insert of as many rows; and payments while it runs.
 
-    python benchmarks/close_day.py [--json] [--lines 1000000] [--seconds 20]
+    python benchmarks/close_day.py [--json] [--lines 1000000] [--seconds 20] [--workers 2]
 
 A tenth of the lines have something due on the day: statements that close (after a month paid, or one left to revolve),
 installments of cash that fall due, holds that expire. Half of the others live with a later statement day, half sleep.
@@ -18,7 +18,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -63,13 +63,15 @@ def main() -> None:
     options = _options()
     with embedded_server(place(Path(tempfile.gettempdir()) / "tallystick-benchmark")) as server:
         with _books(server.url, line_count=options.lines // 10) as url:
-            small = _close(url, CLOSED_ON)
+            small = _close(url, CLOSED_ON, workers=options.workers)
         with _books(server.url, line_count=options.lines) as url:
-            large = _close(url, CLOSED_ON)
+            large = _close(url, CLOSED_ON, workers=options.workers)
             rows = _rows_written(url, CLOSED_ON)
             limit_seconds = _bare_insert(url, CLOSED_ON, rows=rows, others="({where}) IS NOT TRUE")
             empty_seconds = _bare_insert(url, CLOSED_ON, rows=rows, others="false")
-            quiet, busy, late = _pay_while_closing(url, line_count=options.lines, seconds=options.seconds)
+            quiet, busy, late = _pay_while_closing(
+                url, line_count=options.lines, seconds=options.seconds, workers=options.workers
+            )
             _books_must_hold(url)
     written = sum(rows.values())
     emit(
@@ -112,6 +114,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines, a tenth of them with something due")
     parser.add_argument("--seconds", type=float, default=20.0, help="of payments before the close they run beside")
+    parser.add_argument("--workers", type=int, default=2, help="that move lines side by side; 0: none beside the first")
     return parser.parse_args()
 
 
@@ -335,12 +338,13 @@ class Closed:
     python_seconds: float
 
 
-def _close(url: str, closed_on: date) -> Closed:
-    with psycopg.connect(url, autocommit=True) as connection:
+def _close(url: str, closed_on: date, *, workers: int) -> Closed:
+    with psycopg.connect(url, autocommit=True) as connection, ExitStack() as opened:
         connection.execute("CHECKPOINT")
+        beside = [opened.enter_context(psycopg.connect(url, autocommit=True)) for _ in range(workers)]
         act = Act(actor="close", at=AT, today=closed_on + timedelta(days=1), event_ids=count(1 << 50))
         begun, worked = time.monotonic(), time.process_time()
-        moved = sum(close_day(connection, closed_on, act=act))
+        moved = sum(close_day(connection, closed_on, act=act, workers=beside))
         seconds, python_seconds = time.monotonic() - begun, time.process_time() - worked
     say(f"{closed_on}: {moved:,} lines closed in {seconds:.1f} s, {moved / seconds:,.0f} lines/s")
     return Closed(seconds, moved, python_seconds)
@@ -395,7 +399,9 @@ def _bare_insert(url: str, closed_on: date, *, rows: dict[str, int], others: str
     return seconds
 
 
-def _pay_while_closing(url: str, *, line_count: int, seconds: float) -> tuple[list[float], list[float], Closed]:
+def _pay_while_closing(
+    url: str, *, line_count: int, seconds: float, workers: int
+) -> tuple[list[float], list[float], Closed]:
     """One client's payments before and during a close, each timed on its own, and that close."""
     context = multiprocessing.get_context("spawn")
     stop, results = context.Event(), context.Queue()
@@ -406,7 +412,7 @@ def _pay_while_closing(url: str, *, line_count: int, seconds: float) -> tuple[li
     quiet.join()
     stop.clear()
     busy = _paying(context, url, line_count, stop, results, number=2)
-    late = _close(url, LATE_ON)
+    late = _close(url, LATE_ON, workers=workers)
     stop.set()
     during: list[float] = results.get()
     busy.join()

@@ -109,13 +109,58 @@ def test_a_close_that_was_killed_goes_on_where_it_was(books: Books, monkeypatch:
     assert close_days.last_closed_day(books.connection) == STATEMENT_ON
 
 
-def test_a_payment_never_waits_for_the_close_and_catches_its_own_line_up(books: Books, database_url: str) -> None:
+@pytest.fixture
+def workers(database_url: str) -> Iterator[list[psycopg.Connection]]:
+    with (
+        psycopg.connect(database_url, autocommit=True) as one,
+        psycopg.connect(database_url, autocommit=True) as other,
+    ):
+        yield [one, other]
+
+
+def test_workers_side_by_side_move_each_line_once_and_post_the_same(
+    books: Books, workers: list[psycopg.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tallystick.operations.close_day.LINES_PER_CHUNK", 2)
+    monkeypatch.setattr("tallystick.operations.close_day.LINES_PER_LOOK", 5)
+    act = books.act_of(date(2026, 6, 1))
+    assert sorted(close_day(books.connection, STATEMENT_ON, act=act, workers=workers)) == [1, 2, 2, 2]
+    assert sum(close_day(books.connection, date(2026, 2, 5), act=act, workers=workers)) == len(LINES)
+    assert books.connection.execute("SELECT count(*), count(DISTINCT line_id) FROM statements").fetchone() == (7, 7)
+    moved = books.connection.execute("SELECT lines_moved FROM close_days ORDER BY closed_on").fetchall()
+    assert moved == [(len(LINES),), (len(LINES),)]
+    assert accrued_minor(books) == len(LINES) * 31 * 50
+    assert verify(books.connection, progress=Silent()).is_sound
+
+
+def test_a_close_whose_worker_is_killed_tells_so_and_goes_on_where_it_was(
+    books: Books, workers: list[psycopg.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tallystick.operations.close_day.LINES_PER_CHUNK", 1)
+    act = books.act_of(date(2026, 3, 1))
+    closing = close_day(books.connection, STATEMENT_ON, act=act, workers=workers)
+    assert next(closing) == 1
+    books.connection.execute("SELECT pg_terminate_backend(%s)", [workers[0].info.backend_pid])
+    with pytest.raises(psycopg.OperationalError):
+        list(closing)
+    assert close_days.last_closed_day(books.connection) is None
+    list(close_day(books.connection, STATEMENT_ON, act=act, workers=workers[1:]))
+    assert books.connection.execute("SELECT count(*), count(DISTINCT line_id) FROM statements").fetchone() == (7, 7)
+    assert close_days.last_closed_day(books.connection) == STATEMENT_ON
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_a_payment_never_waits_for_the_close_and_catches_its_own_line_up(
+    books: Books, database_url: str, workers: list[psycopg.Connection], n_workers: int
+) -> None:
     with psycopg.connect(database_url) as counter:
         at_counter = Books(counter)
         at_counter.ids = iter(range(10_000, 11_000))
         paid = at_counter.pay(3, 900, 40_000, date(2026, 1, 20))  # its transaction is open: the line is locked
         assert isinstance(paid, Recorded)
-        closing = close_day(books.connection, STATEMENT_ON, act=books.act_of(date(2026, 3, 1)))
+        closing = close_day(
+            books.connection, STATEMENT_ON, act=books.act_of(date(2026, 3, 1)), workers=workers[:n_workers]
+        )
         assert next(closing) == len(LINES) - 1
         counter.commit()
         assert list(closing) == []

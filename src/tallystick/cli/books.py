@@ -1,12 +1,13 @@
 """Commands over the books: the close of a business day."""
 
+from contextlib import ExitStack
 from datetime import date, timedelta
 
 from tallystick.bootstrap import act_of, business_date, database_place, settings, shown_progress, terminal
 from tallystick.reports.summary import Bilingual
 
 
-def close_day(day: date | None = None) -> None:
+def close_day(day: date | None = None, *, workers: int = 2) -> None:
     """Close a business day that is over: statements, due dates, late fees, holds, and what has accrued.
 
     Parameters
@@ -14,6 +15,8 @@ def close_day(day: date | None = None) -> None:
     day
         The last day to close; without it yesterday. Days before it that were missed are closed first, each by itself,
         and a close that was interrupted goes on where it was.
+    workers
+        How many move lines side by side, each over a connection of its own. Two keep Python and PostgreSQL at work.
     """
     import psycopg
 
@@ -28,14 +31,18 @@ def close_day(day: date | None = None) -> None:
     with (
         ready_database(database_place()) as url,
         psycopg.connect(url, autocommit=True) as connection,
+        ExitStack() as opened,
         shown_progress(language) as progress,
     ):
+        beside = [
+            opened.enter_context(psycopg.connect(url, autocommit=True)) for _ in range(workers if workers > 1 else 0)
+        ]
         told: list[str] = []
         for closed_on in days_to_close(connection, until=until) or (until,):
             step: Bilingual = {"zh": f"日终 {closed_on}", "en": f"close of {closed_on}"}
             progress.step(step)
             due, moved = count_due(connection, closed_on), 0
-            for count in run(connection, closed_on, act=act_of("close-day")):
+            for count in run(connection, closed_on, act=act_of("close-day"), workers=beside):
                 moved += count
                 progress.advance(moved / max(due, moved))
             zh, en = f"✓ {closed_on}：处理 {moved:,} 条额度", f"✓ {closed_on}: {moved:,} lines moved"

@@ -6,7 +6,7 @@ transaction. What is written here is what servicing computed; nothing is decided
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -81,21 +81,40 @@ def lock_line(connection: Connection, line_id: int) -> StoredLine | None:
     return None if row is None else StoredLine(STATE.decode(row[2]), row[0], row[1])
 
 
+def due_lines(connection: Connection, *, until: date, after_line_id: int, most: int) -> list[int]:
+    """Up to `most` lines on which time alone changes something by `until`, by id; lines of test clocks are not."""
+    rows = connection.execute(
+        """
+        SELECT line_id FROM lines
+        WHERE next_due_on <= %s AND line_id > %s AND test_clock_id IS NULL
+        ORDER BY line_id LIMIT %s
+        """,
+        [until, after_line_id, most],
+    )
+    return [line_id for (line_id,) in rows]
+
+
 _DUE_LINES: Final = """
     SELECT line_id, revision, test_clock_id, state FROM lines
-    WHERE next_due_on <= %s AND line_id > %s AND test_clock_id IS NULL
-    ORDER BY line_id LIMIT %s FOR UPDATE
+    WHERE line_id = ANY(%s::bigint[]) AND next_due_on <= %s AND test_clock_id IS NULL
+    ORDER BY line_id FOR UPDATE
 """
 
 
-def lock_free_due_lines(connection: Connection, *, until: date, after_line_id: int, most: int) -> dict[int, StoredLine]:
-    """Up to `most` lines on which time alone changes something by `until`, by id, passing over those in use."""
-    return _due_lines(connection, f"{_DUE_LINES} SKIP LOCKED", [until, after_line_id, most])
+class LockDue(Protocol):
+    """Lock those of the lines that are due still."""
+
+    def __call__(self, connection: Connection, line_ids: list[int], *, until: date) -> dict[int, StoredLine]: ...
 
 
-def lock_due_lines(connection: Connection, *, until: date, after_line_id: int, most: int) -> dict[int, StoredLine]:
+def lock_free_due_lines(connection: Connection, line_ids: list[int], *, until: date) -> dict[int, StoredLine]:
+    """Those of the lines on which time alone still changes something by `until`, passing over those in use."""
+    return _due_lines(connection, f"{_DUE_LINES} SKIP LOCKED", [line_ids, until])
+
+
+def lock_due_lines(connection: Connection, line_ids: list[int], *, until: date) -> dict[int, StoredLine]:
     """As `lock_free_due_lines`, waiting for lines in use until their transactions end."""
-    return _due_lines(connection, _DUE_LINES, [until, after_line_id, most])
+    return _due_lines(connection, _DUE_LINES, [line_ids, until])
 
 
 def _due_lines(connection: Connection, statement: LiteralString, parameters: list[Any]) -> dict[int, StoredLine]:
