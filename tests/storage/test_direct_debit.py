@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 from tests.books import OPENED_ON, Books, ended
 
 from tallystick.ledger.transfer import Address
@@ -20,12 +21,15 @@ from tallystick.operations.debits import (
 from tallystick.operations.ledger import keep_books, verify
 from tallystick.operations.lines import Recorded
 from tallystick.operations.money_files import Imported
+from tallystick.operations.money_in import import_statement
 from tallystick.operations.progress import Silent
+from tallystick.operations.suspense import decide, propose, reconcile
 from tallystick.servicing import facts
 from tallystick.servicing.direct_debit import Pays, debit_rules
 from tallystick.sources.files import FileFault
 from tallystick.storage import debits, ledger, lines
 from tallystick.storage.debits import Debit
+from tallystick.storage.money_rows import SuspenseItem
 from tallystick.terms.product import CareKind
 from tallystick.units.ids import IdPrefix, encode_id
 
@@ -261,13 +265,79 @@ def test_a_debit_paid_before_charge_off_and_returned_after_it_is_written_off_too
     books_hold(books)
 
 
-def test_a_debit_paid_on_a_line_that_was_closed_meanwhile_is_told_with_the_way_out(
+@pytest.fixture
+def paid_when_closed(books: Books, tmp_path: Path) -> Debit:
+    """A debit that was answered paid on a line that was closed after the bank was asked."""
+    (debit,) = asked(books, DUE_ON)
+    assert isinstance(books.pay(7, 900, debit.amount_minor, DUE_ON), Recorded)
+    assert isinstance(books.act(7, facts.LineClosed(reason="wished"), DUE_ON), Recorded)
+    found = answered(books, tmp_path, DUE_ON, f"{told(debit)},paid,{DUE_ON},")
+    assert (found.booked["paid"], found.rejected) == (1, ())
+    return debit
+
+
+def suspense(books: Books) -> list[SuspenseItem]:
+    """The items that nobody has explained; the books hold, and no item is missing."""
+    reconciliation = reconcile(books.connection, since=OPENED_ON)
+    assert reconciliation.unexplained() == []
+    books_hold(books)
+    return list(reconciliation.open_items)
+
+
+def test_a_debit_paid_on_a_line_that_was_closed_meanwhile_stands_in_suspense(
+    books: Books, tmp_path: Path, paid_when_closed: Debit
+) -> None:
+    (item,) = suspense(books)
+    assert (item.channel, item.reference, item.amount_minor) == ("direct_debit", told(paid_when_closed), 100_000)
+    assert (item.because, item.value_on) == ("line_closed", DUE_ON)
+    assert debits.unanswered(books.connection) == []
+    again = answered(books, tmp_path, DUE_ON, f"{told(paid_when_closed)},paid,{DUE_ON},")
+    assert (again.booked["paid"], again.known, again.rejected) == (0, 1, ())
+    assert suspense(books) == [item]
+    row = books.connection.execute("SELECT outcome, file_line, imported_by FROM money_rows").fetchone()
+    assert row == ("suspense", 2, "clerk")
+
+
+def test_what_stands_in_suspense_becomes_a_payment_of_another_line_by_two_persons(
+    books: Books, paid_when_closed: Debit
+) -> None:
+    (item,) = suspense(books)
+    books.open_line(8, 1)
+    assert isinstance(books.buy(8, 71, 100_000, DUE_ON), Recorded)
+    act = books.act_of(DUE_ON)
+    said = propose(books.connection, item.item_id, line_id=8, reason="the borrower's other line", act=act)
+    decide(books.connection, said.proposal_id, agrees=True, act=replace(act, actor="officer"))
+    assert suspense(books) == []
+    stored = lines.read_line(books.connection, 8)
+    assert stored is not None
+    assert stored.line.credit_minor == paid_when_closed.amount_minor  # the purchase is not billed yet
+
+
+def test_a_return_of_what_stands_in_suspense_leaves_from_there(
+    books: Books, tmp_path: Path, paid_when_closed: Debit
+) -> None:
+    found = answered(books, tmp_path, DUE_ON, f"{told(paid_when_closed)},returned,{DUE_ON},disputed")
+    assert (found.booked["returned"], found.rejected) == (1, ())
+    came, left = suspense(books)
+    assert (came.amount_minor, left.amount_minor) == (100_000, -100_000)
+    assert (left.because, left.reference) == ("payment_unknown", f"{told(paid_when_closed)}:returned")
+    act = books.act_of(DUE_ON)
+    said = propose(books.connection, came.item_id, offset_id=left.item_id, reason="it went back", act=act)
+    decide(books.connection, said.proposal_id, agrees=True, act=replace(act, actor="officer"))
+    assert suspense(books) == []
+    account = Address("direct_debit_clearing", 0)
+    balance = ledger.shared_balance(books.connection, account, currency="CNY")
+    assert balance.debit_minor == balance.credit_minor
+
+
+def test_an_answer_to_a_debit_that_a_statement_brought_already_is_told_and_moves_nothing(
     books: Books, tmp_path: Path
 ) -> None:
     (debit,) = asked(books, DUE_ON)
-    assert isinstance(books.pay(7, 900, debit.amount_minor, DUE_ON), Recorded)
-    closed = books.act(7, facts.LineClosed(reason="wished"), DUE_ON)
-    assert isinstance(closed, Recorded), closed
+    statement = tmp_path / "statement.csv"
+    statement.write_text(f"reference,value_on,amount,currency\n{told(debit)},{DUE_ON},1000.00,CNY\n", encoding="utf-8")
+    ended(import_statement(books.connection, statement, channel="direct_debit", act=books.act_of(DUE_ON)))
+    (item,) = suspense(books)
     found = answered(books, tmp_path, DUE_ON, f"{told(debit)},paid,{DUE_ON},")
-    assert [row.fault.value for row in found.rejected] == ["LINE_REFUSES"]
-    books_hold(books)
+    assert [row.fault.value for row in found.rejected] == ["BOOKED_OTHERWISE"]
+    assert suspense(books) == [item]

@@ -7,6 +7,7 @@ from typing import Final
 
 from psycopg import Connection
 
+from tallystick.ledger.transfer import Address, off_lines
 from tallystick.operations.lending import PaidBefore, receive_payment
 from tallystick.operations.lines import Act, Recorded, record
 from tallystick.operations.money_files import Imported, book_answers
@@ -14,17 +15,22 @@ from tallystick.operations.progress import Progress
 from tallystick.operations.whole_files import write_csv
 from tallystick.servicing import facts
 from tallystick.servicing.direct_debit import DebitRules, Pays, claim, debit_rules, next_attempt
+from tallystick.servicing.journal import CHANNELS
+from tallystick.servicing.refusals import RefusalReason
 from tallystick.servicing.steps import caught_up
-from tallystick.sources.csv_rows import RejectedRow, RowFault
+from tallystick.sources.csv_rows import RejectedRow, RowFault, file_sha256
 from tallystick.sources.debit_answers import DebitAnswer, read_debit_answers
-from tallystick.storage import debits, lines, payments
+from tallystick.storage import debits, ledger, lines, money_rows, payments
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.debits import Answer, Candidate, Debit, Mandate
+from tallystick.storage.money_rows import BookedRow, SuspenseItem
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.units.money import major_text
 
 CHANNEL: Final = "direct_debit"
 _LINES_PER_READ: Final = 1_000
+# A statement or a callback brought money under this debit's own id: it is in the books, and not as this answer says.
+_BOOKED_OTHERWISE: Final = (RefusalReason.REFERENCE_IN_STATEMENT, RefusalReason.REFERENCE_REUSED)
 INSTRUCTION_COLUMNS: Final = ("debit", "run_on", "mandate", "line", "due_on", "attempt", "amount", "currency")
 
 
@@ -142,21 +148,25 @@ def _instruction(each: Debit) -> Sequence[str]:
 def import_answers(connection: Connection, path: Path, *, act: Act) -> Generator[float, None, Imported]:
     """Book the bank's answers, each in a transaction of its own: paid is a payment, returned takes it back.
 
+    What the line cannot take, as when it was closed meanwhile, stands in suspense.
     Gives how much of the file is done, and returns what became of it.
     `connection` must be in autocommit. The file is read through before anything is booked. A file imported again books
     what is missing. Raises `FileFault` for what is no such table.
     """
     rules = debit_rules()
+    sha256 = file_sha256(path)
 
     def book(row: DebitAnswer) -> bool | RejectedRow:
         debits.hold_debiting(connection)
-        return _book(connection, row, rules=rules, act=act)
+        return _book(connection, row, rules=rules, sha256=sha256, act=act)
 
     rows = list(read_debit_answers(path, today=act.today, codes=frozenset(rules.codes)))
     return (yield from book_answers(connection, rows, outcomes=("paid", "failed", "returned"), book=book))
 
 
-def _book(connection: Connection, row: DebitAnswer, *, rules: DebitRules, act: Act) -> bool | RejectedRow:
+def _book(
+    connection: Connection, row: DebitAnswer, *, rules: DebitRules, sha256: bytes, act: Act
+) -> bool | RejectedRow:
     """Book one answer; False where it is known already."""
     asked = debits.debit(connection, row.debit_id)
     told = encode_id(IdPrefix.DEBIT, row.debit_id)
@@ -172,13 +182,16 @@ def _book(connection: Connection, row: DebitAnswer, *, rules: DebitRules, act: A
         return RejectedRow(row.file_line, "outcome", row.outcome, RowFault.ANSWERED_OTHERWISE)
     if row.outcome == "returned" and "paid" not in before:
         return RejectedRow(row.file_line, "outcome", row.outcome, RowFault.NOT_PAID_BEFORE)
-    event_id: int | None = None
+    became: int | str | None = None
     if row.outcome == "paid":
-        event_id = _paid(connection, asked, row, act=act)
+        became = _paid(connection, asked, row, act=act)
     elif row.outcome == "returned":
-        event_id = _returned(connection, asked, row, act=act)
-    if event_id is None and row.outcome != "failed":
-        return RejectedRow(row.file_line, "debit", told, RowFault.LINE_REFUSES)
+        became = _returned(connection, asked, row, paid=before["paid"], act=act)
+    if became in _BOOKED_OTHERWISE:
+        return RejectedRow(row.file_line, "debit", told, RowFault.BOOKED_OTHERWISE)
+    if isinstance(became, str):
+        _suspend(connection, asked, row, because=str(became), sha256=sha256, act=act)
+    event_id = became if isinstance(became, int) else None
     answer = Answer(row.debit_id, row.outcome, row.code, row.answered_on, event_id)
     debits.add_answer(connection, answer, recorded_at=act.at, recorded_by=act.actor)
     if row.code is not None and rules.codes[row.code].ends_mandate:
@@ -193,7 +206,8 @@ def _book(connection: Connection, row: DebitAnswer, *, rules: DebitRules, act: A
     return True
 
 
-def _paid(connection: Connection, asked: Debit, row: DebitAnswer, *, act: Act) -> int | None:
+def _paid(connection: Connection, asked: Debit, row: DebitAnswer, *, act: Act) -> int | RefusalReason:
+    """The event of the payment, or why the line does not take it."""
     paid = receive_payment(
         connection,
         asked.line_id,
@@ -209,10 +223,13 @@ def _paid(connection: Connection, asked: Debit, row: DebitAnswer, *, act: Act) -
         case PaidBefore():
             return paid.event_id
         case _:
-            return None
+            return paid.reason
 
 
-def _returned(connection: Connection, asked: Debit, row: DebitAnswer, *, act: Act) -> int | None:
+def _returned(connection: Connection, asked: Debit, row: DebitAnswer, *, paid: Answer, act: Act) -> int | str:
+    """The event that takes the payment back, or why none does: what never was one leaves from suspense."""
+    if paid.event_id is None:
+        return "payment_unknown"
     reference = encode_id(IdPrefix.DEBIT, asked.debit_id)
     known = payments.payment_of_reference(connection, channel=CHANNEL, reference=reference)
     assert known is not None, "it was paid"
@@ -220,4 +237,47 @@ def _returned(connection: Connection, asked: Debit, row: DebitAnswer, *, act: Ac
         payment_id=known.payment_id, event_id=known.event_id, reason=row.code or "direct_debit_returned"
     )
     returned = record(connection, asked.line_id, fact, act=act)
-    return returned.event.event_id if isinstance(returned, Recorded) else None
+    return returned.event.event_id if isinstance(returned, Recorded) else returned.reason
+
+
+def _suspend(connection: Connection, asked: Debit, row: DebitAnswer, *, because: str, sha256: bytes, act: Act) -> None:
+    """Money that the bank moved and the line does not take: on suspense until two persons say what it is."""
+    is_return = row.outcome == "returned"
+    debit = encode_id(IdPrefix.DEBIT, asked.debit_id)
+    booked = BookedRow(
+        channel=CHANNEL,
+        reference=f"{debit}:returned" if is_return else debit,
+        row_id=next(act.event_ids),
+        value_on=row.answered_on,
+        amount_minor=-asked.amount_minor if is_return else asked.amount_minor,
+        currency=asked.currency,
+        line_id=asked.line_id,
+        clears=None,
+        returns=debit if is_return else None,
+        outcome="suspense",
+        event_id=None,
+        file_line=row.file_line,
+    )
+    money_rows.add_rows(
+        connection, [booked], file_sha256=sha256, booked_on=act.today, imported_at=act.at, imported_by=act.actor
+    )
+    item = SuspenseItem(
+        item_id=next(act.event_ids),
+        channel=CHANNEL,
+        reference=booked.reference,
+        amount_minor=booked.amount_minor,
+        currency=booked.currency,
+        value_on=booked.value_on,
+        because=because,
+        opened_on=act.today,
+    )
+    money_rows.add_items(connection, [item])
+    moved = off_lines(
+        debit=Address(CHANNELS[CHANNEL], 0),
+        credit=Address(facts.SUSPENSE, 0),
+        amount_minor=booked.amount_minor,
+        currency=booked.currency,
+        effective_on=booked.value_on,
+        kind="suspense",
+    )
+    ledger.post(connection, [moved], booked_on=act.today)

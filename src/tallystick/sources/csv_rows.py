@@ -45,7 +45,7 @@ class RowFault(StrEnum):
     NOT_PAID_BEFORE = "NOT_PAID_BEFORE"
     PAYOUT_OUTCOME_UNKNOWN = "PAYOUT_OUTCOME_UNKNOWN"
     PAYOUT_UNKNOWN = "PAYOUT_UNKNOWN"
-    LINE_REFUSES = "LINE_REFUSES"
+    BOOKED_OTHERWISE = "BOOKED_OTHERWISE"
 
 
 # Chinese, English: what is wrong and the way out.
@@ -97,7 +97,10 @@ ROW_FAULT_TEXTS: Final[dict[RowFault, tuple[str, str]]] = {
         "没有这笔付款，或该次结算未付款",
         "give the id of a row of the settlement file whose `paid` is above zero",
     ),
-    RowFault.LINE_REFUSES: ("额度拒绝入账", "the line cannot take this payment: book it by `tallystick money import`"),
+    RowFault.BOOKED_OTHERWISE: (
+        "对账单或回调已用该编号入账",
+        "a statement or a callback brought money under this id already: compare it with this answer",
+    ),
 }
 
 
