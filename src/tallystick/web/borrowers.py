@@ -36,6 +36,7 @@ from tallystick.web.parameters import (
     Page,
     PageLimit,
     Text,
+    must_have,
     needs,
     page,
     path_id,
@@ -122,7 +123,7 @@ def _borrower(connection: Connection, borrower_id: int, *, on: date) -> Borrower
 def add(request: Asked, data: JSONBody[BorrowerBody], idempotency_key: IdempotencyKey) -> Response[BorrowerView]:
     """Add a borrower, with personal data or without."""
     if data.personal_data is not None:
-        needs(Scope.PERSONAL_DATA_WRITE)(request, request.route_handler)
+        must_have(request, Scope.PERSONAL_DATA_WRITE)
 
     def run(connection: Connection, act: Act) -> BorrowerView | Refusal | TrustRefusal:
         try:

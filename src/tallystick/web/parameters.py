@@ -209,16 +209,21 @@ def needs(scope: Scope) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRou
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        caller = connection.scope["state"].get("caller")
-        if not isinstance(caller, Caller) or scope not in caller.scopes:
-            raise Problem(
-                "scope_missing",
-                status=403,
-                detail=f"This key lacks the scope {scope}: use a key that has it",
-                param="Authorization",
-            )
+        must_have(connection, scope)
 
     return guard
+
+
+def must_have(connection: ASGIConnection[Any, Any, Any, Any], scope: Scope) -> None:
+    """Raises `Problem` naming the scope where the key lacks it."""
+    caller = connection.scope["state"].get("caller")
+    if not isinstance(caller, Caller) or scope not in caller.scopes:
+        raise Problem(
+            "scope_missing",
+            status=403,
+            detail=f"This key lacks the scope {scope}: use a key that has it",
+            param="Authorization",
+        )
 
 
 def whole_json(told: object) -> Any:
