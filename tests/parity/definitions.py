@@ -24,6 +24,7 @@ CONDITIONS: Mapping[str | None, Callable[[Row], bool]] = {
     "e.latitude_udeg IS NOT NULL AND e.longitude_udeg IS NOT NULL": lambda row: _all_known(
         row["latitude_udeg"], row["longitude_udeg"]
     ),
+    "e.amount_minor IS NOT NULL": lambda row: row["amount_minor"] is not None,
     "e.closing_minor > 0": lambda row: row["closing_minor"] is not None and row["closing_minor"] > 0,
     "e.paid_minor < e.closing_minor AND e.paid_minor >= e.minimum_due_minor": lambda row: (
         _all_known(row["paid_minor"], row["closing_minor"], row["minimum_due_minor"])
@@ -34,6 +35,9 @@ CONDITIONS: Mapping[str | None, Callable[[Row], bool]] = {
     ),
 }
 VALUES: Mapping[str, Callable[[Row], Any]] = {
+    "LEAST(e.amount_minor, 10000000) * LEAST(e.amount_minor, 10000000)": lambda row: (
+        min(row["amount_minor"], 10_000_000) ** 2
+    ),
     "COALESCE(e.oldest_unpaid_due_day, -1)": lambda row: (
         -1 if row["oldest_unpaid_due_day"] is None else row["oldest_unpaid_due_day"]
     ),
