@@ -1,6 +1,7 @@
 """Features at an instant from tables and files: the one query, run by DuckDB in process, for one or for millions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import duckdb
@@ -38,10 +39,23 @@ def build_as_of(requests: Rows, streams: Mapping[str, Rows], *, features: Sequen
     faults = [f"{name}: missing; {_needed_by(name, features)}" for name in needed if name not in streams]
     tables: dict[str, tuple[Rows, pa.Schema]] = {"request": (requests, REQUEST_SCHEMA)}
     tables |= {name: (streams[name], EVENT_TABLES[name].schema()) for name in needed if name in streams}
-    for name, (rows, schema) in tables.items():
-        faults += [f"{name}: {fault}" for fault in _column_faults(rows.schema, schema)]
+    faults += table_faults(tables)
     if faults:
         raise StreamFaults(faults)
+    with checked_tables(tables) as engine:
+        return engine.sql(as_of_sql(tuple(features), dialect="duckdb")).to_arrow_table()
+
+
+def table_faults(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> list[str]:
+    """Every column that is absent or of another type, each told with its table."""
+    return [
+        f"{name}: {fault}" for name, (rows, schema) in tables.items() for fault in _column_faults(rows.schema, schema)
+    ]
+
+
+@contextmanager
+def checked_tables(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB with the tables as views under their names; raises `StreamFaults` for rows that may not be."""
     with duckdb.connect(":memory:") as engine:
         for name, (rows, schema) in tables.items():
             engine.register(f"given_{name}", rows)
@@ -50,7 +64,7 @@ def build_as_of(requests: Rows, streams: Mapping[str, Rows], *, features: Sequen
         faults = [fault for name, (_, schema) in tables.items() for fault in _row_faults(engine, name, schema)]
         if faults:
             raise StreamFaults(faults)
-        return engine.sql(as_of_sql(tuple(features), dialect="duckdb")).to_arrow_table()
+        yield engine
 
 
 _SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.string(): "TEXT", pa.bool_(): "BOOLEAN"}
