@@ -29,7 +29,7 @@ def build_outcomes(
         raise StreamFaults(faults)
     with checked_tables(tables) as engine:
         faults = [
-            f"{name}: {count:,} outcomes are told at or before their own request; give each the tick at which it was known"
+            f"{name}: {count:,} outcomes are told at or before their own request; give each the tick of its telling"
             for name in dict.fromkeys(one.stream for one in rule.conditions if one.of == OWN)
             for [(count,)] in [engine.sql(_EARLY.format(stream=name)).fetchall()]
             if count
@@ -79,8 +79,8 @@ def _held_sql(condition: Condition) -> str:
             f"AND e.tick > p.start_tick AND e.tick <= p.end_tick WHERE {condition.where} GROUP BY p.request_id"
         )
     return (
-        f"SELECT request_id, tick FROM (SELECT p.request_id, p.end_tick AS tick, {condition.where} AS holds, ROW_NUMBER() "
-        "OVER (PARTITION BY p.request_id ORDER BY e.tick DESC, e.event_id DESC) AS place "
+        f"SELECT request_id, tick FROM (SELECT p.request_id, p.end_tick AS tick, {condition.where} AS holds, "
+        "ROW_NUMBER() OVER (PARTITION BY p.request_id ORDER BY e.tick DESC, e.event_id DESC) AS place "
         f"FROM p JOIN {condition.stream} AS e ON {key} AND e.tick <= p.end_tick) AS told WHERE place = 1 AND holds"
     )
 

@@ -40,8 +40,11 @@ def label(purchase: int, day: float, *, is_fraud: bool | None) -> dict[str, obje
 def test_good_is_what_was_confirmed_and_silence_is_neither() -> None:
     labels = stream(
         "fraud_label",
-        label(1, 7, is_fraud=True), label(2, 7, is_fraud=False), label(3, 3, is_fraud=None), label(4, 7.1, is_fraud=True),
-    )  # fmt: skip
+        label(1, 7, is_fraud=True),
+        label(2, 7, is_fraud=False),
+        label(3, 3, is_fraud=None),
+        label(4, 7.1, is_fraud=True),
+    )
     told = outcomes(requests(1, 2, 3, 4, 5), {"fraud_label": labels}, rule="fraud_7d", known_until_days=30)
     assert told == {1: "bad", 2: "good", 3: "indeterminate", 4: "indeterminate", 5: "indeterminate"}
 
@@ -60,7 +63,9 @@ def spell(line: int, day: float, days_past_due: int) -> dict[str, object]:
 def test_days_past_due_count_when_a_spell_is_over_and_when_it_still_lasts_at_the_end() -> None:
     changed = {"tick": 100 * DAY_TICKS}
     streams = {
-        "past_due_spell": stream("past_due_spell", spell(1, 90, 60), spell(2, 90, 59), spell(3, 90, 29), spell(4, 184, 70)),
+        "past_due_spell": stream(
+            "past_due_spell", spell(1, 90, 60), spell(2, 90, 59), spell(3, 90, 29), spell(4, 184, 70)
+        ),
         "line_change": stream(
             "line_change",
             {**changed, "line_id": 5, "oldest_unpaid_due_day": 183 - 60},
