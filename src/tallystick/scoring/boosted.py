@@ -31,7 +31,8 @@ class BoostedSettings:
 
     The number of rounds is where the mean log loss of the left-out rows, over `folds` stratified folds, was
     lowest when it had not improved for `stopping_rounds`; all rows are then fitted that often, `ensemble_seeds`
-    times with different seeds, and the log odds averaged. `leaf_rows_min` is the least number of training rows
+    times with different seeds, and the log odds averaged. With `stopping_rounds` 0 nothing is left out: the rounds are
+    `rounds_max`, chosen beforehand on other rows. `leaf_rows_min` is the least number of training rows
     in a leaf (for XGBoost turned into the Hessian weight that many average rows have). `threads` does not change
     a model. Raises `ValueError` naming every setting out of range.
     """
@@ -57,7 +58,7 @@ class BoostedSettings:
             "l2_penalty": 0,
             "ensemble_seeds": 1,
             "rounds_max": 1,
-            "stopping_rounds": 1,
+            "stopping_rounds": 0,
             "folds": 2,
             "threads": 1,
         }
@@ -235,14 +236,16 @@ def _train_lightgbm(
     rows = lightgbm.Dataset(
         matrix, is_bad.astype(np.float64), categorical_feature=categories, params=parameters, free_raw_data=False
     ).construct()
-    curves = lightgbm.cv(
-        parameters | {"seed": derived_seed(seed, 0)},
-        rows,
-        num_boost_round=settings.rounds_max,
-        folds=held_out,
-        callbacks=[lightgbm.early_stopping(settings.stopping_rounds, verbose=False)],
-    )
-    rounds = len(curves["valid binary_logloss-mean"])
+    rounds = settings.rounds_max
+    if settings.stopping_rounds:
+        curves = lightgbm.cv(
+            parameters | {"seed": derived_seed(seed, 0)},
+            rows,
+            num_boost_round=settings.rounds_max,
+            folds=held_out,
+            callbacks=[lightgbm.early_stopping(settings.stopping_rounds, verbose=False)],
+        )
+        rounds = len(curves["valid binary_logloss-mean"])
     boosters = (
         lightgbm.train(parameters | {"seed": derived_seed(seed, member)}, rows, num_boost_round=rounds)
         for member in range(settings.ensemble_seeds)
@@ -278,15 +281,17 @@ def _train_xgboost(
         "nthread": settings.threads,
     }
     rows = _xgboost_rows(matrix, coded, is_bad)
-    curves = xgboost.cv(
-        parameters | {"seed": derived_seed(seed, 0)},
-        rows,
-        num_boost_round=settings.rounds_max,
-        folds=held_out,
-        early_stopping_rounds=settings.stopping_rounds,
-        as_pandas=False,
-    )
-    rounds = int(np.argmin(curves["test-logloss-mean"])) + 1
+    rounds = settings.rounds_max
+    if settings.stopping_rounds:
+        curves = xgboost.cv(
+            parameters | {"seed": derived_seed(seed, 0)},
+            rows,
+            num_boost_round=settings.rounds_max,
+            folds=held_out,
+            early_stopping_rounds=settings.stopping_rounds,
+            as_pandas=False,
+        )
+        rounds = int(np.argmin(curves["test-logloss-mean"])) + 1
     boosters = (
         xgboost.train(parameters | {"seed": derived_seed(seed, member)}, rows, num_boost_round=rounds)
         for member in range(settings.ensemble_seeds)

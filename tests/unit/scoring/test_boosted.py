@@ -8,7 +8,14 @@ import pytest
 from scipy.special import expit
 
 from tallystick.scoring import boosted
-from tallystick.scoring.boosted import Boosted, BoostedKind, BoostedSettings, boosted_from_weights, fit_boosted
+from tallystick.scoring.boosted import (
+    Boosted,
+    BoostedKind,
+    BoostedSettings,
+    boosted_from_weights,
+    fit_boosted,
+    trees_of,
+)
 from tallystick.scoring.folds import derived_seed
 from tallystick.scoring.model import ColumnFault, Floats, ModelFeature, MonotoneFault
 
@@ -196,3 +203,13 @@ def test_features_that_tell_nothing_give_the_bad_share() -> None:
         model = fit_boosted(table, outcome, [ModelFeature("constant", "numeric", "up")], SMALL[kind], seed=1)
         assert np.allclose(expit(model.log_odds(table)), 0.25, atol=0.01)  # XGBoost sees a share of the rows
         assert np.allclose(model.contributions(table)[:, 0], 0.0)
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
+def test_without_stopping_every_round_is_grown_and_nothing_is_left_out(kind: BoostedKind) -> None:
+    chance = np.random.default_rng(3)
+    value = chance.random(400)
+    table = pa.table({"value": value})
+    settings = replace(SMALL[kind], rounds_max=7, stopping_rounds=0, ensemble_seeds=1, leaf_rows_min=5)
+    model = fit_boosted(table, value + chance.random(400) > 1, (ModelFeature("value", "numeric"),), settings, 1)
+    assert len(trees_of(model)) == 7
