@@ -6,7 +6,19 @@ from cyclopts import App
 
 from tallystick import __version__
 from tallystick.bootstrap import error_terminal
-from tallystick.cli import books, database, debits, features, ledger, money, portfolio, products, server, settle
+from tallystick.cli import (
+    books,
+    database,
+    debits,
+    features,
+    ledger,
+    money,
+    portfolio,
+    products,
+    server,
+    settle,
+    training,
+)
 from tallystick.config import SettingsFault
 
 app = App(
@@ -15,7 +27,15 @@ app = App(
     version=__version__,
     help_format="plaintext",
 )
-for command in (portfolio.review, portfolio.fit, portfolio.drift, portfolio.demo, books.close_day, server.serve):
+for command in (
+    portfolio.review,
+    portfolio.fit,
+    portfolio.drift,
+    portfolio.demo,
+    training.train,
+    books.close_day,
+    server.serve,
+):
     app.command(command)
 for group in (
     portfolio.mapping_app,

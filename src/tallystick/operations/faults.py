@@ -18,6 +18,7 @@ from tallystick.operations.review import ReviewFault
 from tallystick.operations.scoring import ScoringFault
 from tallystick.operations.settlement import SettlementFault
 from tallystick.operations.suspense import SuspenseFault
+from tallystick.operations.training_sets import TrainingFault
 from tallystick.operations.whole_files import OutputFault
 from tallystick.scoring.boosted import MonotoneFault
 from tallystick.scoring.calibration import CalibrationFault
@@ -72,5 +73,6 @@ FAULTS: Final = (
     StrategyFaults,
     StreamFaults,
     SuspenseFault,
+    TrainingFault,
     VersionFault,
 )

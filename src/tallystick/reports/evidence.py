@@ -1,13 +1,14 @@
 """The drawings that show how far the model can be trusted: calibration, and ranking per segment."""
 
 import unicodedata
+from collections.abc import Sequence
 
 import altair as alt
 
 from tallystick.reports.drawing import Frame, amount_axis, draw, foot_axis, label, on_halo, rows_of
 from tallystick.reports.figures import ABSENT, ratio_text
 from tallystick.reports.palette import INK, MUTED, SCENARIO_COLORS
-from tallystick.reports.summary import Summary
+from tallystick.reports.summary import CalibrationPoint, Summary
 from tallystick.reports.texts import Texts
 
 WIDE = 680
@@ -20,8 +21,12 @@ def calibration_chart(summary: Summary, *, texts: Texts, width: int) -> str:
 
     Both axes are square roots, so that the many lines of low PD are not pressed into a corner.
     """
+    return reliability_chart(summary["model"]["calibration"], texts=texts, width=width)
+
+
+def reliability_chart(points: Sequence[CalibrationPoint], *, texts: Texts, width: int) -> str:
+    """As `calibration_chart`, of any points."""
     frame = Frame(width, 400 if width == WIDE else 320, left=48, right=16, top=34, bottom=48)
-    points = summary["model"]["calibration"]
     top = min(max([0.01, *(max(point["pd_mean"], point["bad_share_high"]) for point in points)]) * 1.06, 1.0)
     scale = alt.Scale(type="sqrt", domain=[0, top], nice=False)
     ticks = [tick for tick in _TICKS if tick <= top]

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -67,10 +68,15 @@ def render_page(summary: Summary) -> str:
     The same summary gives the same text, byte for byte. Raises `ValueError` where one of the three scenarios is
     missing or the currency is unknown.
     """
+    return render_editions([edition_of(summary, language=language) for language in LANGUAGES])
+
+
+def render_editions(editions: Sequence[Edition]) -> str:
+    """Any report as one self-contained HTML document: its editions, one per language."""
     script = _asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _template().render(
-        editions=[edition_of(summary, language=language) for language in LANGUAGES],
+        editions=list(editions),
         css=Markup(_asset("report.css")),  # ours, from the package
         script=Markup(script),
         script_hash=f"sha256-{digest}",

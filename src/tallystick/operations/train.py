@@ -1,0 +1,193 @@
+"""From raw events to a model folder: outcomes, features, windows, the model, what stands beside it, and its report."""
+
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tallystick.features.as_of_catalog import load_as_of_catalog
+from tallystick.features.as_of_sql import portable_sql
+from tallystick.features.outcome_build import outcome_sql
+from tallystick.operations.model_report import Trained, report_of
+from tallystick.operations.outputs import prepare_folder, write_files
+from tallystick.operations.progress import Progress
+from tallystick.operations.training_models import each_fold, fit_learner, intervals, settings_of
+from tallystick.operations.training_sets import Fold, TrainingFault, build_folds
+from tallystick.operations.whole_files import OutputFault
+from tallystick.reports.model_summary import Contender, Estimate, ModelReport
+from tallystick.scoring.boosted import Boosted
+from tallystick.scoring.calibration import Calibration, fit_calibration
+from tallystick.scoring.crossfit import out_of_fold
+from tallystick.scoring.manifest import Manifest, model_files, model_id, training_hash
+from tallystick.scoring.model import Floats
+from tallystick.sources.raw_events import read_raw_events
+from tallystick.sources.training_form import LearnerKind, TrainingConfig, parse_training, training_text
+
+# Beside the model's own files, which its id is made of.
+EVIDENCE: Final = "evidence"
+_CALIBRATION_FOLDS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """What to train by: a built-in configuration or a file; the data, where the file does not say; and where to."""
+
+    config: str
+    out: Path
+    data: Path | None = None
+
+
+def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
+    """Train by a configuration and write the model's folder with the evidence in a folder of its own.
+
+    Same configuration, data and libraries: the same bytes of model, metrics and report. Raises `FormFaults`,
+    `FileFault`, `StreamFaults`, `TrainingFault` and `OutputFault`, each naming the field or file and the way out.
+    """
+    text, name = training_text(request.config)
+    config = parse_training(text, file=name)
+    if config.learner.kind is LearnerKind.LOGISTIC:
+        raise TrainingFault(f"{name}: learner.kind: logistic is there to compare with; use lightgbm or xgboost")
+    data = request.data or (Path(config.data) if config.data else None)
+    if data is None:
+        raise TrainingFault(f"{name}: data: missing; give it there or as --data")
+    _refuse_foreign(request.out)
+    prepare_folder(request.out)
+    progress.step({"zh": "读取原始事件", "en": "reading raw events"})
+    raw = read_raw_events(data, source=config.events, rule=config.rule, file=name)
+    folds = build_folds(config, raw, progress=progress)
+    contenders, score = _contenders(config, folds, progress=progress)
+    progress.step({"zh": "拟合并校准模型", "en": "fitting and calibrating the model"})
+    catalog = load_as_of_catalog()
+    units = {feature: catalog.by_name[feature].unit for feature in config.features}
+    model = fit_learner(config.learner, folds[0].train, config.features, seed=config.seed, units=units)
+    calibration, crossed = _calibration(config, folds[0])
+    hashes = {
+        "data_sha256": raw.sha256,
+        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "features_sha256": _features_hash(config),
+        "lock_sha256": hashlib.sha256(_lock_text().encode()).hexdigest(),
+    }
+    files = model_files(model, calibration, _manifest(config, folds[0], model, contenders[0], hashes))
+    progress.step({"zh": "撰写报告", "en": "writing the report"})
+    trained = Trained(model, calibration, crossed, score, contenders, model_id(files), hashes)
+    report = report_of(config, folds, trained)
+    _write(request.out, files, report, config_text=text)
+    return report
+
+
+def _contenders(
+    config: TrainingConfig, folds: tuple[Fold, ...], *, progress: Progress
+) -> tuple[list[Contender], Floats]:
+    """Our model and each comparison on every fold, and our scores of the test that is reported."""
+    found: list[Contender] = []
+    own_score = np.empty(0)
+    entries = [({"zh": config.zh, "en": config.en}, config.learner, config.features)]
+    entries += [({"zh": one.zh, "en": one.en}, one.learner, one.features) for one in config.compare]
+    for place, (name, learner, features) in enumerate(entries):
+        progress.step({"zh": f"拟合：{name['zh']}", "en": f"fitting: {name['en']}"})
+        (score, _), *earlier = each_fold(learner, folds, features, config.alerts, seed=config.seed)
+        if place == 0:
+            own_score = score
+        reach = intervals(folds[0].test, score, config.alerts, seed=config.seed)
+        found.append(
+            Contender(
+                name={"zh": name["zh"], "en": name["en"]},
+                features=len(features),
+                figures={key: Estimate(value=one.value, low=one.low, high=one.high) for key, one in reach.items()},
+                earlier={key: float(np.mean([asdict(each)[key] for _, each in earlier])) for key in reach if earlier},
+                source=None,
+            )
+        )
+        progress.advance((place + 1) / len(entries))
+    return found, own_score
+
+
+def _calibration(config: TrainingConfig, fold: Fold) -> tuple[Calibration, Floats]:
+    """The map to probabilities, from training rows scored by models that did not see them, and those scores."""
+    learner, part = config.learner, fold.train
+
+    def fit(table: Any, target: Any, seed: int) -> Boosted:
+        inside = replace(part, table=table, is_bad=target)
+        return fit_learner(learner, inside, config.features, seed=seed)
+
+    crossed = out_of_fold(part.table, part.is_bad, fit, _CALIBRATION_FOLDS, config.seed)
+    return fit_calibration(crossed.log_odds, part.is_bad), crossed.log_odds
+
+
+def _manifest(
+    config: TrainingConfig, fold: Fold, model: Boosted, contender: Contender, hashes: dict[str, str]
+) -> Manifest:
+    return Manifest(
+        kind=model.kind,
+        features=model.features,
+        label=config.rule.en,
+        horizon_months=max(round(config.rule.performance_days / 30.4375), 1),
+        pd_horizon="as_is",
+        currency="",
+        training_sha256=training_hash(fold.train.table, fold.train.is_bad, model.features),
+        rows=len(fold.train.is_bad),
+        bads=int(fold.train.is_bad.sum()),
+        seed=config.seed,
+        settings=asdict(settings_of(config.learner)) | hashes,
+        versions={"python": platform.python_version(), "tallystick": version("tallystick")}
+        | {name: version(name) for name in ("numpy", "xgboost-cpu" if model.kind == "xgboost" else "lightgbm")},
+        metrics={f"{name}_out_of_time": figure["value"] for name, figure in contender["figures"].items()},
+        monotone_verified=True,
+    )
+
+
+def _features_hash(config: TrainingConfig) -> str:
+    """What the features and the outcome are made of, as the text that computes them."""
+    features = load_as_of_catalog().named(config.features)
+    text = f"{portable_sql(features)}\n{outcome_sql(config.rule, known_until_tick=0)}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _lock_text() -> str:
+    """The libraries that stand behind a model, each with its version: what is installed of all that we require."""
+    found: dict[str, str] = {}
+    waiting = ["tallystick"]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            found[name] = version(name)
+            waiting += _required(requires(name) or [])
+        except PackageNotFoundError:
+            continue  # wanted only on another system, or by an extra
+    return "\n".join(f"{name}=={found[name]}" for name in sorted(found))
+
+
+def _required(lines: Iterable[str]) -> list[str]:
+    names = [re.match(r"[A-Za-z0-9._-]+", line) for line in lines if "extra ==" not in line]
+    return [re.sub(r"[-_.]+", "-", name.group()).lower() for name in names if name]
+
+
+def _refuse_foreign(out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file():
+        raise OutputFault(f"{out}: holds other files; give an empty folder, or that of a model to replace")
+
+
+def _write(out: Path, files: dict[str, bytes], report: ModelReport, *, config_text: str) -> None:
+    from tallystick.reports.model_page import render_model_page
+
+    for stale in out.iterdir():
+        if stale.is_file() and stale.name not in files:
+            stale.unlink()
+    write_files(files.items(), out)
+    prepare_folder(out / EVIDENCE)
+    evidence = {
+        "config.toml": config_text.encode(),
+        "libraries.txt": f"{_lock_text()}\n".encode(),
+        "report.json": f"{json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)}\n".encode(),
+        "report.html": render_model_page(report).encode(),
+    }
+    write_files(evidence.items(), out / EVIDENCE)

@@ -1,0 +1,174 @@
+"""From raw events to rows to learn from: observations, what was known at each, what became of it, and the windows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tallystick.features.as_of_build import build_as_of
+from tallystick.features.as_of_catalog import load_as_of_catalog
+from tallystick.features.event_tables import DAY_TICKS, ENTITIES
+from tallystick.features.outcome_build import build_outcomes
+from tallystick.features.outcomes import Outcome
+from tallystick.operations.progress import Progress
+from tallystick.scoring.folds import Flags
+from tallystick.scoring.time_splits import Ticks, Window, known_bad_before, last_share
+from tallystick.sources.raw_events import RawEvents
+from tallystick.sources.training_form import SplitForm, TrainingConfig
+
+_AGE_EDGES = (30, 45, 60)
+
+
+class TrainingFault(ValueError):
+    """There is nothing to learn from, or nothing to test on; the message tells the counts and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one window: their features, which went bad, their ticks and cards; what was left apart, counted."""
+
+    table: pa.Table
+    is_bad: Flags
+    tick: Ticks
+    key: Ticks
+    apart: Mapping[str, int]
+    groups: Mapping[str, npt.NDArray[np.object_]]
+
+    @property
+    def day(self) -> Ticks:
+        """The day of each row, counted from 1970."""
+        return self.tick // DAY_TICKS
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One window with what it teaches and what tests it."""
+
+    window: Window
+    train: Part
+    test: Part
+
+
+def windows_of(split: SplitForm, tick: Ticks) -> tuple[Window, ...]:
+    """The window that is reported, then the earlier ones, latest first."""
+    if split.train_from is None or split.train_days is None or split.test_days is None:
+        return (last_share(tick, test_percent=split.test_percent),)
+    first = int(datetime.combine(split.train_from, time(), tzinfo=UTC).timestamp()) * 1_000_000
+    until = first + split.train_days * DAY_TICKS
+    tested = until + split.gap_days * DAY_TICKS
+    window = Window(first, until, tested, tested + split.test_days * DAY_TICKS)
+    step = split.test_days * DAY_TICKS
+    return tuple(window.earlier(step * back) for back in range(split.earlier_folds + 1))
+
+
+def build_folds(config: TrainingConfig, raw: RawEvents, *, progress: Progress) -> tuple[Fold, ...]:
+    """The window that is reported and the earlier ones, each row with its features as of its own instant.
+
+    Raises `TrainingFault` where a window teaches or tests nothing, and `StreamFaults` as the builders do.
+    """
+    progress.step({"zh": "确定结果", "en": f"telling outcomes: {config.outcome}"})
+    told = build_outcomes(raw.requests, raw.streams, rule=config.rule, known_until_tick=raw.known_until_tick)
+    tick = _numbers(raw.requests, "tick")
+    rows = _Observed(
+        tick=tick,
+        key=_keys(config, raw.requests),
+        outcome=told["outcome"].to_numpy(zero_copy_only=False),
+        known_at=_numbers(told, "known_at_tick"),
+        groups=_groups(raw.requests),
+    )
+    windows = windows_of(config.split, tick)
+    asked = np.zeros(len(tick), dtype=np.bool_)
+    for window in windows:
+        asked |= window.in_training(tick) | window.tests(tick)
+    features = load_as_of_catalog().named(config.all_features)
+    count = int(np.count_nonzero(asked))
+    progress.step(
+        {
+            "zh": f"计算 {len(features)} 个特征 × {count:,} 行",
+            "en": f"computing {len(features)} features for {count:,} rows",
+        }
+    )
+    built = build_as_of(raw.requests.filter(pa.array(asked)), raw.streams, features=features)
+    place = np.cumsum(asked) - 1
+    return tuple(_fold(config, rows, built, place, window) for window in windows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """Every observation: its tick, its key, what became of it and when that was known."""
+
+    tick: Ticks
+    key: Ticks
+    outcome: npt.NDArray[np.object_]
+    known_at: Ticks
+    groups: Mapping[str, npt.NDArray[np.object_]]
+
+
+def _groups(requests: pa.Table) -> dict[str, npt.NDArray[np.object_]]:
+    """What fairness looks at, where it is known of anybody: sex, and age bands at the request."""
+    found: dict[str, npt.NDArray[np.object_]] = {}
+    if requests.column("sex").null_count < requests.num_rows:
+        found["sex"] = np.array(requests.column("sex").to_pylist(), dtype=object)
+    if requests.column("born_on_day").null_count < requests.num_rows:
+        born = requests.column("born_on_day").cast(pa.float64()).to_numpy()
+        age = (_numbers(requests, "tick") / DAY_TICKS - born) / 365.25
+        bands = np.digitize(age, _AGE_EDGES)
+        names = np.array(["<30", "30-44", "45-59", "60+"], dtype=object)
+        named = names[np.where(np.isnan(age), 0, bands)]
+        named[np.isnan(age)] = None
+        found["age_band"] = named
+    return found
+
+
+def _fold(config: TrainingConfig, rows: _Observed, built: pa.Table, place: Ticks, window: Window) -> Fold:
+    told = np.isin(rows.outcome, (Outcome.GOOD, Outcome.BAD))
+    is_bad = rows.outcome == Outcome.BAD
+    inside, tested = window.in_training(rows.tick), window.tests(rows.tick)
+    late = inside & (rows.known_at > window.test_from)
+    left_out = np.zeros_like(tested)
+    if config.split.leave_out_known is not None:
+        left_out = known_bad_before(
+            day=rows.tick // DAY_TICKS, day_ticks=DAY_TICKS, key=rows.key, is_bad=is_bad,
+            tick=rows.tick, known_at=rows.known_at, window=window,
+        )  # fmt: skip
+
+    def part(kept: Flags, apart: dict[str, Flags]) -> Part:
+        found = np.flatnonzero(kept)
+        counts = {name: int(np.count_nonzero(flags)) for name, flags in apart.items()}
+        groups = {name: labels[found] for name, labels in rows.groups.items()}
+        table = built.take(pa.array(place[found]))
+        return Part(table, is_bad[found], rows.tick[found], rows.key[found], counts, groups)
+
+    unclear, immature = rows.outcome == Outcome.INDETERMINATE, rows.outcome == Outcome.IMMATURE
+    train = part(
+        inside & told & ~late, {"indeterminate": inside & ~late & unclear, "immature": inside & (late | immature)}
+    )
+    test = part(
+        tested & told & ~left_out,
+        {"indeterminate": tested & unclear, "immature": tested & immature, "known_bad": left_out & told},
+    )
+    for name, one in (("train", train), ("test", test)):
+        bads = int(np.count_nonzero(one.is_bad))
+        if not 0 < bads < len(one.is_bad):
+            raise TrainingFault(
+                f"split: the {name} window holds {len(one.is_bad):,} known outcomes, {bads:,} of them bad (apart: "
+                f"{', '.join(f'{count:,} {why}' for why, count in one.apart.items())}); both kinds are needed: "
+                "move the dates"
+            )
+    return Fold(window, train, test)
+
+
+def _keys(config: TrainingConfig, requests: pa.Table) -> Ticks:
+    """The key that alerts and exclusions are about; each row its own where there are none."""
+    entity = config.split.leave_out_known or (config.alerts.entity if config.alerts else None)
+    return _numbers(requests, "request_id" if entity is None else ENTITIES[entity].key)
+
+
+def _numbers(table: pa.Table, name: str) -> Ticks:
+    column = table.column(name)
+    if column.null_count:
+        raise TrainingFault(f"{name}: null on {column.null_count:,} requests; map it, or choose another entity")
+    return np.asarray(column.to_numpy(), dtype=np.int64)

@@ -1,0 +1,241 @@
+"""What `tallystick train` is told: the TOML file that goes from raw events to a model, read and checked."""
+
+from datetime import date
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from tallystick.features.as_of_catalog import load_as_of_catalog
+from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, REQUEST, REQUEST_KINDS
+from tallystick.features.outcomes import OutcomeRule, load_outcome_rules, note_rule_faults
+from tallystick.sources.files import FileFault
+from tallystick.terms.form import FaultNotes, FormFaults, read_fields
+
+BUILT_IN: Final = ("handbook-fraud",)
+
+Text = Annotated[str, Meta(min_length=1)]
+Days = Annotated[int, Meta(ge=1, le=3_660)]
+Count = Annotated[int, Meta(ge=1, le=100_000)]
+
+
+class StreamMapping(msgspec.Struct, frozen=True):
+    """One stream out of the raw rows: its columns as SQL over theirs, known this long after they happened."""
+
+    columns: dict[str, Text]
+    delay_days: Annotated[int, Meta(ge=0, le=3_660)] = 0
+
+
+class EventSource(msgspec.Struct, frozen=True):
+    """The raw file. `at` is an instant in UTC; rows of one instant keep the order of their ids.
+
+    `tells_outcome` names columns that nobody knew at the request; they feed streams with a delay alone.
+    """
+
+    id: Text
+    at: Text
+    observe: Text
+    columns: dict[str, Text]
+    streams: dict[str, StreamMapping]
+    file: str = ""
+    utc_offset_minutes: Annotated[int, Meta(ge=-840, le=840)] = 0
+    tells_outcome: tuple[str, ...] = ()
+
+
+class SplitForm(msgspec.Struct, frozen=True):
+    """Out of time. Without dates the last `test_percent` of the time is tested, on what was known when it began.
+
+    `earlier_folds` are the same windows, each `test_days` earlier: settings are chosen on them. `leave_out_known` takes
+    from a test day every key of this entity that was known bad when the day began.
+    """
+
+    train_from: date | None = None
+    train_days: Days | None = None
+    gap_days: Annotated[int, Meta(ge=0, le=3_660)] = 0
+    test_days: Days | None = None
+    earlier_folds: Annotated[int, Meta(ge=0, le=100)] = 0
+    leave_out_known: str | None = None
+    test_percent: Annotated[int, Meta(ge=1, le=90)] = 25
+
+
+class LearnerKind(StrEnum):
+    """What is fitted; all but the boosted trees are there to compare with."""
+
+    LIGHTGBM = "lightgbm"
+    XGBOOST = "xgboost"
+    LOGISTIC = "logistic"
+
+
+class Learner(msgspec.Struct, frozen=True):
+    """A model and its settings; see `BoostedSettings`. Without `stopping_rounds` it grows `rounds` rounds."""
+
+    kind: LearnerKind
+    learning_rate_permille: Annotated[int, Meta(ge=1, le=1_000)] = 30
+    leaves: Annotated[int, Meta(ge=2, le=4_096)] = 15
+    leaf_rows: Count = 20
+    row_percent: Annotated[int, Meta(ge=1, le=100)] = 80
+    feature_percent: Annotated[int, Meta(ge=1, le=100)] = 50
+    l2_penalty: Annotated[int, Meta(ge=0, le=100_000)] = 5
+    members: Annotated[int, Meta(ge=1, le=100)] = 1
+    rounds: Count = 200
+    stopping_rounds: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    riskier_up: tuple[str, ...] = ()
+    riskier_down: tuple[str, ...] = ()
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Another model on the same rows, to stand beside ours."""
+
+    zh: Text
+    en: Text
+    learner: Learner
+    features: tuple[str, ...]
+
+
+class Published(msgspec.Struct, frozen=True):
+    """A figure from print, as it stands there, and where."""
+
+    zh: Text
+    en: Text
+    figures: dict[str, Text]
+    source: Text
+
+
+class Alerts(msgspec.Struct, frozen=True):
+    """How many of an entity can be looked at in a day."""
+
+    entity: Text
+    per_day: Count = 100
+
+
+class FairnessForm(msgspec.Struct, frozen=True):
+    """The cut-off at which groups of people are compared: so many in a hundred, the safest, are approved."""
+
+    approve_percent: Annotated[int, Meta(ge=1, le=99)] = 80
+
+
+class TrainingConfig(msgspec.Struct, frozen=True):
+    """Everything that a training run is told; the same file and data give the same bytes."""
+
+    name: Annotated[str, Meta(pattern="^[a-z0-9-]+$")]
+    zh: Text
+    en: Text
+    events: EventSource
+    outcome: Text
+    features: Annotated[tuple[str, ...], Meta(min_length=1)]
+    learner: Learner
+    split: SplitForm = SplitForm()
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
+    data: str | None = None
+    definition: tuple[OutcomeRule, ...] = ()
+    compare: tuple[Comparison, ...] = ()
+    published: tuple[Published, ...] = ()
+    alerts: Alerts | None = None
+    fairness: FairnessForm = FairnessForm()
+
+    @property
+    def rule(self) -> OutcomeRule:
+        """The definition of bad: one of the file's own, or one that ships."""
+        own = {rule.name: rule for rule in self.definition}
+        return own.get(self.outcome) or load_outcome_rules()[self.outcome]
+
+    @property
+    def all_features(self) -> tuple[str, ...]:
+        """The features of the model and of all that is compared with it, each once."""
+        return tuple(dict.fromkeys([*self.features, *(name for one in self.compare for name in one.features)]))
+
+
+def training_text(name_or_path: str) -> tuple[str, str]:
+    """The text of a built-in configuration by its name, or of a file by its path; and what to call it in a message."""
+    if name_or_path in BUILT_IN:
+        text = files("tallystick.sources").joinpath(f"training/{name_or_path}.toml").read_text(encoding="utf-8")
+        return text, name_or_path
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise FileFault(f"{name_or_path}: no such file, and no built-in configuration: {', '.join(BUILT_IN)}")
+    try:
+        return path.read_text(encoding="utf-8-sig"), path.name
+    except UnicodeDecodeError as error:
+        raise FileFault(f"{name_or_path}: not UTF-8 text ({error}); save it as UTF-8") from error
+
+
+def parse_training(text: str, *, file: str) -> TrainingConfig:
+    """Read and check a configuration. Raises `FormFaults` with everything that is wrong at once, each by its field."""
+    notes = FaultNotes(file)
+    fields = read_fields(text, form=TrainingConfig, notes=notes)
+    if notes.faults:
+        raise FormFaults(notes.faults)
+    config = TrainingConfig(**fields)
+    _note_outcome(config, notes)
+    _note_features(config, notes)
+    _note_events(config.events, notes)
+    _note_split(config, notes)
+    if notes.faults:
+        raise FormFaults(notes.faults)
+    return config
+
+
+def _note_outcome(config: TrainingConfig, notes: FaultNotes) -> None:
+    for place, rule in enumerate(config.definition):
+        note_rule_faults(rule, key=f"definition[{place}]", notes=notes)
+    known = [*(rule.name for rule in config.definition), *load_outcome_rules()]
+    if config.outcome not in known:
+        notes.add(
+            "outcome", f"{config.outcome!r} is not defined", f"use one of {', '.join(known)}, or add [[definition]]"
+        )
+        return
+    for stream in config.rule.streams:
+        if stream not in config.events.streams:
+            notes.add(f"events.streams.{stream}", f"missing; the outcome {config.outcome} reads it", "map it")
+
+
+def _note_features(config: TrainingConfig, notes: FaultNotes) -> None:
+    catalog = load_as_of_catalog().by_name
+    lists = [("features", config.features)]
+    lists += [(f"compare[{place}].features", one.features) for place, one in enumerate(config.compare)]
+    for key, names in lists:
+        for place, name in enumerate(names):
+            if name not in catalog:
+                notes.add(f"{key}[{place}]", f"{name!r} is not in the catalog", "`tallystick features list` names all")
+                continue
+            for stream in catalog[name].sources:
+                if stream not in config.events.streams:
+                    notes.add(f"{key}[{place}]", f"{name} reads {stream}", f"map events.streams.{stream}")
+    for key in ("riskier_up", "riskier_down"):
+        for name in getattr(config.learner, key):
+            if name not in config.features:
+                notes.add(f"learner.{key}", f"{name!r} is not among the features", "add it there, or leave it out here")
+
+
+def _note_events(source: EventSource, notes: FaultNotes) -> None:
+    if source.observe not in REQUEST_KINDS:
+        notes.add("events.observe", f"{source.observe!r} is no request", f"use one of {', '.join(REQUEST_KINDS)}")
+    places = [("events.columns", source.columns, {column.name for column in REQUEST})]
+    for name, stream in source.streams.items():
+        if name not in EVENT_TABLES:
+            notes.add(f"events.streams.{name}", "no such stream", f"use one of {', '.join(EVENT_TABLES)}")
+        else:
+            known = {column.name for column in EVENT_TABLES[name].columns}
+            places.append((f"events.streams.{name}.columns", stream.columns, known))
+    for key, columns, known in places:
+        for column in columns:
+            if column not in known or column in ("event_id", "request_id", "tick", "kind", "utc_offset_minutes"):
+                notes.add(f"{key}.{column}", "no column to be mapped", f"use one of {', '.join(sorted(known))}")
+
+
+def _note_split(config: TrainingConfig, notes: FaultNotes) -> None:
+    split = config.split
+    dated = [name for name in ("train_from", "train_days", "test_days") if getattr(split, name) is None]
+    if 0 < len(dated) < 3:
+        notes.add("split", f"{', '.join(dated)} missing", "give train_from, train_days and test_days, or none of them")
+    if split.earlier_folds and dated:
+        notes.add("split.earlier_folds", "folds need windows", "give train_from, train_days and test_days")
+    for key, entity in (
+        ("split.leave_out_known", split.leave_out_known),
+        ("alerts.entity", config.alerts and config.alerts.entity),
+    ):
+        if entity and entity not in ENTITIES:
+            notes.add(key, f"{entity!r} is no entity", f"use one of {', '.join(ENTITIES)}")

@@ -1,0 +1,196 @@
+"""From raw events to a model folder: the same bytes twice, what is wrong by its field, and nothing knows the future."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.training_sample import CONFIG, write_events
+
+from tallystick.features.as_of_build import StreamFaults
+from tallystick.operations.progress import Silent
+from tallystick.operations.train import TrainRequest, train
+from tallystick.operations.training_sets import TrainingFault, build_folds
+from tallystick.operations.whole_files import OutputFault
+from tallystick.reports.model_summary import ModelReport
+from tallystick.scoring.manifest import load_model
+from tallystick.sources.files import FileFault
+from tallystick.sources.raw_events import read_raw_events
+from tallystick.sources.training_form import parse_training
+from tallystick.terms.form import FormFaults
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The raw file."""
+    return write_events(tmp_path_factory.mktemp("raw") / "events.csv")
+
+
+def trained(folder: Path, events: Path, *, config: str = CONFIG, out: str = "model") -> ModelReport:
+    """One run."""
+    path = folder / "config.toml"
+    path.write_text(config, encoding="utf-8")
+    return train(TrainRequest(config=str(path), data=events, out=folder / out), progress=Silent())
+
+
+def all_files(folder: Path) -> dict[str, bytes]:
+    """Every file of a model's folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_the_same_events_and_configuration_give_the_same_bytes(tmp_path: Path, events: Path) -> None:
+    report = trained(tmp_path, events)
+    trained(tmp_path, events, out="again")
+    first = all_files(tmp_path / "model")
+    assert first == all_files(tmp_path / "again")
+    assert set(first) == {
+        "calibration.json", "features.json", "manifest.json", "trees.txt",
+        "evidence/config.toml", "evidence/libraries.txt", "evidence/report.html", "evidence/report.json",
+    }  # fmt: skip
+    assert json.loads(first["evidence/report.json"]) == report
+    assert report["contenders"][0]["figures"]["auc"]["value"] > 0.75
+    assert 0.5 < report["contenders"][0]["earlier"]["auc"] < 1
+    assert str(tmp_path).encode() not in b"".join(first.values())
+
+
+def test_the_folder_is_a_model_that_loads_and_tells_what_it_is_made_of(tmp_path: Path, events: Path) -> None:
+    report = trained(tmp_path, events)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir() if path.is_file()}
+    model = load_model(files)
+    assert model.model_id == report["model_id"]
+    assert model.manifest.label == "the purchase is confirmed as fraud within 7 days"
+    for name in ("data_sha256", "config_sha256", "features_sha256", "lock_sha256"):
+        assert model.manifest.settings[name] == report["hashes"][name]
+    assert "lightgbm==" in (tmp_path / "model" / "evidence" / "libraries.txt").read_text()
+    assert [one["attribute"]["en"] for one in report["fairness"]] == ["sex"]
+
+
+def test_training_learns_only_from_what_was_known_when_the_test_began(tmp_path: Path, events: Path) -> None:
+    config = parse_training(CONFIG.replace("gap_days = 7", "gap_days = 3"), file="c")
+    raw = read_raw_events(events, source=config.events, rule=config.rule, file="c")
+    fold = build_folds(config, raw, progress=Silent())[0]
+    week = 7 * 86_400_000_000
+    assert fold.train.tick.max() <= fold.window.test_from - week
+    assert fold.train.apart["immature"] > 100
+    longer = parse_training(CONFIG.replace("test_days = 14", "test_days = 20"), file="c")
+    ends = build_folds(longer, raw, progress=Silent())[0].test
+    assert ends.tick.max() <= raw.known_until_tick - week
+    assert ends.apart["immature"] > 100
+
+
+def test_cards_known_bad_when_the_day_began_are_no_part_of_the_test(events: Path) -> None:
+    config = parse_training(CONFIG, file="c")
+    raw = read_raw_events(events, source=config.events, rule=config.rule, file="c")
+    fold = build_folds(config, raw, progress=Silent())[0]
+    everybody = build_folds(
+        parse_training(CONFIG.replace('leave_out_known = "borrower"', ""), file="c"), raw, progress=Silent()
+    )[0]
+    day = 86_400_000_000
+    known: dict[int, int] = {}
+    labels = raw.streams["fraud_label"].select(["borrower_id", "tick", "is_fraud"]).to_pylist()
+    for label in labels:
+        if label["is_fraud"] and label["tick"] - 7 * day >= fold.window.train_from:
+            known[label["borrower_id"]] = min(label["tick"], known.get(label["borrower_id"], label["tick"]))
+    wanted = [
+        (tick, key)
+        for tick, key in zip(everybody.test.tick.tolist(), everybody.test.key.tolist(), strict=True)
+        if known.get(key, tick) > tick // day * day
+    ]
+    assert list(zip(fold.test.tick.tolist(), fold.test.key.tolist(), strict=True)) == wanted
+    assert fold.test.apart["known_bad"] == len(everybody.test.tick) - len(wanted) > 0
+
+
+AMOUNT = 'amount_minor = "CAST(amount AS BIGINT)"'
+
+
+@pytest.mark.parametrize(
+    ("place", "planted"),
+    [
+        ("[events.columns]", 'amount_minor = "CAST(fraud AS BIGINT)"'),
+        ("[events.streams.purchase.columns]", 'amount_minor = "CAST(scenario AS BIGINT)"'),
+        ("[events.streams.fraud_label]", "delay_days = 0"),
+    ],
+)
+def test_what_tells_the_outcome_enters_with_its_delay_alone(events: Path, place: str, planted: str) -> None:
+    head, tail = CONFIG.split(f"{place}\n")
+    field = "delay_days = 7" if "delay" in planted else AMOUNT
+    config = parse_training(f"{head}{place}\n{tail.replace(field, planted, 1)}", file="planted.toml")
+    with pytest.raises(FormFaults, match=r"planted\.toml: events\..*(fraud|scenario) tells the outcome"):
+        read_raw_events(events, source=config.events, rule=config.rule, file="planted.toml")
+
+
+def test_a_label_known_too_early_is_refused_and_a_feature_that_knows_too_much_is_told(
+    tmp_path: Path, events: Path
+) -> None:
+    hidden = "id,at,card,terminal,amount,sex,fraud,scenario"
+    lines = events.read_text().splitlines()
+    assert lines[0] == hidden
+    told = [line.split(",") for line in lines[1:]]
+    leaking = [",".join([*row[:4], str(90_000 + int(row[4]) if row[6] == "1" else row[4]), *row[5:]]) for row in told]
+    path = tmp_path / "leaking.csv"
+    path.write_text("\n".join([hidden, *leaking]) + "\n")
+    report = trained(tmp_path, path)
+    assert report["suspects"]["amount"] == 1.0
+    assert report["promotable"] is False
+    early = (
+        CONFIG.replace('"fraud_7d"', '"own"')
+        + """
+[[definition]]
+name = "own"
+zh = "自定"
+en = "own"
+performance_days = 7
+bad = [{ stream = "purchase", of = "request", where = "e.event_id > 5" }]
+"""
+    )
+    with pytest.raises(StreamFaults, match="purchase: 6,000 outcomes are told at or before their own request"):
+        trained(tmp_path, events, config=early)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('features = ["amount"', 'features = ["amuont"', r"features\[0\]: 'amuont' is not in the catalog"),
+        ('outcome = "fraud_7d"', 'outcome = "fraud_8d"', "outcome: 'fraud_8d' is not defined"),
+        ('[events.streams.fraud_label]\n', "[events.streams.fraud_lable]\n", "fraud_lable"),
+        ('borrower_id = "card"', 'borrower = "card"', "events.columns.borrower: no column to be mapped"),
+        ("train_days = 14", "train_weeks = 2", "split.train_weeks: unknown key; did you mean train_days"),
+        ("train_days = 14\n", "", "split: train_days missing"),
+        ('kind = "lightgbm"', 'kind = "forest"', "learner.kind: 'forest' is none of its words"),
+        ('["terminal_fraud_count_30d"]', '["local_hour"]', "learner.riskier_up: 'local_hour' is not among"),
+        ('leave_out_known = "borrower"', 'leave_out_known = "card"', "split.leave_out_known: 'card' is no entity"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_configuration_names_its_field(old: str, new: str, told: str) -> None:
+    assert old in CONFIG
+    with pytest.raises(FormFaults, match=told):
+        parse_training(CONFIG.replace(old, new, 1), file="c.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('borrower_id = "card"', 'borrower_id = "crad"', r"columns\.borrower_id: events\.csv has no column crad"),
+        ('sex = "sex"', 'sex = "(SELECT 1)"', r"events\.columns\.sex: reads more than its own row"),
+        ('amount_minor = "CAST(amount AS BIGINT)"\nsex', 'amount_minor = "CAST(sex AS BIGINT)"\nsex',
+         r"events\.columns\.amount_minor: CAST\(sex AS BIGINT\) cannot be computed"),
+    ],
+)  # fmt: skip
+def test_an_expression_that_does_not_fit_the_file_names_its_field(events: Path, old: str, new: str, told: str) -> None:
+    config = parse_training(CONFIG.replace(old, new, 1), file="c.toml")
+    with pytest.raises(FormFaults, match=told):
+        read_raw_events(events, source=config.events, rule=config.rule, file="c.toml")
+
+
+def test_what_cannot_be_trained_is_refused_by_name(tmp_path: Path, events: Path) -> None:
+    with pytest.raises(FileFault, match="no built-in configuration: handbook-fraud"):
+        train(TrainRequest(config="nothing", out=tmp_path / "m"), progress=Silent())
+    with pytest.raises(TrainingFault, match="data: missing"):
+        trained(tmp_path, None)  # type: ignore[arg-type]
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(OutputFault, match="holds other files"):
+        trained(tmp_path, events, out="full")
+    with pytest.raises(TrainingFault, match="the train window holds 0 known outcomes"):
+        trained(tmp_path, events, config=CONFIG.replace("2026-02-15", "2026-06-01").replace("earlier_folds = 1", ""))
+    with pytest.raises(TrainingFault, match="logistic is there to compare with"):
+        trained(tmp_path, events, config=CONFIG.replace('kind = "lightgbm"', 'kind = "logistic"'))
