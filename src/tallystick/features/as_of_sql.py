@@ -15,6 +15,7 @@ from sqlglot import exp
 from tallystick.features.as_of_catalog import Aggregate, AsOfFeature, Kind
 from tallystick.features.catalog import parse
 from tallystick.features.event_tables import ENTITIES, REQUEST, REQUEST_KINDS
+from tallystick.features.packed_sums import Added, packed_sql
 
 DIALECTS: Final = ("duckdb", "postgres", "spark")
 _REQUEST_NAMES: Final = frozenset(column.name for column in REQUEST)
@@ -29,13 +30,21 @@ def as_of_sql(features: tuple[AsOfFeature, ...], *, dialect: str) -> str:
     It reads the table `request` and the streams that the features are made of. Rendering takes longer than computing
     a batch, so it happens once for a choice of features.
     """
-    return str(sqlglot.parse_one(portable_sql(features), read="postgres").sql(dialect=dialect, pretty=True))
+    tree = sqlglot.parse_one(portable_sql(features, packed=dialect == "duckdb"), read="postgres")
+    for node in list(tree.find_all(exp.Anonymous)):
+        if node.name.lower() == "floor_div":  # what packed sums call it: a division of whole numbers
+            above, below = (exp.paren(each, copy=False) for each in node.expressions)
+            node.replace(exp.paren(exp.IntDiv(this=above, expression=below), copy=False))
+    return str(tree.sql(dialect=dialect, pretty=True))
 
 
-def portable_sql(features: Sequence[AsOfFeature]) -> str:
-    """The query as text in the subset that all engines share, written in PostgreSQL's dialect."""
+def portable_sql(features: Sequence[AsOfFeature], *, packed: bool = False) -> str:
+    """The query as text in the subset that all engines share, written in PostgreSQL's dialect.
+
+    `packed` adds up what shares a frame as one number of 128 bits: for DuckDB, see `packed_sums`.
+    """
     aggregates = {one.name: one for feature in features for one in feature.aggregates}
-    reads = _Reads(tuple(aggregates.values()))
+    reads = _Reads(tuple(aggregates.values()), packed=packed)
     columns = ", ".join(reads.column_of(feature) for feature in features)
     joins = "".join(
         f"\nLEFT JOIN {place} ON {place}.request_id = r.request_id" for place in dict.fromkeys(reads.places.values())
@@ -47,8 +56,9 @@ def portable_sql(features: Sequence[AsOfFeature]) -> str:
 class _Reads:
     """The parts of the query, each stream and entity read once; `places` says which part holds an aggregate."""
 
-    def __init__(self, aggregates: tuple[Aggregate, ...]) -> None:
+    def __init__(self, aggregates: tuple[Aggregate, ...], *, packed: bool) -> None:
         self.parts: list[str] = []
+        self._packed = packed
         self.places: dict[str, str] = {}
         groups: dict[tuple[str, str], list[Aggregate]] = {}
         for aggregate in aggregates:
@@ -63,6 +73,12 @@ class _Reads:
         for within in dict.fromkeys(one.within for one in history.aggregates):
             together = [one for one in history.aggregates if one.within == within]
             summed = [one for one in together if one.kind not in (Kind.DISTINCT, Kind.LAST)]
+            if self._packed:
+                added = [one for one in summed if one.kind in (Kind.COUNT, Kind.SUM)]
+                summed = [one for one in summed if one not in added]
+                if added:
+                    place = "_".join(("p", history.name, *within))
+                    self._place(place, history.packed(place, added, within), added)
             if summed:
                 place = "_".join(("w", history.name, *within))
                 self._place(place, history.windowed(place, summed, within), summed)
@@ -160,6 +176,19 @@ class _History:
             "WHERE request_id IS NOT NULL)"
         )
 
+    def packed(self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]) -> Iterable[str]:
+        """Counts and sums that share a partition, those of one frame added up as one number."""
+        by = _partition(within)
+        frames = {_window(one): (by, *_ends(one)) for one in aggregates}
+        added = [Added(one.name, self.value(one), _window(one), one.kind is Kind.SUM) for one in aggregates]
+        also = ", ".join(("request_id", *within))
+        known = " AND ".join(f"{name} IS NOT NULL" for name in within)
+        told = ", ".join(
+            f"CASE WHEN {known} THEN {one.name} END AS {one.name}" if known else one.name for one in aggregates
+        )
+        rows = packed_sql(added, frames, rows=f"h_{self.name}", also=also)
+        yield f"{place} AS (SELECT request_id, {told} FROM {rows} AS seen WHERE request_id IS NOT NULL)"
+
     def _sum(self, one: Aggregate) -> str:
         value, window = self.value(one), _window(one)
         match one.kind:
@@ -244,5 +273,10 @@ def _window(one: Aggregate) -> str:
 
 def _frame(one: Aggregate) -> str:
     """(request - window, request): a row exactly a window ago is outside, and so is one at the request's own tick."""
-    first, last = one.window_ticks + one.ago_ticks - 1, max(one.ago_ticks, 1)
+    first, last = _ends(one)
     return f"PARTITION BY {_partition(one.within)} ORDER BY tick RANGE BETWEEN {first} PRECEDING AND {last} PRECEDING"
+
+
+def _ends(one: Aggregate) -> tuple[int, int]:
+    """How many ticks before the request a frame begins and ends."""
+    return one.window_ticks + one.ago_ticks - 1, max(one.ago_ticks, 1)
