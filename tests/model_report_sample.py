@@ -42,7 +42,8 @@ def model_report() -> ModelReport:
         "published": [_contender("book", 0.871, source="a book")],
         "earlier_folds": 4,
         "gains": [
-            {"share": share, "bads_share": bads, "lift": bads / share} for share, bads in zip(shares, found, strict=True)
+            {"share": share, "bads_share": bads, "lift": bads / share}
+            for share, bads in zip(shares, found, strict=True)
         ],
         "calibration": [
             {"pd_mean": 0.01 * n, "bad_share": 0.011 * n, "bad_share_low": 0.008 * n, "bad_share_high": 0.014 * n,

@@ -60,8 +60,10 @@ def windows_of(split: SplitForm, tick: Ticks) -> tuple[Window, ...]:
     until = first + split.train_days * DAY_TICKS
     tested = until + split.gap_days * DAY_TICKS
     window = Window(first, until, tested, tested + split.test_days * DAY_TICKS)
-    step = split.test_days * DAY_TICKS
-    return tuple(window.earlier(step * back) for back in range(split.earlier_folds + 1))
+    # The latest earlier fold ends where the training does: of what came after, nothing was known when the test began.
+    ends_known, step = split.gap_days + split.test_days, split.test_days
+    earlier = [window.earlier((ends_known + step * back) * DAY_TICKS) for back in range(split.earlier_folds)]
+    return (window, *earlier)
 
 
 def build_folds(config: TrainingConfig, raw: RawEvents, *, progress: Progress) -> tuple[Fold, ...]:

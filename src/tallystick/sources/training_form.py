@@ -48,7 +48,8 @@ class EventSource(msgspec.Struct, frozen=True):
 class SplitForm(msgspec.Struct, frozen=True):
     """Out of time. Without dates the last `test_percent` of the time is tested, on what was known when it began.
 
-    `earlier_folds` are the same windows, each `test_days` earlier: settings are chosen on them. `leave_out_known` takes
+    `earlier_folds` are the same windows, the latest tested on the training's own last days, the others each `test_days`
+    before: settings are chosen on them. `leave_out_known` takes
     from a test day every key of this entity that was known bad when the day began.
     """
 

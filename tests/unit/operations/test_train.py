@@ -3,16 +3,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.training_sample import CONFIG, write_events
 
 from tallystick.features.as_of_build import StreamFaults
 from tallystick.operations.progress import Silent
 from tallystick.operations.train import TrainRequest, train
-from tallystick.operations.training_sets import TrainingFault, build_folds
+from tallystick.operations.training_sets import TrainingFault, build_folds, windows_of
 from tallystick.operations.whole_files import OutputFault
 from tallystick.reports.model_summary import ModelReport
 from tallystick.scoring.manifest import load_model
+from tallystick.scoring.time_splits import Window
 from tallystick.sources.files import FileFault
 from tallystick.sources.raw_events import read_raw_events
 from tallystick.sources.training_form import parse_training
@@ -194,3 +196,14 @@ def test_what_cannot_be_trained_is_refused_by_name(tmp_path: Path, events: Path)
         trained(tmp_path, events, config=CONFIG.replace("2026-02-15", "2026-06-01").replace("earlier_folds = 1", ""))
     with pytest.raises(TrainingFault, match="logistic is there to compare with"):
         trained(tmp_path, events, config=CONFIG.replace('kind = "lightgbm"', 'kind = "logistic"'))
+
+
+def test_earlier_folds_are_tested_on_what_was_known_when_the_test_began() -> None:
+    config = parse_training(CONFIG.replace("earlier_folds = 1", "earlier_folds = 2"), file="c")
+    window, latest, before = windows_of(config.split, np.array([0]))
+    day = 86_400_000_000
+    assert latest.test_until == window.train_until
+    assert window.test_from - window.train_until == 7 * day
+    assert before == latest.earlier(14 * day)
+    undated = parse_training(CONFIG.split("[split]")[0] + CONFIG[CONFIG.index("[alerts]") :], file="c")
+    assert windows_of(undated.split, np.array([0, 99])) == (Window(0, 75, 75, 100),)
