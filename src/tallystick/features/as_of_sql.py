@@ -31,10 +31,6 @@ def as_of_sql(features: tuple[AsOfFeature, ...], *, dialect: str) -> str:
     a batch, so it happens once for a choice of features.
     """
     tree = sqlglot.parse_one(portable_sql(features, packed=dialect == "duckdb"), read="postgres")
-    for node in list(tree.find_all(exp.Anonymous)):
-        if node.name.lower() == "floor_div":  # what packed sums call it: a division of whole numbers
-            above, below = (exp.paren(each, copy=False) for each in node.expressions)
-            node.replace(exp.paren(exp.IntDiv(this=above, expression=below), copy=False))
     return str(tree.sql(dialect=dialect, pretty=True))
 
 

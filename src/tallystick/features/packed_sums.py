@@ -57,10 +57,9 @@ class Pack:
         return f"CAST(({low} >> {COUNT_BITS * place}) & {_COUNT_BASE - 1} AS BIGINT)"
 
     def sum_of(self, total: str, low: str) -> str:
-        """The sum of a frame, null where no row knows a value: what is left when the counts are taken away."""
+        """The sum of a frame, null where no row knows a value: what stands above the counts (a shift rounds down)."""
         assert self.summed is not None
-        known = self.count_of(self.summed, low)
-        return f"CASE WHEN {known} > 0 THEN CAST(floor_div({total} - {low}, {_SUM_BASE}) AS BIGINT) END"
+        return f"CASE WHEN {self.count_of(self.summed, low)} > 0 THEN CAST({total} >> {2 * COUNT_BITS} AS BIGINT) END"
 
 
 def packs_of(added: Sequence[Added]) -> tuple[Pack, ...]:
