@@ -57,24 +57,40 @@ def explain(name: str, *, engine: Literal["postgres", "duckdb", "spark"] | None 
 
 @app.command
 def build(
-    *, at: Path, events: Path, out: Path, features: Annotated[tuple[str, ...], Parameter(negative="")] = ()
+    *,
+    at: Path,
+    out: Path,
+    events: Path | None = None,
+    features: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    engine: Literal["duckdb", "postgres"] = "duckdb",
 ) -> None:
-    """Compute features for requests from a folder of streams.
+    """Compute features for requests from a folder of streams, or from those of the database.
 
     Parameters
     ----------
     at
         Parquet: the requests, each with its tick and the keys it is about.
-    events
-        A folder with a Parquet file or folder for each stream: purchase.parquet, payment.parquet and so on.
     out
         Parquet: request_id and a column for each feature.
+    events
+        A folder with a Parquet file or folder for each stream: purchase.parquet, payment.parquet and so on. Without
+        it, the streams of the database: only the engine postgres has them.
     features
         Names of features; without them all.
+    engine
+        duckdb in this process, or the database, postgres; the answers are the same.
     """
-    from tallystick.operations.features import build_file, chosen_features
+    from tallystick.bootstrap import opened_books
+    from tallystick.operations.features import build_file, build_file_in_database, chosen_features, needs_events
 
     chosen = chosen_features(features)
     with shown_progress(settings().language) as progress:
-        built = build_file(requests=at, events=events, out=out, features=chosen, progress=progress)
+        if engine == "postgres":
+            with opened_books() as connection:
+                built = build_file_in_database(
+                    requests=at, events=events, out=out, features=chosen, connection=connection, progress=progress
+                )
+        else:
+            folder = needs_events(events, engine=engine)
+            built = build_file(requests=at, events=folder, out=out, features=chosen, progress=progress)
     terminal().print(f"{built.num_rows:,} × {len(chosen)} → {out}", markup=False)

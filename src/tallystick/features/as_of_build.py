@@ -1,6 +1,6 @@
 """Features at an instant from tables and files: the one query, run by DuckDB in process, for one or for millions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -35,36 +35,58 @@ def build_as_of(requests: Rows, streams: Mapping[str, Rows], *, features: Sequen
     Columns beyond those of the schemas are left alone. Raises `StreamFaults` naming every table, column and count of
     rows that is wrong: a stream that is missing is not an empty one.
     """
-    needed = streams_of(features)
-    faults = [f"{name}: missing; {_needed_by(name, features)}" for name in needed if name not in streams]
+    with _checked(requests, streams, features=features) as engine:
+        return engine.sql(as_of_sql(tuple(features), dialect="duckdb")).to_arrow_table()
+
+
+def check_given(requests: Rows, streams: Mapping[str, Rows], *, features: Sequence[AsOfFeature]) -> None:
+    """Raise `StreamFaults` as `build_as_of` would, for another engine that computes."""
+    with _checked(requests, streams, features=features):
+        pass
+
+
+@contextmanager
+def _checked(
+    requests: Rows, streams: Mapping[str, Rows], *, features: Sequence[AsOfFeature]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine that has requests and the streams that features read, each column of its own type."""
     tables: dict[str, tuple[Rows, pa.Schema]] = {"request": (requests, REQUEST_SCHEMA)}
-    tables |= {name: (streams[name], EVENT_TABLES[name].schema()) for name in needed if name in streams}
-    faults += table_faults(tables)
+    needed = [name for name in streams_of(features) if name in streams]
+    tables |= {name: (streams[name], EVENT_TABLES[name].schema()) for name in needed}
+    faults = [*missing_streams(streams, features=features), *table_faults(tables)]
     if faults:
         raise StreamFaults(faults)
     with checked_tables(tables) as engine:
-        return engine.sql(as_of_sql(tuple(features), dialect="duckdb")).to_arrow_table()
+        yield engine
 
 
 def table_faults(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> list[str]:
     """Every column that is absent or of another type, each told with its table."""
     return [
-        f"{name}: {fault}" for name, (rows, schema) in tables.items() for fault in _column_faults(rows.schema, schema)
+        f"{name}: {fault}" for name, (rows, schema) in tables.items() for fault in column_faults(rows.schema, schema)
     ]
 
 
 @contextmanager
 def checked_tables(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB with the tables as views under their names; raises `StreamFaults` for rows that may not be."""
+    faults: list[str] = []
     with duckdb.connect(":memory:") as engine:
         for name, (rows, schema) in tables.items():
             engine.register(f"given_{name}", rows)
             columns = ", ".join(f"CAST({field.name} AS {_SQL_TYPES[field.type]}) AS {field.name}" for field in schema)
             engine.sql(f"CREATE VIEW {name} AS SELECT {columns} FROM given_{name}")
-        faults = [fault for name, (_, schema) in tables.items() for fault in _row_faults(engine, name, schema)]
+        for name, (_, schema) in tables.items():
+            [counts] = engine.sql(row_counts_sql(name, schema)).fetchall()
+            faults += row_faults(name, schema, counts)
         if faults:
             raise StreamFaults(faults)
         yield engine
+
+
+def missing_streams(given: Collection[str], *, features: Sequence[AsOfFeature]) -> list[str]:
+    """The streams that features read and nobody gave, each with who reads it."""
+    return [f"{name}: missing; {_needed_by(name, features)}" for name in streams_of(features) if name not in given]
 
 
 _SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.string(): "TEXT", pa.bool_(): "BOOLEAN"}
@@ -76,7 +98,8 @@ def _needed_by(name: str, features: Sequence[AsOfFeature]) -> str:
     return f"{readers[0]}{more} read it: give it, or choose other features"
 
 
-def _column_faults(given: pa.Schema, wanted: pa.Schema) -> list[str]:
+def column_faults(given: pa.Schema, wanted: pa.Schema) -> list[str]:
+    """Columns that are not there, or of a type that does not fit."""
     faults = []
     for field in wanted:
         if field.name not in given.names:
@@ -95,23 +118,29 @@ def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
     return bool(pa.types.is_string(wanted)) and bool(pa.types.is_large_string(given) or pa.types.is_dictionary(given))
 
 
-def _row_faults(engine: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -> list[str]:
-    """Nulls where none may be, ids given twice, kinds that nobody knows."""
-    faults = []
+def row_counts_sql(name: str, schema: pa.Schema) -> str:
+    """How many rows repeat an id, how many have a null where none may be, and a kind of request that nobody knows."""
     never_null = [field.name for field in schema if not field.nullable]
-    counts = ", ".join(f"COUNT(*) FILTER (WHERE {column} IS NULL)" for column in never_null)
-    key = never_null[0]
-    [(repeated, *nulls)] = engine.sql(f"SELECT COUNT({key}) - COUNT(DISTINCT {key}), {counts} FROM {name}").fetchall()
-    if repeated:
-        faults.append(f"{name}.{key}: {repeated:,} rows repeat another's; keep one of each")
-    faults += [
-        f"{name}.{column}: null on {count:,} rows; every row has one"
-        for column, count in zip(never_null, nulls, strict=True)
-        if count
-    ]
+    counts = [f"COUNT({never_null[0]}) - COUNT(DISTINCT {never_null[0]})"]
+    counts += [f"COUNT(CASE WHEN {column} IS NULL THEN 1 END)" for column in never_null]
     if name == "request":
         known = ", ".join(f"'{kind}'" for kind in REQUEST_KINDS)
-        query = f"SELECT DISTINCT kind FROM request WHERE kind NOT IN ({known}) ORDER BY 1 LIMIT 3"
-        odd = engine.sql(query).fetchall()
-        faults += [f"request.kind: {kind!r} is not known; use {', '.join(REQUEST_KINDS)}" for (kind,) in odd]
+        counts.append(f"MIN(CASE WHEN NOT kind IN ({known}) THEN kind END)")
+    return f"SELECT {', '.join(counts)} FROM {name}"
+
+
+def row_faults(name: str, schema: pa.Schema, counts: Sequence[Any]) -> list[str]:
+    """What those counts say is wrong."""
+    repeated, *others = counts
+    never_null = [field.name for field in schema if not field.nullable]
+    faults = []
+    if repeated:
+        faults.append(f"{name}.{never_null[0]}: {repeated:,} rows repeat another's; keep one of each")
+    faults += [
+        f"{name}.{column}: null on {count:,} rows; every row has one"
+        for column, count in zip(never_null, others, strict=False)
+        if count
+    ]
+    if name == "request" and others[-1]:
+        faults.append(f"request.kind: {others[-1]!r} is not known; use {', '.join(REQUEST_KINDS)}")
     return faults

@@ -346,8 +346,20 @@ def _feature_faults(feature: AsOfFeature, tree: exp.Expression) -> Iterable[str]
         by = by.unnest()
         if not (isinstance(by, exp.Nullif) or (isinstance(by, exp.Literal) and by.name.strip("0."))):
             yield f"sql: divides by {by.sql()}, which may be zero: NULLIF({by.sql()}, 0)"
+    for modulo in tree.find_all(exp.Mod):
+        if any(_is_fraction(node, within=modulo) for node in modulo.find_all(exp.Div, exp.Floor, exp.Ceil)):
+            yield f"sql: {modulo.sql()} is of a fraction, which PostgreSQL refuses: CAST(FLOOR(...) AS BIGINT)"
     if feature.credit_use and feature.personal_data is PersonalData.PROTECTED:
         yield "credit_use: it reads what the law protects; say false"
+
+
+def _is_fraction(node: exp.Expression, *, within: exp.Expression) -> bool:
+    """Whether nothing between the two makes a whole number of it."""
+    while node is not within:
+        if isinstance(node, exp.Cast) and node.is_type("bigint"):
+            return False
+        node = node.parent
+    return True
 
 
 def _has_fault(text: str) -> bool:

@@ -5,7 +5,7 @@ from a request over what has a smaller tick. So a later request of a batch sees 
 were asked for, and never their outcomes, which become known as rows of another stream.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from tallystick.features.as_of_catalog import Aggregate, AsOfFeature, Kind
 from tallystick.features.catalog import parse
-from tallystick.features.event_tables import ENTITIES, REQUEST, REQUEST_KINDS
+from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, REQUEST, REQUEST_KINDS
 from tallystick.features.packed_sums import Added, packed_sql
 
 DIALECTS: Final = ("duckdb", "postgres", "spark")
@@ -24,14 +24,17 @@ _PLAIN_VALUES: Final = {Kind.COUNT: "1", Kind.LAST_TICK: "e.tick", Kind.FIRST_TI
 
 
 @lru_cache(maxsize=64)
-def as_of_sql(features: tuple[AsOfFeature, ...], *, dialect: str) -> str:
+def as_of_sql(features: tuple[AsOfFeature, ...], *, dialect: str, stream_prefix: str = "") -> str:
     """The one query that yields `request_id` and the features, one row per request in order of their ids.
 
-    It reads the table `request` and the streams that the features are made of. Rendering takes longer than computing
-    a batch, so it happens once for a choice of features.
+    It reads the table `request` and the streams that the features are made of, by their names with the prefix before.
+    Rendering takes longer than computing a batch, so it happens once for a choice of features.
     """
-    tree = sqlglot.parse_one(portable_sql(features, packed=dialect == "duckdb"), read="postgres")
-    return str(tree.sql(dialect=dialect, pretty=True))
+    query = sqlglot.parse_one(portable_sql(features, packed=dialect == "duckdb"), read="postgres")
+    for table in query.find_all(exp.Table):
+        if table.name in EVENT_TABLES:
+            table.set("this", exp.to_identifier(stream_prefix + table.name))
+    return str(query.sql(dialect=dialect, pretty=True))
 
 
 def portable_sql(features: Sequence[AsOfFeature], *, packed: bool = False) -> str:
@@ -41,12 +44,21 @@ def portable_sql(features: Sequence[AsOfFeature], *, packed: bool = False) -> st
     """
     aggregates = {one.name: one for feature in features for one in feature.aggregates}
     reads = _Reads(tuple(aggregates.values()), packed=packed)
-    columns = ", ".join(reads.column_of(feature) for feature in features)
+    columns = ", ".join(column_of(feature, reads.places) for feature in features)
     joins = "".join(
         f"\nLEFT JOIN {place} ON {place}.request_id = r.request_id" for place in dict.fromkeys(reads.places.values())
     )
     parts = f"WITH {', '.join(reads.parts)}\n" if reads.parts else ""
     return f"{parts}SELECT r.request_id, {columns}\nFROM request AS r{joins}\nORDER BY r.request_id"
+
+
+def column_of(feature: AsOfFeature, places: Mapping[str, str]) -> str:
+    """The feature's own expression over the parts that hold its aggregates, cast to the type that the catalog says."""
+    tree = parse(feature.sql)
+    for column in tree.find_all(exp.Column):
+        if column.table == "a":
+            column.set("table", exp.to_identifier(places[column.name]))
+    return f"CAST({tree.sql(dialect='postgres')} AS {feature.type}) AS {feature.name}"
 
 
 class _Reads:
@@ -88,14 +100,6 @@ class _Reads:
         self.parts.extend(parts)
         self.places.update({one.name: place for one in aggregates})
 
-    def column_of(self, feature: AsOfFeature) -> str:
-        """The feature's own expression over the parts, cast to the type that the catalog says."""
-        tree = parse(feature.sql)
-        for column in tree.find_all(exp.Column):
-            if column.table == "a":
-                column.set("table", exp.to_identifier(self.places[column.name]))
-        return f"CAST({tree.sql(dialect='postgres')} AS {feature.type}) AS {feature.name}"
-
 
 def _asked(entity: str) -> str:
     """The keys that requests ask about, and from which tick to which."""
@@ -114,12 +118,12 @@ class _History:
         self.name = f"{source}_{entity}"
         self._values: dict[str, str] = {}
         for aggregate in aggregates:
-            self._values.setdefault(_value_sql(aggregate), f"v{len(self._values)}")
+            self._values.setdefault(value_sql(aggregate), f"v{len(self._values)}")
         self._within = tuple(dict.fromkeys(name for one in aggregates for name in one.within))
 
     def value(self, aggregate: Aggregate) -> str:
         """The column in which the aggregate's value stands, on rows that it counts."""
-        return self._values[_value_sql(aggregate)]
+        return self._values[value_sql(aggregate)]
 
     def sql(self) -> str:
         """Events and requests in one list: key, tick, what is summed up; a request's id on its own row."""
@@ -129,7 +133,7 @@ class _History:
         again = " AND NOT EXISTS (SELECT 1 FROM request AS q WHERE q.request_id = e.event_id)" if is_asked else ""
         is_event = f"CASE WHEN r.kind = '{self.source}' THEN 1 ELSE 0 END" if is_asked else "0"
         of_events = [f"{text} AS {name}" for text, name in self._values.items()]
-        of_requests = [f"{self._asked_value(text)} AS {name}" for text, name in self._values.items()]
+        of_requests = [f"{asked_value(self.source, text)} AS {name}" for text, name in self._values.items()]
         seen = [f"e.{key} AS k", "e.tick", "e.event_id", "CAST(NULL AS BIGINT) AS request_id", "1 AS is_event"]
         asked = [f"r.{key} AS k", "r.tick", "r.request_id AS event_id", "r.request_id", f"{is_event} AS is_event"]
         return (
@@ -139,16 +143,6 @@ class _History:
             f"SELECT {', '.join([*asked, *(f'r.{name}' for name in self._within), *of_requests])} "
             f"FROM request AS r WHERE r.{key} IS NOT NULL)"
         )
-
-    def _asked_value(self, text: str) -> str:
-        """What a request adds to the stream of what it asks for; nothing where the stream tells what comes later."""
-        tree = parse(text)
-        read = list(tree.find_all(exp.Column))
-        if self.source not in REQUEST_KINDS or any(column.name not in _REQUEST_NAMES for column in read):
-            return "NULL"
-        for column in read:
-            column.set("table", exp.to_identifier("r"))
-        return f"CASE WHEN r.kind = '{self.source}' THEN {tree.sql(dialect='postgres')} END"
 
     def windowed(self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]) -> Iterable[str]:
         """All sums that share a partition, each over its own frame."""
@@ -252,7 +246,18 @@ class _History:
         )
 
 
-def _value_sql(aggregate: Aggregate) -> str:
+def asked_value(source: str, text: str) -> str:
+    """What a request `r` adds to the stream of what it asks for; nothing where the stream tells what comes later."""
+    tree = parse(text)
+    read = list(tree.find_all(exp.Column))
+    if source not in REQUEST_KINDS or any(column.name not in _REQUEST_NAMES for column in read):
+        return "NULL"
+    for column in read:
+        column.set("table", exp.to_identifier("r"))
+    return f"CASE WHEN r.kind = '{source}' THEN {tree.sql(dialect='postgres')} END"
+
+
+def value_sql(aggregate: Aggregate) -> str:
     """A row's value where the condition holds, null elsewhere: unknown is not true."""
     value = aggregate.value or _PLAIN_VALUES[aggregate.kind]
     text = value if aggregate.where is None else f"CASE WHEN {aggregate.where} THEN {value} END"

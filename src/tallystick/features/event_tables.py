@@ -15,6 +15,8 @@ import pyarrow as pa
 
 HOUR_TICKS: Final = 3_600_000_000
 DAY_TICKS: Final = 24 * HOUR_TICKS
+# Before the name of a stream in the database, where `draw` and `payment` are words of the books as well.
+STREAM_PREFIX: Final = "stream_"
 
 
 class ColumnType(StrEnum):
@@ -24,6 +26,11 @@ class ColumnType(StrEnum):
     DOUBLE = "double"
     TEXT = "text"
     BOOLEAN = "boolean"
+
+    @property
+    def sql(self) -> str:
+        """The type's name in PostgreSQL."""
+        return "double precision" if self is ColumnType.DOUBLE else str(self)
 
 
 class PersonalData(StrEnum):
@@ -65,7 +72,7 @@ class EventTable:
         return next((column for column in self.columns if column.name == name), None)
 
 
-_ARROW: Final = {
+ARROW_TYPES: Final = {
     ColumnType.BIGINT: pa.int64(),
     ColumnType.DOUBLE: pa.float64(),
     ColumnType.TEXT: pa.string(),
@@ -75,7 +82,7 @@ _ARROW: Final = {
 
 def _schema(columns: tuple[Column, ...], *, never_null: tuple[str, ...]) -> pa.Schema:
     return pa.schema(
-        [pa.field(column.name, _ARROW[column.type], nullable=column.name not in never_null) for column in columns]
+        [pa.field(column.name, ARROW_TYPES[column.type], nullable=column.name not in never_null) for column in columns]
     )
 
 

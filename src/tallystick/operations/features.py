@@ -6,13 +6,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet
+from psycopg import Connection
 
-from tallystick.features.as_of_build import build_as_of, streams_of
+from tallystick.features.as_of_build import build_as_of, check_given, streams_of
 from tallystick.features.as_of_catalog import AsOfFeature, load_as_of_catalog
 from tallystick.features.event_tables import EVENT_TABLES
 from tallystick.operations.progress import Progress
 from tallystick.operations.whole_files import whole_file
+from tallystick.reports.summary import Bilingual
 from tallystick.sources.files import FileFault
+from tallystick.storage.event_streams import Rows, given_streams
+from tallystick.storage.features import build_features
 
 
 def chosen_features(names: Sequence[str], *, entity: str | None = None) -> tuple[AsOfFeature, ...]:
@@ -29,6 +33,13 @@ class FeatureUnknown(ValueError):
     """A feature that the catalog does not have; the message names it."""
 
 
+def needs_events(events: Path | None, *, engine: str) -> Path:
+    """The folder of streams; raises `FileFault` where none is given to an engine that has no streams of its own."""
+    if events is None:
+        raise FileFault(f"--events: {engine} has no streams of its own; give a folder, or --engine postgres")
+    return events
+
+
 def build_file(
     *, requests: Path, events: Path, out: Path, features: Sequence[AsOfFeature], progress: Progress
 ) -> pa.Table:
@@ -37,14 +48,57 @@ def build_file(
     `events` holds `purchase.parquet`, or a folder `purchase` of Parquet files, and so on for each stream that the
     features read. The same files give the same bytes. Raises `FileFault` and `StreamFaults`.
     """
+    asked, streams = _read(requests, events, features=features, progress=progress)
+    progress.step(_computing(features))
+    return _written(build_as_of(asked, streams, features=features), out)
+
+
+def build_file_in_database(
+    *,
+    requests: Path,
+    events: Path | None,
+    out: Path,
+    features: Sequence[AsOfFeature],
+    connection: Connection,
+    progress: Progress,
+) -> pa.Table:
+    """The same by PostgreSQL: from a folder of streams, put into tables of this session, or from the live streams.
+
+    Nothing of it stays in the database. Raises `FileFault` and `StreamFaults`.
+    """
+    asked, streams = _read(requests, events, features=features, progress=progress)
+    check_given(asked, streams, features=features if events is not None else ())
+    with connection.transaction(force_rollback=True):
+        progress.step({"zh": "载入数据库", "en": "loading into the database"})
+        given_streams(connection, streams)
+        progress.step(_computing(features))
+        built = build_features(connection, asked, features=features)
+    return _written(built, out)
+
+
+def _read(
+    requests: Path, events: Path | None, *, features: Sequence[AsOfFeature], progress: Progress
+) -> tuple[ds.Dataset, dict[str, Rows]]:
     progress.step({"zh": "读取请求与事件", "en": "reading requests and events"})
     asked = _rows(requests)
-    streams = {name: _rows(path) for name in streams_of(features) if (path := _stream_path(events, name)) is not None}
-    progress.step({"zh": f"计算 {len(features)} 个特征", "en": f"computing {len(features)} features"})
-    built = build_as_of(asked, streams, features=features)
+    if events is None:
+        return asked, {}
+    return asked, {name: _rows(path) for name, path in stream_paths(events, features=features).items()}
+
+
+def _computing(features: Sequence[AsOfFeature]) -> Bilingual:
+    return {"zh": f"计算 {len(features)} 个特征", "en": f"computing {len(features)} features"}
+
+
+def _written(built: pa.Table, out: Path) -> pa.Table:
     with whole_file(out) as content:
         pyarrow.parquet.write_table(built, content, compression="zstd")
     return built
+
+
+def stream_paths(events: Path, *, features: Sequence[AsOfFeature]) -> dict[str, Path]:
+    """Where the streams that features read stand in a folder; without those that are not there."""
+    return {name: path for name in streams_of(features) if (path := _stream_path(events, name)) is not None}
 
 
 def _stream_path(events: Path, name: str) -> Path | None:

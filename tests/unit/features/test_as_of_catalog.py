@@ -31,6 +31,7 @@ def feature(sql: str, *, kind: str = "double", credit: str = "true") -> str:
     [
         (SUM + feature("a.s / r.amount_minor"), "divides by r.amount_minor, which may be zero"),
         (SUM + feature("a.s / 2", kind="bigint"), "must say how it rounds"),
+        (SUM + feature("MOD(FLOOR(a.s / 2), 7)"), "is of a fraction, which PostgreSQL refuses"),
         (SUM + feature("a.s + e.tick"), "e.tick is no column"),
         (SUM + feature("a.t"), "a.t is no column"),
         (SUM + feature("RANDOM() * a.s"), "is not in the subset that all engines compute alike"),

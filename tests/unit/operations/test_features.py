@@ -2,15 +2,23 @@
 
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
 from tallystick.features.as_of_build import StreamFaults
 from tallystick.features.event_tables import EVENT_TABLES, REQUEST_SCHEMA
-from tallystick.operations.features import FeatureUnknown, build_file, chosen_features
+from tallystick.operations.features import (
+    FeatureUnknown,
+    build_file,
+    build_file_in_database,
+    chosen_features,
+    needs_events,
+)
 from tallystick.operations.progress import Silent
 from tallystick.sources.files import FileFault
+from tallystick.storage.event_streams import load_stream
 
 CHOSEN = chosen_features(["amount", "line_purchase_sum_7d"])
 
@@ -67,3 +75,36 @@ def test_a_feature_that_there_is_not_is_named() -> None:
     with pytest.raises(FeatureUnknown, match="no such feature: line_luck"):
         chosen_features(["line_luck"])
     assert {feature.entities for feature in chosen_features((), entity="phone")} == {("phone",)}
+
+
+def test_the_database_gives_the_same_file_and_keeps_nothing_of_it(folder: Path, connection: psycopg.Connection) -> None:
+    in_process = pyarrow.parquet.read_table(built(folder))
+    out = folder / "of_postgres.parquet"
+    for _ in range(2):
+        build_file_in_database(
+            requests=folder / "requests.parquet", events=folder / "events", out=out, features=CHOSEN,
+            connection=connection, progress=Silent(),
+        )  # fmt: skip
+    assert pyarrow.parquet.read_table(out).equals(in_process)
+    assert connection.execute("SELECT count(*) FROM stream_purchase").fetchone() == (0,)
+
+
+def test_without_a_folder_the_streams_of_the_database_are_read(folder: Path, connection: psycopg.Connection) -> None:
+    row = {"event_id": 1, "tick": 999, "line_id": 5, "amount_minor": 70}
+    load_stream(connection, "purchase", pa.Table.from_pylist([row], schema=EVENT_TABLES["purchase"].schema()))
+    built = build_file_in_database(
+        requests=folder / "requests.parquet", events=None, out=folder / "live.parquet", features=CHOSEN,
+        connection=connection, progress=Silent(),
+    )  # fmt: skip
+    assert built.to_pylist() == [{"request_id": 9, "amount": None, "line_purchase_sum_7d": 70}]
+    with pytest.raises(FileFault, match="duckdb has no streams of its own; give a folder, or --engine postgres"):
+        needs_events(None, engine="duckdb")
+
+
+def test_the_database_is_given_whole_streams_only(folder: Path, connection: psycopg.Connection) -> None:
+    (folder / "none").mkdir()
+    with pytest.raises(StreamFaults, match="purchase: missing"):
+        build_file_in_database(
+            requests=folder / "requests.parquet", events=folder / "none", out=folder / "out.parquet", features=CHOSEN,
+            connection=connection, progress=Silent(),
+        )  # fmt: skip
