@@ -10,7 +10,7 @@ OPENMP := $(VENV)/openmp
 export UV_PYTHON_DOWNLOADS := never
 export LD_LIBRARY_PATH := $(CURDIR)/$(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench spark clean
 
 demo: $(READY)
 	$(RUN) tallystick demo --out out/demo
@@ -23,6 +23,9 @@ check: $(READY)
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+
+spark: $(READY)
+	$(UV) sync --frozen --extra spark
 
 bench: $(READY)
 	$(RUN) python benchmarks/scorecard.py

@@ -66,9 +66,10 @@ def main() -> None:
         )
         sys.exit(2)
     except (ValueError, LookupError, RuntimeError) as fault:
+        from tallystick.cluster.session import SparkMissing
         from tallystick.operations.faults import FAULTS
 
-        if not isinstance(fault, (*FAULTS, SettingsFault)):
+        if not isinstance(fault, (*FAULTS, SettingsFault, SparkMissing)):
             raise
         error_terminal().print(str(fault), style="red", markup=False, soft_wrap=True)
         sys.exit(2)

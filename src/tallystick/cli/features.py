@@ -62,7 +62,7 @@ def build(
     out: Path,
     events: Path | None = None,
     features: Annotated[tuple[str, ...], Parameter(negative="")] = (),
-    engine: Literal["duckdb", "postgres"] = "duckdb",
+    engine: Literal["duckdb", "postgres", "spark"] = "duckdb",
 ) -> None:
     """Compute features for requests from a folder of streams, or from those of the database.
 
@@ -71,14 +71,14 @@ def build(
     at
         Parquet: the requests, each with its tick and the keys it is about.
     out
-        Parquet: request_id and a column for each feature.
+        Parquet: request_id and a column for each feature. Spark writes a new folder of files.
     events
         A folder with a Parquet file or folder for each stream: purchase.parquet, payment.parquet and so on. Without
         it, the streams of the database: only the engine postgres has them.
     features
         Names of features; without them all.
     engine
-        duckdb in this process, or the database, postgres; the answers are the same.
+        duckdb in this process, the database by postgres, or spark: the answers are the same.
     """
     from tallystick.bootstrap import opened_books
     from tallystick.operations.features import build_file, build_file_in_database, chosen_features, needs_events
@@ -87,10 +87,20 @@ def build(
     with shown_progress(settings().language) as progress:
         if engine == "postgres":
             with opened_books() as connection:
-                built = build_file_in_database(
+                count = build_file_in_database(
                     requests=at, events=events, out=out, features=chosen, connection=connection, progress=progress
+                ).num_rows
+        elif engine == "spark":
+            from tallystick.cluster.features import build_folder
+            from tallystick.cluster.session import spark_session
+
+            folder = needs_events(events, engine=engine)
+            with spark_session() as spark:
+                count = build_folder(
+                    requests=at, events=folder, out=out, features=chosen, spark=spark, progress=progress
                 )
         else:
             folder = needs_events(events, engine=engine)
             built = build_file(requests=at, events=folder, out=out, features=chosen, progress=progress)
-    terminal().print(f"{built.num_rows:,} × {len(chosen)} → {out}", markup=False)
+            count = built.num_rows
+    terminal().print(f"{count:,} × {len(chosen)} → {out}", markup=False)

@@ -6,6 +6,7 @@ were asked for, and never their outcomes, which become known as rows of another 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -42,14 +43,49 @@ def portable_sql(features: Sequence[AsOfFeature], *, packed: bool = False) -> st
 
     `packed` adds up what shares a frame as one number of 128 bits: for DuckDB, see `packed_sums`.
     """
-    aggregates = {one.name: one for feature in features for one in feature.aggregates}
-    reads = _Reads(tuple(aggregates.values()), packed=packed)
+    reads = _reads(features, packed=packed)
     columns = ", ".join(column_of(feature, reads.places) for feature in features)
     joins = "".join(
         f"\nLEFT JOIN {place} ON {place}.request_id = r.request_id" for place in dict.fromkeys(reads.places.values())
     )
-    parts = f"WITH {', '.join(reads.parts)}\n" if reads.parts else ""
+    parts = f"WITH {', '.join(f'{name} AS ({text})' for name, text in reads.parts)}\n" if reads.parts else ""
     return f"{parts}SELECT r.request_id, {columns}\nFROM request AS r{joins}\nORDER BY r.request_id"
+
+
+def _reads(features: Sequence[AsOfFeature], *, packed: bool = False) -> "_Reads":
+    aggregates = {one.name: one for feature in features for one in feature.aggregates}
+    return _Reads(tuple(aggregates.values()), packed=packed)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The query taken apart, for an engine whose planner does not end with all of it at once.
+
+    `parts` are names and what stands under them, each reading those above; `places` maps a part to the aggregates that
+    it tells, with `request_id`; `columns` are the features, reading all aggregates from one table `told`.
+    """
+
+    parts: tuple[tuple[str, str], ...]
+    places: Mapping[str, tuple[str, ...]]
+    columns: tuple[str, ...]
+
+
+def sql_in_parts(features: Sequence[AsOfFeature], *, dialect: str) -> Parts:
+    """The same texts as in `as_of_sql`, without what joins them."""
+    reads = _reads(features)
+    places: dict[str, list[str]] = {}
+    for name, place in reads.places.items():
+        places.setdefault(place, []).append(name)
+    told = dict.fromkeys(reads.places, "told")
+    return Parts(
+        parts=tuple((name, _rendered(text, dialect)) for name, text in reads.parts),
+        places={place: tuple(names) for place, names in places.items()},
+        columns=tuple(_rendered(column_of(feature, told), dialect) for feature in features),
+    )
+
+
+def _rendered(text: str, dialect: str) -> str:
+    return str(sqlglot.parse_one(text, read="postgres").sql(dialect=dialect))
 
 
 def column_of(feature: AsOfFeature, places: Mapping[str, str]) -> str:
@@ -65,7 +101,7 @@ class _Reads:
     """The parts of the query, each stream and entity read once; `places` says which part holds an aggregate."""
 
     def __init__(self, aggregates: tuple[Aggregate, ...], *, packed: bool) -> None:
-        self.parts: list[str] = []
+        self.parts: list[tuple[str, str]] = []
         self._packed = packed
         self.places: dict[str, str] = {}
         groups: dict[tuple[str, str], list[Aggregate]] = {}
@@ -77,7 +113,7 @@ class _Reads:
             self._read(_History(source, entity, tuple(group)))
 
     def _read(self, history: "_History") -> None:
-        self.parts.append(history.sql())
+        self.parts.append((f"h_{history.name}", history.sql()))
         for within in dict.fromkeys(one.within for one in history.aggregates):
             together = [one for one in history.aggregates if one.within == within]
             summed = [one for one in together if one.kind not in (Kind.DISTINCT, Kind.LAST)]
@@ -90,23 +126,26 @@ class _Reads:
             if summed:
                 place = "_".join(("w", history.name, *within))
                 self._place(place, history.windowed(place, summed, within), summed)
+            for value in dict.fromkeys(history.value(one) for one in together if one.kind is Kind.DISTINCT):
+                counted = [one for one in together if one.kind is Kind.DISTINCT and history.value(one) == value]
+                place = "_".join((history.name, *within, value))
+                self._place(f"d_{place}", history.distinct(place, counted), counted)
             for one in together:
-                if one.kind is Kind.DISTINCT:
-                    self._place(f"d_{one.name}", history.distinct(one), [one])
-                elif one.kind is Kind.LAST:
+                if one.kind is Kind.LAST:
                     self._place(f"l_{one.name}", history.last(one), [one])
 
-    def _place(self, place: str, parts: Iterable[str], aggregates: Iterable[Aggregate]) -> None:
+    def _place(self, place: str, parts: Iterable[tuple[str, str]], aggregates: Iterable[Aggregate]) -> None:
         self.parts.extend(parts)
         self.places.update({one.name: place for one in aggregates})
 
 
-def _asked(entity: str) -> str:
+def _asked(entity: str) -> tuple[str, str]:
     """The keys that requests ask about, and from which tick to which."""
     key = ENTITIES[entity].key
     return (
-        f"asked_{entity} AS (SELECT r.{key} AS k, MIN(r.tick) AS first_tick, MAX(r.tick) AS last_tick "
-        f"FROM request AS r WHERE r.{key} IS NOT NULL GROUP BY r.{key})"
+        f"asked_{entity}",
+        f"SELECT r.{key} AS k, MIN(r.tick) AS first_tick, MAX(r.tick) AS last_tick "
+        f"FROM request AS r WHERE r.{key} IS NOT NULL GROUP BY r.{key}",
     )
 
 
@@ -137,21 +176,24 @@ class _History:
         seen = [f"e.{key} AS k", "e.tick", "e.event_id", "CAST(NULL AS BIGINT) AS request_id", "1 AS is_event"]
         asked = [f"r.{key} AS k", "r.tick", "r.request_id AS event_id", "r.request_id", f"{is_event} AS is_event"]
         return (
-            f"h_{self.name} AS (SELECT {', '.join([*seen, *(f'e.{name}' for name in self._within), *of_events])} "
+            f"SELECT {', '.join([*seen, *(f'e.{name}' for name in self._within), *of_events])} "
             f"FROM {self.source} AS e JOIN asked_{self.entity} AS asked ON asked.k = e.{key} "
             f"AND e.tick > asked.first_tick - {longest} AND e.tick < asked.last_tick WHERE TRUE{again} UNION ALL "
             f"SELECT {', '.join([*asked, *(f'r.{name}' for name in self._within), *of_requests])} "
-            f"FROM request AS r WHERE r.{key} IS NOT NULL)"
+            f"FROM request AS r WHERE r.{key} IS NOT NULL"
         )
 
-    def windowed(self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]) -> Iterable[str]:
+    def windowed(
+        self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]
+    ) -> Iterable[tuple[str, str]]:
         """All sums that share a partition, each over its own frame."""
         rows = f"h_{self.name}"
         if any(one.kind is Kind.STREAK for one in aggregates):
             rows = f"o_{place}"
             yield (
-                f"{rows} AS (SELECT *, SUM(is_event) OVER (PARTITION BY {_partition(within)} ORDER BY tick, event_id "
-                f"ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS ordinal FROM h_{self.name})"
+                rows,
+                f"SELECT *, SUM(is_event) OVER (PARTITION BY {_partition(within)} ORDER BY tick, event_id "
+                f"ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS ordinal FROM h_{self.name}",
             )
         known = " AND ".join(f"{name} IS NOT NULL" for name in within)
         sums = [
@@ -162,11 +204,14 @@ class _History:
             f"{name} AS ({frame})" for name, frame in {_window(one): _frame(one) for one in aggregates}.items()
         )
         yield (
-            f"{place} AS (SELECT * FROM (SELECT request_id, {', '.join(sums)} FROM {rows} WINDOW {frames}) AS seen "
-            "WHERE request_id IS NOT NULL)"
+            place,
+            f"SELECT * FROM (SELECT request_id, {', '.join(sums)} FROM {rows} WINDOW {frames}) AS seen "
+            "WHERE request_id IS NOT NULL",
         )
 
-    def packed(self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]) -> Iterable[str]:
+    def packed(
+        self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]
+    ) -> Iterable[tuple[str, str]]:
         """Counts and sums that share a partition, those of one frame added up as one number."""
         by = _partition(within)
         frames = {_window(one): (by, *_ends(one)) for one in aggregates}
@@ -177,7 +222,7 @@ class _History:
             f"CASE WHEN {known} THEN {one.name} END AS {one.name}" if known else one.name for one in aggregates
         )
         rows = packed_sql(added, frames, rows=f"h_{self.name}", also=also)
-        yield f"{place} AS (SELECT request_id, {told} FROM {rows} AS seen WHERE request_id IS NOT NULL)"
+        yield place, f"SELECT request_id, {told} FROM {rows} AS seen WHERE request_id IS NOT NULL"
 
     def _sum(self, one: Aggregate) -> str:
         value, window = self.value(one), _window(one)
@@ -200,49 +245,59 @@ class _History:
             case _:
                 raise AssertionError(f"{one.kind} has parts of its own")
 
-    def distinct(self, one: Aggregate) -> Iterable[str]:
+    def distinct(self, place: str, counted: Sequence[Aggregate]) -> Iterable[tuple[str, str]]:
         """How many different values: a value arrives with a row, and leaves when the row grows old or it comes again.
 
-        A running sum of arrivals and departures: the only form of it that all engines have, and one sort.
+        A running sum of arrivals and departures: the only form of it that all engines have, and one sort for all
+        windows over the same values.
         """
-        value, rows, window = self.value(one), f"n_{one.name}", one.window_ticks
-        by = _partition(one.within)
-        shown = ", ".join(("k", *one.within))
+        value, within = self.value(counted[0]), counted[0].within
+        shown = ", ".join(("k", *within))
         yield (
-            f"{rows} AS (SELECT {shown}, tick, LEAD(tick) OVER (PARTITION BY {by}, {value} ORDER BY tick, event_id) "
-            f"AS next_tick FROM h_{self.name} WHERE {value} IS NOT NULL AND is_event = 1)"
+            f"n_{place}",
+            f"SELECT {shown}, tick, LEAD(tick) OVER (PARTITION BY {shown}, {value} ORDER BY tick, event_id) "
+            f"AS next_tick FROM h_{self.name} WHERE {value} IS NOT NULL AND is_event = 1",
         )
+        steps = [f"step_{one.window}" for one in counted]
         nobody = "CAST(NULL AS BIGINT) AS request_id"
-        leaves = f"CASE WHEN next_tick + 1 < tick + {window} THEN next_tick + 1 ELSE tick + {window} END"
-        yield (
-            f"s_{one.name} AS (SELECT {shown}, tick + 1 AS tick, 1 AS step, {nobody} FROM {rows} UNION ALL "
-            f"SELECT {shown}, {leaves} AS tick, -1 AS step, {nobody} FROM {rows} UNION ALL "
-            f"SELECT {shown}, tick, 0 AS step, request_id FROM h_{self.name} WHERE request_id IS NOT NULL)"
+        arrive = ", ".join(f"1 AS {step}" for step in steps)
+        moves = [f"SELECT {shown}, tick + 1 AS tick, {arrive}, {nobody} FROM n_{place}"]
+        for leaving, one in zip(steps, counted, strict=True):
+            old = f"tick + {one.window_ticks}"
+            leaves = f"CASE WHEN next_tick + 1 < {old} THEN next_tick + 1 ELSE {old} END AS tick"
+            away = ", ".join(f"{-1 if step == leaving else 0} AS {step}" for step in steps)
+            moves.append(f"SELECT {shown}, {leaves}, {away}, {nobody} FROM n_{place}")
+        stay = ", ".join(f"0 AS {step}" for step in steps)
+        moves.append(f"SELECT {shown}, tick, {stay}, request_id FROM h_{self.name} WHERE request_id IS NOT NULL")
+        yield f"s_{place}", " UNION ALL ".join(moves)
+        known = " AND ".join(f"{name} IS NOT NULL" for name in within)
+        sums = [f"CAST(SUM({step}) OVER until_now AS BIGINT)" for step in steps]
+        told = ", ".join(
+            f"CASE WHEN {known} THEN {summed} END AS {one.name}" if known else f"{summed} AS {one.name}"
+            for summed, one in zip(sums, counted, strict=True)
         )
-        known = " AND ".join(f"{name} IS NOT NULL" for name in one.within)
-        summed = (
-            f"CAST(SUM(step) OVER (PARTITION BY {by} ORDER BY tick RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) "
-            "AS BIGINT)"
-        )
-        told = f"CASE WHEN {known} THEN {summed} END" if known else summed
         yield (
-            f"d_{one.name} AS (SELECT * FROM (SELECT request_id, {told} AS {one.name} FROM s_{one.name}) AS counted "
-            "WHERE request_id IS NOT NULL)"
+            f"d_{place}",
+            f"SELECT * FROM (SELECT request_id, {told} FROM s_{place} WINDOW until_now AS (PARTITION BY {shown} "
+            "ORDER BY tick RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS counted "
+            "WHERE request_id IS NOT NULL",
         )
 
-    def last(self, one: Aggregate) -> Iterable[str]:
+    def last(self, one: Aggregate) -> Iterable[tuple[str, str]]:
         """The value of the latest row that has one; of rows at one tick the largest, for no order tells them apart."""
         value, rows = self.value(one), f"t_{one.name}"
         shown = ", ".join(("k", *one.within))
         same = " AND ".join(f"h.{name} = t.{name}" for name in ("k", *one.within))
         yield (
-            f"{rows} AS (SELECT {shown}, request_id, MAX(CASE WHEN {value} IS NOT NULL THEN tick END) "
-            f"OVER ({_frame(one)}) AS last_tick FROM h_{self.name})"
+            rows,
+            f"SELECT {shown}, request_id, MAX(CASE WHEN {value} IS NOT NULL THEN tick END) "
+            f"OVER ({_frame(one)}) AS last_tick FROM h_{self.name}",
         )
         yield (
-            f"l_{one.name} AS (SELECT t.request_id, MAX(h.{value}) AS {one.name} FROM {rows} AS t "
+            f"l_{one.name}",
+            f"SELECT t.request_id, MAX(h.{value}) AS {one.name} FROM {rows} AS t "
             f"JOIN h_{self.name} AS h ON {same} AND h.tick = t.last_tick "
-            "WHERE t.request_id IS NOT NULL GROUP BY t.request_id)"
+            "WHERE t.request_id IS NOT NULL GROUP BY t.request_id",
         )
 
 

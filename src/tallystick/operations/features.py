@@ -48,7 +48,7 @@ def build_file(
     `events` holds `purchase.parquet`, or a folder `purchase` of Parquet files, and so on for each stream that the
     features read. The same files give the same bytes. Raises `FileFault` and `StreamFaults`.
     """
-    asked, streams = _read(requests, events, features=features, progress=progress)
+    asked, streams = read_given(requests, events, features=features, progress=progress)
     progress.step(_computing(features))
     return _written(build_as_of(asked, streams, features=features), out)
 
@@ -66,7 +66,7 @@ def build_file_in_database(
 
     Nothing of it stays in the database. Raises `FileFault` and `StreamFaults`.
     """
-    asked, streams = _read(requests, events, features=features, progress=progress)
+    asked, streams = read_given(requests, events, features=features, progress=progress)
     check_given(asked, streams, features=features if events is not None else ())
     with connection.transaction(force_rollback=True):
         progress.step({"zh": "载入数据库", "en": "loading into the database"})
@@ -76,7 +76,7 @@ def build_file_in_database(
     return _written(built, out)
 
 
-def _read(
+def read_given(
     requests: Path, events: Path | None, *, features: Sequence[AsOfFeature], progress: Progress
 ) -> tuple[ds.Dataset, dict[str, Rows]]:
     progress.step({"zh": "读取请求与事件", "en": "reading requests and events"})

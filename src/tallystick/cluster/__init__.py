@@ -1,0 +1,1 @@
+"""Past one machine: the same features by Spark, from files to files."""

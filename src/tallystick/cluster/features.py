@@ -1,0 +1,118 @@
+"""Features at an instant by Spark: Parquet in, Parquet out, the same texts as on the other engines.
+
+Spark writes out a common table expression anew wherever it is read, and its planner does not end with hundreds of
+them. So what many parts read is kept once it is computed, and what the parts tell is put together by one grouping
+instead of a join for each.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import sqlglot
+
+from tallystick.features.as_of_build import (
+    StreamFaults,
+    column_faults,
+    missing_streams,
+    row_counts_sql,
+    row_faults,
+    streams_of,
+)
+from tallystick.features.as_of_catalog import AsOfFeature
+from tallystick.features.as_of_sql import Parts, sql_in_parts
+from tallystick.features.event_tables import EVENT_TABLES, REQUEST_SCHEMA
+from tallystick.operations.features import read_given
+from tallystick.operations.progress import Progress
+from tallystick.sources.files import FileFault
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# Keys that are asked for, histories, and the values in them of which different ones are counted.
+_READ_OFTEN = ("asked_", "h_", "n_")
+_SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.string(): "STRING", pa.bool_(): "BOOLEAN"}
+
+
+def build_folder(
+    *,
+    requests: Path,
+    events: Path,
+    out: Path,
+    features: Sequence[AsOfFeature],
+    spark: "SparkSession",
+    progress: Progress,
+) -> int:
+    """Compute features for requests from a folder of streams into a new folder of Parquet files; gives the rows.
+
+    Raises `FileFault` and `StreamFaults`, as the other engines do.
+    """
+    if out.exists():
+        raise FileFault(f"{out}: is there already; name a new folder, Spark writes many files")
+    asked, streams = read_given(requests, events, features=features, progress=progress)
+    session = spark.newSession()  # its views are its own
+    _check_and_view(session, asked, streams, features=features)
+    progress.step({"zh": f"用 Spark 计算 {len(features)} 个特征", "en": f"computing {len(features)} features by Spark"})
+    parts = sql_in_parts(features, dialect="spark")
+    kept = _viewed(session, parts)
+    try:
+        session.sql(_together(parts)).write.parquet(str(out))
+    finally:
+        for history in kept:
+            history.unpersist()
+    return int(ds.dataset(out, format="parquet").count_rows())
+
+
+def _check_and_view(
+    session: "SparkSession",
+    asked: ds.Dataset,
+    streams: Mapping[str, ds.Dataset],
+    *,
+    features: Sequence[AsOfFeature],
+) -> None:
+    """Each table by its name with columns of their own types, or everything that is wrong."""
+    faults = missing_streams(streams, features=features)
+    tables = {"request": (asked, REQUEST_SCHEMA)}
+    tables |= {name: (streams[name], EVENT_TABLES[name].schema()) for name in streams_of(features) if name in streams}
+    for name, (rows, schema) in tables.items():
+        faults += [f"{name}: {fault}" for fault in column_faults(rows.schema, schema)]
+    if faults:
+        raise StreamFaults(faults)
+    for name, (rows, schema) in tables.items():
+        columns = [f"CAST({field.name} AS {_SQL_TYPES[field.type]}) AS {field.name}" for field in schema]
+        session.read.parquet(*rows.files).selectExpr(*columns).createOrReplaceTempView(name)
+        counts = session.sql(sqlglot.transpile(row_counts_sql(name, schema), read="postgres", write="spark")[0])
+        faults += row_faults(name, schema, tuple(counts.collect()[0]))
+    if faults:
+        raise StreamFaults(faults)
+
+
+def _viewed(session: "SparkSession", parts: Parts) -> list["DataFrame"]:
+    """A view for each part; what many parts read is kept."""
+    kept = [session.table("request").persist()]
+    for name, text in parts.parts:
+        rows = session.sql(text)
+        if name.startswith(_READ_OFTEN):
+            kept.append(rows.persist())
+        rows.createOrReplaceTempView(name)
+    return kept
+
+
+def _together(parts: Parts) -> str:
+    """What the parts tell of a request, in one row: an array from each part, and each aggregate out of its array."""
+    rows, arrays, aggregates = [], [], []
+    for number, (place, names) in enumerate(parts.places.items()):
+        values = ", ".join(f"CAST({name} AS BIGINT)" for name in names)
+        rows.append(f"SELECT request_id, {number} AS place, ARRAY({values}) AS told FROM {place}")
+        arrays.append(f"ANY_VALUE(CASE WHEN place = {number} THEN told END) IGNORE NULLS AS a{number}")
+        aggregates += [f"a{number}[{at}] AS {name}" for at, name in enumerate(names)]
+    columns = ", ".join(parts.columns)
+    if not rows:
+        return f"SELECT r.request_id, {columns} FROM request AS r ORDER BY r.request_id"
+    return (
+        f"SELECT r.request_id, {columns} FROM request AS r LEFT JOIN (SELECT request_id, {', '.join(aggregates)} FROM "
+        f"(SELECT request_id, {', '.join(arrays)} FROM ({' UNION ALL '.join(rows)}) GROUP BY request_id)) AS told "
+        "ON told.request_id = r.request_id ORDER BY r.request_id"
+    )
