@@ -40,6 +40,11 @@ def business_date() -> date:
     return datetime.now(UTC).astimezone(_BUSINESS_ZONE).date()
 
 
+def now_tick() -> int:
+    """This instant as streams tell it: microseconds since 1970 (UTC)."""
+    return time.time_ns() // 1_000
+
+
 def start_of_day(day: date) -> datetime:
     """The instant at which a business day begins."""
     return datetime.combine(day, datetime.min.time(), tzinfo=_BUSINESS_ZONE)

@@ -104,3 +104,17 @@ def build(
             built = build_file(requests=at, events=folder, out=out, features=chosen, progress=progress)
             count = built.num_rows
     terminal().print(f"{count:,} × {len(chosen)} → {out}", markup=False)
+
+
+@app.command(name="roll-up")
+def roll_up() -> None:
+    """Roll up busy merchants, terminals, addresses and categories into hours and days, until the last full hour.
+
+    Run it every hour. Features are the same without it, and slower for the busy.
+    """
+    from tallystick.bootstrap import now_tick, opened_books
+    from tallystick.operations.features import roll_up_tiles
+
+    with opened_books() as connection:
+        streams = roll_up_tiles(connection, until_tick=now_tick())
+    terminal().print(", ".join(streams) or "a transaction from before is still running: run it again", markup=False)

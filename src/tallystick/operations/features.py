@@ -17,6 +17,7 @@ from tallystick.reports.summary import Bilingual
 from tallystick.sources.files import FileFault
 from tallystick.storage.event_streams import Rows, given_streams
 from tallystick.storage.features import build_features
+from tallystick.storage.tiles import announce_roll_up, roll_up
 
 
 def chosen_features(names: Sequence[str], *, entity: str | None = None) -> tuple[AsOfFeature, ...]:
@@ -117,3 +118,14 @@ def _rows(path: Path) -> ds.Dataset:
         raise FileFault(f"{path}: no such file") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise FileFault(f"{path}: cannot be read as Parquet ({error}); write it with any Parquet library") from error
+
+
+def roll_up_tiles(connection: Connection, *, until_tick: int) -> tuple[str, ...]:
+    """Roll up busy keys until the hour of that tick; gives the streams that are rolled up so far.
+
+    A stream is missing while a transaction runs that began before: the next call takes it. `connection` commits each
+    statement by itself, for the announcement has to be seen before the roll-up begins.
+    """
+    announce_roll_up(connection, until_tick=until_tick)
+    with connection.transaction():
+        return roll_up(connection)

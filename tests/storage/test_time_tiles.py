@@ -1,0 +1,152 @@
+"""Time tiles: the same answers as without them, whatever is rolled up, comes late or is written meanwhile."""
+
+import time
+from collections.abc import Iterator, Mapping
+
+import psycopg
+import pyarrow as pa
+import pytest
+from tests.parity.answers import FEATURES, by_duckdb, given
+
+from tallystick.features.as_of_catalog import load_as_of_catalog
+from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, HOUR_TICKS, REQUEST_SCHEMA, STREAM_PREFIX
+from tallystick.features.tiles import MEASURES, TILED, is_tiled, measure_of
+from tallystick.operations.features import roll_up_tiles
+from tallystick.storage.event_streams import load_stream
+from tallystick.storage.features import features_at
+from tallystick.storage.tiles import announce_roll_up, roll_up
+
+ABOUT_TILED = tuple(
+    feature
+    for feature in FEATURES
+    if any(is_tiled(one.source, one.entity) for one in feature.aggregates)
+    and all(one.source in TILED for one in feature.aggregates)
+)
+HOUR = 460_000 * HOUR_TICKS  # some hour of 2022
+NAMES = ("merchant_purchase_count_1h", "merchant_purchase_count_1d", "merchant_purchase_sum_30d")
+
+
+def rolled(connection: psycopg.Connection, until_tick: int, *, busy_rows: int = 0) -> None:
+    """Announce, and roll up as soon as nobody writes who began before."""
+    announce_roll_up(connection, until_tick=until_tick)
+    streams: set[str] = set()
+    deadline = time.monotonic() + 60
+    while streams != set(TILED) and time.monotonic() < deadline:
+        streams.update(roll_up(connection, busy_rows=busy_rows))
+    assert streams == set(TILED)
+
+
+def purchases(*rows: Mapping[str, object]) -> pa.Table:
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=EVENT_TABLES["purchase"].schema())
+
+
+def bought(number: int, tick: int, *, merchant_id: int = 5) -> dict[str, object]:
+    return {"event_id": number, "tick": tick, "merchant_id": merchant_id, "amount_minor": 100 + number}
+
+
+def asked(connection: psycopg.Connection, tick: int, *, merchant_id: int = 5) -> list[int]:
+    row = {"request_id": 900, "tick": tick, "kind": "review", "utc_offset_minutes": 0, "merchant_id": merchant_id}
+    features = load_as_of_catalog().named(NAMES)
+    [told] = features_at(connection, pa.Table.from_pylist([row], schema=REQUEST_SCHEMA), features=features).to_pylist()
+    return [told[name] for name in NAMES]
+
+
+@pytest.fixture
+def books(database_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+def test_every_aggregate_over_a_tiled_entity_has_its_column_and_every_column_its_aggregate(
+    connection: psycopg.Connection,
+) -> None:
+    aggregates = {one for feature in FEATURES for one in feature.aggregates if ENTITIES[one.entity].tiled}
+    assert {(one.source, one.entity) for one in aggregates} == {
+        (source, entity) for source, entities in TILED.items() for entity in entities
+    }
+    used = {(one.source, measure_of(one)) for one in aggregates}
+    assert used == {(source, measure) for source, measures in MEASURES.items() for measure in measures}
+    for source, measures in MEASURES.items():
+        told = connection.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position",
+            [f"tiles_{source}"],
+        )
+        columns = [name for (name,) in told]
+        assert columns == ["entity", "key", "hours", "from_tick", *(measure.column for measure in measures)]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("share", [0.5, 0.8, 1.0])
+def test_answers_with_tiles_are_the_answers_without(books: psycopg.Connection, seed: int, share: float) -> None:
+    streams = {name: table for name, table in given(seed).streams.items() if name in TILED}
+    ticks = sorted(tick for table in streams.values() for tick in table["tick"].to_pylist())
+    until_tick = ticks[int(share * (len(ticks) - 1))] + HOUR_TICKS
+    for name, table in streams.items():
+        load_stream(books, name, table)
+    rolled(books, until_tick)
+    [(tiles,)] = books.execute("SELECT count(*) FROM tiles_purchase WHERE hours = 24").fetchall()
+    assert tiles > 300
+    told = features_at(books, given(seed).requests, features=ABOUT_TILED)
+    assert told.schema.names[1:] == [feature.name for feature in ABOUT_TILED]
+    meant = by_duckdb(seed).select(told.schema.names)
+    assert [name for name in told.schema.names if not told[name].equals(meant[name])] == []
+
+
+def test_a_row_that_comes_late_reopens_its_key_and_no_other(books: psycopg.Connection) -> None:
+    load_stream(books, "purchase", purchases(*(bought(n, HOUR + n * HOUR_TICKS // 2) for n in range(40))))
+    load_stream(books, "purchase", purchases(bought(50, HOUR + 1, merchant_id=6)))
+    rolled(books, HOUR + 30 * HOUR_TICKS)
+    before = asked(books, HOUR + 40 * HOUR_TICKS)
+    load_stream(books, "purchase", purchases(bought(60, HOUR + 3 * HOUR_TICKS + 7)))
+    whole = books.execute("SELECT key, until_tick FROM tiled_keys WHERE entity = 'merchant'").fetchall()
+    assert dict(whole) == {"5": HOUR + 3 * HOUR_TICKS, "6": HOUR + 30 * HOUR_TICKS}
+    after = asked(books, HOUR + 40 * HOUR_TICKS)
+    assert [now - then for now, then in zip(after, before, strict=True)] == [0, 0, 160]
+    rolled(books, HOUR + 31 * HOUR_TICKS)
+    assert asked(books, HOUR + 40 * HOUR_TICKS) == after
+
+
+def test_whoever_began_before_the_announcement_is_waited_for(books: psycopg.Connection, database_url: str) -> None:
+    load_stream(books, "purchase", purchases(bought(1, HOUR + 1)))
+    with psycopg.connect(database_url) as slow:
+        load_stream(slow, "purchase", purchases(bought(2, HOUR + 2)))  # not committed, and knows of no announcement
+        announce_roll_up(books, until_tick=HOUR + 2 * HOUR_TICKS)
+        assert roll_up(books, busy_rows=0) == ()
+        slow.commit()
+    rolled(books, HOUR + 2 * HOUR_TICKS)
+    assert asked(books, HOUR + 3 * HOUR_TICKS) == [0, 2, 203]
+
+
+def test_the_operation_rolls_up_until_the_last_full_hour(books: psycopg.Connection) -> None:
+    load_stream(books, "purchase", purchases(*(bought(n, HOUR + n) for n in range(600))))
+    load_stream(books, "purchase", purchases(bought(700, HOUR + HOUR_TICKS + 5)))
+    assert roll_up_tiles(books, until_tick=HOUR + HOUR_TICKS + 10) == tuple(sorted(TILED))
+    tiles = books.execute("SELECT entity, key, hours, from_tick, row_count FROM tiles_purchase").fetchall()
+    assert tiles == [("merchant", "5", 1, HOUR, 600)]
+    assert asked(books, HOUR + HOUR_TICKS + 10)[:2] == [590, 601]
+
+
+def test_only_busy_keys_are_rolled_up_and_the_others_are_read_raw(books: psycopg.Connection) -> None:
+    load_stream(books, "purchase", purchases(*(bought(n, HOUR + n) for n in range(6))))
+    load_stream(books, "purchase", purchases(*(bought(10 + n, HOUR + n, merchant_id=6) for n in range(5))))
+    rolled(books, HOUR + HOUR_TICKS, busy_rows=5)
+    assert books.execute("SELECT entity, key FROM tiled_keys").fetchall() == [("merchant", "5")]
+    assert [asked(books, HOUR + 2 * HOUR_TICKS, merchant_id=each)[1] for each in (5, 6)] == [6, 5]
+
+
+def test_what_a_busy_key_reads_is_bounded(books: psycopg.Connection) -> None:
+    """Of 20,000 rows of 60 days, some hundred: the hours that windows begin in, and the tiles between them."""
+    minute = HOUR_TICKS // 60
+    load_stream(books, "purchase", purchases(*(bought(n, HOUR + n * 4 * minute) for n in range(20_000))))
+    until = HOUR + 20_000 * 4 * minute
+    rolled(books, until)
+    books.execute("ANALYZE")
+    for statement in ("SELECT pg_stat_force_next_flush()", "SELECT pg_stat_reset()"):
+        books.execute(statement)
+    asked(books, until + 30 * minute)
+    for statement in ("SELECT pg_stat_force_next_flush()", "SELECT 1"):
+        books.execute(statement)
+    [(read,)] = books.execute(
+        "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_user_tables WHERE relname = %s", [f"{STREAM_PREFIX}purchase"]
+    ).fetchall()
+    assert 0 < read < 200
