@@ -209,9 +209,7 @@ class _History:
             "WHERE request_id IS NOT NULL",
         )
 
-    def packed(
-        self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]
-    ) -> Iterable[tuple[str, str]]:
+    def packed(self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]) -> Iterable[tuple[str, str]]:
         """Counts and sums that share a partition, those of one frame added up as one number."""
         by = _partition(within)
         frames = {_window(one): (by, *_ends(one)) for one in aggregates}
