@@ -72,6 +72,8 @@ MEASURES: Final[Mapping[str, tuple[Measure, ...]]] = {
     "fraud_label": (
         Measure("told_count", Kind.COUNT, "e.is_fraud"),
         Measure("fraud_count", Kind.COUNT, None, "e.is_fraud"),
+        Measure("fraud_minimum", Kind.MINIMUM, "e.amount_minor", "e.is_fraud"),
+        Measure("fraud_maximum", Kind.MAXIMUM, "e.amount_minor", "e.is_fraud"),
         Measure("first_fraud_tick", Kind.FIRST_TICK, None, "e.is_fraud"),
         Measure("last_fraud_tick", Kind.LAST_TICK, None, "e.is_fraud"),
         Measure("last_good_tick", Kind.LAST_TICK, None, "NOT e.is_fraud"),

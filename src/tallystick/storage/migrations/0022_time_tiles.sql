@@ -49,6 +49,8 @@ CREATE TABLE tiles_fraud_label (
     from_tick        bigint NOT NULL CHECK (from_tick % (hours * 3600000000) = 0),
     told_count       bigint,
     fraud_count      bigint,
+    fraud_minimum    bigint,
+    fraud_maximum    bigint,
     first_fraud_tick bigint,
     last_fraud_tick  bigint,
     last_good_tick   bigint,
