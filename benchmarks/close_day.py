@@ -1,6 +1,6 @@
 """The close of a day over a million lines, beside a bare insert of as many rows; and payments while it runs.
 
-    python benchmarks/close_day.py [--json] [--lines 1000000] [--seconds 20] [--workers 2]
+    python benchmarks/close_day.py [--json] [--lines 1000000] [--seconds 20] [--workers 1]
 
 A tenth of the lines have something due on the day: statements that close (after a month paid, or one left to revolve),
 installments of cash that fall due, holds that expire. Half of the others live with a later statement day, half sleep.
@@ -114,7 +114,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines, a tenth of them with something due")
     parser.add_argument("--seconds", type=float, default=20.0, help="of payments before the close they run beside")
-    parser.add_argument("--workers", type=int, default=2, help="that move lines side by side; 0: none beside the first")
+    parser.add_argument("--workers", type=int, default=1, help="how many move lines side by side")
     return parser.parse_args()
 
 
@@ -341,7 +341,7 @@ class Closed:
 def _close(url: str, closed_on: date, *, workers: int) -> Closed:
     with psycopg.connect(url, autocommit=True) as connection, ExitStack() as opened:
         connection.execute("CHECKPOINT")
-        beside = [opened.enter_context(psycopg.connect(url, autocommit=True)) for _ in range(workers)]
+        beside = [opened.enter_context(psycopg.connect(url, autocommit=True)) for _ in range(workers if workers > 1 else 0)]
         act = Act(actor="close", at=AT, today=closed_on + timedelta(days=1), event_ids=count(1 << 50))
         begun, worked = time.monotonic(), time.process_time()
         moved = sum(close_day(connection, closed_on, act=act, workers=beside))

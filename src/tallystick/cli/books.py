@@ -7,7 +7,7 @@ from tallystick.bootstrap import act_of, business_date, database_place, settings
 from tallystick.reports.summary import Bilingual
 
 
-def close_day(day: date | None = None, *, workers: int = 2) -> None:
+def close_day(day: date | None = None, *, workers: int = 1) -> None:
     """Close a business day that is over: statements, due dates, late fees, holds, and what has accrued.
 
     Parameters
@@ -16,7 +16,8 @@ def close_day(day: date | None = None, *, workers: int = 2) -> None:
         The last day to close; without it yesterday. Days before it that were missed are closed first, each by itself,
         and a close that was interrupted goes on where it was.
     workers
-        How many move lines side by side, each over a connection of its own. Two keep Python and PostgreSQL at work.
+        How many move lines side by side, each over a connection of its own. Two keep Python and PostgreSQL at work, which
+        takes some of the machine from payments meanwhile.
     """
     import psycopg
 
