@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from tests.parity.answers import FEATURES, given, same
+from tests.parity.answers import FEATURES, OF_SPARK, given, same
 
 from tallystick.cluster.features import build_folder
 from tallystick.cluster.session import spark_session, why_missing
@@ -19,7 +19,6 @@ from tallystick.sources.files import FileFault
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SEED = 1
 # A few hundred rows: one task at a time, nothing compiled, no plan made twice.
 SMALL = {
     "spark.master": "local[2]",
@@ -28,8 +27,8 @@ SMALL = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.memory": "2g",
 }
 # Said by pyspark about a library of other tests, which it does not need here.
 pytestmark = [
@@ -54,7 +53,7 @@ def spark() -> Iterator["SparkSession"]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The requests and every stream as Parquet."""
     folder = tmp_path_factory.mktemp("streams")
-    for name, table in given(SEED).tables():
+    for name, table in given(OF_SPARK).tables():
         pyarrow.parquet.write_table(table, folder / f"{name}.parquet")
     return folder
 
@@ -65,19 +64,19 @@ def test_spark_gives_the_same_from_files_to_files(spark: "SparkSession", folder:
         requests=folder / "request.parquet", events=folder, out=out, features=FEATURES, spark=spark, progress=Silent()
     )
     told = pyarrow.parquet.read_table(out)
-    assert rows == told.num_rows == given(SEED).requests.num_rows
-    same(told, SEED, engine="spark")
+    assert rows == told.num_rows == given(OF_SPARK).requests.num_rows
+    same(told, OF_SPARK, engine="spark")
 
 
 def test_spark_tells_every_fault_of_what_it_is_given(spark: "SparkSession", folder: Path, tmp_path: Path) -> None:
     few = tuple(feature for feature in FEATURES if feature.name in ("line_purchase_count_7d", "line_limit"))
-    purchases = given(SEED).streams["purchase"]
+    purchases = given(OF_SPARK).streams["purchase"]
     twice = pa.concat_tables([purchases, purchases.slice(0, 3)])
     pyarrow.parquet.write_table(twice, tmp_path / "purchase.parquet")
     asked = {"requests": folder / "request.parquet", "features": few, "spark": spark, "progress": Silent()}
     with pytest.raises(StreamFaults, match="line_change: missing; line_limit read it"):
         build_folder(events=tmp_path, out=tmp_path / "out", **asked)
-    pyarrow.parquet.write_table(given(SEED).streams["line_change"], tmp_path / "line_change.parquet")
+    pyarrow.parquet.write_table(given(OF_SPARK).streams["line_change"], tmp_path / "line_change.parquet")
     with pytest.raises(StreamFaults, match=r"purchase\.event_id: 3 rows repeat another's"):
         build_folder(events=tmp_path, out=tmp_path / "out", **asked)
     with pytest.raises(FileFault, match="is there already"):

@@ -1,7 +1,7 @@
 """Features at an instant by Spark: Parquet in, Parquet out, the same texts as on the other engines.
 
 Spark writes out a common table expression anew wherever it is read, and its planner does not end with hundreds of
-them. So what many parts read is kept once it is computed, and what the parts tell is put together by one grouping
+them. So each history is kept once it is read, and what the parts tell is put together by one grouping
 instead of a join for each.
 """
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-import sqlglot
 
 from tallystick.features.as_of_build import (
     StreamFaults,
     column_faults,
     missing_streams,
-    row_counts_sql,
+    odd_kind,
+    row_counts,
     row_faults,
     streams_of,
 )
@@ -29,10 +29,8 @@ from tallystick.operations.progress import Progress
 from tallystick.sources.files import FileFault
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
-# Keys that are asked for, histories, and the values in them of which different ones are counted.
-_READ_OFTEN = ("asked_", "h_", "n_")
 _SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.string(): "STRING", pa.bool_(): "BOOLEAN"}
 
 
@@ -56,12 +54,12 @@ def build_folder(
     _check_and_view(session, asked, streams, features=features)
     progress.step({"zh": f"用 Spark 计算 {len(features)} 个特征", "en": f"computing {len(features)} features by Spark"})
     parts = sql_in_parts(features, dialect="spark")
-    kept = _viewed(session, parts)
-    try:
-        session.sql(_together(parts)).write.parquet(str(out))
-    finally:
-        for history in kept:
-            history.unpersist()
+    for name, text in parts.parts:
+        rows = session.sql(text)
+        # A history stays in the memory and on the disks of the executors: one that is lost ends the work.
+        kept = rows.localCheckpoint(eager=False) if name.startswith("h_") else rows
+        kept.createOrReplaceTempView(name)
+    session.sql(_together(parts)).write.parquet(str(out))
     return int(ds.dataset(out, format="parquet").count_rows())
 
 
@@ -83,21 +81,15 @@ def _check_and_view(
     for name, (rows, schema) in tables.items():
         columns = [f"CAST({field.name} AS {_SQL_TYPES[field.type]}) AS {field.name}" for field in schema]
         session.read.parquet(*rows.files).selectExpr(*columns).createOrReplaceTempView(name)
-        counts = session.sql(sqlglot.transpile(row_counts_sql(name, schema), read="postgres", write="spark")[0])
-        faults += row_faults(name, schema, tuple(counts.collect()[0]))
+    counts = [
+        f"SELECT '{name}' AS name, ARRAY({', '.join(row_counts(schema))}) AS counts, {odd_kind(name)} AS odd "
+        f"FROM {name}"
+        for name, (_, schema) in tables.items()
+    ]
+    for name, counted, odd in session.sql(" UNION ALL ".join(counts)).collect():
+        faults += row_faults(name, tables[name][1], counted, odd_kind=odd)
     if faults:
         raise StreamFaults(faults)
-
-
-def _viewed(session: "SparkSession", parts: Parts) -> list["DataFrame"]:
-    """A view for each part; what many parts read is kept."""
-    kept = [session.table("request").persist()]
-    for name, text in parts.parts:
-        rows = session.sql(text)
-        if name.startswith(_READ_OFTEN):
-            kept.append(rows.persist())
-        rows.createOrReplaceTempView(name)
-    return kept
 
 
 def _together(parts: Parts) -> str:

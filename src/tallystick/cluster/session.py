@@ -32,6 +32,7 @@ def spark_session(settings: dict[str, str] | None = None) -> "SparkSession":
     if not {"SPARK_CONF_DIR", "SPARK_HOME"} & os.environ.keys():
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a Spark of this machine alone hears nobody else
     builder = SparkSession.builder.appName("tallystick").config("spark.ui.enabled", "false")
+    builder = builder.config("spark.ui.showConsoleProgress", "false")  # ours is shown
     # Where a sum leaves 64 bits, or a text is no number, the other engines refuse: so does this one.
     builder = builder.config("spark.sql.ansi.enabled", "true").config("spark.sql.session.timeZone", "UTC")
     for name, value in (settings or {}).items():

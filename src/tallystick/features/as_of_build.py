@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -77,8 +77,9 @@ def checked_tables(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> Iterator[duc
             columns = ", ".join(f"CAST({field.name} AS {_SQL_TYPES[field.type]}) AS {field.name}" for field in schema)
             engine.sql(f"CREATE VIEW {name} AS SELECT {columns} FROM given_{name}")
         for name, (_, schema) in tables.items():
-            [counts] = engine.sql(row_counts_sql(name, schema)).fetchall()
-            faults += row_faults(name, schema, counts)
+            counted = ", ".join([*row_counts(schema), odd_kind(name)])
+            [(*counts, odd)] = engine.sql(f"SELECT {counted} FROM {name}").fetchall()
+            faults += row_faults(name, schema, counts, odd_kind=odd)
         if faults:
             raise StreamFaults(faults)
         yield engine
@@ -118,29 +119,33 @@ def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
     return bool(pa.types.is_string(wanted)) and bool(pa.types.is_large_string(given) or pa.types.is_dictionary(given))
 
 
-def row_counts_sql(name: str, schema: pa.Schema) -> str:
-    """How many rows repeat an id, how many have a null where none may be, and a kind of request that nobody knows."""
+def row_counts(schema: pa.Schema) -> list[str]:
+    """SQL of how many rows of a table repeat an id, and how many have a null where none may be, on any engine."""
     never_null = [field.name for field in schema if not field.nullable]
-    counts = [f"COUNT({never_null[0]}) - COUNT(DISTINCT {never_null[0]})"]
-    counts += [f"COUNT(CASE WHEN {column} IS NULL THEN 1 END)" for column in never_null]
-    if name == "request":
-        known = ", ".join(f"'{kind}'" for kind in REQUEST_KINDS)
-        counts.append(f"MIN(CASE WHEN NOT kind IN ({known}) THEN kind END)")
-    return f"SELECT {', '.join(counts)} FROM {name}"
+    repeated = f"COUNT({never_null[0]}) - COUNT(DISTINCT {never_null[0]})"
+    return [repeated, *(f"COUNT(CASE WHEN {column} IS NULL THEN 1 END)" for column in never_null)]
 
 
-def row_faults(name: str, schema: pa.Schema, counts: Sequence[Any]) -> list[str]:
+def odd_kind(name: str) -> str:
+    """SQL of a kind of request that nobody knows, null where there is none, and in a table that has no kinds."""
+    if name != "request":
+        return "CAST(NULL AS VARCHAR(20))"
+    known = ", ".join(f"'{kind}'" for kind in REQUEST_KINDS)
+    return f"MIN(CASE WHEN NOT kind IN ({known}) THEN kind END)"
+
+
+def row_faults(name: str, schema: pa.Schema, counts: Sequence[int], *, odd_kind: str | None) -> list[str]:
     """What those counts say is wrong."""
-    repeated, *others = counts
+    repeated, *nulls = counts
     never_null = [field.name for field in schema if not field.nullable]
     faults = []
     if repeated:
         faults.append(f"{name}.{never_null[0]}: {repeated:,} rows repeat another's; keep one of each")
     faults += [
         f"{name}.{column}: null on {count:,} rows; every row has one"
-        for column, count in zip(never_null, others, strict=False)
+        for column, count in zip(never_null, nulls, strict=True)
         if count
     ]
-    if name == "request" and others[-1]:
-        faults.append(f"request.kind: {others[-1]!r} is not known; use {', '.join(REQUEST_KINDS)}")
+    if odd_kind is not None:
+        faults.append(f"{name}.kind: {odd_kind!r} is not known; use {', '.join(REQUEST_KINDS)}")
     return faults

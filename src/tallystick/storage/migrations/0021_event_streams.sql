@@ -1,6 +1,7 @@
 -- What features at an instant read: streams of what became known, each row with its tick, the microseconds since 1970
 -- (UTC) at which decisions could know it. Ids of persons, devices and places are numbers; whose they are stands in 0003.
--- Streams of which nothing else keeps a record are tables here; the others are views over the books.
+-- Streams of which nothing else keeps a record are tables here; the others are views over the books. As with events,
+-- `recorded_generation` and `recorded_xid` say what a transaction could see: no later version can find that out.
 
 CREATE TABLE stream_purchase (
     event_id      bigint PRIMARY KEY,
