@@ -36,6 +36,7 @@ bench: $(READY)
 	$(RUN) python benchmarks/close_day.py
 	$(RUN) python benchmarks/fold.py
 	$(RUN) python benchmarks/http.py
+	$(RUN) python benchmarks/features_online.py
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit("Tallystick needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
