@@ -93,11 +93,16 @@ def _check_and_view(
 
 
 def _together(parts: Parts) -> str:
-    """What the parts tell of a request, in one row: an array from each part, and each aggregate out of its array."""
+    """What the parts tell of a request, in one row: an array from each part, and each aggregate out of its array.
+
+    Each part is distributed by itself: of a bare union, every task would carry the plans of all parts.
+    """
     rows, arrays, aggregates = [], [], []
     for number, (place, names) in enumerate(parts.places.items()):
         values = ", ".join(f"CAST({name} AS BIGINT)" for name in names)
-        rows.append(f"SELECT request_id, {number} AS place, ARRAY({values}) AS told FROM {place}")
+        rows.append(
+            f"(SELECT request_id, {number} AS place, ARRAY({values}) AS told FROM {place} DISTRIBUTE BY request_id)"
+        )
         arrays.append(f"ANY_VALUE(CASE WHEN place = {number} THEN told END) IGNORE NULLS AS a{number}")
         aggregates += [f"a{number}[{at}] AS {name}" for at, name in enumerate(names)]
     columns = ", ".join(parts.columns)
