@@ -75,6 +75,7 @@ def events(data: Path) -> RawEvents:
     """
     text, name = training_text("handbook-fraud")
     config = parse_training(text, file=name)
+    assert config.events is not None
     raw = read_raw_events(data, source=config.events, rule=config.rule, file=name)
     labels = raw.streams["fraud_label"]
     place = labels.column_names.index("tick")

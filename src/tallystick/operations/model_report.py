@@ -61,19 +61,20 @@ def report_of(config: TrainingConfig, folds: tuple[Fold, ...], trained: Trained)
     fold, model, contenders, score = folds[0], trained.model, trained.contenders, trained.score
     pd = trained.calibration.pd(score)
     fairness = fairness_of(fold.test, pd, approve_percent=config.fairness.approve_percent)
-    found = suspects(fold.train.table, fold.train.is_bad, config.features)
+    numeric = [one.name for one in model.features if one.kind == "numeric"]
+    found = suspects(fold.train.table, fold.train.is_bad, numeric)
     return ModelReport(
         name=config.name,
         title={"zh": config.zh, "en": config.en},
-        outcome={"zh": config.rule.zh, "en": config.rule.en},
-        outcome_name=config.rule.name,
-        performance_days=config.rule.performance_days,
+        outcome={"zh": config.told.zh, "en": config.told.en},
+        outcome_name=config.outcome,
+        performance_days=config.told.performance_days,
         model_id=trained.model_id,
         kind=model.kind,
         seed=config.seed,
-        has_time=True,
-        train=_rows(fold.train, fold.window.train_from, fold.window.train_until),
-        test=_rows(fold.test, fold.window.test_from, fold.window.test_until),
+        has_time=fold.window is not None,
+        train=_rows(fold.train, None if fold.window is None else (fold.window.train_from, fold.window.train_until)),
+        test=_rows(fold.test, None if fold.window is None else (fold.window.test_from, fold.window.test_until)),
         figure_names={key: FIGURES[key] for key in contenders[0]["figures"]},
         contenders=contenders,
         published=_published(config),
@@ -83,25 +84,26 @@ def report_of(config: TrainingConfig, folds: tuple[Fold, ...], trained: Trained)
             for one in gains(fold.test.is_bad, score)
         ],
         calibration=_calibration(fold.test, pd),
-        periods=_periods(fold.test, score, pd, trained.crossed),
-        effects=_effects(model, fold.test),
+        periods=[] if fold.window is None else _periods(fold.test, score, pd, trained.crossed),
+        effects=_effects(config, model, fold.test),
         monotone={one.name: one.direction for one in model.features if one.direction != "none"},
         suspects={one.name: one.auc for one in found},
         fairness=fairness,
         promotable=not any(one["refused"] for one in fairness) and not found,
         settings={key: value for key, value in _settings(config).items() if isinstance(value, int | float | str)},
         hashes=trained.hashes,
-        reads_what_credit_may_not=not all(load_as_of_catalog().by_name[name].credit_use for name in config.features),
+        reads_what_credit_may_not=config.table is None
+        and not all(load_as_of_catalog().by_name[name].credit_use for name in config.features),
     )
 
 
-def _rows(part: Part, first: int, until: int) -> Rows:
+def _rows(part: Part, ticks: tuple[int, int] | None) -> Rows:
     return Rows(
         rows=len(part.is_bad),
         bads=int(part.is_bad.sum()),
         apart=dict(part.apart),
-        first_on=_on(first),
-        until=_on(until),
+        first_on=None if ticks is None else _on(ticks[0]),
+        until=None if ticks is None else _on(ticks[1]),
     )
 
 
@@ -166,16 +168,18 @@ def _periods(test: Part, score: Floats, pd: Floats, crossed: Floats) -> list[Per
     return found
 
 
-def _effects(model: Boosted, test: Part) -> list[Effect]:
+def _effects(config: TrainingConfig, model: Boosted, test: Part) -> list[Effect]:
     """What each feature does to the score, on evenly spaced rows of the test, the strongest first."""
     step = max(test.table.num_rows // _EFFECT_ROWS, 1)
     table = test.table.take(pa.array(np.arange(0, test.table.num_rows, step)))
     parts = model.contributions(table)
     catalog = load_as_of_catalog().by_name
+    own = {one.name: one for one in config.table.feature} if config.table is not None else {}
     found = []
     for place, feature in enumerate(model.features):
-        curve = effect_curve(numeric_column(table, feature.name), parts[:, place])
-        known = catalog[feature.name]
+        numbers = numeric_column(table, feature.name) if feature.kind == "numeric" else np.empty(0)
+        curve = effect_curve(numbers, parts[:, place])
+        known = own.get(feature.name) or catalog[feature.name]
         found.append(
             Effect(
                 feature=feature.name,

@@ -18,8 +18,8 @@ from tallystick.features.outcome_build import outcome_sql
 from tallystick.operations.model_report import Trained, report_of
 from tallystick.operations.outputs import prepare_folder, write_files
 from tallystick.operations.progress import Progress
-from tallystick.operations.training_models import each_fold, fit_learner, intervals, settings_of
-from tallystick.operations.training_sets import Fold, TrainingFault, build_folds
+from tallystick.operations.training_models import each_fold, fit_learner, intervals, model_features, settings_of
+from tallystick.operations.training_sets import Fold, TrainingFault, build_folds, deal_folds
 from tallystick.operations.whole_files import OutputFault
 from tallystick.reports.model_summary import Contender, Estimate, ModelReport
 from tallystick.scoring.boosted import Boosted
@@ -28,6 +28,7 @@ from tallystick.scoring.crossfit import out_of_fold
 from tallystick.scoring.manifest import Manifest, model_files, model_id, training_hash
 from tallystick.scoring.model import Floats
 from tallystick.sources.raw_events import read_raw_events
+from tallystick.sources.raw_tables import read_raw_table
 from tallystick.sources.training_form import LearnerKind, TrainingConfig, parse_training, training_text
 
 # Beside the model's own files, which its id is made of.
@@ -59,17 +60,14 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
         raise TrainingFault(f"{name}: data: missing; give it there or as --data")
     _refuse_foreign(request.out)
     prepare_folder(request.out)
-    progress.step({"zh": "读取原始事件", "en": "reading raw events"})
-    raw = read_raw_events(data, source=config.events, rule=config.rule, file=name)
-    folds = build_folds(config, raw, progress=progress)
+    folds, data_sha256 = _folds(config, data, file=name, progress=progress)
     contenders, score = _contenders(config, folds, progress=progress)
     progress.step({"zh": "拟合并校准模型", "en": "fitting and calibrating the model"})
-    catalog = load_as_of_catalog()
-    units = {feature: catalog.by_name[feature].unit for feature in config.features}
-    model = fit_learner(config.learner, folds[0].train, config.features, seed=config.seed, units=units)
+    features = model_features(config, config.learner, config.features)
+    model = fit_learner(config.learner, folds[0].train, features, seed=config.seed)
     calibration, crossed = _calibration(config, folds[0])
     hashes = {
-        "data_sha256": raw.sha256,
+        "data_sha256": data_sha256,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "features_sha256": _features_hash(config),
         "lock_sha256": hashlib.sha256(_lock_text().encode()).hexdigest(),
@@ -82,6 +80,17 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
     return report
 
 
+def _folds(config: TrainingConfig, data: Path, *, file: str, progress: Progress) -> tuple[tuple[Fold, ...], str]:
+    """The windows with their rows, and the hash of the data."""
+    progress.step({"zh": "读取原始数据", "en": "reading raw data"})
+    if config.table is not None:
+        table = read_raw_table(data, source=config.table, file=file)
+        return deal_folds(config, table), table.sha256
+    assert config.events is not None, "a configuration has one source"
+    raw = read_raw_events(data, source=config.events, rule=config.rule, file=file)
+    return build_folds(config, raw, progress=progress), raw.sha256
+
+
 def _contenders(
     config: TrainingConfig, folds: tuple[Fold, ...], *, progress: Progress
 ) -> tuple[list[Contender], Floats]:
@@ -92,7 +101,7 @@ def _contenders(
     entries += [({"zh": one.zh, "en": one.en}, one.learner, one.features) for one in config.compare]
     for place, (name, learner, features) in enumerate(entries):
         progress.step({"zh": f"拟合：{name['zh']}", "en": f"fitting: {name['en']}"})
-        (score, _), *earlier = each_fold(learner, folds, features, config.alerts, seed=config.seed)
+        (score, _), *earlier = each_fold(config, learner, folds, features)
         if place == 0:
             own_score = score
         reach = intervals(folds[0].test, score, config.alerts, seed=config.seed)
@@ -115,7 +124,7 @@ def _calibration(config: TrainingConfig, fold: Fold) -> tuple[Calibration, Float
 
     def fit(table: Any, target: Any, seed: int) -> Boosted:
         inside = replace(part, table=table, is_bad=target)
-        return fit_learner(learner, inside, config.features, seed=seed)
+        return fit_learner(learner, inside, model_features(config, learner, config.features), seed=seed)
 
     crossed = out_of_fold(part.table, part.is_bad, fit, _CALIBRATION_FOLDS, config.seed)
     return fit_calibration(crossed.log_odds, part.is_bad), crossed.log_odds
@@ -124,13 +133,14 @@ def _calibration(config: TrainingConfig, fold: Fold) -> tuple[Calibration, Float
 def _manifest(
     config: TrainingConfig, fold: Fold, model: Boosted, contender: Contender, hashes: dict[str, str]
 ) -> Manifest:
+    tested = "held_out" if fold.window is None else "out_of_time"
     return Manifest(
         kind=model.kind,
         features=model.features,
-        label=config.rule.en,
-        horizon_months=max(round(config.rule.performance_days / 30.4375), 1),
+        label=config.told.en,
+        horizon_months=max(round(config.told.performance_days / 30.4375), 1),
         pd_horizon="as_is",
-        currency="",
+        currency=config.table.currency if config.table is not None else "",
         training_sha256=training_hash(fold.train.table, fold.train.is_bad, model.features),
         rows=len(fold.train.is_bad),
         bads=int(fold.train.is_bad.sum()),
@@ -138,13 +148,17 @@ def _manifest(
         settings=asdict(settings_of(config.learner)) | hashes,
         versions={"python": platform.python_version(), "tallystick": version("tallystick")}
         | {name: version(name) for name in ("numpy", "xgboost-cpu" if model.kind == "xgboost" else "lightgbm")},
-        metrics={f"{name}_out_of_time": figure["value"] for name, figure in contender["figures"].items()},
+        metrics={f"{name}_{tested}": figure["value"] for name, figure in contender["figures"].items()},
         monotone_verified=True,
     )
 
 
 def _features_hash(config: TrainingConfig) -> str:
     """What the features and the outcome are made of, as the text that computes them."""
+    if config.table is not None:
+        defined = {one.name: one.sql for one in config.table.feature}
+        told = [[name, defined[name]] for name in config.features]
+        return hashlib.sha256(json.dumps([told, config.table.bad], ensure_ascii=False).encode()).hexdigest()
     features = load_as_of_catalog().named(config.features)
     text = f"{portable_sql(features)}\n{outcome_sql(config.rule, known_until_tick=0)}"
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,18 +1,20 @@
 """Fits what a configuration names on one window and measures it there: the model, and what stands beside it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.operations.training_sets import Fold, Part
 from tallystick.scoring.alerts import card_days, card_precision, interval_by_key, resampled
 from tallystick.scoring.boosted import Boosted, BoostedKind, BoostedSettings, fit_boosted
 from tallystick.scoring.logistic import logistic_log_odds
 from tallystick.scoring.model import Direction, Floats, ModelFeature
 from tallystick.scoring.validation import Interval
-from tallystick.sources.training_form import Alerts, Learner, LearnerKind
+from tallystick.sources.training_form import Alerts, FeatureKind, Learner, LearnerKind, TrainingConfig
 
 RESAMPLES = 200
 
@@ -43,28 +45,35 @@ def settings_of(learner: Learner) -> BoostedSettings:
     )
 
 
-def model_features(learner: Learner, names: tuple[str, ...], units: dict[str, str]) -> tuple[ModelFeature, ...]:
-    """The features as models read them, with the directions that the configuration declares."""
+def model_features(config: TrainingConfig, learner: Learner, names: tuple[str, ...]) -> tuple[ModelFeature, ...]:
+    """The features as models read them, with the directions that the learner declares."""
+    own = {one.name: one for one in config.table.feature} if config.table is not None else {}
+    catalog = load_as_of_catalog().by_name
 
     def direction(name: str) -> Direction:
         return "up" if name in learner.riskier_up else "down" if name in learner.riskier_down else "none"
 
-    return tuple(ModelFeature(name, "numeric", direction(name), units.get(name, "")) for name in names)
+    def kind(name: str) -> Literal["numeric", "category"]:
+        return "category" if name in own and own[name].kind is FeatureKind.CATEGORY else "numeric"
+
+    return tuple(
+        ModelFeature(name, kind(name), direction(name), own[name].unit if name in own else catalog[name].unit)
+        for name in names
+    )
 
 
-def fit_learner(
-    learner: Learner, part: Part, names: tuple[str, ...], *, seed: int, units: dict[str, str] | None = None
-) -> Boosted:
+def fit_learner(learner: Learner, part: Part, features: tuple[ModelFeature, ...], *, seed: int) -> Boosted:
     """Boosted trees on a part. Same arguments, same bytes."""
-    features = model_features(learner, names, units or {})
     return fit_boosted(part.table, part.is_bad, features, settings_of(learner), seed)
 
 
-def scores(learner: Learner, train: Part, tables: list[pa.Table], names: tuple[str, ...], *, seed: int) -> list[Floats]:
+def scores(
+    learner: Learner, train: Part, tables: list[pa.Table], features: tuple[ModelFeature, ...], *, seed: int
+) -> list[Floats]:
     """Log odds of bad for each table by a learner of any kind, fitted on `train`."""
     if learner.kind is LearnerKind.LOGISTIC:
-        return logistic_log_odds(train.table, train.is_bad, tables, names=names)
-    model = fit_learner(learner, train, names, seed=seed)
+        return logistic_log_odds(train.table, train.is_bad, tables, names=[one.name for one in features])
+    model = fit_learner(learner, train, features, seed=seed)
     return [model.log_odds(table) for table in tables]
 
 
@@ -111,11 +120,12 @@ def intervals(test: Part, score: Floats, alerts: Alerts | None, *, seed: int) ->
 
 
 def each_fold(
-    learner: Learner, folds: tuple[Fold, ...], names: tuple[str, ...], alerts: Alerts | None, *, seed: int
+    config: TrainingConfig, learner: Learner, folds: tuple[Fold, ...], names: tuple[str, ...]
 ) -> tuple[tuple[Floats, Figures], ...]:
     """Log odds and figures of every fold, each fitted on its own training rows alone."""
+    features = model_features(config, learner, names)
     found = []
     for fold in folds:
-        [score] = scores(learner, fold.train, [fold.test.table], names, seed=seed)
-        found.append((score, figures(fold.test, score, alerts)))
+        [score] = scores(learner, fold.train, [fold.test.table], features, seed=config.seed)
+        found.append((score, figures(fold.test, score, config.alerts)))
     return tuple(found)

@@ -14,12 +14,13 @@ from tallystick.features.event_tables import DAY_TICKS, ENTITIES
 from tallystick.features.outcome_build import build_outcomes
 from tallystick.features.outcomes import Outcome
 from tallystick.operations.progress import Progress
-from tallystick.scoring.folds import Flags
+from tallystick.scoring.folds import Flags, stratified_folds
 from tallystick.scoring.time_splits import Ticks, Window, known_bad_before, last_share
 from tallystick.sources.raw_events import RawEvents
+from tallystick.sources.raw_tables import RawTable, age_bands
 from tallystick.sources.training_form import SplitForm, TrainingConfig
 
-_AGE_EDGES = (30, 45, 60)
+_DEALT = 100
 
 
 class TrainingFault(ValueError):
@@ -45,9 +46,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One window with what it teaches and what tests it."""
+    """One window with what it teaches and what tests it; without a window no time is known."""
 
-    window: Window
+    window: Window | None
     train: Part
     test: Part
 
@@ -98,6 +99,27 @@ def build_folds(config: TrainingConfig, raw: RawEvents, *, progress: Progress) -
     return tuple(_fold(config, rows, built, place, window) for window in windows)
 
 
+def deal_folds(config: TrainingConfig, raw: RawTable) -> tuple[Fold, ...]:
+    """One fold of rows that nobody dated: so many in a hundred are the test, dealt by the seed, goods and bads alike.
+
+    Raises `TrainingFault` where goods or bads are too few to be dealt.
+    """
+    known = np.flatnonzero(np.isin(raw.outcome, (Outcome.GOOD, Outcome.BAD)))
+    is_bad = raw.outcome[known] == Outcome.BAD
+    bads = int(np.count_nonzero(is_bad))
+    if min(bads, len(known) - bads) < 2 * _DEALT:
+        raise TrainingFault(f"table: {len(known) - bads:,} goods and {bads:,} bads: give at least {2 * _DEALT} of each")
+    tested = stratified_folds(is_bad, folds=_DEALT, seed=config.seed) < config.split.test_percent
+
+    def part(rows: Ticks) -> Part:
+        groups = {name: labels[known[rows]] for name, labels in raw.groups.items()}
+        apart = {"indeterminate": len(raw.outcome) - len(known)}
+        nowhen = np.zeros(len(rows), dtype=np.int64)
+        return Part(raw.features.take(pa.array(known[rows])), is_bad[rows], nowhen, known[rows], apart, groups)
+
+    return (Fold(None, part(np.flatnonzero(~tested)), part(np.flatnonzero(tested))),)
+
+
 @dataclass(frozen=True, slots=True)
 class _Observed:
     """Every observation: its tick, its key, what became of it and when that was known."""
@@ -116,12 +138,7 @@ def _groups(requests: pa.Table) -> dict[str, npt.NDArray[np.object_]]:
         found["sex"] = np.array(requests.column("sex").to_pylist(), dtype=object)
     if requests.column("born_on_day").null_count < requests.num_rows:
         born = requests.column("born_on_day").cast(pa.float64()).to_numpy()
-        age = (_numbers(requests, "tick") / DAY_TICKS - born) / 365.25
-        bands = np.digitize(age, _AGE_EDGES)
-        names = np.array(["<30", "30-44", "45-59", "60+"], dtype=object)
-        named = names[np.where(np.isnan(age), 0, bands)]
-        named[np.isnan(age)] = None
-        found["age_band"] = named
+        found["age_band"] = age_bands((_numbers(requests, "tick") / DAY_TICKS - born) / 365.25)
     return found
 
 

@@ -63,6 +63,8 @@ def calibration_section(report: ModelReport, say: Texts) -> Section:
 
 def periods_section(report: ModelReport, say: Texts) -> Section:
     """Whether the test's parts are like each other and like the training."""
+    if not report["periods"]:
+        return Section("periods", say("trained.periods"), lead=say("trained.periods_none"))
     heads = ("period", "rows", "bads", "predicted", "observed")
     columns = (*(Column(say(f"trained.{key}")) for key in heads), Column("AUC"), Column(say("trained.psi")))
     rows = tuple(

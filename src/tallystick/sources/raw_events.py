@@ -40,7 +40,7 @@ def read_raw_events(path: Path, *, source: EventSource, rule: OutcomeRule, file:
     given = read_table(path / source.file if source.file else path)
     notes = FaultNotes(file)
     for key, text, delay_days in _expressions(source):
-        _note_expression(
+        note_expression(
             key, text, given=given, hidden=hidden_columns(source, rule) if not delay_days else (), notes=notes
         )
     if notes.faults:
@@ -55,7 +55,7 @@ def hidden_columns(source: EventSource, rule: OutcomeRule) -> tuple[str, ...]:
         stream = source.streams.get(condition.stream)
         for column in sqlglot.parse_one(condition.where, read="postgres").find_all(exp.Column):
             if stream is not None and column.table == "e" and column.name in stream.columns:
-                hidden += _columns_of(stream.columns[column.name])
+                hidden += columns_of(stream.columns[column.name])
     return tuple(dict.fromkeys(name for name in hidden if name != _TICK))
 
 
@@ -68,14 +68,16 @@ def _expressions(source: EventSource) -> Iterable[tuple[str, str, int]]:
             yield f"events.streams.{stream}.columns.{name}", text, mapping.delay_days
 
 
-def _columns_of(text: str) -> list[str]:
+def columns_of(text: str) -> list[str]:
+    """The columns that an expression reads; none where it is no SQL, which is told elsewhere."""
     try:
         return [column.name for column in sqlglot.parse_one(text, read="duckdb").find_all(exp.Column)]
     except SqlglotError:
         return []
 
 
-def _note_expression(key: str, text: str, *, given: TableFile, hidden: tuple[str, ...], notes: FaultNotes) -> None:
+def note_expression(key: str, text: str, *, given: TableFile, hidden: tuple[str, ...], notes: FaultNotes) -> None:
+    """Note what is wrong with an expression over the raw columns, of which it may not read those that are hidden."""
     try:
         tree = sqlglot.parse_one(text, read="duckdb")
     except SqlglotError as error:
@@ -114,7 +116,7 @@ def _mapped(given: TableFile, source: EventSource, notes: FaultNotes) -> RawEven
 
 def _instants(engine: duckdb.DuckDBPyConnection, source: EventSource, notes: FaultNotes) -> str:
     """Raw rows with their id and their instant in microseconds; raises `FormFaults` where either cannot be computed."""
-    texts = {"id": f"CAST({_quoted(source.id)} AS BIGINT)", "at": f"epoch_us({_quoted(source.at)})"}
+    texts = {"id": f"CAST({quoted(source.id)} AS BIGINT)", "at": f"epoch_us({quoted(source.at)})"}
     for name, text in texts.items():
         try:
             [(absent,)] = engine.sql(f"SELECT COUNT(*) - COUNT({text}) FROM given").fetchall()
@@ -128,7 +130,7 @@ def _instants(engine: duckdb.DuckDBPyConnection, source: EventSource, notes: Fau
     return f"SELECT *, {texts['id']} AS raw_id, {texts['at']} AS happened_at FROM given"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """The expression with its columns in quotes, for a file may have a column called `at` or `order`."""
     return str(sqlglot.parse_one(text, read="duckdb").sql(dialect="duckdb", identify=True))
 
@@ -138,7 +140,7 @@ def _table(
 ) -> pa.Table:
     """One table of the schema; a column that nothing is mapped to is null."""
     told = ", ".join(
-        f"CAST({_quoted(columns.get(field.name, 'NULL'))} AS {_SQL_TYPES[field.type]}) AS {field.name}"
+        f"CAST({quoted(columns.get(field.name, 'NULL'))} AS {_SQL_TYPES[field.type]}) AS {field.name}"
         for field in schema
     )
     try:
@@ -146,7 +148,7 @@ def _table(
     except duckdb.Error as error:
         for name, text in columns.items():
             try:
-                engine.sql(f"SELECT CAST({_quoted(text)} AS {_SQL_TYPES[schema.field(name).type]}) FROM raw").fetchall()
+                engine.sql(f"SELECT CAST({quoted(text)} AS {_SQL_TYPES[schema.field(name).type]}) FROM raw").fetchall()
             except duckdb.Error as cause:
                 notes.add(f"{key}.{name}", f"{text} cannot be computed ({cause})", "correct it")
         if not notes.faults:

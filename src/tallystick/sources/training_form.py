@@ -15,11 +15,18 @@ from tallystick.features.outcomes import OutcomeRule, load_outcome_rules, note_r
 from tallystick.sources.files import FileFault
 from tallystick.terms.form import FaultNotes, FormFaults, read_fields
 
-BUILT_IN: Final = ("handbook-fraud",)
+BUILT_IN: Final = ("handbook-fraud", "home-credit-application", "taiwan-behavior")
 
 Text = Annotated[str, Meta(min_length=1)]
 Days = Annotated[int, Meta(ge=1, le=3_660)]
 Count = Annotated[int, Meta(ge=1, le=100_000)]
+
+
+class FeatureKind(StrEnum):
+    """How a model reads a column."""
+
+    NUMERIC = "numeric"
+    CATEGORY = "category"
 
 
 class StreamMapping(msgspec.Struct, frozen=True):
@@ -43,6 +50,37 @@ class EventSource(msgspec.Struct, frozen=True):
     file: str = ""
     utc_offset_minutes: Annotated[int, Meta(ge=-840, le=840)] = 0
     tells_outcome: tuple[str, ...] = ()
+
+
+class TableFeature(msgspec.Struct, frozen=True):
+    """One feature of a table without dates, as SQL over the columns of its row."""
+
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+    sql: Text
+    zh: Text
+    en: Text
+    unit: str = ""
+    kind: FeatureKind = FeatureKind.NUMERIC
+
+
+class TableSource(msgspec.Struct, frozen=True):
+    """A table of cases that nobody dated: one row each, with what became of it. `bad` null is not known, never good.
+
+    `tells_outcome` names columns that nobody knew when the case was decided: no feature may read them. `sex` and
+    `age_years` are for the fairness of the model alone.
+    """
+
+    id: Text
+    bad: Text
+    zh: Text
+    en: Text
+    performance_days: Days
+    feature: Annotated[tuple[TableFeature, ...], Meta(min_length=1)]
+    file: str = ""
+    currency: str = ""
+    tells_outcome: tuple[str, ...] = ()
+    sex: str | None = None
+    age_years: str | None = None
 
 
 class SplitForm(msgspec.Struct, frozen=True):
@@ -124,10 +162,11 @@ class TrainingConfig(msgspec.Struct, frozen=True):
     name: Annotated[str, Meta(pattern="^[a-z0-9-]+$")]
     zh: Text
     en: Text
-    events: EventSource
     outcome: Text
     features: Annotated[tuple[str, ...], Meta(min_length=1)]
     learner: Learner
+    events: EventSource | None = None
+    table: TableSource | None = None
     split: SplitForm = SplitForm()
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
     data: str | None = None
@@ -138,8 +177,13 @@ class TrainingConfig(msgspec.Struct, frozen=True):
     fairness: FairnessForm = FairnessForm()
 
     @property
+    def told(self) -> OutcomeRule | TableSource:
+        """What says in words what bad means, and over how many days."""
+        return self.table if self.table is not None else self.rule
+
+    @property
     def rule(self) -> OutcomeRule:
-        """The definition of bad: one of the file's own, or one that ships."""
+        """The definition of bad over events: one of the file's own, or one that ships."""
         own = {rule.name: rule for rule in self.definition}
         return own.get(self.outcome) or load_outcome_rules()[self.outcome]
 
@@ -170,16 +214,22 @@ def parse_training(text: str, *, file: str) -> TrainingConfig:
     if notes.faults:
         raise FormFaults(notes.faults)
     config = TrainingConfig(**fields)
-    _note_outcome(config, notes)
-    _note_features(config, notes)
-    _note_events(config.events, notes)
+    if config.events is not None and config.table is None:
+        _note_outcome(config, config.events, notes)
+        _note_catalog_features(config, config.events, notes)
+        _note_events(config.events, notes)
+    elif config.table is not None and config.events is None:
+        _note_table(config, config.table, notes)
+    else:
+        notes.add("events", "one source is needed", "give [events] for dated rows, or [table] for rows without dates")
+    _note_directions(config, notes)
     _note_split(config, notes)
     if notes.faults:
         raise FormFaults(notes.faults)
     return config
 
 
-def _note_outcome(config: TrainingConfig, notes: FaultNotes) -> None:
+def _note_outcome(config: TrainingConfig, source: EventSource, notes: FaultNotes) -> None:
     for place, rule in enumerate(config.definition):
         note_rule_faults(rule, key=f"definition[{place}]", notes=notes)
     known = [*(rule.name for rule in config.definition), *load_outcome_rules()]
@@ -189,22 +239,50 @@ def _note_outcome(config: TrainingConfig, notes: FaultNotes) -> None:
         )
         return
     for stream in config.rule.streams:
-        if stream not in config.events.streams:
+        if stream not in source.streams:
             notes.add(f"events.streams.{stream}", f"missing; the outcome {config.outcome} reads it", "map it")
 
 
-def _note_features(config: TrainingConfig, notes: FaultNotes) -> None:
+def _feature_lists(config: TrainingConfig) -> list[tuple[str, tuple[str, ...]]]:
+    return [
+        ("features", config.features),
+        *((f"compare[{place}].features", one.features) for place, one in enumerate(config.compare)),
+    ]
+
+
+def _note_catalog_features(config: TrainingConfig, source: EventSource, notes: FaultNotes) -> None:
     catalog = load_as_of_catalog().by_name
-    lists = [("features", config.features)]
-    lists += [(f"compare[{place}].features", one.features) for place, one in enumerate(config.compare)]
-    for key, names in lists:
+    for key, names in _feature_lists(config):
         for place, name in enumerate(names):
             if name not in catalog:
                 notes.add(f"{key}[{place}]", f"{name!r} is not in the catalog", "`tallystick features list` names all")
                 continue
             for stream in catalog[name].sources:
-                if stream not in config.events.streams:
+                if stream not in source.streams:
                     notes.add(f"{key}[{place}]", f"{name} reads {stream}", f"map events.streams.{stream}")
+
+
+def _note_table(config: TrainingConfig, source: TableSource, notes: FaultNotes) -> None:
+    known = {feature.name: feature for feature in source.feature}
+    for key, names in _feature_lists(config):
+        for place, name in enumerate(names):
+            if name not in known:
+                notes.add(
+                    f"{key}[{place}]", f"{name!r} is not defined", f"add it as [[table.feature]]: {', '.join(known)}"
+                )
+    for place, one in enumerate(config.compare):
+        words = [name for name in one.features if name in known and known[name].kind is FeatureKind.CATEGORY]
+        if one.learner.kind is LearnerKind.LOGISTIC and words:
+            notes.add(f"compare[{place}].features", f"logistic reads numbers: {', '.join(words)}", "leave them out")
+    fields = ("train_from", "train_days", "test_days", "earlier_folds", "leave_out_known")
+    dated = [name for name in fields if getattr(config.split, name)]
+    if dated:
+        notes.add(f"split.{dated[0]}", "this table has no dates", "leave it out: rows are dealt by the seed")
+    if config.alerts is not None:
+        notes.add("alerts", "alerts are per day, and this table has no dates", "leave it out")
+
+
+def _note_directions(config: TrainingConfig, notes: FaultNotes) -> None:
     for key in ("riskier_up", "riskier_down"):
         for name in getattr(config.learner, key):
             if name not in config.features:

@@ -34,6 +34,6 @@ def test_a_total_splits_into_what_was_added(pack: Pack) -> None:
     query = f"SELECT {', '.join(parts)} FROM (SELECT t, {low} AS low FROM (SELECT {total} AS t))"
     with duckdb.connect(":memory:") as engine:
         [told] = engine.sql(query).fetchall()
-    columns = [[row[n] for row in values if row[n] is not None] for n in range(4)]
+    columns = [[value for row in values if (value := row[n]) is not None] for n in range(4)]
     wanted = [len(columns[int(value[1])]) for value in pack.counted]
     assert list(told) == [*wanted, *([sum(columns[0])] if pack.summed else [])]

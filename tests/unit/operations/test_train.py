@@ -10,14 +10,14 @@ from tests.training_sample import CONFIG, write_events
 from tallystick.features.as_of_build import StreamFaults
 from tallystick.operations.progress import Silent
 from tallystick.operations.train import TrainRequest, train
-from tallystick.operations.training_sets import TrainingFault, build_folds, windows_of
+from tallystick.operations.training_sets import Fold, TrainingFault, build_folds, windows_of
 from tallystick.operations.whole_files import OutputFault
 from tallystick.reports.model_summary import ModelReport
 from tallystick.scoring.manifest import load_model
 from tallystick.scoring.time_splits import Window
 from tallystick.sources.files import FileFault
-from tallystick.sources.raw_events import read_raw_events
-from tallystick.sources.training_form import parse_training
+from tallystick.sources.raw_events import RawEvents, read_raw_events
+from tallystick.sources.training_form import BUILT_IN, TrainingConfig, parse_training, training_text
 from tallystick.terms.form import FormFaults
 
 
@@ -32,6 +32,18 @@ def trained(folder: Path, events: Path, *, config: str = CONFIG, out: str = "mod
     path = folder / "config.toml"
     path.write_text(config, encoding="utf-8")
     return train(TrainRequest(config=str(path), data=events, out=folder / out), progress=Silent())
+
+
+def raw_of(events: Path, config: TrainingConfig, *, file: str = "c") -> RawEvents:
+    """The raw file as requests and streams."""
+    assert config.events is not None
+    return read_raw_events(events, source=config.events, rule=config.rule, file=file)
+
+
+def window_of(fold: Fold) -> Window:
+    """The window of a fold that has one."""
+    assert fold.window is not None
+    return fold.window
 
 
 def all_files(folder: Path) -> dict[str, bytes]:
@@ -68,10 +80,10 @@ def test_the_folder_is_a_model_that_loads_and_tells_what_it_is_made_of(tmp_path:
 
 def test_training_learns_only_from_what_was_known_when_the_test_began(tmp_path: Path, events: Path) -> None:
     config = parse_training(CONFIG.replace("gap_days = 7", "gap_days = 3"), file="c")
-    raw = read_raw_events(events, source=config.events, rule=config.rule, file="c")
+    raw = raw_of(events, config)
     fold = build_folds(config, raw, progress=Silent())[0]
     week = 7 * 86_400_000_000
-    assert fold.train.tick.max() <= fold.window.test_from - week
+    assert fold.train.tick.max() <= window_of(fold).test_from - week
     assert fold.train.apart["immature"] > 100
     longer = parse_training(CONFIG.replace("test_days = 14", "test_days = 20"), file="c")
     ends = build_folds(longer, raw, progress=Silent())[0].test
@@ -81,7 +93,7 @@ def test_training_learns_only_from_what_was_known_when_the_test_began(tmp_path: 
 
 def test_cards_known_bad_when_the_day_began_are_no_part_of_the_test(events: Path) -> None:
     config = parse_training(CONFIG, file="c")
-    raw = read_raw_events(events, source=config.events, rule=config.rule, file="c")
+    raw = raw_of(events, config)
     fold = build_folds(config, raw, progress=Silent())[0]
     everybody = build_folds(
         parse_training(CONFIG.replace('leave_out_known = "borrower"', ""), file="c"), raw, progress=Silent()
@@ -90,7 +102,7 @@ def test_cards_known_bad_when_the_day_began_are_no_part_of_the_test(events: Path
     known: dict[int, int] = {}
     labels = raw.streams["fraud_label"].select(["borrower_id", "tick", "is_fraud"]).to_pylist()
     for label in labels:
-        if label["is_fraud"] and label["tick"] - 7 * day >= fold.window.train_from:
+        if label["is_fraud"] and label["tick"] - 7 * day >= window_of(fold).train_from:
             known[label["borrower_id"]] = min(label["tick"], known.get(label["borrower_id"], label["tick"]))
     wanted = [
         (tick, key)
@@ -117,7 +129,7 @@ def test_what_tells_the_outcome_enters_with_its_delay_alone(events: Path, place:
     field = "delay_days = 7" if "delay" in planted else AMOUNT
     config = parse_training(f"{head}{place}\n{tail.replace(field, planted, 1)}", file="planted.toml")
     with pytest.raises(FormFaults, match=r"planted\.toml: events\..*(fraud|scenario) tells the outcome"):
-        read_raw_events(events, source=config.events, rule=config.rule, file="planted.toml")
+        raw_of(events, config, file="planted.toml")
 
 
 def test_a_label_known_too_early_is_refused_and_a_feature_that_knows_too_much_is_told(
@@ -180,7 +192,7 @@ def test_a_fault_of_the_configuration_names_its_field(old: str, new: str, told: 
 def test_an_expression_that_does_not_fit_the_file_names_its_field(events: Path, old: str, new: str, told: str) -> None:
     config = parse_training(CONFIG.replace(old, new, 1), file="c.toml")
     with pytest.raises(FormFaults, match=told):
-        read_raw_events(events, source=config.events, rule=config.rule, file="c.toml")
+        raw_of(events, config, file="c.toml")
 
 
 def test_what_cannot_be_trained_is_refused_by_name(tmp_path: Path, events: Path) -> None:
@@ -207,3 +219,106 @@ def test_earlier_folds_are_tested_on_what_was_known_when_the_test_began() -> Non
     assert before == latest.earlier(14 * day)
     undated = parse_training(CONFIG.split("[split]")[0] + CONFIG[CONFIG.index("[alerts]") :], file="c")
     assert windows_of(undated.split, np.array([0, 99])) == (Window(0, 75, 75, 100),)
+
+
+TABLE = """
+name = "cases"
+zh = "案例"
+en = "cases"
+outcome = "default"
+features = ["late", "job"]
+
+[learner]
+kind = "lightgbm"
+rounds = 15
+
+[table]
+id = "id"
+bad = "CASE WHEN told = 'yes' THEN TRUE WHEN told = 'no' THEN FALSE END"
+zh = "违约"
+en = "default"
+performance_days = 365
+sex = "sex"
+age_years = "age"
+
+[[table.feature]]
+name = "late"
+sql = "CAST(late AS INTEGER)"
+zh = "逾期"
+en = "months late"
+
+[[table.feature]]
+name = "job"
+sql = "job"
+zh = "职业"
+en = "job"
+kind = "category"
+"""
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4,000 cases that nobody dated; women are late far more often, and nobody knows what became of some."""
+    chance = np.random.default_rng(4)
+    lines = ["id,late,job,sex,age,told"]
+    for number in range(4_000):
+        woman = chance.random() < 0.5
+        late = int(chance.poisson(1.5 if woman else 0.1))
+        told = "" if chance.random() < 0.05 else "yes" if chance.random() < 0.05 + 0.2 * late else "no"
+        lines.append(f"{number},{late},{chance.choice(['clerk', 'cook'])},{'fm'[not woman]},{20 + number % 60},{told}")
+    path = tmp_path_factory.mktemp("raw") / "cases.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_cases_without_dates_are_dealt_by_the_seed_and_an_unfair_model_is_refused(tmp_path: Path, cases: Path) -> None:
+    report = trained(tmp_path, cases, config=TABLE)
+    trained(tmp_path, cases, config=TABLE, out="again")
+    assert all_files(tmp_path / "model") == all_files(tmp_path / "again")
+    assert report["has_time"] is False
+    assert report["periods"] == []
+    assert report["train"]["first_on"] is None
+    assert report["train"]["apart"]["indeterminate"] > 150
+    assert report["test"]["rows"] == pytest.approx(0.25 * (report["test"]["rows"] + report["train"]["rows"]), rel=0.02)
+    sex, age = report["fairness"]
+    assert sex["refused"] is True
+    assert age["refused"] is False
+    assert report["promotable"] is False
+    page = (tmp_path / "model" / "evidence" / "report.html").read_text()
+    assert "No time available" in page
+    assert "May not be promoted: groups of people fare too differently (sex)" in page
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('sql = "job"', 'sql = "told"', r"table\.feature\[1\]\.sql: told tells the outcome"),
+        ('sql = "job"', 'sql = "sex"', r"table\.feature\[1\]\.sql: sex is what the law protects"),
+        ('sql = "job"', 'sql = "jbo"', r"table\.feature\[1\]\.sql: cases\.csv has no column jbo"),
+        ("CAST(late AS", "CAST(job AS", r"table\.feature\[0\]\.sql: CAST\(job AS INTEGER\) cannot be computed"),
+        ('"late", "job"]', '"late", "jbo"]', r"features\[1\]: 'jbo' is not defined"),
+        ("[table]", "[split]\ntrain_from = 2026-01-01\ntrain_days = 1\ntest_days = 1\n[table]", "has no dates"),
+        ("[learner]", '[alerts]\nentity = "line"\n[learner]', "alerts are per day"),
+        ("[table]", '[[compare]]\nzh = "一"\nen = "a"\nfeatures = ["job"]\nlearner = { kind = "logistic" }\n[table]',
+         r"compare\[0\]\.features: logistic reads numbers: job"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_table_names_its_field(tmp_path: Path, cases: Path, old: str, new: str, told: str) -> None:
+    assert old in TABLE
+    with pytest.raises(FormFaults, match=told):
+        trained(tmp_path, cases, config=TABLE.replace(old, new, 1))
+
+
+def test_one_source_is_needed_and_too_few_cases_teach_nothing(tmp_path: Path, cases: Path) -> None:
+    with pytest.raises(FormFaults, match="events: one source is needed"):
+        parse_training(TABLE[: TABLE.index("[table]")], file="c")
+    few = tmp_path / "cases.csv"
+    few.write_text("\n".join(cases.read_text().splitlines()[:100]) + "\n")
+    with pytest.raises(TrainingFault, match="give at least 200 of each"):
+        trained(tmp_path, few, config=TABLE)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_what_ships_can_be_read(name: str) -> None:
+    text, file = training_text(name)
+    assert parse_training(text, file=file).name == name
