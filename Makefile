@@ -37,6 +37,8 @@ bench: $(READY)
 	$(RUN) python benchmarks/fold.py
 	$(RUN) python benchmarks/http.py
 	$(RUN) python benchmarks/features_online.py
+	$(RUN) python benchmarks/fraud.py
+	$(RUN) python benchmarks/features_offline.py
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit("Tallystick needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
