@@ -45,11 +45,10 @@ FIGURES: dict[str, Bilingual] = {
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a run made. `score` are log odds of the test, `crossed` of the training rows out of fold."""
+    """What a run made; `score` are log odds of the test."""
 
     model: Boosted
     calibration: Calibration
-    crossed: Floats
     score: Floats
     contenders: list[Contender]
     model_id: str
@@ -84,7 +83,7 @@ def report_of(config: TrainingConfig, folds: tuple[Fold, ...], trained: Trained)
             for one in gains(fold.test.is_bad, score)
         ],
         calibration=_calibration(fold.test, pd),
-        periods=[] if fold.window is None else _periods(fold.test, score, pd, trained.crossed),
+        periods=[] if fold.window is None else _periods(fold.test, score, pd),
         effects=_effects(config, model, fold.test),
         monotone={one.name: one.direction for one in model.features if one.direction != "none"},
         suspects={one.name: one.auc for one in found},
@@ -142,8 +141,8 @@ def _calibration(test: Part, pd: Floats) -> list[CalibrationPoint]:
     ]
 
 
-def _periods(test: Part, score: Floats, pd: Floats, crossed: Floats) -> list[Period]:
-    """By month; by day where the test lies within one."""
+def _periods(test: Part, score: Floats, pd: Floats) -> list[Period]:
+    """By month, by day where the test lies within one; each beside the rest of the test, scored by the same model."""
     days = np.array([_on(int(tick)) for tick in np.unique(test.day) * DAY_TICKS])
     names = days[np.unique(test.day, return_inverse=True)[1]]
     if len({name[:7] for name in days}) > 1 and len(days) > 31:
@@ -152,7 +151,8 @@ def _periods(test: Part, score: Floats, pd: Floats, crossed: Floats) -> list[Per
     for name in np.unique(names):
         rows = names == name
         bads = int(test.is_bad[rows].sum())
-        shift = population_stability(crossed, score[rows], name=str(name))
+        rest = score[~rows] if not rows.all() else score[rows]
+        shift = population_stability(rest, score[rows], name=str(name))
         found.append(
             Period(
                 name=str(name),
@@ -207,6 +207,7 @@ def fairness_of(test: Part, pd: Floats, *, approve_percent: int) -> list[Fairnes
                 approved_share=one.approved_share,
                 impact_ratio=_estimate(one.impact_ratio),
                 opportunity_gap=_estimate(one.opportunity_gap),
+                refused=one.refused,
             )
             for one in outcomes
         ]

@@ -65,7 +65,7 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
     progress.step({"zh": "拟合并校准模型", "en": "fitting and calibrating the model"})
     features = model_features(config, config.learner, config.features)
     model = fit_learner(config.learner, folds[0].train, features, seed=config.seed)
-    calibration, crossed = _calibration(config, folds[0])
+    calibration = _calibration(config, folds[0])
     hashes = {
         "data_sha256": data_sha256,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
@@ -74,7 +74,7 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
     }
     files = model_files(model, calibration, _manifest(config, folds[0], model, contenders[0], hashes))
     progress.step({"zh": "撰写报告", "en": "writing the report"})
-    trained = Trained(model, calibration, crossed, score, contenders, model_id(files), hashes)
+    trained = Trained(model, calibration, score, contenders, model_id(files), hashes)
     report = report_of(config, folds, trained)
     _write(request.out, files, report, config_text=text)
     return report
@@ -118,8 +118,8 @@ def _contenders(
     return found, own_score
 
 
-def _calibration(config: TrainingConfig, fold: Fold) -> tuple[Calibration, Floats]:
-    """The map to probabilities, from training rows scored by models that did not see them, and those scores."""
+def _calibration(config: TrainingConfig, fold: Fold) -> Calibration:
+    """The map to probabilities, from training rows scored by models that did not see them."""
     learner, part = config.learner, fold.train
 
     def fit(table: Any, target: Any, seed: int) -> Boosted:
@@ -127,7 +127,7 @@ def _calibration(config: TrainingConfig, fold: Fold) -> tuple[Calibration, Float
         return fit_learner(learner, inside, model_features(config, learner, config.features), seed=seed)
 
     crossed = out_of_fold(part.table, part.is_bad, fit, _CALIBRATION_FOLDS, config.seed)
-    return fit_calibration(crossed.log_odds, part.is_bad), crossed.log_odds
+    return fit_calibration(crossed.log_odds, part.is_bad)
 
 
 def _manifest(

@@ -40,9 +40,10 @@ def effect_chart(effect: Effect, *, texts: Texts, width: int, place: int) -> str
     points = [{"value": point["value"], "moved": point["log_odds"]} for point in effect["curve"]]
     wide: dict[str, Any] = {"zero": False, "nice": False, "padding": 6}
     spread = [point["value"] for point in points]
+    form = ",.3~s" if max(map(abs, spread)) >= 10_000 else ",.3~r"
     if min(spread) >= 0 and max(spread) > 50 * max(sorted(spread)[len(spread) // 2], 1e-9):
         wide |= {"type": "symlog"}
-    x = alt.X("value:Q", axis=foot_axis(frame, title="", form=",.3~s", ticks=4), scale=alt.Scale(**wide))
+    x = alt.X("value:Q", axis=foot_axis(frame, title="", form=form, ticks=4), scale=alt.Scale(**wide))
     y = alt.Y("moved:Q", axis=amount_axis(frame, title=texts("trained.effect_axis"), ticks=4))
     base = alt.Chart(rows_of(points)).encode(x=x, y=y)
     zero = alt.Chart(rows_of([{"moved": 0}])).mark_rule(color=MUTED, strokeDash=[5, 4]).encode(y=y)

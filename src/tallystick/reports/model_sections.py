@@ -24,7 +24,7 @@ def gains_section(report: ModelReport, say: Texts) -> Section:
     first = next(point for point in points if point["share"] == 0.01)
     figure = Figure(
         name="gain",
-        title=say("trained.ranking"),
+        title=say("trained.ranking_figure"),
         found=say("trained.ranking_found", share=percent_text(first["bads_share"]), lift=f"{first['lift']:.0f}"),
         reading=say("trained.ranking_reading"),
         alt=say("trained.ranking_alt"),
@@ -52,7 +52,7 @@ def calibration_section(report: ModelReport, say: Texts) -> Section:
     means = [sum(point[key] * point["lines"] for point in points) / rows for key in ("pd_mean", "bad_share")]
     figure = Figure(
         name="truth",
-        title=say("trained.truth"),
+        title=say("trained.truth_figure"),
         found=say("trained.truth_found", pd=percent_text(means[0], digits=2), share=percent_text(means[1], digits=2)),
         reading=say("trained.truth_reading"),
         alt=say("trained.truth_alt"),
@@ -149,14 +149,13 @@ def fairness_section(report: ModelReport, say: Texts) -> Section:
 def _fairness_table(one: Fairness, say: Texts) -> Table:
     heads = ("group", "rows", "approved", "impact", "gap")
     columns = tuple(Column(say(f"trained.{key}"), "start" if key == "group" else "end") for key in heads)
-    alarm = "alarm" if one["refused"] else ""
     rows = tuple(
         (
             Cell(group["group"][say.language]),
             Cell(count_text(group["rows"])),
             Cell(percent_text(group["approved_share"])),
-            Cell(_with_ends(group["impact_ratio"]), alarm=alarm),
-            Cell(_with_ends(group["opportunity_gap"]), alarm=alarm),
+            Cell(_with_ends(group["impact_ratio"]), alarm="alarm" if group["refused"] else ""),
+            Cell(_with_ends(group["opportunity_gap"]), alarm="alarm" if group["refused"] else ""),
         )
         for group in one["groups"]
     )

@@ -42,7 +42,7 @@ class GainPoint(TypedDict):
 
 
 class Period(TypedDict):
-    """One stretch of the test, judged by itself. `psi` compares its scores with the training's."""
+    """One stretch of the test, judged by itself. `psi` compares its scores with those of the rest of the test."""
 
     name: str
     rows: int
@@ -79,6 +79,7 @@ class GroupFairness(TypedDict):
     approved_share: float
     impact_ratio: Estimate
     opportunity_gap: Estimate
+    refused: bool
 
 
 class Fairness(TypedDict):

@@ -22,9 +22,10 @@ def refused(report: ModelReport) -> ModelReport:
     """The report of a model that treats two groups too differently."""
     exact = {"value": 1.0, "low": 1.0, "high": 1.0}
     low = {"value": 0.6, "low": 0.5, "high": 0.7}
+    alike = {"rows": 900, "impact_ratio": exact, "opportunity_gap": exact}
     groups = [
-        {"group": _same("f"), "rows": 900, "approved_share": 0.5, "impact_ratio": low, "opportunity_gap": exact},
-        {"group": _same("m"), "rows": 900, "approved_share": 0.8, "impact_ratio": exact, "opportunity_gap": exact},
+        {**alike, "group": _same("f"), "approved_share": 0.5, "impact_ratio": low, "refused": True},
+        {**alike, "group": _same("m"), "approved_share": 0.8, "refused": False},
     ]
     unfair = cast(Fairness, {"attribute": {"zh": "性别", "en": "sex"}, "groups": groups, "refused": True})
     return {**report, "fairness": [unfair], "promotable": False}
