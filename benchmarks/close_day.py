@@ -341,7 +341,9 @@ class Closed:
 def _close(url: str, closed_on: date, *, workers: int) -> Closed:
     with psycopg.connect(url, autocommit=True) as connection, ExitStack() as opened:
         connection.execute("CHECKPOINT")
-        beside = [opened.enter_context(psycopg.connect(url, autocommit=True)) for _ in range(workers if workers > 1 else 0)]
+        beside = [
+            opened.enter_context(psycopg.connect(url, autocommit=True)) for _ in range(workers if workers > 1 else 0)
+        ]
         act = Act(actor="close", at=AT, today=closed_on + timedelta(days=1), event_ids=count(1 << 50))
         begun, worked = time.monotonic(), time.process_time()
         moved = sum(close_day(connection, closed_on, act=act, workers=beside))
