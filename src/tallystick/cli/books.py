@@ -16,8 +16,8 @@ def close_day(day: date | None = None, *, workers: int = 1) -> None:
         The last day to close; without it yesterday. Days before it that were missed are closed first, each by itself,
         and a close that was interrupted goes on where it was.
     workers
-        How many move lines side by side, each over a connection of its own. Two keep Python and PostgreSQL at work, which
-        takes some of the machine from payments meanwhile.
+        How many move lines side by side, each over a connection of its own. Two keep Python and PostgreSQL at work,
+        which takes some of the machine from payments meanwhile.
     """
     import psycopg
 
