@@ -3,10 +3,8 @@
 import hashlib
 import json
 import platform
-import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +13,12 @@ import numpy as np
 from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.features.as_of_sql import portable_sql
 from tallystick.features.outcome_build import outcome_sql
+from tallystick.operations.model_folders import lock_text, refuse_foreign, write_model_folder
 from tallystick.operations.model_report import Trained, report_of
-from tallystick.operations.outputs import prepare_folder, write_files
+from tallystick.operations.outputs import prepare_folder
 from tallystick.operations.progress import Progress
 from tallystick.operations.training_models import each_fold, fit_learner, intervals, model_features, settings_of
 from tallystick.operations.training_sets import Fold, TrainingFault, build_folds, deal_folds
-from tallystick.operations.whole_files import OutputFault
 from tallystick.reports.model_summary import Contender, Estimate, ModelReport
 from tallystick.scoring.boosted import Boosted
 from tallystick.scoring.calibration import Calibration, fit_calibration
@@ -31,8 +29,6 @@ from tallystick.sources.raw_events import read_raw_events
 from tallystick.sources.raw_tables import read_raw_table
 from tallystick.sources.training_form import LearnerKind, TrainingConfig, parse_training, training_text
 
-# Beside the model's own files, which its id is made of.
-EVIDENCE: Final = "evidence"
 _CALIBRATION_FOLDS: Final = 3
 
 
@@ -58,7 +54,7 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
     data = request.data or (Path(config.data) if config.data else None)
     if data is None:
         raise TrainingFault(f"{name}: data: missing; give it there or as --data")
-    _refuse_foreign(request.out)
+    refuse_foreign(request.out)
     prepare_folder(request.out)
     folds, data_sha256 = _folds(config, data, file=name, progress=progress)
     contenders, score = _contenders(config, folds, progress=progress)
@@ -70,7 +66,7 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
         "data_sha256": data_sha256,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "features_sha256": _features_hash(config),
-        "lock_sha256": hashlib.sha256(_lock_text().encode()).hexdigest(),
+        "lock_sha256": hashlib.sha256(lock_text().encode()).hexdigest(),
     }
     files = model_files(model, calibration, _manifest(config, folds[0], model, contenders[0], hashes))
     progress.step({"zh": "撰写报告", "en": "writing the report"})
@@ -164,44 +160,12 @@ def _features_hash(config: TrainingConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _lock_text() -> str:
-    """The libraries that stand behind a model, each with its version: what is installed of all that we require."""
-    found: dict[str, str] = {}
-    waiting = ["tallystick"]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        try:
-            found[name] = version(name)
-            waiting += _required(requires(name) or [])
-        except PackageNotFoundError:
-            continue  # wanted only on another system, or by an extra
-    return "\n".join(f"{name}=={found[name]}" for name in sorted(found))
-
-
-def _required(lines: Iterable[str]) -> list[str]:
-    names = [re.match(r"[A-Za-z0-9._-]+", line) for line in lines if "extra ==" not in line]
-    return [re.sub(r"[-_.]+", "-", name.group()).lower() for name in names if name]
-
-
-def _refuse_foreign(out: Path) -> None:
-    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file():
-        raise OutputFault(f"{out}: holds other files; give an empty folder, or that of a model to replace")
-
-
 def _write(out: Path, files: dict[str, bytes], report: ModelReport, *, config_text: str) -> None:
     from tallystick.reports.model_page import render_model_page
 
-    for stale in out.iterdir():
-        if stale.is_file() and stale.name not in files:
-            stale.unlink()
-    write_files(files.items(), out)
-    prepare_folder(out / EVIDENCE)
     evidence = {
         "config.toml": config_text.encode(),
-        "libraries.txt": f"{_lock_text()}\n".encode(),
         "report.json": f"{json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)}\n".encode(),
         "report.html": render_model_page(report).encode(),
     }
-    write_files(evidence.items(), out / EVIDENCE)
+    write_model_folder(out, files, evidence)

@@ -50,16 +50,18 @@ def model_features(config: TrainingConfig, learner: Learner, names: tuple[str, .
     own = {one.name: one for one in config.table.feature} if config.table is not None else {}
     catalog = load_as_of_catalog().by_name
 
-    def direction(name: str) -> Direction:
-        return "up" if name in learner.riskier_up else "down" if name in learner.riskier_down else "none"
-
     def kind(name: str) -> Literal["numeric", "category"]:
         return "category" if name in own and own[name].kind is FeatureKind.CATEGORY else "numeric"
 
     return tuple(
-        ModelFeature(name, kind(name), direction(name), own[name].unit if name in own else catalog[name].unit)
+        ModelFeature(name, kind(name), declared(learner, name), own[name].unit if name in own else catalog[name].unit)
         for name in names
     )
+
+
+def declared(learner: Learner, name: str) -> Direction:
+    """Which way the learner says that a feature's risk goes."""
+    return "up" if name in learner.riskier_up else "down" if name in learner.riskier_down else "none"
 
 
 def fit_learner(learner: Learner, part: Part, features: tuple[ModelFeature, ...], *, seed: int) -> Boosted:

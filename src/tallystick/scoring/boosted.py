@@ -1,4 +1,4 @@
-"""Boosted trees: LightGBM or XGBoost with declared directions, proven after training, averaged over seeds."""
+"""Boosted trees of an outcome or a size: LightGBM or XGBoost, declared directions proven, averaged over seeds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,26 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tallystick.scoring import lightgbm_text, xgboost_json
-from tallystick.scoring.folds import derived_seed, stratified_folds, two_outcomes
+from tallystick.scoring.folds import Flags, derived_seed, stratified_folds, two_outcomes
 from tallystick.scoring.matrix import CodedFeature, fit_coding, matrix_of
-from tallystick.scoring.model import Floats, ModelFeature, MonotoneFault
+from tallystick.scoring.model import ColumnFault, Floats, ModelFeature, MonotoneFault
 from tallystick.scoring.trees import Tree, refuse_broken_directions
 
-__all__ = ["Boosted", "BoostedSettings", "MonotoneFault", "boosted_from_weights", "fit_boosted"]
+__all__ = ["Boosted", "BoostedSettings", "MonotoneFault", "boosted_from_weights", "fit_boosted", "fit_boosted_size"]
 
 BoostedKind = Literal["lightgbm", "xgboost"]
+# How a score becomes a size: a share is its expit, an amount its exponential.
+SizeLink = Literal["logit", "log"]
 
 FEATURES_FILE = "features.json"
 TREES_FILE: Mapping[BoostedKind, str] = {"lightgbm": "trees.txt", "xgboost": "trees.json"}
 _SIGNS = {"up": 1, "down": -1}
+# LightGBM's objective and metric for an outcome, a share and an amount.
+_OBJECTIVES: Mapping[str, tuple[str, str]] = {
+    "binary": ("binary", "binary_logloss"),
+    "logit": ("cross_entropy", "cross_entropy"),
+    "log": ("gamma", "gamma"),
+}
 _MANY_ROWS = 2_048  # from here on several threads gain more than they cost to wake
 
 
@@ -147,11 +155,48 @@ def fit_boosted(
     is_bad = two_outcomes(target, rows=table.num_rows, least=settings.folds)
     coded = fit_coding(table=table, is_bad=is_bad, features=features)
     matrix = matrix_of(table=table, coded=coded)
-    deal = stratified_folds(is_bad, folds=settings.folds, seed=seed)
-    held_out = [(np.flatnonzero(deal != fold), np.flatnonzero(deal == fold)) for fold in range(settings.folds)]
-    train = _train_lightgbm if settings.kind == "lightgbm" else _train_xgboost
-    trees = train(matrix, is_bad, coded, settings, held_out, seed)
-    model = _loaded(settings.kind, coded, trees)
+    held_out = _held_out(is_bad, settings, seed)
+    if settings.kind == "lightgbm":
+        trees = _train_lightgbm(matrix, is_bad.astype(np.float64), coded, settings, held_out, seed)
+    else:
+        trees = _train_xgboost(matrix, is_bad, coded, settings, held_out, seed)
+    return _proven(_loaded(settings.kind, coded, trees))
+
+
+def fit_boosted_size(
+    table: pa.Table,
+    size: Floats,
+    features: Sequence[ModelFeature],
+    settings: BoostedSettings,
+    seed: int,
+    *,
+    link: SizeLink,
+) -> Boosted:
+    """Fit boosted trees to a positive size: `log_odds` is then the logit of a share, or the logarithm of an amount.
+
+    A share (at most 1) is fitted by cross entropy, an amount by the gamma deviance: what counts is how far it is off in
+    proportion. A direction "up" means a larger size. LightGBM alone. Raises `ColumnFault` as `fit_boosted` does, and
+    for a size that is not positive or a share above 1.
+    """
+    if settings.kind != "lightgbm":
+        raise ValueError(f"kind is {settings.kind!r}: sizes are fitted by lightgbm alone")
+    strange = ~((size > 0) & (size <= (1.0 if link == "logit" else np.inf)))
+    if size.shape != (table.num_rows,) or strange.any():
+        raise ColumnFault(f"{np.count_nonzero(strange):,} sizes are missing or out of range: leave those rows out")
+    is_large = two_outcomes(size > np.median(size), rows=table.num_rows, least=settings.folds)
+    coded = fit_coding(table=table, is_bad=is_large, features=features)
+    matrix = matrix_of(table=table, coded=coded)
+    held_out = _held_out(is_large, settings, seed)
+    trees = _train_lightgbm(matrix, size, coded, settings, held_out, seed, objective=link)
+    return _proven(_loaded(settings.kind, coded, trees))
+
+
+def _held_out(stratum: Flags, settings: BoostedSettings, seed: int) -> "HeldOut":
+    deal = stratified_folds(stratum, folds=settings.folds, seed=seed)
+    return [(np.flatnonzero(deal != fold), np.flatnonzero(deal == fold)) for fold in range(settings.folds)]
+
+
+def _proven(model: Boosted) -> Boosted:
     refuse_broken_directions(trees_of(model), model.features)
     return model
 
@@ -203,17 +248,20 @@ HeldOut = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
 
 def _train_lightgbm(
     matrix: Floats,
-    is_bad: npt.NDArray[np.bool_],
+    target: Floats,
     coded: Sequence[CodedFeature],
     settings: BoostedSettings,
     held_out: HeldOut,
     seed: int,
+    *,
+    objective: str = "binary",
 ) -> bytes:
     import lightgbm
 
+    loss, metric = _OBJECTIVES[objective]
     parameters = {
-        "objective": "binary",
-        "metric": "binary_logloss",
+        "objective": loss,
+        "metric": metric,
         "verbosity": -1,
         "learning_rate": settings.learning_rate,
         "num_leaves": settings.leaves_max,
@@ -234,7 +282,7 @@ def _train_lightgbm(
     }
     categories = [place for place, one in enumerate(coded) if one.feature.kind == "category"]
     rows = lightgbm.Dataset(
-        matrix, is_bad.astype(np.float64), categorical_feature=categories, params=parameters, free_raw_data=False
+        matrix, target, categorical_feature=categories, params=parameters, free_raw_data=False
     ).construct()
     rounds = settings.rounds_max
     if settings.stopping_rounds:
@@ -245,7 +293,7 @@ def _train_lightgbm(
             folds=held_out,
             callbacks=[lightgbm.early_stopping(settings.stopping_rounds, verbose=False)],
         )
-        rounds = len(curves["valid binary_logloss-mean"])
+        rounds = len(curves[f"valid {metric}-mean"])
     boosters = (
         lightgbm.train(parameters | {"seed": derived_seed(seed, member)}, rows, num_boost_round=rounds)
         for member in range(settings.ensemble_seeds)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ FORMAT = 1
 MANIFEST_FILE = "manifest.json"
 CALIBRATION_FILE = "calibration.json"
 ID_PREFIX = "model_"
+FolderKind = Literal[ModelKind, "two_part"]
 _ID_HEX_DIGITS = 24
 
 
@@ -36,10 +37,11 @@ class Manifest:
     becomes one over twelve months. `currency` is that of every amount among the features. `training_sha256` is
     `training_hash` of the rows fitted. `settings` are the fit's own. `versions` name the libraries and Python that
     fitted it. `metrics` are figures by name, measured on lines that the model had not seen. `monotone_verified`
-    tells that every declared direction was proven on the fitted model.
+    tells that every declared direction was proven on the fitted model. Of a two-part model `bads` are the rows on which
+    the thing happened.
     """
 
-    kind: ModelKind
+    kind: FolderKind
     features: tuple[ModelFeature, ...]
     label: str
     horizon_months: int
@@ -80,9 +82,13 @@ def model_files(model: Model, calibration: Calibration, manifest: Manifest) -> d
     """
     if (manifest.kind, manifest.features) != (model.kind, tuple(model.features)):
         raise ValueError(f"the manifest is of a {manifest.kind} on other features than the {model.kind} model given")
-    files = {CALIBRATION_FILE: calibration.to_json(), **model.weights()}
     if MANIFEST_FILE in model.weights() or CALIBRATION_FILE in model.weights():
         raise ValueError(f"{MANIFEST_FILE} and {CALIBRATION_FILE} are no names for weights")
+    return sealed_files(manifest, {CALIBRATION_FILE: calibration.to_json(), **model.weights()})
+
+
+def sealed_files(manifest: Manifest, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Files with the manifest that names each by its hash. Same arguments, same bytes."""
     content = {
         "format": FORMAT,
         "files_sha256": {name: hashlib.sha256(text).hexdigest() for name, text in files.items()},
@@ -106,9 +112,11 @@ def model_id(files: Mapping[str, bytes]) -> str:
 
 def load_model(files: Mapping[str, bytes]) -> FittedModel:
     """The model in a folder's files. Raises `ModelFilesFault` naming every file that is missing, altered or extra."""
-    content = _manifest_content(files)
-    _refuse_changed(content["files_sha256"], files)
-    manifest = _manifest(content)
+    manifest = opened_files(files)
+    if manifest.kind == "two_part":
+        raise ModelFilesFault(f"{MANIFEST_FILE} is of a two-part model, which tells an amount and no PD")
+    if CALIBRATION_FILE not in files:
+        raise ModelFilesFault(f"{CALIBRATION_FILE} is missing: restore the model folder as it was written")
     weights = {name: text for name, text in files.items() if name not in (MANIFEST_FILE, CALIBRATION_FILE)}
     try:
         calibration = calibration_from_json(files[CALIBRATION_FILE])
@@ -120,6 +128,13 @@ def load_model(files: Mapping[str, bytes]) -> FittedModel:
     if (model.kind, tuple(model.features)) != (manifest.kind, manifest.features):
         raise ModelFilesFault(f"{MANIFEST_FILE} describes another model than the weights: restore the model folder")
     return FittedModel(model=model, calibration=calibration, manifest=manifest, model_id=model_id(files))
+
+
+def opened_files(files: Mapping[str, bytes]) -> Manifest:
+    """The manifest of a folder whose files are all as it says. Raises `ModelFilesFault` naming every file at fault."""
+    content = _manifest_content(files)
+    _refuse_changed(content["files_sha256"], files)
+    return _manifest(content)
 
 
 def training_hash(table: pa.Table, target: npt.ArrayLike, features: Sequence[ModelFeature]) -> str:
@@ -168,7 +183,7 @@ def _manifest_content(files: Mapping[str, bytes]) -> dict[str, Any]:
 
 def _refuse_changed(hashes: Mapping[str, str], files: Mapping[str, bytes]) -> None:
     faults = []
-    for name in sorted({*hashes, *files, CALIBRATION_FILE} - {MANIFEST_FILE}):
+    for name in sorted({*hashes, *files} - {MANIFEST_FILE}):
         if name not in hashes:
             faults.append(f"{name} is no part of the model")
         elif name not in files:
@@ -182,7 +197,7 @@ def _refuse_changed(hashes: Mapping[str, str], files: Mapping[str, bytes]) -> No
 def _manifest(content: Mapping[str, Any]) -> Manifest:
     try:
         given = {one.name: content[one.name] for one in fields(Manifest)}
-        if given["kind"] not in get_args(ModelKind):
+        if given["kind"] not in get_args(FolderKind):
             raise ValueError(f"kind {given['kind']!r}")
         given["features"] = tuple(ModelFeature(**feature) for feature in given["features"])
         return Manifest(**given)

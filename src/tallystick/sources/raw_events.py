@@ -8,11 +8,11 @@ import duckdb
 import pyarrow as pa
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from tallystick.features.event_tables import DAY_TICKS, EVENT_TABLES, REQUEST_SCHEMA
 from tallystick.features.outcomes import OutcomeRule
 from tallystick.sources.files import TableFile, read_table
+from tallystick.sources.row_expressions import columns_of, note_expression, quoted
 from tallystick.sources.training_form import EventSource
 from tallystick.terms.form import FaultNotes, FormFaults
 
@@ -41,8 +41,11 @@ def read_raw_events(path: Path, *, source: EventSource, rule: OutcomeRule, file:
     notes = FaultNotes(file)
     for key, text, delay_days in _expressions(source):
         note_expression(
-            key, text, given=given, hidden=hidden_columns(source, rule) if not delay_days else (), notes=notes
-        )
+            key, text,
+            known=(*given.table.column_names, _TICK), files=given.files,
+            hidden=hidden_columns(source, rule) if not delay_days else (),
+            hidden_way_out="map it in a stream with delay_days", notes=notes,
+        )  # fmt: skip
     if notes.faults:
         raise FormFaults(notes.faults)
     return _mapped(given, source, notes)
@@ -66,32 +69,6 @@ def _expressions(source: EventSource) -> Iterable[tuple[str, str, int]]:
     for stream, mapping in source.streams.items():
         for name, text in mapping.columns.items():
             yield f"events.streams.{stream}.columns.{name}", text, mapping.delay_days
-
-
-def columns_of(text: str) -> list[str]:
-    """The columns that an expression reads; none where it is no SQL, which is told elsewhere."""
-    try:
-        return [column.name for column in sqlglot.parse_one(text, read="duckdb").find_all(exp.Column)]
-    except SqlglotError:
-        return []
-
-
-def note_expression(key: str, text: str, *, given: TableFile, hidden: tuple[str, ...], notes: FaultNotes) -> None:
-    """Note what is wrong with an expression over the raw columns, of which it may not read those that are hidden."""
-    try:
-        tree = sqlglot.parse_one(text, read="duckdb")
-    except SqlglotError as error:
-        notes.add(key, f"not an SQL expression ({error})", "correct it")
-        return
-    if list(tree.find_all(exp.Query)):
-        notes.add(key, "reads more than its own row", "write an expression over the row's columns")
-    for name in dict.fromkeys(column.name for column in tree.find_all(exp.Column)):
-        if name not in given.table.column_names and name != _TICK:
-            notes.add(
-                key, f"{', '.join(given.files)} has no column {name}", f"use {', '.join(given.table.column_names)}"
-            )
-        elif name in hidden:
-            notes.add(key, f"{name} tells the outcome, which nobody knew yet", "map it in a stream with delay_days")
 
 
 def _mapped(given: TableFile, source: EventSource, notes: FaultNotes) -> RawEvents:
@@ -128,11 +105,6 @@ def _instants(engine: duckdb.DuckDBPyConnection, source: EventSource, notes: Fau
     if notes.faults:
         raise FormFaults(notes.faults)
     return f"SELECT *, {texts['id']} AS raw_id, {texts['at']} AS happened_at FROM given"
-
-
-def quoted(text: str) -> str:
-    """The expression with its columns in quotes, for a file may have a column called `at` or `order`."""
-    return str(sqlglot.parse_one(text, read="duckdb").sql(dialect="duckdb", identify=True))
 
 
 def _table(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from tallystick.features.outcomes import Outcome
 from tallystick.sources.files import read_table
-from tallystick.sources.raw_events import columns_of, note_expression, quoted
+from tallystick.sources.row_expressions import columns_of, note_expression, quoted
 from tallystick.sources.training_form import FeatureKind, TableSource
 from tallystick.terms.form import FaultNotes, FormFaults
 
@@ -35,16 +36,19 @@ def read_raw_table(path: Path, *, source: TableSource, file: str) -> RawTable:
     given = read_table(path / source.file if source.file else path)
     notes = FaultNotes(file)
     hidden = tuple(dict.fromkeys([*source.tells_outcome, *columns_of(source.bad)]))
-    protected = columns_of(source.sex) if source.sex else []
+    protected = columns_of(source.sex) if source.sex else ()
+    note = partial(
+        note_expression, known=given.table.column_names, files=given.files, hidden_way_out="leave it out", notes=notes
+    )
     for place, feature in enumerate(source.feature):
         key = f"table.feature[{place}].sql"
-        note_expression(key, feature.sql, given=given, hidden=hidden, notes=notes)
+        note(key, feature.sql, hidden=hidden)
         for name in protected:
             if name in columns_of(feature.sql):
                 notes.add(key, f"{name} is what the law protects", "leave it out; fairness reads it as table.sex")
     for key in ("id", "bad", "sex", "age_years"):
         if getattr(source, key) is not None:
-            note_expression(f"table.{key}", getattr(source, key), given=given, hidden=(), notes=notes)
+            note(f"table.{key}", getattr(source, key), hidden=())
     if notes.faults:
         raise FormFaults(notes.faults)
     types = {FeatureKind.NUMERIC: "DOUBLE", FeatureKind.CATEGORY: "TEXT"}

@@ -1,0 +1,144 @@
+"""Everything that a reader must know of a model of an amount, measured on the test that was set apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tallystick.reports.amount_summary import AmountContender, AmountGroupTold, AmountReport, AmountRowsTold
+from tallystick.reports.model_summary import Estimate
+from tallystick.reports.summary import Bilingual
+from tallystick.scoring.amount_validation import (
+    AmountGroup,
+    absolute_error,
+    absolute_error_saved,
+    by_label,
+    calibration_distance,
+    explained_share,
+    groups_of_amounts,
+    mean_interval,
+    rank_correlation,
+    root_squared_error,
+)
+from tallystick.scoring.folds import Flags
+from tallystick.scoring.model import Floats
+from tallystick.scoring.two_part import Amounts
+from tallystick.scoring.validation import Interval, auc_interval, brier_interval
+from tallystick.sources.amount_form import AmountConfig
+from tallystick.sources.amount_rows import AmountRows
+
+OURS: Bilingual = {"zh": "两部分模型", "en": "the model of two parts"}
+NAIVE: Bilingual = {"zh": "训练样本的平均", "en": "the mean of the training rows"}
+
+
+@dataclass(frozen=True, slots=True)
+class AmountTest:
+    """Which rows taught and which tested, and what the model said of the latter."""
+
+    train: Flags
+    test: Flags
+    told: Amounts
+
+
+def amount_report(
+    config: AmountConfig,
+    rows: AmountRows,
+    test: AmountTest,
+    *,
+    figures: dict[str, Estimate],
+    hashes: dict[str, str],
+    model_id: str,
+) -> AmountReport:
+    """The report of one run."""
+    observed, expected = rows.amount[test.test], test.told.expected
+    groups = groups_of_amounts(observed, expected)
+    months = by_label(observed, expected, rows.month[test.test]) if len(rows.month) else ()
+    return AmountReport(
+        name=config.name,
+        title={"zh": config.zh, "en": config.en},
+        target={"zh": config.target.zh, "en": config.target.en},
+        unit=config.target.unit,
+        model_id=model_id,
+        seed=config.seed,
+        has_time=config.split.test_from is not None,
+        train=_part(rows, test.train),
+        test=_part(rows, test.test),
+        capped=rows.capped,
+        figures=figures,
+        contenders=_contenders(config, rows, test),
+        calibration=[_group(one) for one in groups],
+        calibration_distance=calibration_distance(groups),
+        months=[_group(one) for one in months],
+        features={name: {"zh": one.zh, "en": one.en} for name, one in config.feature.items()},
+        hidden=list(config.table.tells_outcome),
+        settings={
+            f"{part}.{name}": str(getattr(learner, name))
+            for part, learner in (("chance", config.chance), ("size", config.size))
+            for name in learner.__struct_fields__
+        },
+        hashes=hashes,
+    )
+
+
+def amount_figures(config: AmountConfig, rows: AmountRows, test: AmountTest) -> dict[str, Estimate]:
+    """Both parts by themselves on the test, and both together."""
+    observed, told, seed = rows.amount[test.test], test.told, config.seed
+    some = observed > 0
+    naive = np.full(len(observed), rows.amount[test.train].mean())
+    weighted = rows.of[test.test]
+    return {
+        "chance_auc": _estimate(auc_interval(some, told.chance)),
+        "chance_brier": _estimate(brier_interval(some, told.chance)),
+        "chance_mean": _estimate(mean_interval(told.chance)),
+        "chance_observed": _estimate(mean_interval(some.astype(np.float64))),
+        "size_rank_correlation": _estimate(rank_correlation(observed[some], told.size[some], seed=seed)),
+        "size_mean": _estimate(mean_interval(told.size[some])),
+        "size_observed": _estimate(mean_interval(observed[some])),
+        "rank_correlation": _estimate(rank_correlation(observed, told.expected, seed=seed)),
+        "explained_share": _estimate(explained_share(observed, told.expected, naive, seed=seed)),
+        "total_over_observed": _total(told.expected * weighted, observed * weighted),
+    }
+
+
+def _contenders(config: AmountConfig, rows: AmountRows, test: AmountTest) -> list[AmountContender]:
+    observed, ours = rows.amount[test.test], test.told.expected
+    naive = np.full(len(observed), rows.amount[test.train].mean())
+    forecasts: list[tuple[Bilingual, Floats]] = [(OURS, ours), (NAIVE, naive)]
+    for name, one in config.baseline.items():
+        # what a baseline cannot say of a row, it takes for nothing
+        forecasts.append(({"zh": one.zh, "en": one.en}, np.nan_to_num(rows.baselines[name][test.test])))
+    return [
+        AmountContender(
+            name=name,
+            absolute_error=_estimate(absolute_error(observed, forecast)),
+            root_squared_error=_estimate(root_squared_error(observed, forecast)),
+            saved=None if forecast is ours else _estimate(absolute_error_saved(observed, ours, forecast)),
+            mean=float(forecast.mean()),
+        )
+        for name, forecast in forecasts
+    ]
+
+
+def _total(expected: Floats, observed: Floats) -> Estimate:
+    """Predicted total over what came, with the interval that comes from how uncertain the latter is."""
+    came = mean_interval(observed)
+    mean = float(expected.mean())
+    return Estimate(value=mean / came.value, low=mean / came.high, high=mean / max(came.low, 1e-300))
+
+
+def _part(rows: AmountRows, part: Flags) -> AmountRowsTold:
+    months = rows.month[part] if len(rows.month) else None
+    return AmountRowsTold(
+        rows=int(np.count_nonzero(part)),
+        some=int(np.count_nonzero(rows.amount[part] > 0)),
+        mean=float(rows.amount[part].mean()),
+        first_month=None if months is None else str(months.min()),
+        last_month=None if months is None else str(months.max()),
+    )
+
+
+def _group(one: AmountGroup) -> AmountGroupTold:
+    return AmountGroupTold(name=one.name, rows=one.rows, predicted=one.predicted, observed=_estimate(one.observed))
+
+
+def _estimate(interval: Interval) -> Estimate:
+    return Estimate(value=interval.value, low=interval.low, high=interval.high)

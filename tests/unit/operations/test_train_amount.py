@@ -1,0 +1,204 @@
+"""From a flat file to a model of an amount: the same bytes twice, what tells the outcome stays unread, real data."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tallystick.operations.progress import Silent
+from tallystick.operations.train import TrainRequest
+from tallystick.operations.train_amount import deal_of, train_amount
+from tallystick.operations.training_sets import TrainingFault
+from tallystick.reports.amount_summary import AmountReport
+from tallystick.reports.model_summary import Estimate
+from tallystick.scoring.two_part import load_two_part
+from tallystick.sources.amount_form import parse_amount_config
+from tallystick.sources.amount_rows import read_amount_rows
+from tallystick.sources.training_form import training_text
+from tallystick.terms.form import FormFaults
+
+CONFIG = """
+name = "small"
+zh = "小样本"
+en = "a small sample"
+seed = 3
+
+[table]
+files = ["loans.csv", "after.csv"]
+key = "id"
+month = "begun"
+tells_outcome = ["*_after"]
+
+[loan]
+installment = "installment"
+monthly_rate = "rate"
+installments = "12"
+paid = "paid"
+
+[target]
+zh = "回收率"
+en = "share recovered"
+unit = "share"
+amount = "CAST(recovered AS DOUBLE)"
+of = "exposure_at_default"
+link = "share"
+
+[split]
+test_from = 2026-04-01
+
+[feature.paid]
+zh = "已还期数"
+en = "installments paid"
+sql = "installments_paid"
+
+[feature.mark]
+zh = "标记"
+en = "a mark"
+sql = "CAST(mark AS DOUBLE)"
+
+[baseline.half]
+zh = "一成"
+en = "a tenth"
+sql = "0.1"
+
+[chance]
+kind = "lightgbm"
+rounds = 20
+
+[size]
+kind = "lightgbm"
+rounds = 20
+"""
+
+
+@pytest.fixture(scope="module")
+def loans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two thousand loans without interest in default, of which those marked give more back."""
+    folder, draws = tmp_path_factory.mktemp("loans"), random.Random(1)
+    rows, after = ["id,begun,installment,rate,paid,mark"], ["id,recovered,calls_after"]
+    for number in range(2_000):
+        mark, paid = draws.random(), draws.randrange(12)
+        comes = draws.random() < 0.2 + 0.6 * mark
+        share = (0.1 + 0.5 * mark) * draws.uniform(0.5, 1.4) if comes else 0.0
+        rows.append(f"{number},2026-0{1 + number % 5}-01,100,0,{100 * paid},{mark:.4f}")
+        after.append(f"{number},{share * 100 * (12 - paid):.2f},{int(comes)}")
+    for name, (head, *lines) in (("loans.csv", rows), ("after.csv", after)):
+        (folder / name).write_text("\n".join([head, *draws.sample(lines, len(lines))]) + "\n")
+    return folder
+
+
+def trained(folder: Path, data: Path | None, *, config: str = CONFIG, out: str = "model") -> AmountReport:
+    """One run."""
+    path = folder / "config.toml"
+    path.write_text(config, encoding="utf-8")
+    return train_amount(TrainRequest(config=str(path), data=data, out=folder / out), progress=Silent())
+
+
+def test_the_same_file_and_configuration_give_the_same_bytes(tmp_path: Path, loans: Path) -> None:
+    first, second = (trained(tmp_path, loans, out=out) for out in ("one", "two"))
+    assert first == second
+    files = {path.relative_to(tmp_path / "one"): path.read_bytes() for path in (tmp_path / "one").rglob("*.*")}
+    assert files == {path.relative_to(tmp_path / "two"): path.read_bytes() for path in (tmp_path / "two").rglob("*.*")}
+    assert len(files) == 11
+    told = json.loads((tmp_path / "one/evidence/report.json").read_text())
+    assert told["train"] == {
+        "rows": 1_200, "some": told["train"]["some"], "mean": told["train"]["mean"],
+        "first_month": "2026-01", "last_month": "2026-03",
+    }  # fmt: skip
+    assert [one["name"] for one in told["months"]] == ["2026-04", "2026-05"]
+    assert len(told["calibration"]) == 10
+    page = (tmp_path / "one/evidence/report.html").read_text()
+    assert "Its mean absolute error is" in page
+    assert "平均绝对误差比" in page
+
+
+def test_the_model_in_the_folder_is_the_one_that_was_measured(tmp_path: Path, loans: Path) -> None:
+    report = trained(tmp_path, loans)
+    fitted = load_two_part({path.name: path.read_bytes() for path in (tmp_path / "model").glob("*.*")})
+    assert fitted.model_id == report["model_id"]
+    config = parse_amount_config(CONFIG, file="c")
+    rows = read_amount_rows(loans, config, file="c")
+    test = deal_of(config, rows).test
+    told = fitted.model.score(rows.features)
+    error = np.abs(told.expected - rows.amount)[test].mean()
+    assert report["contenders"][0]["absolute_error"]["value"] == error
+    assert error < report["contenders"][1]["absolute_error"]["value"]
+    assert rows.features.column("paid").to_pylist()[:3] == [float(p) for p in _paid(loans)[:3]]
+    assert rows.of[0] == 100 * (12 - _paid(loans)[0])
+
+
+def _paid(loans: Path) -> list[int]:
+    lines = (loans / "loans.csv").read_text().splitlines()[1:]
+    return [int(line.split(",")[4]) // 100 for line in sorted(lines, key=lambda line: line.split(",")[0])]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"CAST(mark AS DOUBLE)"', '"CAST(calls_after AS DOUBLE)"', "feature.mark.sql: calls_after tells the outcome"),
+        ('"CAST(mark AS DOUBLE)"', '"CAST(recovered AS DOUBLE)"', "feature.mark.sql: recovered tells the outcome"),
+        ('sql = "0.1"', 'sql = "recovered / 100"', "baseline.half.sql: recovered tells the outcome"),
+        ('paid = "paid"', 'paid = "recovered"', "loan.paid: recovered tells the outcome"),
+        ('"CAST(mark AS DOUBLE)"', '"(SELECT max(mark) FROM known)"', "feature.mark.sql: reads more than its own row"),
+        ('"CAST(mark AS DOUBLE)"', '''"COLUMNS('calls_.*')"''', "feature.mark.sql: cannot be computed"),
+        ('["*_after"]', '["*_afterwards"]', r"tells_outcome\[0\]: no column is \*_afterwards"),
+        ('key = "id"', 'key = "begun"', "table.key: after.csv has no column begun"),
+        ('of = "exposure_at_default"\n', "", "target.of: missing"),
+        ('month = "begun"\n', "", "table.month: missing"),
+        ('kind = "lightgbm"', 'kind = "logistic"', "chance.kind: logistic has no two parts"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_by_its_field(loans: Path, old: str, new: str, told: str) -> None:
+    assert old in CONFIG
+    with pytest.raises(FormFaults, match=told):
+        read_amount_rows(loans, parse_amount_config(CONFIG.replace(old, new, 1), file="c"), file="c")
+
+
+def test_a_key_that_a_file_repeats_is_refused(tmp_path: Path, loans: Path) -> None:
+    for name in ("loans.csv", "after.csv"):
+        lines = (loans / name).read_text().splitlines()
+        (tmp_path / name).write_text("\n".join([*lines, lines[-1]] if name == "after.csv" else lines) + "\n")
+    with pytest.raises(FormFaults, match=r"table\.key: after\.csv repeats id, or lacks it, on 1 rows"):
+        read_amount_rows(tmp_path, parse_amount_config(CONFIG, file="c"), file="c")
+
+
+def test_a_part_without_rows_is_refused(tmp_path: Path, loans: Path) -> None:
+    with pytest.raises(TrainingFault, match="the test part holds 0 rows"):
+        trained(tmp_path, loans, config=CONFIG.replace("2026-04-01", "2027-04-01"))
+    with pytest.raises(TrainingFault, match="data: missing"):
+        trained(tmp_path, None)
+
+
+def ends(figure: Estimate | None) -> tuple[float, float]:
+    """The ends of a figure's interval."""
+    assert figure is not None
+    assert figure["low"] is not None
+    assert figure["high"] is not None
+    return figure["low"], figure["high"]
+
+
+def test_what_is_recovered_is_told_better_than_by_its_mean(tmp_path: Path, shared_data: Path) -> None:
+    data = shared_data / "lending_club_2015_outcomes"
+    report = train_amount(
+        TrainRequest(config="lending-club-recovery", data=data, out=tmp_path / "model"), progress=Silent()
+    )
+    assert (report["train"]["rows"], report["test"]["rows"]) == (9_878, 7_920)
+    figures, naive = report["figures"], report["contenders"][1]
+    assert figures["chance_auc"]["value"] > 0.61
+    assert figures["size_rank_correlation"]["value"] > 0.31
+    low, high = ends(figures["total_over_observed"])
+    assert low < 1 < high
+    assert ends(naive["saved"])[0] > 0.001
+    assert report["calibration_distance"] < 0.012
+
+
+def test_no_shipped_feature_may_read_what_recovery_tells(shared_data: Path) -> None:
+    text, name = training_text("lending-club-recovery")
+    for column in ("recoveries", "settlement_term", "total_pymnt", "total_rec_late_fee"):
+        planted = text.replace('sql = "int_rate"', f'sql = "{column}"')
+        with pytest.raises(FormFaults, match=f"feature.rate_percent.sql: {column} tells the outcome"):
+            read_amount_rows(
+                shared_data / "lending_club_2015_outcomes", parse_amount_config(planted, file=name), file=name
+            )
