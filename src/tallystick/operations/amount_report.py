@@ -18,6 +18,7 @@ from tallystick.scoring.amount_validation import (
     mean_interval,
     rank_correlation,
     root_squared_error,
+    squared_error_saved,
 )
 from tallystick.scoring.folds import Flags
 from tallystick.scoring.model import Floats
@@ -26,8 +27,10 @@ from tallystick.scoring.validation import Interval, auc_interval, brier_interval
 from tallystick.sources.amount_form import AmountConfig
 from tallystick.sources.amount_rows import AmountRows
 
-OURS: Bilingual = {"zh": "两部分模型", "en": "the model of two parts"}
-NAIVE: Bilingual = {"zh": "训练样本的平均", "en": "the mean of the training rows"}
+OUR_MEAN: Bilingual = {"zh": "两部分模型：平均", "en": "two parts: the mean"}
+OUR_MEDIAN: Bilingual = {"zh": "两部分模型：中位数", "en": "two parts: the median"}
+NAIVE_MEAN: Bilingual = {"zh": "训练样本的平均", "en": "mean of the training rows"}
+NAIVE_MEDIAN: Bilingual = {"zh": "训练样本的中位数", "en": "median of the training rows"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +103,34 @@ def amount_figures(config: AmountConfig, rows: AmountRows, test: AmountTest) -> 
 
 
 def _contenders(config: AmountConfig, rows: AmountRows, test: AmountTest) -> list[AmountContender]:
-    observed, ours = rows.amount[test.test], test.told.expected
-    naive = np.full(len(observed), rows.amount[test.train].mean())
-    forecasts: list[tuple[Bilingual, Floats]] = [(OURS, ours), (NAIVE, naive)]
+    observed, taught = rows.amount[test.test], rows.amount[test.train]
+    mean, median = test.told.expected, test.told.quantile(0.5)
+    ours: list[tuple[Bilingual, Floats]] = [(OUR_MEAN, mean), (OUR_MEDIAN, median)]
+    naive: list[tuple[Bilingual, Floats]] = [
+        (NAIVE_MEAN, np.full(len(observed), taught.mean())),
+        (NAIVE_MEDIAN, np.full(len(observed), np.median(taught))),
+    ]
     for name, one in config.baseline.items():
         # what a baseline cannot say of a row, it takes for nothing
-        forecasts.append(({"zh": one.zh, "en": one.en}, np.nan_to_num(rows.baselines[name][test.test])))
-    return [
-        AmountContender(
+        naive.append(({"zh": one.zh, "en": one.en}, np.nan_to_num(rows.baselines[name][test.test])))
+
+    def contender(name: Bilingual, forecast: Floats) -> AmountContender:
+        return AmountContender(
             name=name,
             absolute_error=_estimate(absolute_error(observed, forecast)),
             root_squared_error=_estimate(root_squared_error(observed, forecast)),
-            saved=None if forecast is ours else _estimate(absolute_error_saved(observed, ours, forecast)),
+            absolute_saved=None,
+            squared_saved=None,
             mean=float(forecast.mean()),
         )
-        for name, forecast in forecasts
-    ]
+
+    def held_against_ours(name: Bilingual, forecast: Floats) -> AmountContender:
+        told = contender(name, forecast)
+        told["absolute_saved"] = _estimate(absolute_error_saved(observed, median, forecast))
+        told["squared_saved"] = _estimate(squared_error_saved(observed, mean, forecast))
+        return told
+
+    return [*(contender(*one) for one in ours), *(held_against_ours(*one) for one in naive)]
 
 
 def _total(expected: Floats, observed: Floats) -> Estimate:

@@ -13,6 +13,7 @@ from tallystick.reports.texts import Texts, texts_in
 
 _TILES = ("chance_auc", "size_rank_correlation", "explained_share", "total_over_observed")
 _DIGITS = 4
+_ERRORS = ("absolute", "squared")
 
 
 def render_amount_page(report: AmountReport) -> str:
@@ -46,21 +47,19 @@ def amount_edition(report: AmountReport, *, language: Language) -> Edition:
 
 
 def is_better(report: AmountReport) -> bool:
-    """Whether the model errs reliably less than the best of the naive forecasts."""
-    saved = _best_naive(report)["saved"]
-    return saved is not None and (saved["low"] or 0.0) > 0
+    """Whether the model errs reliably less than the best of the naive forecasts, by both errors."""
+    return all((_saved(report, error)[1]["low"] or 0.0) > 0 for error in _ERRORS)
 
 
 def amount_verdict(report: AmountReport, say: Texts) -> str:
-    """The model beside the naive forecast that errs least."""
-    best = _best_naive(report)
-    saved = best["saved"]
-    assert saved is not None, "only ours has no distance from itself"
-    figures = {key: ratio_text(figure, digits=_DIGITS) for key, figure in _ends(saved).items()}
-    return say(
-        "amount.better" if is_better(report) else "amount.not_better",
-        peer=best["name"][say.language], saved=figures["value"], low=figures["low"], high=figures["high"],
-    )  # fmt: skip
+    """The model beside the naive forecast that errs least: its median by absolute error, its mean by squared error."""
+    told = []
+    for error in _ERRORS:
+        best, saved = _saved(report, error)
+        key = f"amount.{error}_{'better' if (saved['low'] or 0.0) > 0 else 'not_better'}"
+        figures = {end: ratio_text(figure, digits=_DIGITS) for end, figure in _ends(saved).items()}
+        told.append(say(key, peer=best["name"][say.language], **figures))
+    return say.sentences(told)
 
 
 def estimate_text(figure: Estimate) -> str:
@@ -73,8 +72,12 @@ def _ends(figure: Estimate) -> dict[str, float | None]:
     return {"value": figure["value"], "low": figure["low"], "high": figure["high"]}
 
 
-def _best_naive(report: AmountReport) -> AmountContender:
-    return min(report["contenders"][1:], key=lambda one: one["absolute_error"]["value"])
+def _saved(report: AmountReport, error: str) -> tuple[AmountContender, Estimate]:
+    """The naive forecast nearest to ours, and how much more it errs."""
+    naive = [
+        (one, one["absolute_saved"] if error == "absolute" else one["squared_saved"]) for one in report["contenders"]
+    ]
+    return min(((one, saved) for one, saved in naive if saved is not None), key=lambda pair: pair[1]["value"])
 
 
 def _told(report: AmountReport, say: Texts) -> str:
@@ -100,14 +103,15 @@ def _tile(figure: Estimate, name: str, say: Texts) -> Tile:
 
 
 def _forecasts_table(report: AmountReport, say: Texts) -> Table:
-    heads = ("absolute_error", "saved", "root_squared_error", "mean")
+    heads = ("absolute_error", "absolute_saved", "root_squared_error", "squared_saved", "mean")
     columns = (Column(say("amount.forecast"), "start"), *(Column(say(f"amount.{head}")) for head in heads))
     rows = tuple(
         (
             Cell(one["name"][say.language]),
             Cell(estimate_text(one["absolute_error"])),
-            Cell(estimate_text(one["saved"]) if one["saved"] else ""),
+            Cell(estimate_text(one["absolute_saved"]) if one["absolute_saved"] else ""),
             Cell(estimate_text(one["root_squared_error"])),
+            Cell(estimate_text(one["squared_saved"]) if one["squared_saved"] else ""),
             Cell(ratio_text(one["mean"], digits=_DIGITS)),
         )
         for one in report["contenders"]

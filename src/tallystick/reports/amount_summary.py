@@ -7,12 +7,16 @@ from tallystick.reports.summary import Bilingual
 
 
 class AmountContender(TypedDict):
-    """A way to predict, with its errors; `saved` is how much more it errs than ours on the same rows."""
+    """A way to predict, with its errors, and of naive ones how much more they err than ours on the same rows.
+
+    Absolute errors are held against our median, squared ones against our mean.
+    """
 
     name: Bilingual
     absolute_error: Estimate
     root_squared_error: Estimate
-    saved: Estimate | None
+    absolute_saved: Estimate | None
+    squared_saved: Estimate | None
     mean: float
 
 

@@ -48,6 +48,11 @@ def absolute_error_saved(observed: Floats, predicted: Floats, peer: Floats) -> I
     return mean_interval(np.abs(peer - observed) - np.abs(predicted - observed))
 
 
+def squared_error_saved(observed: Floats, predicted: Floats, peer: Floats) -> Interval:
+    """How much less than a peer's the mean squared error is, on the same rows; above 0 is better."""
+    return mean_interval((peer - observed) ** 2 - (predicted - observed) ** 2)
+
+
 def root_squared_error(observed: Floats, predicted: Floats) -> Interval:
     """Root of the mean squared error, which a forecast of the mean makes least."""
     squares = mean_interval((predicted - observed) ** 2)

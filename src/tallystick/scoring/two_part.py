@@ -1,5 +1,6 @@
 """Amounts that are often nothing: whether anything comes, and then how much; one model of two calibrated parts."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,8 @@ from tallystick.scoring.size_map import SizeMap, fit_size_map, size_map_from_jso
 KIND: Final = "two_part"
 _CHANCE, _SIZE = "chance.", "size."
 _MAP = "calibration.json"
+_SPREAD = "spread.json"
+_STEPS = 200
 _FOLDS = 3
 
 
@@ -38,15 +41,31 @@ class TwoPartSettings:
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """What is told of each row, shape (rows,): the chance that anything comes, how much if so, and their product."""
+    """What is told of each row, shape (rows,): the chance that anything comes, how much if so, and what follows.
+
+    `spread` are quantiles of what came over the size told of it, from 0 to 1 in even steps, of rows not seen.
+    """
 
     chance: Floats
     size: Floats
+    spread: Floats
+    most: float
 
     @property
     def expected(self) -> Floats:
         """The mean to count on."""
         return self.chance * self.size
+
+    def quantile(self, share: float) -> Floats:
+        """What this share of such rows stays at or below: 0 up to the chance of nothing, then along the spread.
+
+        >>> told = Amounts(np.array([0.4, 0.8]), np.array([10.0, 10.0]), np.array([0.5, 1.0, 1.5]), np.inf)
+        >>> told.quantile(0.5).tolist()  # of four that come, one and a half are below: 37.5 % of the spread
+        [0.0, 8.75]
+        """
+        rank = 1.0 - (1.0 - share) / np.maximum(self.chance, 1e-12)
+        along = np.interp(rank, np.linspace(0.0, 1.0, len(self.spread)), self.spread)
+        return np.where(rank > 0, np.minimum(self.size * along, self.most), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,7 @@ class TwoPart:
     chance_map: Calibration
     size: Boosted
     size_map: SizeMap
+    spread: tuple[float, ...]
 
     @property
     def features(self) -> tuple[ModelFeature, ...]:
@@ -68,6 +88,8 @@ class TwoPart:
         return Amounts(
             chance=self.chance_map.pd(self.chance.log_odds(columns)),
             size=self.size_map.size(self.size.log_odds(columns)),
+            spread=np.asarray(self.spread),
+            most=1.0 if self.size_map.link == "logit" else np.inf,
         )
 
     def weights(self) -> Mapping[str, bytes]:
@@ -77,6 +99,7 @@ class TwoPart:
             f"{_CHANCE}{_MAP}": self.chance_map.to_json(),
             **{f"{_SIZE}{name}": text for name, text in self.size.weights().items()},
             f"{_SIZE}{_MAP}": self.size_map.to_json(),
+            f"{_SIZE}{_SPREAD}": f"{json.dumps(self.spread)}\n".encode(),
         }
 
 
@@ -122,11 +145,15 @@ def fit_two_part(
 
     deal = stratified_folds(comes, folds=_FOLDS, seed=seed)
     every = np.ones(len(comes), dtype=np.bool_)
+    unseen_size = _unseen(table, deal, fit_size, seed)[comes]
+    size_map = fit_size_map(unseen_size, amount[comes], link=settings.link)
+    spread = np.quantile(amount[comes] / size_map.size(unseen_size), np.linspace(0.0, 1.0, _STEPS + 1))
     return TwoPart(
         chance=fit_chance(every, seed),
         chance_map=fit_calibration(_unseen(table, deal, fit_chance, seed), comes),
         size=fit_size(every, seed),
-        size_map=fit_size_map(_unseen(table, deal, fit_size, seed)[comes], amount[comes], link=settings.link),
+        size_map=size_map,
+        spread=tuple(spread.round(9).tolist()),
     )
 
 
@@ -148,8 +175,9 @@ def load_two_part(files: Mapping[str, bytes]) -> FittedTwoPart:
             chance_map=calibration_from_json(files[_CHANCE + _MAP]),
             size=boosted_from_weights(_part(files, _SIZE)),
             size_map=size_map_from_json(files[_SIZE + _MAP]),
+            spread=tuple(float(each) for each in json.loads(files[_SIZE + _SPREAD])),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelFilesFault(f"the model cannot be loaded: {error}") from error
     return FittedTwoPart(model, manifest, model_id(files))
 

@@ -5,6 +5,8 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tallystick.operations.progress import Silent
@@ -101,7 +103,7 @@ def test_the_same_file_and_configuration_give_the_same_bytes(tmp_path: Path, loa
     assert first == second
     files = {path.relative_to(tmp_path / "one"): path.read_bytes() for path in (tmp_path / "one").rglob("*.*")}
     assert files == {path.relative_to(tmp_path / "two"): path.read_bytes() for path in (tmp_path / "two").rglob("*.*")}
-    assert len(files) == 11
+    assert len(files) == 12
     told = json.loads((tmp_path / "one/evidence/report.json").read_text())
     assert told["train"] == {
         "rows": 1_200, "some": told["train"]["some"], "mean": told["train"]["mean"],
@@ -110,8 +112,8 @@ def test_the_same_file_and_configuration_give_the_same_bytes(tmp_path: Path, loa
     assert [one["name"] for one in told["months"]] == ["2026-04", "2026-05"]
     assert len(told["calibration"]) == 10
     page = (tmp_path / "one/evidence/report.html").read_text()
-    assert "Its mean absolute error is" in page
-    assert "平均绝对误差比" in page
+    assert "The median&#39;s mean absolute error is" in page
+    assert "中位数预测的平均绝对误差比" in page
 
 
 def test_the_model_in_the_folder_is_the_one_that_was_measured(tmp_path: Path, loans: Path) -> None:
@@ -124,7 +126,7 @@ def test_the_model_in_the_folder_is_the_one_that_was_measured(tmp_path: Path, lo
     told = fitted.model.score(rows.features)
     error = np.abs(told.expected - rows.amount)[test].mean()
     assert report["contenders"][0]["absolute_error"]["value"] == error
-    assert error < report["contenders"][1]["absolute_error"]["value"]
+    assert error < report["contenders"][2]["absolute_error"]["value"]
     assert rows.features.column("paid").to_pylist()[:3] == [float(p) for p in _paid(loans)[:3]]
     assert rows.of[0] == 100 * (12 - _paid(loans)[0])
 
@@ -185,12 +187,13 @@ def test_what_is_recovered_is_told_better_than_by_its_mean(tmp_path: Path, share
         TrainRequest(config="lending-club-recovery", data=data, out=tmp_path / "model"), progress=Silent()
     )
     assert (report["train"]["rows"], report["test"]["rows"]) == (9_878, 7_920)
-    figures, naive = report["figures"], report["contenders"][1]
+    figures, naive = report["figures"], report["contenders"][2]
     assert figures["chance_auc"]["value"] > 0.61
     assert figures["size_rank_correlation"]["value"] > 0.31
     low, high = ends(figures["total_over_observed"])
     assert low < 1 < high
-    assert ends(naive["saved"])[0] > 0.001
+    assert ends(naive["squared_saved"])[0] > 0.00005
+    assert all(ends(one["absolute_saved"])[0] > 0 for one in report["contenders"][2:])
     assert report["calibration_distance"] < 0.012
 
 
@@ -202,3 +205,48 @@ def test_no_shipped_feature_may_read_what_recovery_tells(shared_data: Path) -> N
             read_amount_rows(
                 shared_data / "lending_club_2015_outcomes", parse_amount_config(planted, file=name), file=name
             )
+
+
+def test_november_cannot_be_read_to_predict_november(tmp_path: Path, shared_data: Path) -> None:
+    data = shared_data / "jdd2017_baitiao"
+    text, name = training_text("jdd-demand")
+    config = parse_amount_config(text, file=name)
+    read = {one.sql for one in (*config.feature.values(), *config.baseline.values())}
+    told = pq.read_table(data / "derived_user_aggregates_cefanmin.parquet")
+    november = [column for column in told.column_names if column.endswith("_9_11") or column.endswith("11")]
+    assert len(november) == 7
+    for column in (*november, "loan_sum", "loan_sum_cny_decoded", "month"):
+        assert not any(column in sql for sql in read)
+        planted = text.replace('sql = "order_8_10"', f'sql = "{column}"')
+        with pytest.raises(FormFaults, match=f"feature.mean_order.sql: {column} tells the outcome"):
+            read_amount_rows(data, parse_amount_config(planted, file=name), file=name)
+    # whatever November was, features and baselines are the same
+    for path in data.glob("*.parquet"):
+        table = pq.read_table(path)
+        for place, column in enumerate(table.column_names):
+            if column in november:
+                table = table.set_column(place, column, pa.array(np.arange(table.num_rows) % 7 + 0.5))
+        pq.write_table(table, tmp_path / path.name)
+    real, altered = (read_amount_rows(folder, config, file=name) for folder in (data, tmp_path))
+    assert real.sha256 != altered.sha256
+    for key in config.feature:
+        one, other = (rows.features.column(key).to_numpy() for rows in (real, altered))
+        assert np.array_equal(one, other, equal_nan=True), key
+    for key in config.baseline:
+        assert np.array_equal(altered.baselines[key], real.baselines[key], equal_nan=True), key
+
+
+def test_demand_is_told_better_than_by_the_months_before(tmp_path: Path, shared_data: Path) -> None:
+    text, _ = training_text("jdd-demand")
+    quick = text.replace("rounds = 200", "rounds = 60").replace("members = 3", "members = 1")
+    report = trained(tmp_path, shared_data / "jdd2017_baitiao", config=quick)
+    assert report["has_time"] is False
+    assert (report["train"]["rows"], report["test"]["rows"]) == (68_223, 22_770)
+    naive = {one["name"]["en"]: one for one in report["contenders"][2:]}
+    assert {"October again", "the mean of September and October", "nobody borrows"} < set(naive)
+    for one in naive.values():
+        assert ends(one["absolute_saved"])[0] > 0.03
+        assert ends(one["squared_saved"])[0] > 0.015
+    assert report["figures"]["chance_auc"]["value"] > 0.855
+    low, high = ends(report["figures"]["total_over_observed"])
+    assert low < 1 < high

@@ -48,6 +48,16 @@ def test_both_parts_find_what_the_amounts_were_drawn_from(link: str) -> None:
         assert told.expected[group].mean() == pytest.approx(amount[group].mean(), rel=0.15)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_as_many_stay_at_or_below_a_quantile_as_it_says(share: float) -> None:
+    model = fitted(share=False)
+    table, amount, _, _ = drawn(20_000, 2, share=False)
+    bound = model.score(table).quantile(share)
+    certain = bound > 0
+    assert (amount <= bound)[certain].mean() == pytest.approx(share, abs=0.02)
+    assert (amount > 0)[~certain].mean() <= 1 - share
+
+
 def test_a_declared_direction_of_a_size_is_kept() -> None:
     table, amount, _, _ = drawn(2_000, 3, share=True)
     rows = amount > 0
