@@ -15,7 +15,13 @@ from tallystick.features.outcomes import OutcomeRule, load_outcome_rules, note_r
 from tallystick.sources.files import FileFault
 from tallystick.terms.form import FaultNotes, FormFaults, read_fields
 
-BUILT_IN: Final = ("handbook-fraud", "home-credit-application", "jdd-demand", "lending-club-recovery", "taiwan-behavior")
+BUILT_IN: Final = (
+    "handbook-fraud",
+    "home-credit-application",
+    "jdd-demand",
+    "lending-club-recovery",
+    "taiwan-behavior",
+)
 
 Text = Annotated[str, Meta(min_length=1)]
 Days = Annotated[int, Meta(ge=1, le=3_660)]
