@@ -146,7 +146,7 @@ def _fold(config: TrainingConfig, rows: _Observed, built: pa.Table, place: Ticks
     told = np.isin(rows.outcome, (Outcome.GOOD, Outcome.BAD))
     is_bad = rows.outcome == Outcome.BAD
     inside, tested = window.in_training(rows.tick), window.tests(rows.tick)
-    late = inside & (rows.known_at > window.test_from)
+    teaches = window.trains(rows.tick, rows.known_at)
     left_out = np.zeros_like(tested)
     if config.split.leave_out_known is not None:
         left_out = known_bad_before(
@@ -163,7 +163,7 @@ def _fold(config: TrainingConfig, rows: _Observed, built: pa.Table, place: Ticks
 
     unclear, immature = rows.outcome == Outcome.INDETERMINATE, rows.outcome == Outcome.IMMATURE
     train = part(
-        inside & told & ~late, {"indeterminate": inside & ~late & unclear, "immature": inside & (late | immature)}
+        teaches & told, {"indeterminate": teaches & unclear, "immature": (inside & ~teaches) | (teaches & immature)}
     )
     test = part(
         tested & told & ~left_out,

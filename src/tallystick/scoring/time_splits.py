@@ -1,6 +1,5 @@
 """Which rows teach and which test: out of time, on what was known when the test began."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,12 +59,3 @@ def known_bad_before(
     first_known = np.full(len(keys), np.iinfo(np.int64).max)
     np.minimum.at(first_known, place[told], known_at[told])
     return np.asarray(window.tests(tick) & (first_known[place] <= day * day_ticks))
-
-
-def shares_of(labels: Sequence[str], counted: npt.NDArray[np.object_]) -> dict[str, int]:
-    """How many rows have each label, in the order given.
-
-    >>> shares_of(["good", "bad"], np.array(["good", "good", "bad"], dtype=object))
-    {'good': 2, 'bad': 1}
-    """
-    return {label: int(np.count_nonzero(counted == label)) for label in labels}

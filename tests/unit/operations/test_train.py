@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from tests.training_sample import CONFIG, write_events
 
-from tallystick.features.as_of_build import StreamFaults
+from tallystick.features.as_of_build import StreamFaults, build_as_of
+from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.operations.progress import Silent
 from tallystick.operations.train import TrainRequest, train
 from tallystick.operations.training_sets import Fold, TrainingFault, build_folds, windows_of
@@ -322,3 +324,15 @@ def test_one_source_is_needed_and_too_few_cases_teach_nothing(tmp_path: Path, ca
 def test_what_ships_can_be_read(name: str) -> None:
     text, file = training_text(name)
     assert parse_training(text, file=file).name == name
+
+
+def test_without_what_came_after_a_request_its_features_are_the_same(events: Path) -> None:
+    config = parse_training(CONFIG, file="c")
+    raw = raw_of(events, config)
+    features = load_as_of_catalog().named(config.features)
+    whole = build_as_of(raw.requests, raw.streams, features=features).to_pylist()
+    for place in range(3_000, 6_000, 250):
+        asked = raw.requests.slice(place, 1)
+        tick = asked.column("tick")[0]
+        past = {name: rows.filter(pc.less(rows.column("tick"), tick)) for name, rows in raw.streams.items()}
+        assert build_as_of(asked, past, features=features).to_pylist() == [whole[place]]
