@@ -17,6 +17,7 @@ from tallystick.operations.whole_files import OutputFault
 from tallystick.reports.model_summary import ModelReport
 from tallystick.scoring.manifest import load_model
 from tallystick.scoring.time_splits import Window
+from tallystick.sources.amount_form import is_amount_config, parse_amount_config
 from tallystick.sources.files import FileFault
 from tallystick.sources.raw_events import RawEvents, read_raw_events
 from tallystick.sources.training_form import BUILT_IN, TrainingConfig, parse_training, training_text
@@ -323,7 +324,8 @@ def test_one_source_is_needed_and_too_few_cases_teach_nothing(tmp_path: Path, ca
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_what_ships_can_be_read(name: str) -> None:
     text, file = training_text(name)
-    assert parse_training(text, file=file).name == name
+    parse = parse_amount_config if is_amount_config(text) else parse_training
+    assert parse(text, file=file).name == name
 
 
 def test_without_what_came_after_a_request_its_features_are_the_same(events: Path) -> None:
