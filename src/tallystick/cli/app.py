@@ -30,7 +30,7 @@ app = App(
 for command in (
     portfolio.review,
     portfolio.fit,
-    portfolio.drift,
+    portfolio.watch,
     portfolio.demo,
     training.train,
     books.close_day,

@@ -1,4 +1,4 @@
-"""Commands over a portfolio file: review, fit, drift, the demonstration, mappings and strategies."""
+"""Commands over a portfolio file: review, fit, watch, the demonstration, mappings and strategies."""
 
 import sys
 from datetime import date
@@ -105,8 +105,16 @@ def fit(*, data: Path, mapping: str, out: Path, kind: ModelKind = "lightgbm", se
     screen.print(f"{answer.kind} · {answer.features} · {answer.model_id} → {out}")
 
 
-def drift(*, data: Path, against: Path, mapping: str) -> None:
-    """Compare a portfolio with the one a model was fitted on: PSI per feature, with a limit for their sizes.
+def watch(
+    *,
+    data: Path,
+    against: Path,
+    mapping: str,
+    model: Path | None = None,
+    out: Path | None = None,
+    false_alarm: float = 0.01,
+) -> None:
+    """Compare a portfolio with the one a model learned from: features, scores, outcomes, first payments.
 
     Parameters
     ----------
@@ -116,14 +124,22 @@ def drift(*, data: Path, against: Path, mapping: str) -> None:
         The portfolio to compare with.
     mapping
         The mapping of both.
+    model
+        Folder of the model, for its scores and outcomes to be watched as well.
+    out
+        Folder for watch.json (a row per check) and watch.prom (Prometheus text).
+    false_alarm
+        How often the whole watch may alarm although nothing changed.
     """
-    from tallystick.operations.drift import drift as run
-    from tallystick.reports.drift_terminal import drift_table
+    from tallystick.operations.watch import WatchRequest
+    from tallystick.operations.watch import watch as run
+    from tallystick.reports.watch_terminal import watch_table
 
     language = settings().language
     with shown_progress(language) as progress:
-        moved = run(data=data, against=against, mapping=mapping, progress=progress)
-    terminal().print(drift_table(moved, language=language))
+        request = WatchRequest(data, against, mapping, model, out, false_alarm)
+        checks = run(request, progress=progress)
+    terminal().print(watch_table(checks, language=language))
 
 
 def demo(*, out: Path, lines: int = 20_000, seed: int = 1, as_of: date | None = None) -> None:

@@ -107,16 +107,23 @@ def auc_interval(outcome: npt.ArrayLike, scores: Floats) -> Interval:
     than two goods or bads, or a perfect ranking, the variance is unknown or zero, and the interval says no more
     than DeLong does: [0, 1], or the value itself.
     """
-    is_bad = _with_both(outcome, scores)
-    bad_part, good_part = _placements(is_bad, scores)
-    value = float(bad_part.mean())
-    if min(len(bad_part), len(good_part)) < 2:
+    value, error = auc_with_error(outcome, scores)
+    if error is None:
         return Interval(value, 0.0, 1.0)
-    error = math.sqrt(bad_part.var(ddof=1) / len(bad_part) + good_part.var(ddof=1) / len(good_part))
     if not 0.0 < value < 1.0:
         return Interval(value, value, value)
     reach = _quantile() * error / (value * (1 - value))
     return Interval(value, float(expit(logit(value) - reach)), float(expit(logit(value) + reach)))
+
+
+def auc_with_error(outcome: npt.ArrayLike, scores: Floats) -> tuple[float, float | None]:
+    """AUC and its standard error by DeLong's variance, which needs two goods and two bads to be known."""
+    is_bad = _with_both(outcome, scores)
+    bad_part, good_part = _placements(is_bad, scores)
+    value = float(bad_part.mean())
+    if min(len(bad_part), len(good_part)) < 2:
+        return value, None
+    return value, math.sqrt(bad_part.var(ddof=1) / len(bad_part) + good_part.var(ddof=1) / len(good_part))
 
 
 def auc_difference(outcome: npt.ArrayLike, scores: Floats, peer_scores: Floats) -> Difference:

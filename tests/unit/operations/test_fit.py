@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 import pytest
 
-from tallystick.operations.drift import drift
 from tallystick.operations.fit import FitRequest, fit
 from tallystick.operations.progress import Silent
 from tallystick.operations.review import review
 from tallystick.operations.scoring import ScoringFault, read_model
+from tallystick.operations.watch import WatchRequest, watch
 from tallystick.operations.whole_files import OutputFault
 from tallystick.scoring.manifest import ModelFilesFault
 
@@ -44,15 +44,15 @@ def test_a_scorecard_is_written_as_tables_and_sql_too(model_folder: Path) -> Non
 
 
 def test_a_portfolio_has_not_moved_from_itself_and_has_from_another(simulated_file: Path, tmp_path: Path) -> None:
-    still = drift(data=simulated_file, against=simulated_file, mapping="tallystick", progress=Silent())
+    still = watch(WatchRequest(simulated_file, simulated_file, "tallystick"), progress=Silent())
     assert not any(each.alarm for each in still)
     table = pyarrow.parquet.read_table(simulated_file)
     place = table.column_names.index("balance_minor_m0")
     doubled = table.set_column(place, "balance_minor_m0", pc.multiply(table.column(place), 2))
     pyarrow.parquet.write_table(doubled, tmp_path / "moved.parquet")
-    moved = drift(data=tmp_path / "moved.parquet", against=simulated_file, mapping="tallystick", progress=Silent())
+    moved = watch(WatchRequest(tmp_path / "moved.parquet", simulated_file, "tallystick"), progress=Silent())
     assert {"utilization_m0", "balance_m0"} <= {each.name for each in moved if each.alarm}
-    assert moved[0].psi - moved[0].limit >= moved[-1].psi - moved[-1].limit
+    assert moved[0].value / moved[0].limit >= moved[-1].value / moved[-1].limit
 
 
 def test_a_model_scores_a_portfolio_whose_outcomes_are_unknown(
