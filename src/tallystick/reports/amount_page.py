@@ -11,6 +11,12 @@ from tallystick.reports.page import Edition, render_editions
 from tallystick.reports.sections import page_texts
 from tallystick.reports.texts import Texts, texts_in
 
+# The figures of both parts and of both together, in the order of the page.
+FIGURES = (
+    "chance_auc", "chance_brier", "chance_mean", "chance_observed",
+    "size_rank_correlation", "size_mean", "size_observed",
+    "rank_correlation", "explained_share", "total_over_observed",
+)  # fmt: skip
 _TILES = ("chance_auc", "size_rank_correlation", "explained_share", "total_over_observed")
 _DIGITS = 4
 _ERRORS = ("absolute", "squared")
@@ -121,7 +127,7 @@ def _forecasts_table(report: AmountReport, say: Texts) -> Table:
 
 def _parts_section(report: AmountReport, say: Texts) -> Section:
     columns = (Column(say("amount.figure"), "start"), Column(say("amount.value")))
-    rows = tuple((Cell(say(f"amount.{name}")), Cell(estimate_text(one))) for name, one in report["figures"].items())
+    rows = tuple((Cell(say(f"amount.{name}")), Cell(estimate_text(report["figures"][name]))) for name in FIGURES)
     table = Table(say("amount.parts"), columns, rows)
     return Section("parts", say("amount.parts"), lead=say("amount.parts_lead"), tables=(table,))
 

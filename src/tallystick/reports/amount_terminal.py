@@ -3,7 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
-from tallystick.reports.amount_page import estimate_text
+from tallystick.reports.amount_page import FIGURES, estimate_text
 from tallystick.reports.amount_summary import AmountReport
 from tallystick.reports.figures import Language
 from tallystick.reports.terminal import plain_table
@@ -29,6 +29,6 @@ def parts_table(report: AmountReport, *, language: Language) -> Table:
     table = plain_table(say("amount.parts"))
     table.add_column(Text(say("amount.figure")), overflow="fold", max_width=44)
     table.add_column(Text(say("amount.value")), justify="right", no_wrap=True)
-    for name, one in report["figures"].items():
-        table.add_row(Text(say(f"amount.{name}")), Text(estimate_text(one)))
+    for name in FIGURES:
+        table.add_row(Text(say(f"amount.{name}")), Text(estimate_text(report["figures"][name])))
     return table

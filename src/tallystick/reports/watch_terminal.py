@@ -10,6 +10,8 @@ from tallystick.reports.figures import Language, ratio_text
 from tallystick.reports.terminal import plain_table
 from tallystick.reports.texts import texts_in
 
+_KINDS = ("feature", "score", "calibration", "performance", "first_payment")
+
 
 class Watching(Protocol):
     """A figure and the limit above which chance no longer explains it."""
@@ -32,8 +34,9 @@ def watch_table(checks: Sequence[Watching], *, language: Language) -> Table:
     table = plain_table(say("watch.title"))
     for place, head in enumerate((say("watch.check"), "", say("watch.value"), say("watch.limit"), "")):
         table.add_column(Text(head), justify="left" if place < 2 else "right", no_wrap=True)
+    kinds = {kind: say(f"watch.{kind}") for kind in _KINDS}
     for each in checks:
         told = Text(say("watch.alarm"), style="bold red") if each.alarm else Text("")
         value, limit = (Text(ratio_text(figure, digits=4)) for figure in (each.value, each.limit))
-        table.add_row(Text(say(f"watch.{each.kind}")), Text(each.name), value, limit, told)
+        table.add_row(Text(kinds[each.kind]), Text(each.name), value, limit, told)
     return table
