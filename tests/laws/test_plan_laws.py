@@ -415,7 +415,9 @@ def test_which_installments_a_refund_shrinks_when_interest_follows(plan: Plan, l
 
 
 def _alike(one: Watched) -> None:
-    """Installments to come ask for the same principal, or for the same in all, cents apart."""
+    """Installments to come ask for the same principal, or for the same in all, cents apart, while any is left."""
+    if one.after.principal_left_minor == 0:
+        return
     to_come = [
         after
         for part, after in zip(one.before.installments, one.after.installments, strict=True)

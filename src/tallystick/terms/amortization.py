@@ -153,11 +153,6 @@ class Ladder:
         return sum(self.changes[on].drawn_minor for days in self._days for on in days)
 
     @property
-    def is_refunded(self) -> bool:
-        """Whether some of what was drawn was given back by a merchant."""
-        return any(change.drawn_minor < 0 for change in self.changes.values())
-
-    @property
     def paid_principal_minor(self) -> int:
         """Principal paid back."""
         return sum(rung.paid_principal_minor for rung in self.rungs)

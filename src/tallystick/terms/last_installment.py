@@ -89,9 +89,10 @@ def bring_forward(ladder: Ladder, *, last: int, until: date) -> None:
 def _without_overdue(ladder: Ladder, *, last: int) -> Ladder:
     """Where only the last unpaid period itself holds what was past due, that is no reason for later interest.
 
-    The periods after it are paid then. Those that a refund left empty are not: what is past due bears interest in them.
+    The periods after it are paid then. Where one is empty and not paid, as a refund leaves it, what is past due goes on
+    bearing interest in it.
     """
-    if ladder.is_refunded:
+    if any(rung.paid_minor == 0 for rung in ladder.rungs[last + 1 :]):
         return ladder
     due_on = ladder.rungs[last].span.due_on
     fell_into = {past.period_due_on for past in ladder.overdue}
