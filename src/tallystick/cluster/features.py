@@ -14,12 +14,12 @@ import pyarrow.dataset as ds
 
 from tallystick.features.as_of_build import (
     StreamFaults,
-    column_faults,
     missing_streams,
     odd_kind,
     row_counts,
     row_faults,
     streams_of,
+    table_faults,
 )
 from tallystick.features.as_of_catalog import AsOfFeature
 from tallystick.features.as_of_sql import Parts, sql_in_parts
@@ -74,8 +74,7 @@ def _check_and_view(
     faults = missing_streams(streams, features=features)
     tables = {"request": (asked, REQUEST_SCHEMA)}
     tables |= {name: (streams[name], EVENT_TABLES[name].schema()) for name in streams_of(features) if name in streams}
-    for name, (rows, schema) in tables.items():
-        faults += [f"{name}: {fault}" for fault in column_faults(rows.schema, schema)]
+    faults += table_faults(tables)
     if faults:
         raise StreamFaults(faults)
     for name, (rows, schema) in tables.items():

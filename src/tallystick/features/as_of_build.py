@@ -63,7 +63,7 @@ def _checked(
 def table_faults(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> list[str]:
     """Every column that is absent or of another type, each told with its table."""
     return [
-        f"{name}: {fault}" for name, (rows, schema) in tables.items() for fault in column_faults(rows.schema, schema)
+        f"{name}: {fault}" for name, (rows, schema) in tables.items() for fault in _column_faults(rows.schema, schema)
     ]
 
 
@@ -99,7 +99,7 @@ def _needed_by(name: str, features: Sequence[AsOfFeature]) -> str:
     return f"{readers[0]}{more} read it: give it, or choose other features"
 
 
-def column_faults(given: pa.Schema, wanted: pa.Schema) -> list[str]:
+def _column_faults(given: pa.Schema, wanted: pa.Schema) -> list[str]:
     """Columns that are not there, or of a type that does not fit."""
     faults = []
     for field in wanted:

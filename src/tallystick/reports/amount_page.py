@@ -32,8 +32,6 @@ def amount_edition(report: AmountReport, *, language: Language) -> Edition:
     say = texts_in(language)
     return Edition(
         language=language,
-        html_lang={"zh": "zh-CN", "en": "en"}[language],
-        native_name={"zh": "中文", "en": "English"}[language],
         title=say("amount.title", title=report["title"][language]),
         kicker=say("amount.kicker"),
         facts=tuple(

@@ -32,8 +32,6 @@ def model_edition(report: ModelReport, *, language: Language) -> Edition:
     say = texts_in(language)
     return Edition(
         language=language,
-        html_lang={"zh": "zh-CN", "en": "en"}[language],
-        native_name={"zh": "中文", "en": "English"}[language],
         title=say("trained.title", title=report["title"][language]),
         kicker=say("trained.kicker"),
         facts=tuple(

@@ -49,8 +49,6 @@ class Edition:
     """The whole report in one language, ready to be laid out."""
 
     language: Language
-    html_lang: str
-    native_name: str
     title: str
     kicker: str
     facts: tuple[str, ...]
@@ -60,6 +58,16 @@ class Edition:
     tiles: tuple[Tile, ...]
     scenarios: Table
     sections: tuple[Section, ...]
+
+    @property
+    def html_lang(self) -> str:
+        """The language as HTML names it."""
+        return {"zh": "zh-CN", "en": "en"}[self.language]
+
+    @property
+    def native_name(self) -> str:
+        """The language as its readers name it."""
+        return {"zh": "中文", "en": "English"}[self.language]
 
 
 def render_page(summary: Summary) -> str:
@@ -89,8 +97,6 @@ def edition_of(summary: Summary, *, language: Language) -> Edition:
     view = View(summary, texts)
     return Edition(
         language=language,
-        html_lang={"zh": "zh-CN", "en": "en"}[language],
-        native_name={"zh": "中文", "en": "English"}[language],
         title=texts("page.title", **view.caps),
         kicker=texts("page.kicker"),
         facts=(
