@@ -2,7 +2,8 @@
 
 Finding both ends costs it more than adding up, so what shares a frame shares a number: two counts in the low 62 bits
 and one sum above them, or four counts, in 128 bits. A frame that ends before the request's own tick is taken to end at
-the current row, which needs no search, less what stands at that tick.
+the current row, which needs no search: where requests are themselves events, less what stands at that tick; where they
+are not, by a doubled tick, in which the events of a tick come after its requests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,15 +75,20 @@ def packs_of(added: Sequence[Added]) -> tuple[Pack, ...]:
     return tuple(packs)
 
 
-def packed_sql(added: Sequence[Added], frames: Mapping[str, tuple[str, int, int]], *, rows: str, also: str) -> str:
+def packed_sql(
+    added: Sequence[Added], frames: Mapping[str, tuple[str, int, int]], *, rows: str, also: str, requests_count: bool
+) -> str:
     """The windows as a subquery over `rows`: the columns `also`, and each of `added` by its name.
 
-    `frames` gives for each window its partition, and how far back it begins and ends.
+    `frames` gives for each window its partition, and how far back it begins and ends; `requests_count` says whether a
+    request's own row may be one that is counted.
     """
+    total = _total_beside_peers if requests_count else _total
+    moment = "" if requests_count else ", 2 * tick + is_event AS moment"
     packs = packs_of(added)
     homes = {one.name: _home(one, packs) for one in added}
     needed = sorted({(homes[one.name], one.window) for one in added})
-    totals = [f"{_total(place, *frames[window])} AS t{place}_{window}" for place, window in needed]
+    totals = [f"{total(place, *frames[window])} AS t{place}_{window}" for place, window in needed]
     lows = [f"{packs[place].low(f't{place}_{window}')} AS low{place}_{window}" for place, window in needed]
     columns = []
     for one in added:
@@ -93,7 +99,7 @@ def packed_sql(added: Sequence[Added], frames: Mapping[str, tuple[str, int, int]
     numbers = ", ".join(f"{pack.number()} AS p{place}" for place, pack in enumerate(packs))
     return (
         f"(SELECT {', '.join([also, *columns])} FROM (SELECT *, {', '.join(lows)} "
-        f"FROM (SELECT {', '.join([also, *totals])} FROM (SELECT *, {numbers} FROM {rows}) AS packed) "
+        f"FROM (SELECT {', '.join([also, *totals])} FROM (SELECT *{moment}, {numbers} FROM {rows}) AS packed) "
         "AS added_up) AS split)"
     )
 
@@ -107,9 +113,17 @@ def _home(one: Added, packs: Sequence[Pack]) -> int:
     )
 
 
-def _total(place: int, partition: str, first: int, last: int) -> str:
-    """What a frame adds up to."""
+def _total_beside_peers(place: int, partition: str, first: int, last: int) -> str:
+    """What a frame adds up to where requests count: rows of one tick do not see each other."""
     over = f"SUM(p{place}) OVER (PARTITION BY {partition} ORDER BY tick RANGE BETWEEN"
     if last > 1:
         return f"COALESCE({over} {first} PRECEDING AND {last} PRECEDING), 0)"
     return f"{over} {first} PRECEDING AND CURRENT ROW) - {over} CURRENT ROW AND CURRENT ROW)"
+
+
+def _total(place: int, partition: str, first: int, last: int) -> str:
+    """What a frame adds up to where requests add nothing, in doubled ticks: an event's is odd, a request's even."""
+    over = f"SUM(p{place}) OVER (PARTITION BY {partition} ORDER BY moment RANGE BETWEEN {2 * first - 1} PRECEDING AND"
+    if last > 1:
+        return f"COALESCE({over} {2 * last - 1} PRECEDING), 0)"
+    return f"{over} CURRENT ROW)"

@@ -74,10 +74,13 @@ def _expressions(source: EventSource) -> Iterable[tuple[str, str, int]]:
 def _mapped(given: TableFile, source: EventSource, notes: FaultNotes) -> RawEvents:
     with duckdb.connect(":memory:") as engine:
         engine.register("given", given.table)
+        # Numbered within the time of day, not the instant: so a row exactly a week ago is a week ago, whatever the
+        # order of those that share its second, and a label told after a week is known a week later to the second.
         engine.sql(
-            "CREATE TABLE raw AS SELECT *, happened_at + ROW_NUMBER() OVER "
-            f"(PARTITION BY happened_at ORDER BY raw_id) - 1 AS {_TICK} FROM ({_instants(engine, source, notes)})"
+            f"CREATE TABLE raw AS SELECT *, happened_at + ROW_NUMBER() OVER (PARTITION BY happened_at % {DAY_TICKS} "
+            f"ORDER BY happened_at, raw_id) - 1 AS {_TICK} FROM ({_instants(engine, source, notes)})"
         )
+        _check_order(engine, notes)
         observed = {"request_id": "raw_id", "tick": _TICK, "kind": f"'{source.observe}'"}
         observed |= {"utc_offset_minutes": str(source.utc_offset_minutes), **source.columns}
         tables = {"request": _table(engine, REQUEST_SCHEMA, observed, key="events.columns", notes=notes)}
@@ -105,6 +108,17 @@ def _instants(engine: duckdb.DuckDBPyConnection, source: EventSource, notes: Fau
     if notes.faults:
         raise FormFaults(notes.faults)
     return f"SELECT *, {texts['id']} AS raw_id, {texts['at']} AS happened_at FROM given"
+
+
+def _check_order(engine: duckdb.DuckDBPyConnection, notes: FaultNotes) -> None:
+    """Ticks keep the order of the instants, unless too many rows stand at one time of day."""
+    [(crossed,)] = engine.sql(
+        f"SELECT COUNT(*) FROM (SELECT {_TICK} <= LAG({_TICK}) OVER (ORDER BY happened_at, raw_id) AS crossed FROM raw) "
+        "WHERE crossed"
+    ).fetchall()
+    if crossed:
+        way_out = "give finer instants, or fewer days in one file"
+        notes.add("events.at", f"more rows share a time of day than microseconds lie before {crossed:,} others", way_out)
 
 
 def _table(
