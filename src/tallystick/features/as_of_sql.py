@@ -219,9 +219,7 @@ class _History:
         told = ", ".join(
             f"CASE WHEN {known} THEN {one.name} END AS {one.name}" if known else one.name for one in aggregates
         )
-        rows = packed_sql(
-            added, frames, rows=f"h_{self.name}", also=also, requests_count=self.source in REQUEST_KINDS
-        )
+        rows = packed_sql(added, frames, rows=f"h_{self.name}", also=also, requests_count=self.source in REQUEST_KINDS)
         yield place, f"SELECT request_id, {told} FROM {rows} AS seen WHERE request_id IS NOT NULL"
 
     def _sum(self, one: Aggregate) -> str:

@@ -117,8 +117,8 @@ def _check_order(engine: duckdb.DuckDBPyConnection, notes: FaultNotes) -> None:
         "WHERE crossed"
     ).fetchall()
     if crossed:
-        way_out = "give finer instants, or fewer days in one file"
-        notes.add("events.at", f"more rows share a time of day than microseconds lie before {crossed:,} others", way_out)
+        problem = f"more rows share a time of day than microseconds lie before {crossed:,} others"
+        notes.add("events.at", problem, "give finer instants, or fewer days in one file")
 
 
 def _table(

@@ -14,7 +14,7 @@ from tallystick.sources.raw_events import RawEvents, read_raw_events
 from tallystick.sources.training_form import parse_training
 from tallystick.terms.form import FormFaults
 
-NOON = datetime(2024, 5, 6, 12, 0, 0)
+NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
 
 
 def raw_of(folder: Path, instants: list[datetime]) -> RawEvents:
@@ -24,7 +24,7 @@ def raw_of(folder: Path, instants: list[datetime]) -> RawEvents:
     size = len(instants)
     told = {"card": [1] * size, "terminal": [1] * size, "amount": [1_000] * size, "scenario": [0] * size}
     told |= {"fraud": ["1"] * size, "sex": ["f"] * size}
-    rows = pa.table({"id": list(range(size)), "at": pa.array(instants, pa.timestamp("us")), **told})
+    rows = pa.table({"id": list(range(size)), "at": pa.array(instants, pa.timestamp("us", "UTC")), **told})
     pq.write_table(rows, folder / "events.parquet")
     return read_raw_events(folder / "events.parquet", source=config.events, rule=config.rule, file="c")
 
@@ -53,7 +53,7 @@ def test_a_label_is_known_after_its_delay_to_the_second(tmp_path: Path) -> None:
 def test_ticks_are_the_instants_and_keep_their_order(tmp_path: Path) -> None:
     instants = [NOON + timedelta(seconds=7 * second) for second in range(50)] * 2
     ticks = raw_of(tmp_path, instants).requests.column("tick").to_pylist()
-    exact = [int(instant.replace(tzinfo=UTC).timestamp() * 1_000_000) for instant in instants]
+    exact = [int(instant.timestamp() * 1_000_000) for instant in instants]
     assert [tick // 1_000_000 * 1_000_000 for tick in ticks] == exact
     assert sorted(range(100), key=ticks.__getitem__) == sorted(range(100), key=lambda row: (exact[row], row))
 
