@@ -113,8 +113,8 @@ def _instants(engine: duckdb.DuckDBPyConnection, source: EventSource, notes: Fau
 def _check_order(engine: duckdb.DuckDBPyConnection, notes: FaultNotes) -> None:
     """Ticks keep the order of the instants, unless too many rows stand at one time of day."""
     [(crossed,)] = engine.sql(
-        f"SELECT COUNT(*) FROM (SELECT {_TICK} <= LAG({_TICK}) OVER (ORDER BY happened_at, raw_id) AS crossed FROM raw) "
-        "WHERE crossed"
+        f"SELECT COUNT(*) FROM (SELECT {_TICK} <= LAG({_TICK}) OVER (ORDER BY happened_at, raw_id) AS crossed "
+        "FROM raw) WHERE crossed"
     ).fetchall()
     if crossed:
         problem = f"more rows share a time of day than microseconds lie before {crossed:,} others"
