@@ -25,26 +25,32 @@ CONDITIONS: Mapping[str | None, Callable[[Row], bool]] = {
         row["latitude_udeg"], row["longitude_udeg"]
     ),
     "e.amount_minor IS NOT NULL": lambda row: row["amount_minor"] is not None,
-    "e.closing_minor > 0": lambda row: row["closing_minor"] is not None and row["closing_minor"] > 0,
+    "e.is_cash IS NOT NULL": lambda row: row["is_cash"] is not None,
+    "e.closing_minor > 0 AND e.paid_minor IS NOT NULL": lambda row: (
+        _all_known(row["closing_minor"], row["paid_minor"]) and row["closing_minor"] > 0
+    ),
+    "e.closing_minor > 0 AND e.paid_minor IS NOT NULL AND e.minimum_due_minor IS NOT NULL": lambda row: (
+        _all_known(row["closing_minor"], row["paid_minor"], row["minimum_due_minor"]) and row["closing_minor"] > 0
+    ),
     "e.paid_minor < e.closing_minor AND e.paid_minor >= e.minimum_due_minor": lambda row: (
         _all_known(row["paid_minor"], row["closing_minor"], row["minimum_due_minor"])
         and row["minimum_due_minor"] <= row["paid_minor"] < row["closing_minor"]
     ),
-    "e.paid_minor < e.minimum_due_minor": lambda row: (
-        _all_known(row["paid_minor"], row["minimum_due_minor"]) and row["paid_minor"] < row["minimum_due_minor"]
+    "e.closing_minor > 0 AND e.paid_minor < e.minimum_due_minor": lambda row: (
+        _all_known(row["closing_minor"], row["paid_minor"], row["minimum_due_minor"])
+        and row["closing_minor"] > 0
+        and row["paid_minor"] < row["minimum_due_minor"]
     ),
 }
 VALUES: Mapping[str, Callable[[Row], Any]] = {
+    "LEAST(e.amount_minor, 10000000)": lambda row: min(row["amount_minor"], 10_000_000),
     "LEAST(e.amount_minor, 10000000) * LEAST(e.amount_minor, 10000000)": lambda row: (
         min(row["amount_minor"], 10_000_000) ** 2
     ),
     "COALESCE(e.oldest_unpaid_due_day, -1)": lambda row: (
         -1 if row["oldest_unpaid_due_day"] is None else row["oldest_unpaid_due_day"]
     ),
-    # SQL's LEAST passes over what is null
-    "LEAST(e.paid_minor, e.closing_minor)": lambda row: min(
-        (each for each in (row["paid_minor"], row["closing_minor"]) if each is not None), default=None
-    ),
+    "LEAST(e.paid_minor, e.closing_minor)": lambda row: min(row["paid_minor"], row["closing_minor"]),
 }
 
 

@@ -1,6 +1,6 @@
 """Features at an instant of small lives, by pencil; and what is refused, by name."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -59,6 +59,46 @@ def test_a_line_that_never_bought_has_bought_nothing_and_an_unknown_one_is_unkno
     assert told("line_purchase_sum_7d", request(line_id=5)) == 0
     assert told("line_purchase_mean_7d", request(line_id=5)) is None
     assert told("line_purchase_count_7d", request()) is None
+
+
+def test_what_is_not_known_is_never_a_figure() -> None:
+    """No key is known: no feature about an entity says anything, least of all that nothing is past due."""
+    features = tuple(feature for feature in CATALOG.features if feature.entities)
+    streams = {name: table.schema().empty_table() for name, table in EVENT_TABLES.items()}
+    built = build_as_of(pa.Table.from_pylist([request()], schema=REQUEST_SCHEMA), streams, features=features)
+    assert {name: value for name, value in built.to_pylist()[0].items() if value is not None} == {"request_id": 1}
+    of_line = [name for name in built.column_names if name.startswith(("line_available", "line_days_past_due"))]
+    assert [told(name, request(line_id=5)) for name in of_line] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("born", "today", "age"),
+    [
+        ("2008-07-01", "2026-06-30", 17),
+        ("2008-07-01", "2026-07-01", 18),
+        ("2007-07-01", "2026-07-01", 19),
+        ("2008-02-29", "2026-02-28", 17),
+        ("2008-02-29", "2026-03-01", 18),
+        ("2004-02-29", "2024-02-29", 20),
+        ("1931-12-31", "2026-12-30", 94),
+        ("1931-12-31", "2027-01-01", 95),
+    ],
+)
+def test_one_is_a_year_older_on_the_birthday(born: str, today: str, age: int) -> None:
+    first = date(1970, 1, 1)
+    noon = (date.fromisoformat(today) - first).days * DAY_TICKS + 4 * HOUR_TICKS  # in China, eight hours ahead
+    born_on_day = (date.fromisoformat(born) - first).days
+    assert told("age_years", request(tick=noon, born_on_day=born_on_day)) == age
+
+
+def test_the_spread_of_large_purchases_counts_each_up_to_a_hundred_thousand() -> None:
+    bought = [{"tick": NOW - ago, "borrower_id": 5, "amount_minor": minor} for ago, minor in ((1, 400), (2, 200))]
+    assert told("borrower_amount_spread_30d", request(borrower_id=5), purchase=bought) == 100.0
+    assert told("borrower_amount_deviations_30d", request(borrower_id=5, amount_minor=500), purchase=bought) == 2.0
+    large = [{**row, "amount_minor": row["amount_minor"] * 50_000} for row in bought]  # 200,000.00 and 100,000.00
+    assert told("borrower_amount_spread_30d", request(borrower_id=5), purchase=large) == 0.0
+    mixed = [large[0], bought[0]]
+    assert told("borrower_amount_spread_30d", request(borrower_id=5), purchase=mixed) == (10_000_000 - 400) / 2
 
 
 def test_a_window_ends_before_the_request_and_begins_after_its_far_end() -> None:
@@ -138,6 +178,37 @@ def test_how_a_line_stands_and_was_used() -> None:
         {"tick": NOW - 100 * DAY_TICKS, "line_id": 5, "days_past_due": 45}
     ]) == 45  # fmt: skip
     assert told("line_days_past_due_max_90d", asked, line_change=changes) == 5
+
+
+def test_what_was_drawn_when_the_window_began_stood_in_it() -> None:
+    line = {"line_id": 5, "limit_minor": 1_000}
+    paid_back = [
+        {**line, "tick": NOW - 60 * DAY_TICKS, "drawn_minor": 900},
+        {**line, "tick": NOW - 25 * DAY_TICKS, "drawn_minor": 100},
+    ]
+    assert told("line_utilization_max_30d", request(line_id=5), line_change=paid_back) == 0.9
+    assert told("line_drawn_range_90d", request(line_id=5), line_change=paid_back) == 0.8
+    unchanged = [{**line, "tick": NOW - 100 * DAY_TICKS, "drawn_minor": 900}]
+    assert told("line_utilization_max_30d", request(line_id=5), line_change=unchanged) == 0.9
+    assert told("line_drawn_range_90d", request(line_id=5), line_change=unchanged) == 0.0
+    assert told("line_drawn_range_90d", request(line_id=5), line_change=[*unchanged, *paid_back[1:]]) == 0.8
+
+
+def test_a_payment_or_a_kind_that_nobody_told_is_neither_good_nor_bad() -> None:
+    due = {"line_id": 5, "closing_minor": 1_000, "minimum_due_minor": 100}
+    untold = {**due, "tick": NOW - 5}
+    missed = {**due, "tick": NOW - 9, "paid_minor": 50}
+    ratio, share = "line_payment_ratio_90d", "line_missed_minimum_share"
+    assert told(ratio, request(line_id=5), statement_due=[untold]) is None
+    assert told(ratio, request(line_id=5), statement_due=[untold, missed]) == 0.05
+    assert told(share, request(line_id=5), statement_due=[untold, missed]) == 1.0
+    drawn = {"tick": NOW - 5, "line_id": 5, "amount_minor": 300}
+    assert told("line_cash_share_30d", request(line_id=5), draw=[drawn]) is None
+    assert told("line_cash_share_30d", request(line_id=5), draw=[drawn, {**drawn, "is_cash": True}]) == 1.0
+    back = {"tick": NOW - 4, "line_id": 5}
+    assert told("line_refund_share_30d", request(line_id=5), draw=[drawn], refund=[]) == 0.0
+    assert told("line_refund_share_30d", request(line_id=5), draw=[drawn], refund=[back]) is None
+    assert told("line_refund_share_30d", request(line_id=5), draw=[drawn], refund=[{**back, "amount_minor": 75}]) == 0.25
 
 
 def test_minimum_payments_in_a_row_end_with_a_full_one() -> None:
