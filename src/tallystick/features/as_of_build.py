@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -131,14 +131,31 @@ def _ascending(rows: Rows, ids: str) -> bool:
     return bool(pc.all(pc.less(column.slice(0, len(column) - 1), column.slice(1))).as_py()) if len(column) else True
 
 
-def row_counts(schema: pa.Schema, *, repeats: bool = True) -> list[str]:
-    """SQL of how many rows of a table repeat an id, and how many have a null where none may be, on any engine.
+# Seconds, milliseconds or nanoseconds taken for microseconds lie outside, and so does what 64 bits cannot add up.
+_TICKS: Final = (631_152_000_000_000, 7_258_118_400_000_000)  # the years 1990 to 2199
+_MINOR_MAX: Final = 1_000_000_000_000
 
-    Without `repeats` none does, and nobody has to count.
+
+def row_counts(schema: pa.Schema, *, repeats: bool = True) -> list[str]:
+    """SQL of how many rows of a table repeat an id, have a null where none may be, or a figure that cannot be.
+
+    It runs on any engine; `row_faults` reads the counts. Without `repeats` none does, and nobody has to count.
     """
-    never_null = [field.name for field in schema if not field.nullable]
+    never_null = _never_null(schema)
     repeated = f"COUNT({never_null[0]}) - COUNT(DISTINCT {never_null[0]})" if repeats else "0"
-    return [repeated, *(f"COUNT(CASE WHEN {column} IS NULL THEN 1 END)" for column in never_null)]
+    nulls = [f"COUNT(CASE WHEN {column} IS NULL THEN 1 END)" for column in never_null]
+    beyond = [f"COUNT(CASE WHEN {name} < {low} OR {name} > {high} THEN 1 END)" for name, low, high in _bounds(schema)]
+    return [repeated, *nulls, *beyond]
+
+
+def _never_null(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if not field.nullable]
+
+
+def _bounds(schema: pa.Schema) -> list[tuple[str, int, int]]:
+    """The columns whose figures have bounds: ticks of events, and amounts."""
+    amounts = [(name, -_MINOR_MAX, _MINOR_MAX) for name in schema.names if name.endswith("_minor")]
+    return [("tick", _TICKS[0], _TICKS[1] - 1), *amounts]
 
 
 def odd_kind(name: str) -> str:
@@ -149,16 +166,27 @@ def odd_kind(name: str) -> str:
     return f"MIN(CASE WHEN NOT kind IN ({known}) THEN kind END)"
 
 
+_BEYOND: Final = {
+    True: "lie outside the years 1990 to 2199; a tick is in microseconds since 1970 (UTC)",
+    False: f"are beyond {_MINOR_MAX:,} minor units; check the unit of amounts",
+}
+
+
 def row_faults(name: str, schema: pa.Schema, counts: Sequence[int], *, odd_kind: str | None) -> list[str]:
     """What those counts say is wrong."""
-    repeated, *nulls = counts
-    never_null = [field.name for field in schema if not field.nullable]
+    never_null = _never_null(schema)
+    repeated, nulls, beyond = counts[0], counts[1 : len(never_null) + 1], counts[len(never_null) + 1 :]
     faults = []
     if repeated:
         faults.append(f"{name}.{never_null[0]}: {repeated:,} rows repeat another's; keep one of each")
     faults += [
         f"{name}.{column}: null on {count:,} rows; every row has one"
         for column, count in zip(never_null, nulls, strict=True)
+        if count
+    ]
+    faults += [
+        f"{name}.{column}: {count:,} rows {_BEYOND[column == 'tick']}"
+        for (column, _, _), count in zip(_bounds(schema), beyond, strict=True)
         if count
     ]
     if odd_kind is not None:

@@ -18,7 +18,8 @@ def build_outcomes(
     """`request_id`, `outcome` and `known_at_tick`, one row per request in order of their ids.
 
     A window (tick, tick + performance] must have ended by `known_until_tick`, or its observation is immature. What a
-    confirmation tells is known with it, all else at the end of the window. Raises `StreamFaults` for tables that do not
+    confirmation tells is known with it, all else at the end of the window. Of a request without the key of an entity that
+    the definition reads, nothing is known: it is indeterminate. Raises `StreamFaults` for tables that do not
     fit, and where an outcome is told no later than its own request: then it would be among the features.
     """
     faults = [f"{name}: missing; the outcome {rule.name} reads it" for name in rule.streams if name not in streams]
@@ -57,6 +58,8 @@ def outcome_sql(rule: OutcomeRule, *, known_until_tick: int) -> str:
     bad, unclear, confirmed = (_first_tick(held.get(kind, [])) for kind in ("bad", "indeterminate", "confirmed"))
     known_at = f"COALESCE({bad}, {confirmed}, end_tick)" if rule.confirmed else "end_tick"
     silent = f"WHEN {confirmed} IS NULL THEN '{Outcome.INDETERMINATE}' " if rule.confirmed else ""
+    for entity in dict.fromkeys(condition.of for condition in rule.conditions if condition.of != OWN):
+        silent += f"WHEN p.{ENTITIES[entity].key} IS NULL THEN '{Outcome.INDETERMINATE}' "
     return (
         f"WITH {', '.join(parts)} SELECT request_id, "
         f"CASE WHEN {known_at} > {known_until_tick} THEN '{Outcome.IMMATURE}' "
@@ -71,17 +74,22 @@ def _first_tick(names: list[str]) -> str:
 
 
 def _held_sql(condition: Condition) -> str:
-    """The requests for which a condition holds, and since when it does."""
+    """The requests for which a condition holds, and since when it does: what stood is known at the window's end."""
     key = "e.event_id = p.request_id" if condition.of == OWN else _same_key(condition.of)
     if condition.rows is RowsRead.ANY:
         return (
             f"SELECT p.request_id, MIN(e.tick) AS tick FROM p JOIN {condition.stream} AS e ON {key} "
             f"AND e.tick > p.start_tick AND e.tick <= p.end_tick WHERE {condition.where} GROUP BY p.request_id"
         )
+    next_tick = "LEAD(e.tick) OVER (PARTITION BY p.request_id ORDER BY e.tick, e.event_id)"
+    stood = (
+        f"SELECT p.request_id, p.start_tick, LEAST(COALESCE({next_tick}, p.end_tick), p.end_tick) AS end_tick, "
+        f"p.end_tick AS window_end, e.event_id FROM p JOIN {condition.stream} AS e ON {key} AND e.tick <= p.end_tick"
+    )
     return (
-        f"SELECT request_id, tick FROM (SELECT p.request_id, p.end_tick AS tick, {condition.where} AS holds, "
-        "ROW_NUMBER() OVER (PARTITION BY p.request_id ORDER BY e.tick DESC, e.event_id DESC) AS place "
-        f"FROM p JOIN {condition.stream} AS e ON {key} AND e.tick <= p.end_tick) AS told WHERE place = 1 AND holds"
+        f"SELECT p.request_id, MIN(p.window_end) AS tick FROM ({stood}) AS p JOIN {condition.stream} AS e "
+        "ON e.event_id = p.event_id WHERE p.end_tick > GREATEST(p.start_tick, e.tick) "
+        f"AND ({condition.where}) GROUP BY p.request_id"
     )
 
 

@@ -32,11 +32,11 @@ class RowsRead(StrEnum):
     """Which rows of the window a condition is asked of."""
 
     ANY = "any"
-    LAST = "last"
+    STANDING = "standing"  # what stood in the window, each row until the next one of its key
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """A condition over rows `e` of a stream that became known in the window `p`."""
+    """A condition over rows `e` of a stream that became known, or stood, in the window `p`."""
 
     stream: str
     of: str

@@ -246,3 +246,21 @@ def test_rows_that_cannot_be_are_counted() -> None:
         "request.request_id: 1 rows repeat another's; keep one of each",
         "request.kind: 'gift' is not known; use purchase, application, review",
     )
+
+
+@pytest.mark.parametrize("unit", [1_000_000, 1_000, 1 / 1_000])
+def test_a_tick_in_another_unit_is_refused(unit: float) -> None:
+    """Seconds, milliseconds and nanoseconds: every window would be wrong, and no figure would look it."""
+    asked = pa.Table.from_pylist([request(tick=int(NOW / unit))], schema=REQUEST_SCHEMA)
+    bought = pa.Table.from_pylist([{"event_id": 7, "tick": int(NOW / unit)}], schema=EVENT_TABLES["purchase"].schema())
+    with pytest.raises(StreamFaults) as told_faults:
+        build_as_of(asked, {"purchase": bought}, features=CATALOG.named(["line_purchase_count_1h"]))
+    outside = "1 rows lie outside the years 1990 to 2199; a tick is in microseconds since 1970 (UTC)"
+    assert told_faults.value.faults == (f"request.tick: {outside}", f"purchase.tick: {outside}")
+
+
+@pytest.mark.parametrize("minor", [2**62, -(2**63)])
+def test_an_amount_that_could_not_be_added_up_is_refused(minor: int) -> None:
+    asked = pa.Table.from_pylist([request(amount_minor=minor)], schema=REQUEST_SCHEMA)
+    with pytest.raises(StreamFaults, match=r"request\.amount_minor: 1 rows are beyond 1,000,000,000,000 minor units"):
+        build_as_of(asked, {}, features=CATALOG.named(["amount"]))

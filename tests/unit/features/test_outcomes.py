@@ -12,8 +12,17 @@ from tallystick.terms.form import FormFaults
 FRAUD, PAST_DUE = load_outcome_rules()["fraud_7d"], load_outcome_rules()["dpd60_6m"]
 
 
-def requests(*ids: int, tick: int = 0) -> pa.Table:
+FIRST_DAY = 20_000  # the observations; days are counted from it
+
+
+def at(day: float) -> int:
+    """The tick of a day."""
+    return int((FIRST_DAY + day) * DAY_TICKS)
+
+
+def requests(*ids: int, day: float = 0) -> pa.Table:
     """Purchases of lines with the same ids, all at one tick."""
+    tick = at(day)
     rows = [{"request_id": n, "tick": tick, "kind": "purchase", "utc_offset_minutes": 0, "line_id": n} for n in ids]
     return pa.Table.from_pylist(rows, schema=REQUEST_SCHEMA)
 
@@ -27,14 +36,14 @@ def stream(name: str, *rows: dict[str, object]) -> pa.Table:
 
 def outcomes(asked: pa.Table, streams: dict[str, pa.Table], *, rule: str, known_until_days: float) -> dict[int, str]:
     """The outcome of each request."""
-    until = int(known_until_days * DAY_TICKS)
+    until = at(known_until_days)
     found = build_outcomes(asked, streams, rule=load_outcome_rules()[rule], known_until_tick=until)
     return dict(zip(found["request_id"].to_pylist(), found["outcome"].to_pylist(), strict=True))
 
 
 def label(purchase: int, day: float, *, is_fraud: bool | None) -> dict[str, object]:
     """A purchase's label, known on a day."""
-    return {"event_id": purchase, "tick": int(day * DAY_TICKS), "is_fraud": is_fraud}
+    return {"event_id": purchase, "tick": at(day), "is_fraud": is_fraud}
 
 
 def test_good_is_what_was_confirmed_and_silence_is_neither() -> None:
@@ -57,20 +66,20 @@ def test_what_is_not_known_yet_is_immature_and_never_good() -> None:
 
 def spell(line: int, day: float, days_past_due: int) -> dict[str, object]:
     """A time past due that was over on a day."""
-    return {"tick": int(day * DAY_TICKS), "line_id": line, "days_past_due": days_past_due}
+    return {"tick": at(day), "line_id": line, "days_past_due": days_past_due}
 
 
 def test_days_past_due_count_when_a_spell_is_over_and_when_it_still_lasts_at_the_end() -> None:
-    changed = {"tick": 100 * DAY_TICKS}
+    changed = {"tick": at(100)}
     streams = {
         "past_due_spell": stream(
             "past_due_spell", spell(1, 90, 60), spell(2, 90, 59), spell(3, 90, 29), spell(4, 184, 70)
         ),
         "line_change": stream(
             "line_change",
-            {**changed, "line_id": 5, "oldest_unpaid_due_day": 183 - 60},
-            {**changed, "line_id": 6, "oldest_unpaid_due_day": 183 - 59},
-            {"tick": 99 * DAY_TICKS, "line_id": 7, "oldest_unpaid_due_day": 20},
+            {**changed, "line_id": 5, "oldest_unpaid_due_day": FIRST_DAY + 183 - 60},
+            {**changed, "line_id": 6, "oldest_unpaid_due_day": FIRST_DAY + 183 - 59},
+            {"tick": at(99), "line_id": 7, "oldest_unpaid_due_day": FIRST_DAY + 71},
             {**changed, "line_id": 7, "oldest_unpaid_due_day": None},
         ),
     }  # fmt: skip
@@ -81,11 +90,34 @@ def test_days_past_due_count_when_a_spell_is_over_and_when_it_still_lasts_at_the
     assert set(outcomes(requests(1, 2), streams, rule="dpd60_6m", known_until_days=182).values()) == {"immature"}
 
 
+def test_days_past_due_count_that_a_part_payment_ended_before_the_window_did() -> None:
+    """The oldest bill is paid when it is 60 days late, the next one stays open: the spell goes on, at fewer days."""
+    due = FIRST_DAY + 20
+    changed = [
+        {"line_id": line, "tick": at(day), "oldest_unpaid_due_day": oldest}
+        for line, paid_on in ((1, 80), (2, 79), (3, 49), (4, 1))
+        for day, oldest in ((15 if line < 4 else -70, due if line < 4 else due - 90), (paid_on, FIRST_DAY + 170))
+    ]
+    same_tick = {"line_id": 5, "tick": at(10)}
+    changed += [
+        {"line_id": 5, "tick": at(-90), "oldest_unpaid_due_day": None},
+        {**same_tick, "oldest_unpaid_due_day": FIRST_DAY - 80},
+        {**same_tick, "oldest_unpaid_due_day": None},
+    ]
+    streams = {"line_change": stream("line_change", *changed), "past_due_spell": stream("past_due_spell")}
+    asked = requests(*range(1, 8))
+    nobody = pa.array([1, 2, 3, 4, 5, 6, None], pa.int64())
+    asked = asked.set_column(asked.column_names.index("line_id"), "line_id", nobody)
+    told = outcomes(asked, streams, rule="dpd60_6m", known_until_days=400)
+    assert told.pop(7) == "indeterminate"  # of no known line: nobody could have told
+    assert told == {1: "bad", 2: "indeterminate", 3: "good", 4: "bad", 5: "good", 6: "good"}
+
+
 def test_an_outcome_told_no_later_than_its_request_is_refused() -> None:
     labels = stream("fraud_label", label(1, 1, is_fraud=True), label(2, 2, is_fraud=True))
     with pytest.raises(StreamFaults, match="fraud_label: 1 outcomes are told at or before their own request"):
         build_outcomes(
-            requests(1, 2, tick=DAY_TICKS), {"fraud_label": labels}, rule=FRAUD, known_until_tick=9 * DAY_TICKS
+            requests(1, 2, day=1), {"fraud_label": labels}, rule=FRAUD, known_until_tick=at(9)
         )
     with pytest.raises(StreamFaults, match="line_change: missing; the outcome dpd60_6m reads it"):
         build_outcomes(requests(1), {"past_due_spell": stream("past_due_spell")}, rule=PAST_DUE, known_until_tick=0)

@@ -20,18 +20,19 @@ from tallystick.operations.progress import Silent
 from tallystick.sources.files import FileFault
 from tallystick.storage.event_streams import load_stream
 
+FIRST = 1_600_000_000_000_000  # a tick of 2020
 CHOSEN = chosen_features(["amount", "line_purchase_sum_7d"])
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """One request, and purchases in two files of a folder."""
-    asked = {"request_id": 9, "tick": 1_000, "kind": "purchase", "utc_offset_minutes": 480, "line_id": 5}
+    asked = {"request_id": 9, "tick": FIRST + 1_000, "kind": "purchase", "utc_offset_minutes": 480, "line_id": 5}
     pyarrow.parquet.write_table(pa.Table.from_pylist([asked], schema=REQUEST_SCHEMA), tmp_path / "requests.parquet")
     events = tmp_path / "events" / "purchase"
     events.mkdir(parents=True)
     for number, amount_minor in enumerate((300, 50)):
-        row = {"event_id": number, "tick": 10 + number, "line_id": 5, "amount_minor": amount_minor}
+        row = {"event_id": number, "tick": FIRST + 10 + number, "line_id": 5, "amount_minor": amount_minor}
         table = pa.Table.from_pylist([row], schema=EVENT_TABLES["purchase"].schema())
         pyarrow.parquet.write_table(table, events / f"part-{number}.parquet")
     return tmp_path
@@ -90,7 +91,7 @@ def test_the_database_gives_the_same_file_and_keeps_nothing_of_it(folder: Path, 
 
 
 def test_without_a_folder_the_streams_of_the_database_are_read(folder: Path, connection: psycopg.Connection) -> None:
-    row = {"event_id": 1, "tick": 999, "line_id": 5, "amount_minor": 70}
+    row = {"event_id": 1, "tick": FIRST + 999, "line_id": 5, "amount_minor": 70}
     load_stream(connection, "purchase", pa.Table.from_pylist([row], schema=EVENT_TABLES["purchase"].schema()))
     built = build_file_in_database(
         requests=folder / "requests.parquet", events=None, out=folder / "live.parquet", features=CHOSEN,
