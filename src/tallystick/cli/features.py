@@ -61,7 +61,7 @@ def build(
     at: Path,
     out: Path,
     events: Path | None = None,
-    features: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    features: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True)] = (),
     engine: Literal["duckdb", "postgres", "spark"] = "duckdb",
 ) -> None:
     """Compute features for requests from a folder of streams, or from those of the database.
@@ -76,7 +76,7 @@ def build(
         A folder with a Parquet file or folder for each stream: purchase.parquet, payment.parquet and so on. Without
         it, the streams of the database: only the engine postgres has them.
     features
-        Names of features; without them all.
+        Names of features, one after the other; without them all.
     engine
         duckdb in this process, the database by postgres, or spark: the answers are the same.
     """

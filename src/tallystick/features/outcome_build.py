@@ -18,8 +18,8 @@ def build_outcomes(
     """`request_id`, `outcome` and `known_at_tick`, one row per request in order of their ids.
 
     A window (tick, tick + performance] must have ended by `known_until_tick`, or its observation is immature. What a
-    confirmation tells is known with it, all else at the end of the window. Of a request without the key of an entity that
-    the definition reads, nothing is known: it is indeterminate. Raises `StreamFaults` for tables that do not
+    confirmation tells is known with it, all else at the end of the window. A request without the key of an entity
+    that the definition reads is indeterminate. Raises `StreamFaults` for tables that do not
     fit, and where an outcome is told no later than its own request: then it would be among the features.
     """
     faults = [f"{name}: missing; the outcome {rule.name} reads it" for name in rule.streams if name not in streams]

@@ -10,9 +10,9 @@ from psycopg import Connection
 
 from tallystick.features.as_of_build import build_as_of, check_given, streams_of
 from tallystick.features.as_of_catalog import AsOfFeature, load_as_of_catalog
-from tallystick.features.event_tables import EVENT_TABLES
+from tallystick.features.event_tables import ENTITIES, EVENT_TABLES
 from tallystick.operations.progress import Progress
-from tallystick.operations.whole_files import whole_file
+from tallystick.operations.whole_files import refuse_unwritable, whole_file
 from tallystick.reports.summary import Bilingual
 from tallystick.sources.files import FileFault
 from tallystick.storage.event_streams import Rows, given_streams
@@ -21,11 +21,16 @@ from tallystick.storage.tiles import announce_roll_up, roll_up
 
 
 def chosen_features(names: Sequence[str], *, entity: str | None = None) -> tuple[AsOfFeature, ...]:
-    """Features by name, or all of one entity, or all; raises `FeatureUnknown` naming those that there are not."""
+    """Features by name, or all of one entity, or all; raises `FeatureUnknown` naming those that there are not.
+
+    An entity that there is not is refused as well.
+    """
     catalog = load_as_of_catalog()
     unknown = [name for name in names if name not in catalog.by_name]
     if unknown:
         raise FeatureUnknown(f"no such feature: {', '.join(unknown)}; `tallystick features list` names all")
+    if entity is not None and entity not in ENTITIES:
+        raise FeatureUnknown(f"{entity}: no such entity; use {', '.join(ENTITIES)}")
     chosen = catalog.named(names) if names else catalog.features
     return tuple(feature for feature in chosen if entity is None or entity in feature.entities)
 
@@ -49,6 +54,7 @@ def build_file(
     `events` holds `purchase.parquet`, or a folder `purchase` of Parquet files, and so on for each stream that the
     features read. The same files give the same bytes. Raises `FileFault` and `StreamFaults`.
     """
+    refuse_unwritable(out)
     asked, streams = read_given(requests, events, features=features, progress=progress)
     progress.step(_computing(features))
     return _written(build_as_of(asked, streams, features=features), out)
@@ -67,6 +73,7 @@ def build_file_in_database(
 
     Nothing of it stays in the database. Raises `FileFault` and `StreamFaults`.
     """
+    refuse_unwritable(out)
     asked, streams = read_given(requests, events, features=features, progress=progress)
     check_given(asked, streams, features=features if events is not None else ())
     with connection.transaction(force_rollback=True):

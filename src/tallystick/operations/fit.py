@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from tallystick.operations.loading import load_portfolio
+from tallystick.operations.model_folders import model_folder, replace_model
 from tallystick.operations.outputs import prepare_folder, write_files
 from tallystick.operations.progress import Progress
 from tallystick.operations.scoring import BOOSTED, FOLDS, SCORECARD, fit_model, outcome_definition, score_out_of_fold
 from tallystick.operations.validation import Segment, metrics_of, segments_of
-from tallystick.operations.whole_files import OutputFault
 from tallystick.reports.summary import Metric
 from tallystick.scoring.calibration import fit_calibration
 from tallystick.scoring.manifest import Manifest, model_files, model_id, training_hash
@@ -56,9 +56,11 @@ def fit(request: FitRequest, *, progress: Progress) -> FitAnswer:
     Same data, mapping, kind and seed: the same bytes and so the same id. A folder that holds another model's files is
     refused, for a folder is one model.
     """
-    if request.out.is_dir() and any(request.out.iterdir()) and not (request.out / "manifest.json").is_file():
-        raise OutputFault(f"{request.out}: holds other files; give an empty folder, or that of a model to replace")
-    prepare_folder(request.out)
+    with model_folder(request.out):
+        return _fit(request, progress=progress)
+
+
+def _fit(request: FitRequest, *, progress: Progress) -> FitAnswer:
     loaded = load_portfolio(data=request.data, mapping=request.mapping, progress=progress)
     progress.step({"zh": "交叉拟合", "en": f"fitting {request.kind} on {FOLDS} x the other folds"})
     definition = outcome_definition(loaded)
@@ -88,10 +90,7 @@ def fit(request: FitRequest, *, progress: Progress) -> FitAnswer:
         monotone_verified=True,
     )
     files = model_files(model, fit_calibration(crossed.log_odds, outcome), manifest)
-    for stale in request.out.iterdir():
-        if stale.is_file() and stale.name not in files:
-            stale.unlink()
-    write_files(files.items(), request.out)
+    replace_model(request.out, files)
     readable = scorecard_exports(model)
     if readable:
         prepare_folder(request.out / READABLE)

@@ -13,9 +13,8 @@ import numpy as np
 from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.features.as_of_sql import portable_sql
 from tallystick.features.outcome_build import outcome_sql
-from tallystick.operations.model_folders import lock_text, refuse_foreign, write_model_folder
+from tallystick.operations.model_folders import lock_text, model_folder, write_model_folder
 from tallystick.operations.model_report import Trained, report_of
-from tallystick.operations.outputs import prepare_folder
 from tallystick.operations.progress import Progress
 from tallystick.operations.training_models import each_fold, fit_learner, intervals, model_features, settings_of
 from tallystick.operations.training_sets import Fold, TrainingFault, build_folds, deal_folds
@@ -54,9 +53,12 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
     data = request.data or (Path(config.data) if config.data else None)
     if data is None:
         raise TrainingFault(f"{name}: data: missing; give it there or as --data")
-    refuse_foreign(request.out)
-    prepare_folder(request.out)
-    folds, data_sha256 = _folds(config, data, file=name, progress=progress)
+    with model_folder(request.out):
+        return _train(config, data, text=text, file=name, out=request.out, progress=progress)
+
+
+def _train(config: TrainingConfig, data: Path, *, text: str, file: str, out: Path, progress: Progress) -> ModelReport:
+    folds, data_sha256 = _folds(config, data, file=file, progress=progress)
     contenders, score = _contenders(config, folds, progress=progress)
     progress.step({"zh": "拟合并校准模型", "en": "fitting and calibrating the model"})
     features = model_features(config, config.learner, config.features)
@@ -72,7 +74,7 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
     progress.step({"zh": "撰写报告", "en": "writing the report"})
     trained = Trained(model, calibration, score, contenders, model_id(files), hashes)
     report = report_of(config, folds, trained)
-    _write(request.out, files, report, config_text=text)
+    _write(out, files, report, config_text=text)
     return report
 
 

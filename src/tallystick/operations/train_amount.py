@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tallystick.operations.amount_report import AmountTest, amount_figures, amount_report
-from tallystick.operations.model_folders import lock_text, refuse_foreign, write_model_folder
-from tallystick.operations.outputs import prepare_folder
+from tallystick.operations.model_folders import lock_text, model_folder, write_model_folder
 from tallystick.operations.progress import Progress
 from tallystick.operations.train import TrainRequest
 from tallystick.operations.training_models import declared, settings_of
@@ -49,10 +48,15 @@ def train_amount(request: TrainRequest, *, progress: Progress) -> AmountReport:
     data = request.data or (Path(config.data) if config.data else None)
     if data is None:
         raise TrainingFault(f"{name}: data: missing; give it there or as --data")
-    refuse_foreign(request.out)
-    prepare_folder(request.out)
+    with model_folder(request.out):
+        return _train_amount(config, data, text=text, file=name, out=request.out, progress=progress)
+
+
+def _train_amount(
+    config: AmountConfig, data: Path, *, text: str, file: str, out: Path, progress: Progress
+) -> AmountReport:
     progress.step({"zh": "读取数据", "en": "reading the files"})
-    rows = read_amount_rows(data, config, file=name)
+    rows = read_amount_rows(data, config, file=file)
     dealt = deal_of(config, rows)
     progress.step({"zh": "拟合两部分并校准", "en": "fitting both parts and calibrating them"})
     model = fit_amount(config, rows, dealt.train)
@@ -70,7 +74,7 @@ def train_amount(request: TrainRequest, *, progress: Progress) -> AmountReport:
     manifest = replace(manifest, metrics={f"{name}_{kept}": one["value"] for name, one in figures.items()})
     files = two_part_files(model, manifest)
     report = amount_report(config, rows, test, figures=figures, hashes=hashes, model_id=model_id(files))
-    _write(request.out, files, report, config_text=text)
+    _write(out, files, report, config_text=text)
     return report
 
 

@@ -208,7 +208,9 @@ def test_a_payment_or_a_kind_that_nobody_told_is_neither_good_nor_bad() -> None:
     back = {"tick": NOW - 4, "line_id": 5}
     assert told("line_refund_share_30d", request(line_id=5), draw=[drawn], refund=[]) == 0.0
     assert told("line_refund_share_30d", request(line_id=5), draw=[drawn], refund=[back]) is None
-    assert told("line_refund_share_30d", request(line_id=5), draw=[drawn], refund=[{**back, "amount_minor": 75}]) == 0.25
+    assert (
+        told("line_refund_share_30d", request(line_id=5), draw=[drawn], refund=[{**back, "amount_minor": 75}]) == 0.25
+    )
 
 
 def test_minimum_payments_in_a_row_end_with_a_full_one() -> None:

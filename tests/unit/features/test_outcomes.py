@@ -93,12 +93,12 @@ def test_days_past_due_count_when_a_spell_is_over_and_when_it_still_lasts_at_the
 def test_days_past_due_count_that_a_part_payment_ended_before_the_window_did() -> None:
     """The oldest bill is paid when it is 60 days late, the next one stays open: the spell goes on, at fewer days."""
     due = FIRST_DAY + 20
-    changed = [
+    changed: list[dict[str, object]] = [
         {"line_id": line, "tick": at(day), "oldest_unpaid_due_day": oldest}
         for line, paid_on in ((1, 80), (2, 79), (3, 49), (4, 1))
         for day, oldest in ((15 if line < 4 else -70, due if line < 4 else due - 90), (paid_on, FIRST_DAY + 170))
     ]
-    same_tick = {"line_id": 5, "tick": at(10)}
+    same_tick: dict[str, object] = {"line_id": 5, "tick": at(10)}
     changed += [
         {"line_id": 5, "tick": at(-90), "oldest_unpaid_due_day": None},
         {**same_tick, "oldest_unpaid_due_day": FIRST_DAY - 80},
@@ -116,9 +116,7 @@ def test_days_past_due_count_that_a_part_payment_ended_before_the_window_did() -
 def test_an_outcome_told_no_later_than_its_request_is_refused() -> None:
     labels = stream("fraud_label", label(1, 1, is_fraud=True), label(2, 2, is_fraud=True))
     with pytest.raises(StreamFaults, match="fraud_label: 1 outcomes are told at or before their own request"):
-        build_outcomes(
-            requests(1, 2, day=1), {"fraud_label": labels}, rule=FRAUD, known_until_tick=at(9)
-        )
+        build_outcomes(requests(1, 2, day=1), {"fraud_label": labels}, rule=FRAUD, known_until_tick=at(9))
     with pytest.raises(StreamFaults, match="line_change: missing; the outcome dpd60_6m reads it"):
         build_outcomes(requests(1), {"past_due_spell": stream("past_due_spell")}, rule=PAST_DUE, known_until_tick=0)
 

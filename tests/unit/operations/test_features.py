@@ -17,6 +17,7 @@ from tallystick.operations.features import (
     needs_events,
 )
 from tallystick.operations.progress import Silent
+from tallystick.operations.whole_files import OutputFault
 from tallystick.sources.files import FileFault
 from tallystick.storage.event_streams import load_stream
 
@@ -109,3 +110,11 @@ def test_the_database_is_given_whole_streams_only(folder: Path, connection: psyc
             requests=folder / "requests.parquet", events=folder / "none", out=folder / "out.parquet", features=CHOSEN,
             connection=connection, progress=Silent(),
         )  # fmt: skip
+
+
+def test_an_entity_that_there_is_not_is_named_and_a_full_place_is_told_first(folder: Path) -> None:
+    with pytest.raises(FeatureUnknown, match="terminl: no such entity; use line, borrower"):
+        chosen_features((), entity="terminl")
+    (folder / "features.parquet").mkdir()
+    with pytest.raises(OutputFault, match="is a folder; give the name of a file"):
+        built(folder, events=folder / "nowhere")
