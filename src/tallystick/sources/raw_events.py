@@ -35,16 +35,18 @@ def read_raw_events(path: Path, *, source: EventSource, rule: OutcomeRule, file:
     """Read a file or folder and map it. `file` names the configuration in messages.
 
     Raises `FileFault` for what cannot be read, and `FormFaults` for every expression that names no column, cannot be
-    computed, or lets a request or a stream without delay see what tells the outcome.
+    computed, or lets a request or a stream see what tells the outcome before the outcome itself is told.
     """
     given = read_table(path / source.file if source.file else path)
     notes = FaultNotes(file)
+    hidden, untold_days = hidden_columns(source, rule), told_after_days(source, rule)
     for key, text, delay_days in _expressions(source):
         note_expression(
             key, text,
             known=(*given.table.column_names, _TICK), files=given.files,
-            hidden=hidden_columns(source, rule) if not delay_days else (),
-            hidden_way_out="map it in a stream with delay_days", notes=notes,
+            hidden=hidden if delay_days < untold_days else (),
+            hidden_way_out=f"map it in a stream with delay_days of {untold_days} or more, as long as the outcome's own",
+            notes=notes,
         )  # fmt: skip
     if notes.faults:
         raise FormFaults(notes.faults)
@@ -60,6 +62,11 @@ def hidden_columns(source: EventSource, rule: OutcomeRule) -> tuple[str, ...]:
             if stream is not None and column.table == "e" and column.name in stream.columns:
                 hidden += columns_of(stream.columns[column.name])
     return tuple(dict.fromkeys(name for name in hidden if name != _TICK))
+
+
+def told_after_days(source: EventSource, rule: OutcomeRule) -> int:
+    """After how many days what tells the outcome is known: as the first of its own streams tells it, one at least."""
+    return max(1, min(source.streams[name].delay_days for name in rule.streams))
 
 
 def _expressions(source: EventSource) -> Iterable[tuple[str, str, int]]:
@@ -82,7 +89,7 @@ def _mapped(given: TableFile, source: EventSource, notes: FaultNotes) -> RawEven
         )
         _check_order(engine, notes)
         observed = {"request_id": "raw_id", "tick": _TICK, "kind": f"'{source.observe}'"}
-        observed |= {"utc_offset_minutes": str(source.utc_offset_minutes), **source.columns}
+        observed |= {"utc_offset_minutes": _offset(source), **source.columns}
         tables = {"request": _table(engine, REQUEST_SCHEMA, observed, key="events.columns", notes=notes)}
         for name, mapping in source.streams.items():
             columns = {"event_id": "raw_id", "tick": f"{_TICK} + {mapping.delay_days * DAY_TICKS}", **mapping.columns}
@@ -92,6 +99,14 @@ def _mapped(given: TableFile, source: EventSource, notes: FaultNotes) -> RawEven
     if notes.faults:
         raise FormFaults(notes.faults)
     return RawEvents(tables.pop("request"), tables, first, last, given.sha256)
+
+
+def _offset(source: EventSource) -> str:
+    """The lender's minutes from UTC at the tick of a row, as SQL."""
+    if not source.time_zone:
+        return str(source.utc_offset_minutes)
+    local = f"timezone('{source.time_zone}', make_timestamptz({_TICK}))"
+    return f"CAST((epoch_us({local}) - {_TICK}) / 60000000 AS BIGINT)"
 
 
 def _instants(engine: duckdb.DuckDBPyConnection, source: EventSource, notes: FaultNotes) -> str:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
+from zoneinfo import available_timezones
 
 import msgspec
 from msgspec import Meta
@@ -45,7 +46,9 @@ class StreamMapping(msgspec.Struct, frozen=True):
 class EventSource(msgspec.Struct, frozen=True):
     """The raw file. `at` is an instant in UTC; rows of one instant keep the order of their ids.
 
-    `tells_outcome` names columns that nobody knew at the request; they feed streams with a delay alone.
+    `tells_outcome` names columns that nobody knew at the request; they feed no stream that tells them sooner than the
+    outcome's own. The lender's local hours are those of `time_zone` where it is given, summer time and all; else those
+    of one offset.
     """
 
     id: Text
@@ -55,6 +58,7 @@ class EventSource(msgspec.Struct, frozen=True):
     streams: dict[str, StreamMapping]
     file: str = ""
     utc_offset_minutes: Annotated[int, Meta(ge=-840, le=840)] = 0
+    time_zone: str = ""
     tells_outcome: tuple[str, ...] = ()
 
 
@@ -228,6 +232,7 @@ def parse_training(text: str, *, file: str) -> TrainingConfig:
         _note_table(config, config.table, notes)
     else:
         notes.add("events", "one source is needed", "give [events] for dated rows, or [table] for rows without dates")
+    _note_repeated(config, notes)
     _note_directions(config, notes)
     _note_split(config, notes)
     if notes.faults:
@@ -254,6 +259,13 @@ def _feature_lists(config: TrainingConfig) -> list[tuple[str, tuple[str, ...]]]:
         ("features", config.features),
         *((f"compare[{place}].features", one.features) for place, one in enumerate(config.compare)),
     ]
+
+
+def _note_repeated(config: TrainingConfig, notes: FaultNotes) -> None:
+    for key, names in _feature_lists(config):
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                notes.add(f"{key}[{place}]", f"{name!r} is given twice", "leave one out")
 
 
 def _note_catalog_features(config: TrainingConfig, source: EventSource, notes: FaultNotes) -> None:
@@ -298,6 +310,10 @@ def _note_directions(config: TrainingConfig, notes: FaultNotes) -> None:
 def _note_events(source: EventSource, notes: FaultNotes) -> None:
     if source.observe not in REQUEST_KINDS:
         notes.add("events.observe", f"{source.observe!r} is no request", f"use one of {', '.join(REQUEST_KINDS)}")
+    if source.time_zone and source.utc_offset_minutes:
+        notes.add("events.time_zone", "two clocks: utc_offset_minutes is given as well", "leave one out")
+    if source.time_zone and source.time_zone not in available_timezones():
+        notes.add("events.time_zone", f"{source.time_zone!r} is no time zone", "write it as in Asia/Shanghai")
     places = [("events.columns", source.columns, {column.name for column in REQUEST})]
     for name, stream in source.streams.items():
         if name not in EVENT_TABLES:

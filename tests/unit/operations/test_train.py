@@ -125,10 +125,22 @@ AMOUNT = 'amount_minor = "CAST(amount AS BIGINT)"'
         ("[events.columns]", 'amount_minor = "CAST(fraud AS BIGINT)"'),
         ("[events.streams.purchase.columns]", 'amount_minor = "CAST(scenario AS BIGINT)"'),
         ("[events.streams.fraud_label]", "delay_days = 0"),
+        ("[events.streams.purchase_outcome]", "delay_days = 6"),
     ],
 )
 def test_what_tells_the_outcome_enters_with_its_delay_alone(events: Path, place: str, planted: str) -> None:
-    head, tail = CONFIG.split(f"{place}\n")
+    """A stream that tells it after six days, where the outcome's own takes seven, knows too much as well."""
+    sooner = """[events.streams.purchase_outcome]
+delay_days = 7
+
+[events.streams.purchase_outcome.columns]
+borrower_id = "card"
+is_declined = "fraud = '1'"
+
+[split]"""
+    config_text = CONFIG.replace("[split]", sooner)
+    assert raw_of(events, parse_training(config_text, file="c")).streams["purchase_outcome"].num_rows == 6_000
+    head, tail = config_text.split(f"{place}\n")
     field = "delay_days = 7" if "delay" in planted else AMOUNT
     config = parse_training(f"{head}{place}\n{tail.replace(field, planted, 1)}", file="planted.toml")
     with pytest.raises(FormFaults, match=r"planted\.toml: events\..*(fraud|scenario) tells the outcome"):
@@ -175,6 +187,9 @@ bad = [{ stream = "purchase", of = "request", where = "e.event_id > 5" }]
         ('kind = "lightgbm"', 'kind = "forest"', "learner.kind: 'forest' is none of its words"),
         ('["terminal_fraud_count_30d"]', '["local_hour"]', "learner.riskier_up: 'local_hour' is not among"),
         ('leave_out_known = "borrower"', 'leave_out_known = "card"', "split.leave_out_known: 'card' is no entity"),
+        ('features = ["amount"', 'features = ["amount", "amount"', r"features\[1\]: 'amount' is given twice"),
+        ('observe = "purchase"', 'observe = "purchase"\ntime_zone = "Berlin"', "time_zone: 'Berlin' is no time zone"),
+        ('observe = "purchase"', 'observe = "purchase"\ntime_zone = "UTC"\nutc_offset_minutes = 60', "two clocks"),
     ],
 )  # fmt: skip
 def test_a_fault_of_the_configuration_names_its_field(old: str, new: str, told: str) -> None:
@@ -196,6 +211,19 @@ def test_an_expression_that_does_not_fit_the_file_names_its_field(events: Path, 
     config = parse_training(CONFIG.replace(old, new, 1), file="c.toml")
     with pytest.raises(FormFaults, match=told):
         raw_of(events, config, file="c.toml")
+
+
+def test_local_hours_follow_the_clocks_of_the_zone(tmp_path: Path) -> None:
+    """Clocks in Berlin went forward on 29 March 2026: half past six in the evening before, half past seven after."""
+    path = tmp_path / "events.csv"
+    rows = [f"{n},2026-03-{day} 17:30:00,1,1,100,f,0,0" for n, day in enumerate((28, 29))]
+    path.write_text("\n".join(["id,at,card,terminal,amount,sex,fraud,scenario", *rows]) + "\n")
+    observed = 'observe = "purchase"'
+    config = parse_training(CONFIG.replace(observed, f'{observed}\ntime_zone = "Europe/Berlin"'), file="c")
+    raw = raw_of(path, config)
+    assert raw.requests.column("utc_offset_minutes").to_pylist() == [60, 120]
+    built = build_as_of(raw.requests, raw.streams, features=load_as_of_catalog().named(["local_hour"]))
+    assert built.column("local_hour").to_pylist() == [18, 19]
 
 
 def test_what_cannot_be_trained_is_refused_by_name(tmp_path: Path, events: Path) -> None:
