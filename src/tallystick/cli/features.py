@@ -21,6 +21,7 @@ def list_features(*, entity: str | None = None, out: Path | None = None) -> None
     out
         Write the whole catalog as a Markdown page instead.
     """
+    from tallystick.features.event_tables import EVENT_TABLES, REQUEST_TABLE
     from tallystick.operations.features import chosen_features
     from tallystick.operations.whole_files import whole_file
     from tallystick.reports.feature_pages import catalog_page, feature_table
@@ -30,7 +31,7 @@ def list_features(*, entity: str | None = None, out: Path | None = None) -> None
         terminal().print(feature_table(features, language=settings().language))
         return
     with whole_file(out) as content:
-        content.write(catalog_page(features).encode())
+        content.write(catalog_page(features, [REQUEST_TABLE, *EVENT_TABLES.values()]).encode())
 
 
 @app.command
@@ -45,12 +46,14 @@ def explain(name: str, *, engine: Literal["postgres", "duckdb", "spark"] | None 
         postgres, duckdb or spark: print its query in that engine's SQL.
     """
     from tallystick.features.as_of_sql import as_of_sql
+    from tallystick.features.event_tables import EVENT_TABLES
     from tallystick.operations.features import chosen_features
     from tallystick.reports.feature_pages import feature_facts
 
     features = chosen_features([name])
     screen = terminal()
-    screen.print(feature_facts(features[0], language=settings().language))
+    read = chosen_features(features[0].reads) if features[0].reads else ()
+    screen.print(feature_facts(features[0], read=read, tables=EVENT_TABLES, language=settings().language))
     if engine is not None:
         screen.print(as_of_sql(features, dialect=engine), markup=False, highlight=False, soft_wrap=True)
 

@@ -120,6 +120,8 @@ class AsOfFeature:
     credit_use: bool
     aggregates: tuple[Aggregate, ...]
     request_columns: tuple[Column, ...]
+    written: str = ""  # the SQL as it stands in the catalog, where it may read other features
+    reads: tuple[str, ...] = ()  # those features
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -316,7 +318,9 @@ def _feature(
     faults += [f"{place}: {fault}" for fault in _sql_faults("sql", str(entry["sql"]), tables)]
     if len(faults) > before:
         return None
-    tree = sqlglot.parse_one(str(entry["sql"]), read="postgres").transform(_inlined, above)
+    written = sqlglot.parse_one(str(entry["sql"]), read="postgres")
+    others = dict.fromkeys(column.name for column in written.find_all(exp.Column) if column.table == "f")
+    tree = written.transform(_inlined, above)
     text = str(tree.sql(dialect="postgres"))
     tree = parse(text)
     read = {(column.table, column.name) for column in tree.find_all(exp.Column)}
@@ -330,6 +334,8 @@ def _feature(
         credit_use=entry["credit_use"],
         aggregates=tuple(one for name, one in known.items() if ("a", name) in read),
         request_columns=tuple(column for name, column in _REQUEST_COLUMNS.items() if ("r", name) in read),
+        written=str(written.sql(dialect="postgres")),
+        reads=tuple(others),
     )
     faults += [f"{place}: {fault}" for fault in _feature_faults(feature, tree)]
     return feature if len(faults) == before else None

@@ -126,6 +126,8 @@ REQUEST: Final = (
 REQUEST_SCHEMA: Final = _schema(REQUEST, never_null=("request_id", "tick", "kind", "utc_offset_minutes"))
 REQUEST_KINDS: Final = ("purchase", "application", "review")
 
+REQUEST_TABLE: Final = EventTable("request", "what is asked", "请求", REQUEST)
+
 EVENT_TABLES: Final = {
     table.name: table
     for table in (

@@ -1,13 +1,16 @@
 """What the catalog of features at an instant refuses, and what it reads off its own SQL."""
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tallystick.features.as_of_catalog import load_as_of_catalog, read_as_of_catalog
 from tallystick.features.catalog import CatalogFaults
-from tallystick.features.event_tables import PersonalData
-from tallystick.reports.feature_pages import catalog_page
+from tallystick.features.event_tables import EVENT_TABLES, REQUEST_TABLE, PersonalData
+from tallystick.reports.feature_pages import catalog_page, feature_facts, sum_text
+from tallystick.reports.figures import Language
 
 CATALOG = load_as_of_catalog()
 SUM = '[[aggregate]]\nname="s"\nwindows=["7d"]\nsource="purchase"\nentity="line"\nkind="sum"\nvalue="e.amount_minor"\n'
@@ -79,4 +82,34 @@ def test_nothing_protected_and_no_label_of_fraud_decides_credit() -> None:
 def test_the_page_of_the_docs_is_that_of_the_catalog() -> None:
     page = Path(__file__).resolve().parents[3] / "docs" / "features.md"
     told = "run: uv run tallystick features list --out docs/features.md"
-    assert page.read_text(encoding="utf-8") == catalog_page(CATALOG.features), told
+    assert page.read_text(encoding="utf-8") == catalog_page(
+        CATALOG.features, [REQUEST_TABLE, *EVENT_TABLES.values()]
+    ), told
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_feature_is_explained(language: Language) -> None:
+    """All that it reads is told by name and in words: features, sums and streams."""
+    for feature in CATALOG.features:
+        read = CATALOG.named(feature.reads)
+        shown = io.StringIO()
+        Console(file=shown, width=4_000).print(
+            feature_facts(feature, read=read, tables=EVENT_TABLES, language=language)
+        )
+        text = shown.getvalue()
+        assert (feature.zh if language == "zh" else feature.en) in text
+        assert feature.written in text
+        assert all(f"f.{one.name}" in text and getattr(one, language) in text for one in read)
+        assert all(f"a.{one.name}" in text for one in feature.aggregates)
+        assert all(getattr(EVENT_TABLES[name], language) in text for name in feature.sources)
+        assert "{" not in text
+
+
+def test_a_feature_that_reads_others_is_shown_as_it_is_written() -> None:
+    speed = CATALOG.by_name["line_kilometers_per_hour"]
+    assert speed.reads == ("line_kilometers_since_purchase",)
+    assert speed.written.startswith("f.line_kilometers_since_purchase / ")
+    one = next(one for one in speed.aggregates if one.name == "line_last_placed_30d")
+    condition = "e.latitude_udeg IS NOT NULL AND e.longitude_udeg IS NOT NULL"
+    assert sum_text(one, language="en") == f"time of the last row over purchase where {condition}, by line, 30d"
+    assert sum_text(one, language="zh") == f"purchase 中满足 {condition} 的最近一行的时刻，按 line，30d"
