@@ -266,3 +266,23 @@ def test_an_amount_that_could_not_be_added_up_is_refused(minor: int) -> None:
     asked = pa.Table.from_pylist([request(amount_minor=minor)], schema=REQUEST_SCHEMA)
     with pytest.raises(StreamFaults, match=r"request\.amount_minor: 1 rows are beyond 1,000,000,000,000 minor units"):
         build_as_of(asked, {}, features=CATALOG.named(["amount"]))
+
+
+def test_whole_numbers_that_may_not_fit_are_refused() -> None:
+    asked = pa.Table.from_pylist([request()], schema=REQUEST_SCHEMA)
+    place = asked.column_names.index("amount_minor")
+    narrow = asked.set_column(place, "amount_minor", pa.array([7], pa.uint32()))
+    assert build_as_of(narrow, {}, features=CATALOG.named(["amount"])).column("amount").to_pylist() == [7]
+    wide = asked.set_column(place, "amount_minor", pa.array([7], pa.uint64()))
+    with pytest.raises(StreamFaults, match="request: amount_minor: is uint64, must be int64"):
+        build_as_of(wide, {}, features=CATALOG.named(["amount"]))
+
+
+def test_a_row_a_whole_window_ago_is_outside_of_the_shorter_of_two_windows_too() -> None:
+    bought = pa.Table.from_pylist(
+        [{"event_id": 7, "tick": NOW - HOUR_TICKS, "line_id": 5}], schema=EVENT_TABLES["purchase"].schema()
+    )
+    asked = pa.Table.from_pylist([request(line_id=5)], schema=REQUEST_SCHEMA)
+    names = ["line_purchase_count_1h", "line_purchase_count_1d"]
+    built = build_as_of(asked, {"purchase": bought}, features=CATALOG.named(names)).to_pylist()
+    assert built == [{"request_id": 1, "line_purchase_count_1h": 0, "line_purchase_count_1d": 1}]

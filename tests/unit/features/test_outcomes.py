@@ -141,3 +141,23 @@ bad = [{ stream = "fraud_lable", of = "request", where = "e.is_fraud" }]
     assert "outcome[1].bad[0].of: payment has no device_id" in told
     assert "outcome[1].bad[0].where: e.tik is no column" in told
     assert "outcome[1].name: o is given twice" in told
+
+
+def test_a_bad_outcome_is_known_from_the_first_thing_that_told_it() -> None:
+    told_by = 'stream = "fraud_label", of = "request", where'
+    text = f"""
+[[outcome]]
+name = "either"
+zh = "任一"
+en = "either"
+performance_days = 30
+bad = [{{ {told_by} = "e.is_fraud" }}, {{ stream = "purchase_outcome", of = "request", where = "e.is_declined" }}]
+confirmed = [{{ {told_by} = "NOT e.is_fraud" }}]
+"""
+    streams = {
+        "fraud_label": stream("fraud_label", label(1, 20, is_fraud=True)),
+        "purchase_outcome": stream("purchase_outcome", {"event_id": 1, "tick": at(2), "is_declined": True}),
+    }
+    [rule] = read_outcome_rules(text, file="outcomes.toml")
+    found = build_outcomes(requests(1), streams, rule=rule, known_until_tick=at(10)).to_pylist()
+    assert found == [{"request_id": 1, "outcome": "bad", "known_at_tick": at(2)}]

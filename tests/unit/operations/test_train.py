@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from tests.training_sample import CONFIG, write_events
@@ -11,8 +12,8 @@ from tests.training_sample import CONFIG, write_events
 from tallystick.features.as_of_build import StreamFaults, build_as_of
 from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.operations.progress import Silent
-from tallystick.operations.train import TrainRequest, train
-from tallystick.operations.training_sets import Fold, TrainingFault, build_folds, windows_of
+from tallystick.operations.train import TrainRequest, _calibration, _features_hash, train
+from tallystick.operations.training_sets import Fold, Part, TrainingFault, build_folds, windows_of
 from tallystick.operations.whole_files import OutputFault
 from tallystick.reports.model_summary import ModelReport
 from tallystick.scoring.manifest import load_model
@@ -366,3 +367,21 @@ def test_without_what_came_after_a_request_its_features_are_the_same(events: Pat
         tick = asked.column("tick")[0]
         past = {name: rows.filter(pc.less(rows.column("tick"), tick)) for name, rows in raw.streams.items()}
         assert build_as_of(asked, past, features=features).to_pylist() == [whole[place]]
+
+
+def test_the_hash_of_the_features_is_of_the_outcome_too() -> None:
+    config = parse_training(CONFIG, file="c")
+    assert _features_hash(config) != _features_hash(
+        parse_training(CONFIG.replace("fraud_7d", "fraud_30d", 1), file="c")
+    )
+
+
+def test_probabilities_are_calibrated_on_rows_that_the_model_did_not_see() -> None:
+    """Of noise nothing can be known: a model's own rows would say that it can."""
+    config = parse_training(CONFIG.replace("rounds = 20", "rounds = 200"), file="c")
+    chance = np.random.default_rng(1)
+    table = pa.table({name: chance.normal(size=600) for name in config.features})
+    is_bad, nothing = chance.random(600) < 0.3, np.zeros(600, dtype=np.int64)
+    part = Part(table, is_bad, nothing, nothing, {}, {})
+    low, high = _calibration(config, Fold(None, part, part)).pd(np.array([-2.0, 0.5]))
+    assert high - low < 0.2

@@ -34,3 +34,11 @@ def test_the_gap_among_goods_refuses_what_the_ratio_lets_pass() -> None:
 def test_nobody_without_a_group_is_judged_and_equal_probabilities_stay_together() -> None:
     assert group_outcomes(np.array([None, None], dtype=object), np.array([True, False]), np.zeros(2, dtype=bool)) == ()
     assert approved_rows(np.array([0.2, 0.1, 0.2, 0.2]), approve_percent=50).tolist() == [False, True, False, False]
+
+
+def test_a_handful_of_people_is_no_group_to_be_measured_by() -> None:
+    groups = np.array(["a"] * 2_000 + ["few"] * 10, dtype=object)
+    approved = np.concatenate([np.arange(2_000) < 1_200, np.ones(10, dtype=bool)])
+    found = {one.group: one for one in group_outcomes(groups, approved, np.zeros(2_010, dtype=bool))}
+    assert found["a"].impact_ratio.value == 1.0
+    assert not found["a"].refused
