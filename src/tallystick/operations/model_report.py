@@ -60,8 +60,7 @@ def report_of(config: TrainingConfig, folds: tuple[Fold, ...], trained: Trained)
     fold, model, contenders, score = folds[0], trained.model, trained.contenders, trained.score
     pd = trained.calibration.pd(score)
     fairness = fairness_of(fold.test, pd, approve_percent=config.fairness.approve_percent)
-    numeric = [one.name for one in model.features if one.kind == "numeric"]
-    found = suspects(fold.train.table, fold.train.is_bad, numeric)
+    found = suspects(fold.train.table, fold.train.is_bad, [one.name for one in model.features])
     return ModelReport(
         name=config.name,
         title={"zh": config.zh, "en": config.en},

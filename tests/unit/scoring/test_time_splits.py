@@ -45,3 +45,15 @@ def test_a_feature_that_is_missing_only_for_goods_is_told_too() -> None:
     )
     found = suspects(table, bad, table.column_names)
     assert [(one.name, one.by_missing) for one in found] == [("absent", True), ("down", False)]
+
+
+def test_words_that_know_too_much_are_told_and_many_words_alone_are_not() -> None:
+    bad = np.arange(600) % 5 == 0
+    table = pa.table(
+        {
+            "stage": ["collections" if one else "current" for one in bad.tolist()],
+            "name": [f"person {number}" for number in range(600)],
+            "job": pa.array([("clerk", "cook", None)[number % 3] for number in range(600)]),
+        }
+    )
+    assert [(one.name, one.auc) for one in suspects(table, bad, table.column_names)] == [("stage", 1.0)]
