@@ -83,12 +83,12 @@ def packed_sql(
     `frames` gives for each window its partition, and how far back it begins and ends; `requests_count` says whether a
     request's own row may be one that is counted.
     """
-    total = _total_beside_peers if requests_count else _total
+    framed = _total_beside_peers if requests_count else _total
     moment = "" if requests_count else ", 2 * tick + is_event AS moment"
     packs = packs_of(added)
     homes = {one.name: _home(one, packs) for one in added}
     needed = sorted({(homes[one.name], one.window) for one in added})
-    totals = [f"{total(place, *frames[window])} AS t{place}_{window}" for place, window in needed]
+    totals = [f"{framed(place, *frames[window])} AS t{place}_{window}" for place, window in needed]
     lows = [f"{packs[place].low(f't{place}_{window}')} AS low{place}_{window}" for place, window in needed]
     columns = []
     for one in added:

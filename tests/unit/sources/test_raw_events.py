@@ -22,7 +22,12 @@ def raw_of(folder: Path, instants: list[datetime]) -> RawEvents:
     config = parse_training(CONFIG, file="c")
     assert config.events is not None
     size = len(instants)
-    told = {"card": [1] * size, "terminal": [1] * size, "amount": [1_000] * size, "scenario": [0] * size}
+    told: dict[str, list[object]] = {
+        "card": [1] * size,
+        "terminal": [1] * size,
+        "amount": [1_000] * size,
+        "scenario": [0] * size,
+    }
     told |= {"fraud": ["1"] * size, "sex": ["f"] * size}
     rows = pa.table({"id": list(range(size)), "at": pa.array(instants, pa.timestamp("us", "UTC")), **told})
     pq.write_table(rows, folder / "events.parquet")
