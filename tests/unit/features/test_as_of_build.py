@@ -213,6 +213,22 @@ def test_a_payment_or_a_kind_that_nobody_told_is_neither_good_nor_bad() -> None:
     )
 
 
+def test_the_bureaus_utilization_is_of_one_report() -> None:
+    reports = [
+        {
+            "event_id": 1,
+            "tick": NOW - 2 * DAY_TICKS,
+            "borrower_id": 1,
+            "total_limit_minor": 100,
+            "total_drawn_minor": 50,
+        },
+        {"event_id": 2, "tick": NOW - DAY_TICKS, "borrower_id": 1, "total_limit_minor": 1_000},
+    ]
+    assert told("bureau_utilization", request(borrower_id=1), bureau_report=reports) == 0.5
+    assert told("bureau_total_limit", request(borrower_id=1), bureau_report=reports) == 1_000
+    assert told("bureau_utilization", request(borrower_id=1), bureau_report=reports[1:]) is None
+
+
 def test_minimum_payments_in_a_row_end_with_a_full_one() -> None:
     def due(days: int, paid_minor: int) -> dict[str, Any]:
         return {
