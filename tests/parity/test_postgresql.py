@@ -19,7 +19,7 @@ def test_postgresql_gives_the_same_in_one_query_for_all(connection: psycopg.Conn
 @pytest.mark.parametrize("seed", SEEDS)
 def test_postgresql_gives_the_same_to_a_batch_that_waits(connection: psycopg.Connection, seed: int) -> None:
     given_streams(connection, given(seed).streams)
-    same(features_at(connection, given(seed).requests, features=FEATURES), seed, engine="postgres")
+    same(features_at(connection, given(seed).requests, features=FEATURES).columns, seed, engine="postgres")
 
 
 @pytest.mark.parametrize("seed", [*SEEDS, OF_SPARK])

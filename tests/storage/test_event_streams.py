@@ -163,7 +163,7 @@ def test_features_on_the_live_tables_see_what_was_recorded_before(life: Life) ->
         {"request_id": 90 + number, "tick": when, "kind": "purchase", "utc_offset_minutes": 480, "line_id": 7}
         for number, when in enumerate((at, tick(noon(date(2026, 1, 8)))))
     ]
-    built = features_at(life.connection, pa.Table.from_pylist(asked, schema=REQUEST_SCHEMA), features=features)
+    built = features_at(life.connection, pa.Table.from_pylist(asked, schema=REQUEST_SCHEMA), features=features).columns
     assert built.to_pylist() == [
         {  # three purchases, and the other request
             "request_id": 90, "line_purchase_count_7d": 4, "line_limit": 400_000, "line_utilization": 0.2,
@@ -174,4 +174,4 @@ def test_features_on_the_live_tables_see_what_was_recorded_before(life: Life) ->
             "line_payment_sum_30d": 0, "line_refund_share_30d": 0.0,
         },
     ]  # fmt: skip
-    assert features_at(life.connection, REQUEST_SCHEMA.empty_table(), features=features).num_rows == 0
+    assert features_at(life.connection, REQUEST_SCHEMA.empty_table(), features=features).columns.num_rows == 0

@@ -109,3 +109,22 @@ def test_a_database_of_a_newer_version_is_refused(server: Running) -> None:
         migrate(connection)
         with pytest.raises(SchemaFault, match="a newer Tallystick wrote it"):
             migrate(connection, known=of_before())
+
+
+def test_tiles_of_before_stand_for_rows_that_are_all_committed(server: Running) -> None:
+    known = tuple(each for each in known_migrations() if each.number < 23)
+    with database(server, "test_before_5") as url, psycopg.connect(url, autocommit=True) as connection:
+        migrate(connection, known=known)
+        connection.execute("INSERT INTO stream_purchase (event_id, tick, merchant_id) VALUES (1, 5, 5)")
+        connection.execute(
+            "INSERT INTO tiles_purchase (entity, key, hours, from_tick, row_count) VALUES ('merchant', '5', 1, 0, 1)"
+        )
+        migrate(connection)
+        [(generation, after)] = connection.execute(
+            "SELECT last_generation, last_xid - (SELECT max(recorded_xid) FROM stream_purchase) FROM tiles_purchase"
+        ).fetchall()
+        assert (generation, after > 0) == (1, True)
+        with pytest.raises(psycopg.errors.NotNullViolation):
+            connection.execute(
+                "INSERT INTO tiles_purchase (entity, key, hours, from_tick) VALUES ('merchant', '6', 1, 0)"
+            )

@@ -12,16 +12,55 @@ import sqlglot
 
 from tallystick.features.as_of_catalog import Aggregate, AsOfFeature, Kind
 from tallystick.features.as_of_sql import asked_value, column_of, value_sql
-from tallystick.features.event_tables import DAY_TICKS, ENTITIES, HOUR_TICKS, REQUEST, REQUEST_KINDS, STREAM_PREFIX
+from tallystick.features.event_tables import (
+    DAY_TICKS,
+    ENTITIES,
+    EVENT_TABLES,
+    HOUR_TICKS,
+    REQUEST,
+    REQUEST_KINDS,
+    STREAM_PREFIX,
+)
 from tallystick.features.tiles import DAY_HOURS, TILE_PREFIX, Measure, is_tiled, measure_of
+from tallystick.features.visible_set import visible_sql
 
 # One array per column of the request, in this order, by position: $1, $2 and so on.
 REQUEST_ARRAYS: Final = ", ".join(f"%s::{column.type.sql}[]" for column in REQUEST)
+# What may be seen, `s`: all nulls for what is committed now, or a visible set. Its parameters: generation, from_xid,
+# until_xid, open_xids. What this transaction wrote itself is not visible: PostgreSQL would show it.
+SEEN_COLUMNS: Final = ("generation", "snapshot", "own_xid")
+_LAST_XID: Final = 9_223_372_036_854_775_807
+_SEEN: Final = f"""
+    seen AS MATERIALIZED (
+        SELECT coalesce(given.generation, (SELECT max(generation) FROM database_generations)) AS generation,
+               given.from_xid, coalesce(given.until_xid, {_LAST_XID}) AS until_xid,
+               coalesce(given.open_xids, ARRAY[coalesce(own_xid, 0)]) AS open_xids,
+               pg_current_snapshot()::text AS snapshot, own_xid
+        FROM (VALUES (%s::integer, %s::bigint, %s::bigint, %s::bigint[]))
+             AS given (generation, from_xid, until_xid, open_xids)
+        CROSS JOIN (SELECT pg_current_xact_id_if_assigned()::text::bigint AS own_xid) AS own
+    )
+"""
 
 
 @lru_cache(maxsize=64)
 def per_request_sql(features: tuple[AsOfFeature, ...]) -> str:
-    """PostgreSQL's query that yields `request_id` and the features; the requests are its parameters, one array each."""
+    """PostgreSQL's query that yields what was seen, `request_id` and the features, in order of the ids.
+
+    Its parameters are the requests, one array per column, then what may be seen. Without requests it yields one row all
+    the same, with what was seen and no `request_id`.
+    """
+    names = ", ".join(column.name for column in REQUEST)
+    return _query(features, [f"request AS MATERIALIZED (SELECT * FROM unnest({REQUEST_ARRAYS}) AS request ({names}))"])
+
+
+@lru_cache(maxsize=64)
+def per_given_request_sql(features: tuple[AsOfFeature, ...]) -> str:
+    """The same, with the requests in a table `request`; its parameters are what may be seen."""
+    return _query(features, [])
+
+
+def _query(features: tuple[AsOfFeature, ...], parts: list[str]) -> str:
     aggregates = {one.name: one for feature in features for one in feature.aggregates}
     groups: dict[tuple[str, str], list[Aggregate]] = {}
     for aggregate in aggregates.values():
@@ -31,14 +70,12 @@ def per_request_sql(features: tuple[AsOfFeature, ...]) -> str:
         for (source, entity), group in groups.items()
     ]
     places = {one.name: read.name for read in reads for one in read.aggregates}
-    columns = ", ".join(column_of(feature, places) for feature in features)
+    told = [*(f"s.{name}" for name in SEEN_COLUMNS), "r.request_id", *(column_of(one, places) for one in features)]
     joins = "".join(f"\n{read.joined()}" for read in reads)
-    text = f"SELECT r.request_id, {columns}\nFROM request AS r{joins}\nORDER BY r.request_id"
-    names = ", ".join(column.name for column in REQUEST)
+    text = f"SELECT {', '.join(told)}\nFROM seen AS s LEFT JOIN request AS r ON TRUE{joins}\nORDER BY r.request_id"
     query = sqlglot.parse_one(text, read="postgres").sql(dialect="postgres").replace("%", "%%")
-    parts = [f"request AS MATERIALIZED (SELECT * FROM unnest({REQUEST_ARRAYS}) AS request ({names}))"]
-    parts += [_stored(source) for source in REQUEST_KINDS if any(source == read.source for read in reads)]
-    return f"WITH {', '.join(parts)} {query}"
+    stored = [_stored(source) for source in REQUEST_KINDS if any(source == read.source for read in reads)]
+    return f"WITH {', '.join([*parts, _SEEN, *stored])} {query}"
 
 
 def _stored(source: str) -> str:
@@ -46,6 +83,21 @@ def _stored(source: str) -> str:
     return (
         f"stored_{source} AS MATERIALIZED (SELECT e.* FROM request JOIN {STREAM_PREFIX}{source} AS e "
         "ON e.event_id = request.request_id)"
+    )
+
+
+def _stream(source: str) -> str:
+    """The rows of a stream; of a statement, what was paid by payments that may be seen."""
+    if source != "statement_due":
+        return f"{STREAM_PREFIX}{source}"
+    shown = ", ".join(f"d.{column.name}" for column in EVENT_TABLES[source].columns if column.name != "paid_minor")
+    paid = (
+        "(SELECT CAST(COALESCE(SUM(p.amount_minor), 0) AS BIGINT) FROM UNNEST(d.recorded_payments) "
+        f"AS p(amount_minor, recorded_generation, recorded_xid) WHERE {visible_sql('p', 's')})"
+    )
+    return (
+        f"(SELECT {shown}, CASE WHEN d.recorded_payments IS NULL THEN d.paid_minor ELSE {paid} END AS paid_minor, "
+        f"d.recorded_generation, d.recorded_xid FROM {STREAM_PREFIX}{source} AS d)"
     )
 
 
@@ -75,7 +127,10 @@ class _Read:
         bounds = f"e.tick > r.tick - {self._longest} AND e.tick < r.tick"
         values = [f"{text} AS {name}" for text, name in self._values.items()]
         shown = ", ".join(["e.tick", "e.event_id", *(f"e.{name}" for name in self._within), *values])
-        events = f"SELECT {shown} FROM {STREAM_PREFIX}{self.source} AS e WHERE e.{self.key} = r.{self.key} AND {bounds}"
+        events = (
+            f"SELECT {shown} FROM {_stream(self.source)} AS e WHERE e.{self.key} = r.{self.key} AND {bounds} "
+            f"AND {visible_sql('e', 's')}"
+        )
         if self.source not in REQUEST_KINDS:
             return events
         asked = [f"{_of_batch(asked_value(self.source, text))} AS {name}" for text, name in self._values.items()]
@@ -128,7 +183,8 @@ class _TiledRead(_Read):
     """The same where busy keys have tiles: days, hours of the days and rows of the hours in which a window begins.
 
     A window begins inside an hour, and that hour is read raw; so a tile lies wholly inside or outside of each window.
-    An hour is read raw as well where a request of the batch is a row already, and stands for it.
+    An hour is read raw as well where a request of the batch is a row already, and stands for it; and where a batch is
+    computed again, if a transaction that was not over by then recorded something in it.
     """
 
     def joined(self) -> str:
@@ -157,8 +213,19 @@ class _TiledRead(_Read):
         return (
             f"SELECT {tail} AS tail_tick, ARRAY_AGG(DISTINCT o.tick - MOD(o.tick, {HOUR_TICKS})) AS hours, "
             f"ARRAY_AGG(DISTINCT o.tick - MOD(o.tick, {DAY_TICKS})) AS days FROM ("
-            f"SELECT b.tick FROM (VALUES {begins}) AS b(tick){again} UNION ALL SELECT {tail}"
+            f"SELECT b.tick FROM (VALUES {begins}) AS b(tick){again} "
+            f"UNION ALL {self._not_seen()} UNION ALL SELECT {tail}"
             f") AS o WHERE NOT {tiled}.until_tick IS NULL"
+        )
+
+    def _not_seen(self) -> str:
+        """Hours of which a tile tells what was not visible; none where all that is committed may be seen."""
+        return (
+            f"SELECT t.from_tick FROM {TILE_PREFIX}{self.source} AS t WHERE NOT s.from_xid IS NULL "
+            f"AND t.entity = '{self.entity}' AND t.key = CAST(r.{self.key} AS TEXT) AND t.hours = 1 "
+            f"AND t.from_tick > r.tick - {self._longest + HOUR_TICKS} AND t.from_tick < r.tick "
+            "AND NOT (t.last_generation < s.generation OR (t.last_generation = s.generation "
+            "AND t.last_xid < s.from_xid))"
         )
 
     def _rows(self) -> str:
@@ -168,7 +235,10 @@ class _TiledRead(_Read):
         measures = {measure.column: measure for measure in used}.values()
         raw = ", ".join(f"{measure.row_value()} AS {measure.column}" for measure in measures)
         rolled = ", ".join(f"t.{measure.column}" for measure in measures)
-        events = f"SELECT e.tick, {raw} FROM {STREAM_PREFIX}{self.source} AS e WHERE e.{self.key} = r.{self.key}"
+        events = (
+            f"SELECT e.tick, {raw} FROM {STREAM_PREFIX}{self.source} AS e WHERE e.{self.key} = r.{self.key} "
+            f"AND {visible_sql('e', 's')}"
+        )
         others = " AND NOT e.event_id IN (SELECT request_id FROM request)" if self.source in REQUEST_KINDS else ""
         tiles = (
             f"SELECT t.from_tick AS tick, {rolled} FROM {TILE_PREFIX}{self.source} AS t "

@@ -1,7 +1,7 @@
 """Streams and requests into the database, by COPY: the live tables, or temporary ones that stand before them."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.csv
@@ -19,10 +19,14 @@ def load_stream(connection: Connection, name: str, rows: Rows) -> None:
 
 
 def given_streams(connection: Connection, streams: Mapping[str, Rows]) -> None:
-    """Put streams into temporary tables, which every query of this session reads in place of the live ones."""
+    """Put streams into temporary tables, which every query of this session reads in place of the live ones.
+
+    All of their rows are visible to any decision, and none is rolled up.
+    """
+    if streams:
+        connection.execute("CREATE TEMPORARY TABLE tiled_keys (LIKE tiled_keys)")
     for name, rows in streams.items():
-        table = EVENT_TABLES[name]
-        _temporary(connection, STREAM_PREFIX + name, table.columns)
+        _temporary(connection, STREAM_PREFIX + name, EVENT_TABLES[name].columns, also=_VISIBLE_TO_ALL)
         load_stream(connection, name, rows)
         connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(STREAM_PREFIX + name)))
 
@@ -34,11 +38,21 @@ def given_requests(connection: Connection, requests: Rows) -> None:
     connection.execute("ANALYZE request")
 
 
-def _temporary(connection: Connection, name: str, columns: Iterable[Column]) -> None:
+_NOTHING_MORE: Final = sql.SQL("")
+# The columns that live streams have besides: as of a generation before the first one.
+_VISIBLE_TO_ALL: Final = sql.SQL(
+    """
+    , recorded_generation integer NOT NULL DEFAULT 0, recorded_xid bigint NOT NULL DEFAULT 0,
+    recorded_payments recorded_payment[]
+    """
+)
+
+
+def _temporary(connection: Connection, name: str, columns: Iterable[Column], *, also: sql.SQL = _NOTHING_MORE) -> None:
     columns_sql = sql.SQL(", ").join(
         sql.SQL("{} " + column.type.sql).format(sql.Identifier(column.name)) for column in columns
     )
-    connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(sql.Identifier(name), columns_sql))
+    connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}{})").format(sql.Identifier(name), columns_sql, also))
 
 
 def _copy(connection: Connection, name: str, columns: tuple[Column, ...], rows: Rows) -> None:

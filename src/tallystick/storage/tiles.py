@@ -155,7 +155,10 @@ def _forget(connection: Connection, stream: str, at: dict[str, object]) -> None:
 def _columns(stream: str, *, of_tiles: bool) -> tuple[sql.Composable, sql.Composable]:
     measures = MEASURES[stream]
     sums = [measure.of_tiles() if of_tiles else measure.of_rows() for measure in measures]
-    names = sql.SQL(", ").join(sql.Identifier(measure.column) for measure in measures)
+    last = ("t.last_generation", "t.last_xid") if of_tiles else ("e.recorded_generation", "e.recorded_xid")
+    sums += [f"max({column})" for column in last]
+    columns = [*(measure.column for measure in measures), "last_generation", "last_xid"]
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
     return names, sql.SQL(", ").join(sql.SQL(text) for text in sums)
 
 
