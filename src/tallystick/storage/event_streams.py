@@ -1,21 +1,79 @@
-"""Streams and requests into the database, by COPY: the live tables, or temporary ones that stand before them."""
+"""Streams and requests into the database: what a batch of decisions writes, and files by COPY.
 
-from collections.abc import Iterable, Mapping
+The live tables are written, or temporary ones that stand before them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.dataset as ds
 from psycopg import Connection, sql
+from psycopg.errors import UniqueViolation
 
+from tallystick.features.as_of_build import StreamFaults, row_faults, table_faults
 from tallystick.features.event_tables import ARROW_TYPES, EVENT_TABLES, REQUEST, STREAM_PREFIX, Column
+from tallystick.storage.rows import over_rows
 
 Rows: TypeAlias = "pa.Table | ds.Dataset"
+# Streams that nothing else keeps a record of; all others are read off the books.
+WRITTEN: Final = ("purchase", "purchase_outcome", "fraud_label", "application", "bureau_report")
+_INSERTS: Final = {
+    name: over_rows(
+        f"INSERT INTO {STREAM_PREFIX}{name} ({{names}}) SELECT {{names}} FROM {{fresh}}",
+        [(column.name, column.type.sql) for column in EVENT_TABLES[name].columns],
+    ).for_many
+    for name in WRITTEN
+}
+
+
+def write_stream(connection: Connection, name: str, rows: pa.Table) -> None:
+    """Append what a batch of decisions adds to a live stream, in one statement of the caller's transaction.
+
+    Raises `StreamFaults`, with everything that is wrong, for a stream that is not written, for a column that is missing,
+    unknown or of another type, for a null where none may be, and for an event twice or that is there already. In a
+    pipeline the last comes as `UniqueViolation` when the pipeline is read.
+    """
+    if name not in WRITTEN:
+        raise StreamFaults([f"{name}: is not written; write {', '.join(WRITTEN)}, all others are read off the books"])
+    schema = EVENT_TABLES[name].schema()
+    unknown = [f"{name}: {each}: is not known; remove it" for each in rows.schema.names if each not in schema.names]
+    faults = [*table_faults({name: (rows, schema)}), *unknown] or _row_faults(name, rows, schema)
+    if faults:
+        raise StreamFaults(faults)
+    with _told_if_known(name):
+        connection.execute(_INSERTS[name], [rows.column(each).to_pylist() for each in schema.names], prepare=True)
+
+
+def _row_faults(name: str, rows: pa.Table, schema: pa.Schema) -> list[str]:
+    never_null = [rows.column(field.name).null_count for field in schema if not field.nullable]
+    ids = rows.column("event_id")
+    repeated = len(ids) - ids.null_count - pc.count_distinct(ids).as_py()
+    return row_faults(name, schema, [repeated, *never_null], odd_kind=None)
+
+
+@contextmanager
+def _told_if_known(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UniqueViolation as error:
+        raise StreamFaults([f"{name}: {error.diag.message_detail} An event is written once."]) from error
 
 
 def load_stream(connection: Connection, name: str, rows: Rows) -> None:
-    """Append rows to a stream, live or temporary, in the caller's transaction."""
-    _copy(connection, STREAM_PREFIX + name, EVENT_TABLES[name].columns, rows)
+    """Append any number of rows to a stream, live or temporary, in the caller's transaction.
+
+    Columns beyond those of the stream are left alone. Raises `StreamFaults` as `write_stream` does.
+    """
+    table = EVENT_TABLES[name]
+    faults = table_faults({name: (rows, table.schema())})
+    if faults:
+        raise StreamFaults(faults)
+    with _told_if_known(name):
+        _copy(connection, STREAM_PREFIX + name, table.columns, rows)
 
 
 def given_streams(connection: Connection, streams: Mapping[str, Rows]) -> None:
