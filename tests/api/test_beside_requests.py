@@ -3,14 +3,18 @@
 import threading
 
 import psycopg
+import pyarrow as pa
 from psycopg import Connection
 from tests.api.conftest import Api
 from tests.api.test_lines_api import draw, open_line
 
+from tallystick.features.event_tables import EVENT_TABLES, HOUR_TICKS
 from tallystick.operations.ledger import verify
 from tallystick.operations.progress import Silent
+from tallystick.storage.event_streams import load_stream
 from tallystick.web.bookkeeping import Bookkeeping
 from tallystick.web.rounds import Rounds
+from tallystick.web.tiling import Tiling
 
 _PATIENCE_S = 10.0
 
@@ -51,6 +55,40 @@ def test_two_servers_keep_the_same_books(api: Api) -> None:
     for thread in threads:
         thread.join()
     assert sum(sealed) == waiting
+
+
+def _tiles(connection: Connection) -> list[tuple[str, int]]:
+    return connection.execute("SELECT entity, sum(row_count)::bigint FROM tiles_purchase GROUP BY entity").fetchall()
+
+
+def test_busy_keys_are_rolled_up_while_servers_run(api: Api) -> None:
+    """Two servers at once; the hour of the last minutes is left alone, as rows may still be on their way."""
+    now_tick = int(api.clock().timestamp()) * 1_000_000
+    hour = now_tick - now_tick % HOUR_TICKS
+    columns = {"event_id": range(1200), "tick": [hour - 3 * HOUR_TICKS // 2 + n for n in range(1200)],
+               "merchant_id": [5] * 1200}  # fmt: skip
+    schema = EVENT_TABLES["purchase"].schema()
+    rows = pa.table({each.name: columns.get(each.name, pa.nulls(1200, each.type)) for each in schema}, schema=schema)
+    with api.edge.pool.connection() as connection:
+        load_stream(connection, "purchase", rows)
+    both = [Tiling(api.edge, metrics=api.frame.metrics) for _ in range(2)]
+    for tiling in both:
+        tiling.start()
+    waited = threading.Event()
+    for _ in range(200):
+        with api.edge.pool.connection() as connection:
+            found = _tiles(connection)
+        if found:
+            break
+        waited.wait(0.05)
+    for tiling in both:
+        tiling.stop()
+    assert found == [("merchant", 1200)]
+    assert both[0].round() == 0
+    with api.edge.pool.connection() as connection:
+        assert not connection.autocommit
+        assert connection.execute("SELECT DISTINCT rolled_tick FROM tile_marks").fetchall() == [(hour - HOUR_TICKS,)]
+    assert 'tallystick_tiles_rolled_until_timestamp_seconds{stream="purchase"}' in api.client.get("/metrics").text
 
 
 def test_books_end_with_the_server(api: Api) -> None:

@@ -64,7 +64,9 @@ def test_nothing_stays_of_a_transaction_that_is_rolled_back(connection: psycopg.
 def test_an_event_is_written_once(connection: psycopg.Connection, write: Any) -> None:
     write(connection, "purchase", rows("purchase"))
     connection.commit()
-    with pytest.raises(StreamFaults, match=r"^purchase: Key \(event_id\)=\(2\) already exists. An event is written once."):
+    with pytest.raises(
+        StreamFaults, match=r"^purchase: Key \(event_id\)=\(2\) already exists. An event is written once."
+    ):
         write(connection, "purchase", rows("purchase", ids=(8, 2, 9)))
     connection.rollback()
     assert [row[0] for row in stored(connection, "purchase")] == [1, 2, 3]

@@ -9,12 +9,19 @@ import pytest
 from tests.parity.answers import FEATURES, by_duckdb, given
 
 from tallystick.features.as_of_catalog import load_as_of_catalog
-from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, HOUR_TICKS, REQUEST_SCHEMA, STREAM_PREFIX
+from tallystick.features.event_tables import (
+    DAY_TICKS,
+    ENTITIES,
+    EVENT_TABLES,
+    HOUR_TICKS,
+    REQUEST_SCHEMA,
+    STREAM_PREFIX,
+)
 from tallystick.features.tiles import MEASURES, TILED, is_tiled, measure_of
 from tallystick.operations.features import roll_up_tiles
 from tallystick.storage.event_streams import load_stream
 from tallystick.storage.features import features_at
-from tallystick.storage.tiles import announce_roll_up, roll_up
+from tallystick.storage.tiles import RolledUp, announce_roll_up, roll_up
 
 ABOUT_TILED = tuple(
     feature
@@ -26,14 +33,28 @@ HOUR = 460_000 * HOUR_TICKS  # some hour of 2022
 NAMES = ("merchant_purchase_count_1h", "merchant_purchase_count_1d", "merchant_purchase_sum_30d")
 
 
-def rolled(connection: psycopg.Connection, until_tick: int, *, busy_rows: int = 0) -> None:
-    """Announce, and roll up as soon as nobody writes who began before."""
+ALL_AT_ONCE = 10_000_000 * HOUR_TICKS
+
+
+def rolled(
+    connection: psycopg.Connection, until_tick: int, *, busy_rows: int = 0, most_ticks: int = ALL_AT_ONCE
+) -> list[RolledUp]:
+    """Announce, and roll up as soon as nobody writes who began before; gives the pieces."""
     announce_roll_up(connection, until_tick=until_tick)
-    streams: set[str] = set()
+    pieces: list[RolledUp] = []
     deadline = time.monotonic() + 60
-    while streams != set(TILED) and time.monotonic() < deadline:
-        streams.update(roll_up(connection, busy_rows=busy_rows))
-    assert streams == set(TILED)
+    while time.monotonic() < deadline:
+        piece = roll_up(connection, busy_rows=busy_rows, most_ticks=most_ticks)
+        pieces += [piece] if piece else []
+        [(left,)] = connection.execute(
+            """
+            SELECT (SELECT count(*) FROM tile_marks WHERE rolled_tick < announced_tick)
+                + (SELECT count(*) FROM tiled_keys JOIN tile_marks USING (stream) WHERE until_tick < rolled_tick)
+            """
+        ).fetchall()
+        if left == 0:
+            return pieces
+    pytest.fail("nothing was left to roll up within a minute")
 
 
 def purchases(*rows: Mapping[str, object]) -> pa.Table:
@@ -114,7 +135,7 @@ def test_whoever_began_before_the_announcement_is_waited_for(books: psycopg.Conn
     with psycopg.connect(database_url) as slow:
         load_stream(slow, "purchase", purchases(bought(2, HOUR + 2)))  # not committed, and knows of no announcement
         announce_roll_up(books, until_tick=HOUR + 2 * HOUR_TICKS)
-        assert roll_up(books, busy_rows=0) == ()
+        assert roll_up(books, busy_rows=0) is None
         slow.commit()
     rolled(books, HOUR + 2 * HOUR_TICKS)
     assert asked(books, HOUR + 3 * HOUR_TICKS) == [0, 2, 203]
@@ -123,7 +144,9 @@ def test_whoever_began_before_the_announcement_is_waited_for(books: psycopg.Conn
 def test_the_operation_rolls_up_until_the_last_full_hour(books: psycopg.Connection) -> None:
     load_stream(books, "purchase", purchases(*(bought(n, HOUR + n) for n in range(600))))
     load_stream(books, "purchase", purchases(bought(700, HOUR + HOUR_TICKS + 5)))
-    assert roll_up_tiles(books, until_tick=HOUR + HOUR_TICKS + 10) == tuple(sorted(TILED))
+    pieces = list(roll_up_tiles(books, until_tick=HOUR + HOUR_TICKS + 10))
+    assert sorted(piece.stream for piece in pieces) == sorted(TILED)
+    assert {piece.until_tick for piece in pieces} == {HOUR + HOUR_TICKS}
     tiles = books.execute("SELECT entity, key, hours, from_tick, row_count FROM tiles_purchase").fetchall()
     assert tiles == [("merchant", "5", 1, HOUR, 600)]
     assert asked(books, HOUR + HOUR_TICKS + 10)[:2] == [590, 601]
@@ -153,3 +176,38 @@ def test_what_a_busy_key_reads_is_bounded(books: psycopg.Connection) -> None:
         "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_user_tables WHERE relname = %s", [f"{STREAM_PREFIX}purchase"]
     ).fetchall()
     assert 0 < read < 200
+
+
+def test_what_is_long_ago_is_rolled_up_day_by_day_with_the_same_tiles(books: psycopg.Connection) -> None:
+    load_stream(books, "purchase", purchases(*(bought(n, HOUR + n * 7 * HOUR_TICKS) for n in range(20))))
+    until = HOUR + 140 * HOUR_TICKS
+    pieces = [piece for piece in rolled(books, until, most_ticks=DAY_TICKS) if piece.stream == "purchase"]
+    assert [piece.until_tick for piece in pieces] == [*(HOUR + day * DAY_TICKS for day in range(1, 6)), until]
+    by_days = books.execute("SELECT * FROM tiles_purchase ORDER BY entity, hours, from_tick").fetchall()
+    for table in ("tiles_purchase", "tiled_keys"):
+        books.execute(f"DELETE FROM {table}".encode())
+    books.execute("UPDATE tile_marks SET rolled_tick = 0")
+    assert len(rolled(books, until)) == len(TILED)
+    assert books.execute("SELECT * FROM tiles_purchase ORDER BY entity, hours, from_tick").fetchall() == by_days
+    assert len(by_days) == 20 + 6
+
+
+def test_two_that_roll_up_at_once_do_no_work_twice(books: psycopg.Connection, database_url: str) -> None:
+    load_stream(books, "purchase", purchases(*(bought(n, HOUR + n) for n in range(3))))
+    announce_roll_up(books, until_tick=HOUR + 10 * HOUR_TICKS)
+    with psycopg.connect(database_url) as first, psycopg.connect(database_url) as second:
+        taken = [roll_up(side, busy_rows=0) for _ in range(2) for side in (first, second)]
+        assert sorted(piece.stream for piece in taken if piece) == sorted(TILED)
+        assert roll_up(first) is None
+        assert roll_up(second) is None
+
+
+def test_a_writer_of_now_does_not_wait_for_a_roll_up(books: psycopg.Connection, database_url: str) -> None:
+    load_stream(books, "purchase", purchases(bought(1, HOUR)))
+    announce_roll_up(books, until_tick=HOUR + HOUR_TICKS)
+    with psycopg.connect(database_url) as rolling:
+        assert roll_up(rolling, busy_rows=0) is not None
+        books.execute("SET lock_timeout = '5s'")
+        load_stream(books, "purchase", purchases(bought(2, HOUR + HOUR_TICKS)))
+        rolling.commit()
+    assert asked(books, HOUR + 2 * HOUR_TICKS)[1] == 2

@@ -113,11 +113,11 @@ def build(
 def roll_up() -> None:
     """Roll up busy merchants, terminals, addresses and categories into hours and days, until the last full hour.
 
-    Run it every hour. Features are the same without it, and slower for the busy.
+    A server does it by itself every minute. Features are the same without it, and slower for the busy.
     """
     from tallystick.bootstrap import now_tick, opened_books
     from tallystick.operations.features import roll_up_tiles
 
     with opened_books() as connection:
-        streams = roll_up_tiles(connection, until_tick=now_tick())
-    terminal().print(", ".join(streams) or "a transaction from before is still running: run it again", markup=False)
+        streams = dict.fromkeys(rolled.stream for rolled in roll_up_tiles(connection, until_tick=now_tick()))
+    terminal().print(", ".join(streams) or "nothing to roll up, or a transaction from before still runs", markup=False)

@@ -1,6 +1,6 @@
 """The catalog of features at an instant, and features from files: requests and streams in, one column a feature out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from tallystick.reports.summary import Bilingual
 from tallystick.sources.files import FileFault
 from tallystick.storage.event_streams import Rows, given_streams
 from tallystick.storage.features import build_features
-from tallystick.storage.tiles import announce_roll_up, roll_up
+from tallystick.storage.tiles import RolledUp, announce_roll_up, roll_up
 
 
 def chosen_features(names: Sequence[str], *, entity: str | None = None) -> tuple[AsOfFeature, ...]:
@@ -127,12 +127,18 @@ def _rows(path: Path) -> ds.Dataset:
         raise FileFault(f"{path}: cannot be read as Parquet ({error}); write it with any Parquet library") from error
 
 
-def roll_up_tiles(connection: Connection, *, until_tick: int) -> tuple[str, ...]:
-    """Roll up busy keys until the hour of that tick; gives the streams that are rolled up so far.
+def roll_up_tiles(connection: Connection, *, until_tick: int) -> Iterator[RolledUp]:
+    """Roll up busy keys until the hour of that tick; gives each piece as it commits.
 
-    A stream is missing while a transaction runs that began before: the next call takes it. `connection` commits each
-    statement by itself, for the announcement has to be seen before the roll-up begins.
+    It ends early for a stream that another one rolls up, or while a transaction runs that began before: the next call
+    goes on. `connection` must be in autocommit: the announcement has to be seen before the roll-up begins. What a
+    server does every minute, and `tallystick features roll-up` by hand.
     """
+    assert connection.autocommit, "each piece commits by itself"
     announce_roll_up(connection, until_tick=until_tick)
-    with connection.transaction():
-        return roll_up(connection)
+    while True:
+        with connection.transaction():
+            rolled = roll_up(connection)
+        if rolled is None:
+            return
+        yield rolled

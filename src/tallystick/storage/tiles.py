@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from msgspec import Struct
 from psycopg import Connection, sql
 
 from tallystick.features.as_of_catalog import load_as_of_catalog
@@ -26,30 +27,54 @@ def announce_roll_up(connection: Connection, *, until_tick: int) -> None:
     )
 
 
-def roll_up(connection: Connection, *, busy_rows: int = BUSY_ROWS) -> tuple[str, ...]:
-    """Roll up what was announced, in the caller's transaction; gives the streams that are now rolled up so far.
+class RolledUp(Struct, frozen=True):
+    """A stream whose busy keys are rolled up until a tick."""
 
-    A stream is left for a later call while a transaction runs that began before the announcement: it may still write
-    into those hours without knowing.
+    stream: str
+    until_tick: int
+
+
+def roll_up(connection: Connection, *, busy_rows: int = BUSY_ROWS, most_ticks: int = DAY_TICKS) -> RolledUp | None:
+    """Roll up the next piece of what was announced, in the caller's transaction: of one stream, and of a day at most.
+
+    Repeated in one transaction each, it goes on where it was. None where nothing is left, another one is at it, or a
+    transaction runs that began before the announcement: it may still write into those hours without knowing.
     """
-    rolled = []
-    for stream, until_tick in connection.execute(
+    mark = connection.execute(
         """
-        SELECT stream, announced_tick FROM tile_marks
-        WHERE announced_tick > 0 AND announced_xid < (SELECT settled_before()) ORDER BY stream FOR UPDATE
-        """
-    ).fetchall():
-        for entity in TILED[stream]:
-            _find_busy(connection, stream, entity, until_tick=until_tick, busy_rows=busy_rows)
-            _roll_up_hours(connection, stream, entity, until_tick=until_tick)
-            _roll_up_days(connection, stream, entity, until_tick=until_tick)
-        connection.execute(
-            "UPDATE tiled_keys SET until_tick = %s WHERE stream = %s AND until_tick < %s",
-            [until_tick, stream, until_tick],
+        SELECT stream, announced_tick, rolled_tick FROM tile_marks
+        WHERE announced_tick > 0 AND announced_xid < (SELECT settled_before()) AND (
+            rolled_tick < announced_tick
+            OR EXISTS (SELECT FROM tiled_keys AS open
+                       WHERE open.stream = tile_marks.stream AND open.until_tick < tile_marks.rolled_tick)
         )
-        connection.execute("UPDATE tile_marks SET rolled_tick = %s WHERE stream = %s", [until_tick, stream])
-        rolled.append(stream)
-    return tuple(rolled)
+        ORDER BY rolled_tick - announced_tick, stream LIMIT 1 FOR UPDATE SKIP LOCKED
+        """
+    ).fetchone()
+    if mark is None:
+        return None
+    stream, announced_tick, rolled_tick = mark
+    since_tick = rolled_tick or _first_tick(connection, stream) or announced_tick
+    until_tick = min(announced_tick, max(rolled_tick, since_tick - since_tick % HOUR_TICKS + most_ticks))
+    for entity in TILED[stream]:
+        _find_busy(connection, stream, entity, until_tick=until_tick, busy_rows=busy_rows)
+        _roll_up_hours(connection, stream, entity, until_tick=until_tick)
+        _roll_up_days(connection, stream, entity, until_tick=until_tick)
+    connection.execute(
+        "UPDATE tiled_keys SET until_tick = %s WHERE stream = %s AND until_tick < %s",
+        [until_tick, stream, until_tick],
+    )
+    connection.execute("UPDATE tile_marks SET rolled_tick = %s WHERE stream = %s", [until_tick, stream])
+    return RolledUp(stream, until_tick)
+
+
+def _first_tick(connection: Connection, stream: str) -> int | None:
+    """The first tick of a stream that was never rolled up; reads all of it."""
+    row = connection.execute(
+        sql.SQL("SELECT min(tick) FROM {}").format(sql.Identifier(STREAM_PREFIX + stream))
+    ).fetchone()
+    assert row is not None
+    return None if row[0] is None else int(row[0])
 
 
 def longest_window_ticks(stream: str, entity: str) -> int:

@@ -38,6 +38,12 @@ class Metrics:
             "tallystick_ledger_kept_timestamp_seconds", "When the books were last folded and sealed",
             registry=self.registry,
         )  # fmt: skip
+        self.rolled_until = Gauge(
+            "tallystick_tiles_rolled_until_timestamp_seconds",
+            "Until when this server rolled up the busy keys of a stream",
+            ["stream"],
+            registry=self.registry,
+        )
         self.pool_free = Gauge("tallystick_pool_free", "Idle database connections", registry=self.registry)
         self.pool_waiting = Gauge("tallystick_pool_waiting", "Requests waiting for one", registry=self.registry)
 

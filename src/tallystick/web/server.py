@@ -13,6 +13,7 @@ from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
 from tallystick.web.rounds import Rounds
 from tallystick.web.sending import Sending
+from tallystick.web.tiling import Tiling
 
 # How long a request that has begun may take once no new one is taken.
 _FINISH_S: Final = 30
@@ -60,7 +61,7 @@ def kept_up(look: Callable[[], object]) -> Iterator[None]:
 
 
 def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> None:
-    """Answer until told to stop; webhooks are sent and the books kept meanwhile."""
+    """Answer until told to stop; webhooks are sent, the books kept and busy keys rolled up meanwhile."""
     config = uvicorn.Config(
         frame,
         host=host,
@@ -71,7 +72,7 @@ def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> 
         timeout_graceful_shutdown=_FINISH_S,
         lifespan="on",
     )
-    beside = (Sending(edge, metrics=frame.metrics), Bookkeeping(edge, metrics=frame.metrics))
+    beside = [part(edge, metrics=frame.metrics) for part in (Sending, Bookkeeping, Tiling)]
     for work in beside:
         work.start()
     try:
