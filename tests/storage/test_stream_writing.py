@@ -99,6 +99,13 @@ def test_everything_that_is_wrong_is_told_before_anything_is_written(connection:
     assert stored(connection, "purchase") == []
 
 
+def test_a_write_of_nothing_holds_up_nobody(connection: psycopg.Connection, database_url: str) -> None:
+    write_stream(connection, "purchase", rows("purchase").slice(0, 0))
+    with psycopg.connect(database_url) as other:
+        other.execute("SET lock_timeout = '2s'")
+        other.execute("SELECT FROM tile_marks WHERE stream = 'purchase' FOR UPDATE")
+
+
 def test_a_batch_is_written_within_a_pipeline(connection: psycopg.Connection) -> None:
     with connection.pipeline():
         write_stream(connection, "purchase", rows("purchase"))

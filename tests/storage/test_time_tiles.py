@@ -20,7 +20,7 @@ from tallystick.features.event_tables import (
 from tallystick.features.tiles import MEASURES, TILED, is_tiled, measure_of
 from tallystick.operations.features import roll_up_tiles
 from tallystick.storage.event_streams import load_stream
-from tallystick.storage.features import features_at
+from tallystick.storage.features import build_live_features, features_at
 from tallystick.storage.tiles import RolledUp, announce_roll_up, roll_up
 
 ABOUT_TILED = tuple(
@@ -114,6 +114,25 @@ def test_answers_with_tiles_are_the_answers_without(books: psycopg.Connection, s
     assert told.schema.names[1:] == [feature.name for feature in ABOUT_TILED]
     meant = by_duckdb(seed).select(told.schema.names)
     assert [name for name in told.schema.names if not told[name].equals(meant[name])] == []
+
+
+def test_a_build_over_the_live_streams_reads_tiles_and_gives_the_same(books: psycopg.Connection) -> None:
+    live = {"purchase", "purchase_outcome", "fraud_label", "application", "bureau_report"}
+    features = tuple(one for one in FEATURES if set(one.sources) <= live)
+    for name in live:
+        load_stream(books, name, given(1).streams[name])
+    rolled(books, max(given(1).streams["purchase"]["tick"].to_pylist()))
+
+    def built() -> pa.Table:
+        with books.transaction(force_rollback=True):
+            return build_live_features(books, given(1).requests, features=features)
+
+    meant = by_duckdb(1).select(["request_id", *(one.name for one in features)])
+    told = built()
+    assert (told.schema.names, told.schema.types) == (meant.schema.names, meant.schema.types)
+    assert [name for name in told.schema.names if not told[name].equals(meant[name])] == []
+    books.execute("UPDATE tiles_purchase SET row_count = row_count + 1 WHERE entity = 'merchant'")
+    assert not built()["merchant_purchase_count_90d"].equals(meant["merchant_purchase_count_90d"])
 
 
 def test_a_row_that_comes_late_reopens_its_key_and_no_other(books: psycopg.Connection) -> None:

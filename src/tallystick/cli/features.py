@@ -72,7 +72,8 @@ def build(
     Parameters
     ----------
     at
-        Parquet: the requests, each with its tick and the keys it is about.
+        Parquet: the requests, each with its tick and the keys it is about. With batch_id, seen_generation and
+        seen_snapshot they are answered as their batch saw the streams.
     out
         Parquet: request_id and a column for each feature. Spark writes a new folder of files.
     events
@@ -107,6 +108,23 @@ def build(
             built = build_file(requests=at, events=folder, out=out, features=chosen, progress=progress)
             count = built.num_rows
     terminal().print(f"{count:,} × {len(chosen)} → {out}", markup=False)
+
+
+@app.command
+def export(*, out: Path) -> None:
+    """Write the streams of the database as Parquet, each row with the transaction that recorded it.
+
+    Parameters
+    ----------
+    out
+        A new folder: one file for each stream, all of one moment.
+    """
+    from tallystick.bootstrap import opened_books
+    from tallystick.operations.features import export_streams
+
+    with shown_progress(settings().language) as progress, opened_books() as connection:
+        count = export_streams(connection, out, progress=progress)
+    terminal().print(f"{count:,} → {out}", markup=False)
 
 
 @app.command(name="roll-up")

@@ -24,7 +24,7 @@ from tallystick.features.as_of_build import (
 from tallystick.features.as_of_catalog import AsOfFeature
 from tallystick.features.as_of_sql import Parts, sql_in_parts
 from tallystick.features.event_tables import EVENT_TABLES, REQUEST_SCHEMA
-from tallystick.operations.features import read_given
+from tallystick.operations.features import read_given, refuse_batches
 from tallystick.operations.progress import Progress
 from tallystick.sources.files import FileFault
 
@@ -50,6 +50,7 @@ def build_folder(
     if out.exists():
         raise FileFault(f"{out}: is there already; name a new folder, Spark writes many files")
     asked, streams = read_given(requests, events, features=features, progress=progress)
+    refuse_batches(asked, engine="spark")
     session = spark.newSession()  # its views are its own
     _check_and_view(session, asked, streams, features=features)
     progress.step({"zh": f"用 Spark 计算 {len(features)} 个特征", "en": f"computing {len(features)} features by Spark"})

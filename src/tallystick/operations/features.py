@@ -10,13 +10,15 @@ from psycopg import Connection
 
 from tallystick.features.as_of_build import build_as_of, check_given, streams_of
 from tallystick.features.as_of_catalog import AsOfFeature, load_as_of_catalog
+from tallystick.features.as_seen_build import batches_of, build_as_seen, carry_batches
 from tallystick.features.event_tables import ENTITIES, EVENT_TABLES
 from tallystick.operations.progress import Progress
 from tallystick.operations.whole_files import refuse_unwritable, whole_file
 from tallystick.reports.summary import Bilingual
 from tallystick.sources.files import FileFault
 from tallystick.storage.event_streams import Rows, given_streams
-from tallystick.storage.features import build_features
+from tallystick.storage.features import build_features, build_features_as_seen, build_live_features
+from tallystick.storage.stream_export import hold_still, read_stream
 from tallystick.storage.tiles import RolledUp, announce_roll_up, roll_up
 
 
@@ -52,12 +54,14 @@ def build_file(
     """Compute features for a Parquet file of requests from a folder of streams, and write them as Parquet.
 
     `events` holds `purchase.parquet`, or a folder `purchase` of Parquet files, and so on for each stream that the
-    features read. The same files give the same bytes. Raises `FileFault` and `StreamFaults`.
+    features read. Requests that carry their batch are answered as that batch saw the streams. The same files give the
+    same bytes. Raises `FileFault` and `StreamFaults`.
     """
     refuse_unwritable(out)
     asked, streams = read_given(requests, events, features=features, progress=progress)
     progress.step(_computing(features))
-    return _written(build_as_of(asked, streams, features=features), out)
+    build = build_as_seen if carry_batches(asked) else build_as_of
+    return _written(build(asked, streams, features=features), out)
 
 
 def build_file_in_database(
@@ -77,11 +81,49 @@ def build_file_in_database(
     asked, streams = read_given(requests, events, features=features, progress=progress)
     check_given(asked, streams, features=features if events is not None else ())
     with connection.transaction(force_rollback=True):
-        progress.step({"zh": "载入数据库", "en": "loading into the database"})
-        given_streams(connection, streams)
-        progress.step(_computing(features))
-        built = build_features(connection, asked, features=features)
+        if events is None:
+            progress.step(_computing(features))
+            built = _built_live(connection, asked, features=features)
+        else:
+            refuse_batches(asked, engine="postgres")
+            progress.step({"zh": "载入数据库", "en": "loading into the database"})
+            given_streams(connection, streams)
+            progress.step(_computing(features))
+            built = build_features(connection, asked, features=features)
     return _written(built, out)
+
+
+def _built_live(connection: Connection, asked: ds.Dataset, *, features: Sequence[AsOfFeature]) -> pa.Table:
+    if not carry_batches(asked):
+        return build_live_features(connection, asked, features=features)
+    batches = batches_of(asked)
+    return build_features_as_seen(connection, asked.to_table(), batches=batches, features=features)
+
+
+def refuse_batches(requests: ds.Dataset, *, engine: str) -> None:
+    """Raise `FileFault` for requests that carry their batch, where streams do not say who saw what."""
+    if carry_batches(requests):
+        raise FileFault(
+            f"batch_id: {engine} does not compute batches again from files; use --engine duckdb, or --engine postgres "
+            "without --events"
+        )
+
+
+def export_streams(connection: Connection, out: Path, *, progress: Progress) -> int:
+    """Write every live stream as Parquet into a folder, each row with who recorded it; gives the rows.
+
+    All of it is of one moment. `connection` must not be in a transaction. Raises `FileFault` where the folder exists.
+    """
+    if out.exists():
+        raise FileFault(f"{out}: is there already; name a new folder")
+    out.mkdir(parents=True)
+    count = 0
+    with connection.transaction():
+        hold_still(connection)
+        for name in EVENT_TABLES:
+            progress.step({"zh": f"导出 {name}", "en": f"exporting {name}"})
+            count += _written(read_stream(connection, name), out / f"{name}.parquet").num_rows
+    return count
 
 
 def read_given(

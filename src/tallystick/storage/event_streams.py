@@ -33,9 +33,9 @@ _INSERTS: Final = {
 def write_stream(connection: Connection, name: str, rows: pa.Table) -> None:
     """Append what a batch of decisions adds to a live stream, in one statement of the caller's transaction.
 
-    Raises `StreamFaults`, with everything that is wrong: a stream that is not written, a column that is missing, unknown
-    or of another type, a null where none may be, an event that is there twice or was before. In a pipeline the last
-    comes as `UniqueViolation` when the pipeline is read.
+    Raises `StreamFaults`, with everything that is wrong: a stream that is not written, a column that is missing,
+    unknown or of another type, a null where none may be, an event that is there twice or was before. In a pipeline the
+    last comes as `UniqueViolation` when the pipeline is read.
     """
     if name not in WRITTEN:
         raise StreamFaults([f"{name}: is not written; write {', '.join(WRITTEN)}, all others are read off the books"])

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.csv
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from tallystick.features.as_of_catalog import AsOfFeature
 from tallystick.features.as_of_sql import as_of_sql
-from tallystick.features.event_tables import ARROW_TYPES, REQUEST, STREAM_PREFIX
-from tallystick.features.per_request_sql import SEEN_COLUMNS, per_request_sql
+from tallystick.features.as_seen_build import Batch
+from tallystick.features.event_tables import ARROW_TYPES, ENTITIES, REQUEST, STREAM_PREFIX
+from tallystick.features.per_request_sql import SEEN_COLUMNS, per_given_request_sql, per_request_sql
 from tallystick.features.visible_set import VisibleSet
 from tallystick.storage.event_streams import Rows, given_requests
+from tallystick.storage.stream_export import read_copied
 
 # A plan for these queries takes a hundred times as long as a batch, and does not depend on what is asked.
 _PLANNED_ONCE: Final = (
@@ -71,29 +73,70 @@ def _told(rows: list[tuple[Any, ...]], schema: pa.Schema, *, seen: VisibleSet | 
 
 
 def build_features(connection: Connection, requests: Rows, *, features: Sequence[AsOfFeature]) -> pa.Table:
-    """The same for any number of requests, by the one query that all engines share.
+    """The same for any number of requests, by the one query that all engines share, over streams of this session."""
+    given_requests(connection, requests)
+    return _built(connection, features)
 
-    It reads the streams of this session: temporary ones where they were given, the live ones else.
+
+def build_live_features(connection: Connection, requests: Rows, *, features: Sequence[AsOfFeature]) -> pa.Table:
+    """The same over the live streams, where busy keys are read from their tiles.
+
+    Features about entities without bound are computed request by request, as for a batch that waits; all others by the
+    one query, which reads what the requests ask about once.
     """
     given_requests(connection, requests)
+    tiled = tuple(one for one in features if any(ENTITIES[each].tiled for each in one.entities))
+    others = tuple(one for one in features if one not in tiled)
+    parts = {name: column for table in (
+        _built(connection, others) if others or not tiled else None,
+        _built_by_request(connection, tiled) if tiled else None,
+    ) if table is not None for name, column in zip(table.schema.names, table.columns, strict=True)}  # fmt: skip
+    schema = built_schema(features)
+    return pa.table([parts[name] for name in schema.names], schema=schema)
+
+
+def build_features_as_seen(
+    connection: Connection, requests: pa.Table, *, batches: Sequence[Batch], features: Sequence[AsOfFeature]
+) -> pa.Table:
+    """The same over the live streams, for requests that carry their `batch_id`: each batch as it saw them."""
+    ordered = requests.sort_by("batch_id")
+    parts = [built_schema(features).empty_table()]
+    start = 0
+    for batch, count in zip(batches, _lengths(ordered["batch_id"]), strict=True):
+        asked = ordered.slice(start, count)
+        parts.append(features_at(connection, asked, features=tuple(features), seen=batch.seen).columns)
+        start += count
+    return pa.concat_tables(parts).sort_by("request_id")
+
+
+def _lengths(ordered: pa.ChunkedArray) -> list[int]:
+    return [each["counts"] for each in sorted(ordered.value_counts().to_pylist(), key=itemgetter("values"))]
+
+
+def _built(connection: Connection, features: Sequence[AsOfFeature]) -> pa.Table:
     query = as_of_sql(tuple(features), dialect="postgres", stream_prefix=STREAM_PREFIX)
+    return _copied(connection, query, built_schema(features))
+
+
+def _built_by_request(connection: Connection, features: tuple[AsOfFeature, ...]) -> pa.Table:
+    for column in ("request_id", *(entity.key for entity in ENTITIES.values())):
+        connection.execute(sql.SQL("CREATE INDEX ON request ({}, tick)").format(sql.Identifier(column)))
+    # Whether a row stands for a request is looked up in memory: all ids have to fit in there.
+    connection.execute("SELECT set_config('work_mem', '256MB', true)")
+    names = ", ".join(("request_id", *(one.name for one in features)))
+    query = f"SELECT {names} FROM ({per_given_request_sql(features)}) AS built WHERE request_id IS NOT NULL"
+    return _copied(connection, f"{query} ORDER BY request_id", built_schema(features), [None] * 4)
+
+
+def _copied(connection: Connection, query: str, schema: pa.Schema, parameters: Sequence[Any] | None = None) -> pa.Table:
+    """What a query tells, by COPY."""
     connection.execute("SELECT set_config('jit', 'off', true)")
     text = pa.BufferOutputStream()
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)".encode()) as copy:
+    statement = f"COPY ({query}) TO STDOUT (FORMAT csv)".encode()
+    with connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:
         for part in copy:
             text.write(part)
-    schema = built_schema(features)
-    told = text.getvalue()
-    if told.size == 0:
-        return schema.empty_table()
-    return pa.csv.read_csv(
-        pa.BufferReader(told),
-        read_options=pa.csv.ReadOptions(column_names=schema.names),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=schema, null_values=[""], true_values=["t"], false_values=["f"],
-            strings_can_be_null=True, quoted_strings_can_be_null=False,
-        ),
-    )  # fmt: skip
+    return read_copied(text.getvalue(), schema)
 
 
 def built_schema(features: Sequence[AsOfFeature]) -> pa.Schema:

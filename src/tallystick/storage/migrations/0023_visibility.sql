@@ -107,3 +107,28 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- As before, but a statement that writes no row has nothing late: it took the mark's lock, and held up all other writers.
+CREATE OR REPLACE FUNCTION reopen_tiles() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+DECLARE
+    of_stream text := substr(TG_TABLE_NAME, 8);
+    of_entity text;
+    first_tick bigint := (SELECT min(tick) FROM fresh);
+BEGIN
+    IF first_tick IS NULL
+       OR first_tick >= (SELECT announced_tick FROM tile_marks WHERE stream = of_stream) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM tile_marks WHERE stream = of_stream FOR UPDATE;
+    FOREACH of_entity IN ARRAY TG_ARGV LOOP
+        EXECUTE format(
+            'UPDATE tiled_keys SET until_tick = late.tick - late.tick %% 3600000000
+             FROM (SELECT %I::text AS key, min(tick) AS tick FROM fresh GROUP BY 1) AS late
+             WHERE stream = $1 AND entity = $2 AND tiled_keys.key = late.key AND until_tick > late.tick',
+            CASE of_entity WHEN 'category' THEN of_entity ELSE of_entity || '_id' END
+        ) USING of_stream, of_entity;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
