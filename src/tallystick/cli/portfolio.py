@@ -106,39 +106,42 @@ def fit(*, data: Path, mapping: str, out: Path, kind: ModelKind = "lightgbm", se
 
 
 def watch(
-    *,
-    data: Path,
-    against: Path,
-    mapping: str,
     model: Path | None = None,
+    data: Path | None = None,
+    *,
+    against: Path | None = None,
+    mapping: str | None = None,
+    since: date | None = None,
     out: Path | None = None,
     false_alarm: float = 0.01,
 ) -> None:
-    """Compare a portfolio with the one a model learned from: features, scores, outcomes, first payments.
+    """Compare rows at hand with those a model learned from: features, scores, outcomes, early signs.
 
     Parameters
     ----------
-    data
-        The portfolio at hand.
-    against
-        The portfolio to compare with.
-    mapping
-        The mapping of both.
     model
-        Folder of the model, for its scores and outcomes to be watched as well.
+        Folder of the model. One made by `train` needs the data alone; one made by `fit` the next two as well.
+    data
+        The rows at hand, of the form that the model learned from.
+    against
+        Of a model made by `fit`, or without one: the portfolio to compare with.
+    mapping
+        The mapping of both portfolios.
+    since
+        Of a model made by `train` on dated rows: from when on they are watched; those before serve features alone.
     out
         Folder for watch.json (a row per check) and watch.prom (Prometheus text).
     false_alarm
         How often the whole watch may alarm although nothing changed.
     """
-    from tallystick.operations.watch import WatchRequest
-    from tallystick.operations.watch import watch as run
+    from tallystick.operations.watching import WatchOptions
+    from tallystick.operations.watching import watch as run
     from tallystick.reports.watch_terminal import watch_table
 
     language = settings().language
+    options = WatchOptions(model, data, against, mapping, since, out, false_alarm)
     with shown_progress(language) as progress:
-        request = WatchRequest(data, against, mapping, model, out, false_alarm)
-        checks = run(request, progress=progress)
+        checks = run(options, progress=progress)
     terminal().print(watch_table(checks, language=language))
 
 

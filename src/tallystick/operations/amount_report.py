@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
+from tallystick.operations.model_report import (
+    calibration_points,
+    effects_of,
+    estimate,
+    fairness_of,
+    gain_points,
+    periods_of,
+)
 from tallystick.reports.amount_summary import AmountContender, AmountGroupTold, AmountReport, AmountRowsTold
 from tallystick.reports.model_summary import Estimate
 from tallystick.reports.summary import Bilingual
@@ -11,7 +20,6 @@ from tallystick.scoring.amount_validation import (
     AmountGroup,
     absolute_error,
     absolute_error_saved,
-    by_label,
     calibration_distance,
     explained_share,
     groups_of_amounts,
@@ -21,9 +29,10 @@ from tallystick.scoring.amount_validation import (
     squared_error_saved,
 )
 from tallystick.scoring.folds import Flags
+from tallystick.scoring.leakage import suspects
 from tallystick.scoring.model import Floats
-from tallystick.scoring.two_part import Amounts
-from tallystick.scoring.validation import Interval, auc_interval, brier_interval
+from tallystick.scoring.two_part import Amounts, TwoPart
+from tallystick.scoring.validation import auc_interval, brier_interval
 from tallystick.sources.amount_form import AmountConfig
 from tallystick.sources.amount_rows import AmountRows
 
@@ -42,43 +51,64 @@ class AmountTest:
     told: Amounts
 
 
-def amount_report(
-    config: AmountConfig,
-    rows: AmountRows,
-    test: AmountTest,
-    *,
-    figures: dict[str, Estimate],
-    hashes: dict[str, str],
-    model_id: str,
-) -> AmountReport:
+@dataclass(frozen=True, slots=True)
+class MadeAmount:
+    """What a run made of it; `immature` counts rows whose amount is not final, which neither taught nor tested."""
+
+    model: TwoPart
+    model_id: str
+    figures: dict[str, Estimate]
+    hashes: dict[str, str]
+    immature: int
+
+
+def amount_report(config: AmountConfig, rows: AmountRows, test: AmountTest, made: MadeAmount) -> AmountReport:
     """The report of one run."""
-    observed, expected = rows.amount[test.test], test.told.expected
-    groups = groups_of_amounts(observed, expected)
-    months = by_label(observed, expected, rows.month[test.test]) if len(rows.month) else ()
+    observed, told = rows.amount[test.test], test.told
+    groups = groups_of_amounts(observed, told.expected)
+    some, table = observed > 0, rows.features.filter(pa.array(test.test))
+    months = rows.month[test.test].astype(str) if len(rows.month) else np.empty(0, dtype=str)
+    meanings: dict[str, Bilingual] = {name: {"zh": one.zh, "en": one.en} for name, one in config.feature.items()}
+    known = {name: labels[test.test] for name, labels in rows.groups.items()}
+    # what is predicted high is what is approved: the highest expected amounts, and of those with something the share
+    fairness = fairness_of(known, ~some, -told.expected, approve_percent=config.fairness.approve_percent)
+    found = suspects(rows.features.filter(pa.array(test.train)), rows.amount[test.train] > 0, config.feature)
     return AmountReport(
         name=config.name,
         title={"zh": config.zh, "en": config.en},
         target={"zh": config.target.zh, "en": config.target.en},
         unit=config.target.unit,
-        model_id=model_id,
+        model_id=made.model_id,
         seed=config.seed,
         has_time=config.split.test_from is not None,
         train=_part(rows, test.train),
         test=_part(rows, test.test),
         capped=rows.capped,
-        figures=figures,
+        immature=made.immature,
+        figures=made.figures,
         contenders=_contenders(config, rows, test),
+        gains=gain_points(observed * rows.of[test.test], told.expected * rows.of[test.test]),
+        chance_gains=gain_points(some, told.chance),
+        chance_calibration=calibration_points(some, told.chance),
         calibration=[_group(one) for one in groups],
         calibration_distance=calibration_distance(groups),
-        months=[_group(one) for one in months],
-        features={name: {"zh": one.zh, "en": one.en} for name, one in config.feature.items()},
+        periods=periods_of(months, some, ranked=told.chance, spread=told.expected, told=told.expected, came=observed),
+        effects=effects_of(made.model.chance, table, meanings),
+        size_effects=effects_of(made.model.size, table.filter(pa.array(some)), meanings),
+        monotone={one.name: one.direction for one in made.model.features if one.direction != "none"},
+        size_monotone={one.name: one.direction for one in made.model.size.features if one.direction != "none"},
+        suspects={one.name: one.auc for one in found},
+        fairness=fairness,
+        take_percent=config.fairness.approve_percent,
+        promotable=not any(one["refused"] for one in fairness) and not found,
+        features=meanings,
         hidden=list(config.table.tells_outcome),
         settings={
             f"{part}.{name}": str(getattr(learner, name))
             for part, learner in (("chance", config.chance), ("size", config.size))
             for name in learner.__struct_fields__
         },
-        hashes=hashes,
+        hashes=made.hashes,
     )
 
 
@@ -89,15 +119,15 @@ def amount_figures(config: AmountConfig, rows: AmountRows, test: AmountTest) -> 
     naive = np.full(len(observed), rows.amount[test.train].mean())
     weighted = rows.of[test.test]
     return {
-        "chance_auc": _estimate(auc_interval(some, told.chance)),
-        "chance_brier": _estimate(brier_interval(some, told.chance)),
-        "chance_mean": _estimate(mean_interval(told.chance)),
-        "chance_observed": _estimate(mean_interval(some.astype(np.float64))),
-        "size_rank_correlation": _estimate(rank_correlation(observed[some], told.size[some], seed=seed)),
-        "size_mean": _estimate(mean_interval(told.size[some])),
-        "size_observed": _estimate(mean_interval(observed[some])),
-        "rank_correlation": _estimate(rank_correlation(observed, told.expected, seed=seed)),
-        "explained_share": _estimate(explained_share(observed, told.expected, naive, seed=seed)),
+        "chance_auc": estimate(auc_interval(some, told.chance)),
+        "chance_brier": estimate(brier_interval(some, told.chance)),
+        "chance_mean": estimate(mean_interval(told.chance)),
+        "chance_observed": estimate(mean_interval(some.astype(np.float64))),
+        "size_rank_correlation": estimate(rank_correlation(observed[some], told.size[some], seed=seed)),
+        "size_mean": estimate(mean_interval(told.size[some])),
+        "size_observed": estimate(mean_interval(observed[some])),
+        "rank_correlation": estimate(rank_correlation(observed, told.expected, seed=seed)),
+        "explained_share": estimate(explained_share(observed, told.expected, naive, seed=seed)),
         "total_over_observed": _total(told.expected * weighted, observed * weighted),
     }
 
@@ -117,8 +147,8 @@ def _contenders(config: AmountConfig, rows: AmountRows, test: AmountTest) -> lis
     def contender(name: Bilingual, forecast: Floats) -> AmountContender:
         return AmountContender(
             name=name,
-            absolute_error=_estimate(absolute_error(observed, forecast)),
-            root_squared_error=_estimate(root_squared_error(observed, forecast)),
+            absolute_error=estimate(absolute_error(observed, forecast)),
+            root_squared_error=estimate(root_squared_error(observed, forecast)),
             absolute_saved=None,
             squared_saved=None,
             mean=float(forecast.mean()),
@@ -126,8 +156,8 @@ def _contenders(config: AmountConfig, rows: AmountRows, test: AmountTest) -> lis
 
     def held_against_ours(name: Bilingual, forecast: Floats) -> AmountContender:
         told = contender(name, forecast)
-        told["absolute_saved"] = _estimate(absolute_error_saved(observed, median, forecast))
-        told["squared_saved"] = _estimate(squared_error_saved(observed, mean, forecast))
+        told["absolute_saved"] = estimate(absolute_error_saved(observed, median, forecast))
+        told["squared_saved"] = estimate(squared_error_saved(observed, mean, forecast))
         return told
 
     return [*(contender(*one) for one in ours), *(held_against_ours(*one) for one in naive)]
@@ -152,8 +182,4 @@ def _part(rows: AmountRows, part: Flags) -> AmountRowsTold:
 
 
 def _group(one: AmountGroup) -> AmountGroupTold:
-    return AmountGroupTold(name=one.name, rows=one.rows, predicted=one.predicted, observed=_estimate(one.observed))
-
-
-def _estimate(interval: Interval) -> Estimate:
-    return Estimate(value=interval.value, low=interval.low, high=interval.high)
+    return AmountGroupTold(name=one.name, rows=one.rows, predicted=one.predicted, observed=estimate(one.observed))

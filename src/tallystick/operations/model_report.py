@@ -1,9 +1,11 @@
 """Everything that a reader must know of a trained model, measured on the test that was set apart."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tallystick.features.as_of_catalog import load_as_of_catalog
@@ -27,6 +29,7 @@ from tallystick.scoring.boosted import Boosted
 from tallystick.scoring.calibration import Calibration
 from tallystick.scoring.columns import numeric_column
 from tallystick.scoring.fairness import approved_rows, group_outcomes
+from tallystick.scoring.folds import Flags
 from tallystick.scoring.gains import effect_curve, gains
 from tallystick.scoring.leakage import suspects
 from tallystick.scoring.model import Floats
@@ -59,7 +62,7 @@ def report_of(config: TrainingConfig, folds: tuple[Fold, ...], trained: Trained)
     """The report of one run; the first fold is the one that is reported."""
     fold, model, contenders, score = folds[0], trained.model, trained.contenders, trained.score
     pd = trained.calibration.pd(score)
-    fairness = fairness_of(fold.test, pd, approve_percent=config.fairness.approve_percent)
+    fairness = fairness_of(fold.test.groups, fold.test.is_bad, pd, approve_percent=config.fairness.approve_percent)
     found = suspects(fold.train.table, fold.train.is_bad, [one.name for one in model.features])
     return ModelReport(
         name=config.name,
@@ -77,13 +80,10 @@ def report_of(config: TrainingConfig, folds: tuple[Fold, ...], trained: Trained)
         contenders=contenders,
         published=_published(config),
         earlier_folds=len(folds) - 1,
-        gains=[
-            GainPoint(share=one.share, bads_share=one.bads_share, lift=one.lift)
-            for one in gains(fold.test.is_bad, score)
-        ],
-        calibration=_calibration(fold.test, pd),
+        gains=gain_points(fold.test.is_bad, score),
+        calibration=calibration_points(fold.test.is_bad, pd),
         periods=[] if fold.window is None else _periods(fold.test, score, pd),
-        effects=_effects(config, model, fold.test),
+        effects=effects_of(model, fold.test.table, _meanings(config)),
         monotone={one.name: one.direction for one in model.features if one.direction != "none"},
         suspects={one.name: one.auc for one in found},
         fairness=fairness,
@@ -127,7 +127,16 @@ def _published(config: TrainingConfig) -> list[Contender]:
     ]
 
 
-def _calibration(test: Part, pd: Floats) -> list[CalibrationPoint]:
+def gain_points(amount: npt.ArrayLike, score: Floats) -> list[GainPoint]:
+    """How much of all that is looked for the highest scores hold: bads, or an amount per row."""
+    return [
+        GainPoint(share=one.share, bads_share=one.bads_share, lift=one.lift)
+        for one in gains(np.asarray(amount, dtype=np.float64), score)
+    ]
+
+
+def calibration_points(is_bad: Flags, pd: Floats) -> list[CalibrationPoint]:
+    """Groups of like predictions, each beside what happened."""
     return [
         CalibrationPoint(
             pd_mean=point.pd_mean,
@@ -136,7 +145,7 @@ def _calibration(test: Part, pd: Floats) -> list[CalibrationPoint]:
             bad_share_high=point.bad_share_high,
             lines=point.lines,
         )
-        for point in reliability(test.is_bad, pd, groups=20)
+        for point in reliability(is_bad, pd, groups=20)
     ]
 
 
@@ -146,20 +155,28 @@ def _periods(test: Part, score: Floats, pd: Floats) -> list[Period]:
     names = days[np.unique(test.day, return_inverse=True)[1]]
     if len({name[:7] for name in days}) > 1 and len(days) > 31:
         names = np.array([name[:7] for name in names])
+    return periods_of(names, test.is_bad, ranked=score, spread=score, told=pd, came=test.is_bad.astype(np.float64))
+
+
+def periods_of(
+    names: npt.NDArray[np.str_], happened: Flags, *, ranked: Floats, spread: Floats, told: Floats, came: Floats
+) -> list[Period]:
+    """Each period by itself: what was `told` on average beside what `came`, how well `ranked` tells on what rows it
+    happened, and whether the `spread` is that of the other rows."""
     found = []
     for name in np.unique(names):
         rows = names == name
-        bads = int(test.is_bad[rows].sum())
-        rest = score[~rows] if not rows.all() else score[rows]
-        shift = population_stability(rest, score[rows], name=str(name))
+        count, some = int(rows.sum()), int(happened[rows].sum())
+        rest = spread[~rows] if not rows.all() else spread[rows]
+        shift = population_stability(rest, spread[rows], name=str(name))
         found.append(
             Period(
                 name=str(name),
-                rows=int(rows.sum()),
-                bads=bads,
-                pd_mean=float(pd[rows].mean()),
-                bad_share=bads / int(rows.sum()),
-                auc=auc(test.is_bad[rows], score[rows]) if 0 < bads < rows.sum() else None,
+                rows=count,
+                bads=some,
+                pd_mean=float(told[rows].mean()),
+                bad_share=float(came[rows].mean()),
+                auc=auc(happened[rows], ranked[rows]) if 0 < some < count else None,
                 psi=shift.psi,
                 psi_limit=shift.limit,
             )
@@ -167,22 +184,26 @@ def _periods(test: Part, score: Floats, pd: Floats) -> list[Period]:
     return found
 
 
-def _effects(config: TrainingConfig, model: Boosted, test: Part) -> list[Effect]:
-    """What each feature does to the score, on evenly spaced rows of the test, the strongest first."""
-    step = max(test.table.num_rows // _EFFECT_ROWS, 1)
-    table = test.table.take(pa.array(np.arange(0, test.table.num_rows, step)))
-    parts = model.contributions(table)
+def _meanings(config: TrainingConfig) -> dict[str, Bilingual]:
     catalog = load_as_of_catalog().by_name
     own = {one.name: one for one in config.table.feature} if config.table is not None else {}
+    known = {name: own.get(name) or catalog[name] for name in config.features}
+    return {name: {"zh": one.zh, "en": one.en} for name, one in known.items()}
+
+
+def effects_of(model: Boosted, rows: pa.Table, meanings: Mapping[str, Bilingual]) -> list[Effect]:
+    """What each feature does to the score, on evenly spaced rows of the test, the strongest first."""
+    step = max(rows.num_rows // _EFFECT_ROWS, 1)
+    table = rows.take(pa.array(np.arange(0, rows.num_rows, step)))
+    parts = model.contributions(table)
     found = []
     for place, feature in enumerate(model.features):
         numbers = numeric_column(table, feature.name) if feature.kind == "numeric" else np.empty(0)
         curve = effect_curve(numbers, parts[:, place])
-        known = own.get(feature.name) or catalog[feature.name]
         found.append(
             Effect(
                 feature=feature.name,
-                meaning={"zh": known.zh, "en": known.en},
+                meaning=meanings[feature.name],
                 strength=float(np.abs(parts[:, place]).mean()),
                 direction=feature.direction,
                 curve=[EffectPoint(value=value, log_odds=log_odds) for value, log_odds in curve],
@@ -191,21 +212,23 @@ def _effects(config: TrainingConfig, model: Boosted, test: Part) -> list[Effect]
     return sorted(found, key=lambda effect: (-effect["strength"], effect["feature"]))[:_EFFECTS_SHOWN]
 
 
-def fairness_of(test: Part, pd: Floats, *, approve_percent: int) -> list[Fairness]:
+def fairness_of(
+    known: Mapping[str, npt.NDArray[np.object_]], is_bad: Flags, pd: Floats, *, approve_percent: int
+) -> list[Fairness]:
     """Every attribute that is known of somebody, its groups beside each other at one cut-off."""
     approved = approved_rows(pd, approve_percent=approve_percent)
     found = []
-    for attribute, groups in test.groups.items():
-        outcomes = group_outcomes(groups, approved, test.is_bad)
+    for attribute, groups in known.items():
+        outcomes = group_outcomes(groups, approved, is_bad)
         if len(outcomes) < 2:
             continue
         told = [
             GroupFairness(
-                group={"zh": one.group, "en": one.group},
+                group=_GROUP_NAMES.get(one.group, {"zh": one.group, "en": one.group}),
                 rows=one.rows,
                 approved_share=one.approved_share,
-                impact_ratio=_estimate(one.impact_ratio),
-                opportunity_gap=_estimate(one.opportunity_gap),
+                impact_ratio=estimate(one.impact_ratio),
+                opportunity_gap=estimate(one.opportunity_gap),
                 refused=one.refused,
             )
             for one in outcomes
@@ -215,11 +238,20 @@ def fairness_of(test: Part, pd: Floats, *, approve_percent: int) -> list[Fairnes
     return found
 
 
+_GROUP_NAMES: dict[str, Bilingual] = {
+    "female": {"zh": "女", "en": "female"},
+    "male": {"zh": "男", "en": "male"},
+    "<30": {"zh": "不满 30 岁", "en": "below 30"},
+    "30-44": {"zh": "30–44 岁", "en": "30–44"},
+    "45-59": {"zh": "45–59 岁", "en": "45–59"},
+    "60+": {"zh": "60 岁及以上", "en": "60 and over"},
+}
 ATTRIBUTES: dict[str, Bilingual] = {
     "sex": {"zh": "性别", "en": "sex"},
     "age_band": {"zh": "年龄段", "en": "age band"},
 }
 
 
-def _estimate(interval: Interval) -> Estimate:
+def estimate(interval: Interval) -> Estimate:
+    """A figure with its ends, as the report keeps it."""
     return Estimate(value=interval.value, low=interval.low, high=interval.high)

@@ -18,12 +18,14 @@ from tallystick.operations.model_report import Trained, report_of
 from tallystick.operations.progress import Progress
 from tallystick.operations.training_models import each_fold, fit_learner, intervals, model_features, settings_of
 from tallystick.operations.training_sets import Fold, TrainingFault, build_folds, deal_folds
+from tallystick.operations.watched_rows import Seen, outcome_reference, seen_cases, seen_events
 from tallystick.reports.model_summary import Contender, Estimate, ModelReport
 from tallystick.scoring.boosted import Boosted
 from tallystick.scoring.calibration import Calibration, fit_calibration
 from tallystick.scoring.crossfit import out_of_fold
 from tallystick.scoring.manifest import Manifest, model_files, model_id, training_hash
 from tallystick.scoring.model import Floats
+from tallystick.scoring.reference import reference_json
 from tallystick.sources.raw_events import read_raw_events
 from tallystick.sources.raw_tables import read_raw_table
 from tallystick.sources.training_form import LearnerKind, TrainingConfig, parse_training, training_text
@@ -58,7 +60,7 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
 
 
 def _train(config: TrainingConfig, data: Path, *, text: str, file: str, out: Path, progress: Progress) -> ModelReport:
-    folds, data_sha256 = _folds(config, data, file=file, progress=progress)
+    folds, seen, data_sha256 = _folds(config, data, file=file, progress=progress)
     contenders, score = _contenders(config, folds, progress=progress)
     progress.step({"zh": "拟合并校准模型", "en": "fitting and calibrating the model"})
     features = model_features(config, config.learner, config.features)
@@ -67,10 +69,13 @@ def _train(config: TrainingConfig, data: Path, *, text: str, file: str, out: Pat
     hashes = {
         "data_sha256": data_sha256,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "features_sha256": _features_hash(config),
+        "features_sha256": features_hash(config),
         "lock_sha256": hashlib.sha256(lock_text().encode()).hexdigest(),
     }
-    files = model_files(model, calibration, _manifest(config, folds[0], model, contenders[0], hashes))
+    files = model_files(
+        model, calibration, _manifest(config, folds[0], model, contenders[0], hashes),
+        reference=reference_json(outcome_reference(model, calibration, seen)),
+    )  # fmt: skip
     progress.step({"zh": "撰写报告", "en": "writing the report"})
     trained = Trained(model, calibration, score, contenders, model_id(files), hashes)
     report = report_of(config, folds, trained)
@@ -78,15 +83,18 @@ def _train(config: TrainingConfig, data: Path, *, text: str, file: str, out: Pat
     return report
 
 
-def _folds(config: TrainingConfig, data: Path, *, file: str, progress: Progress) -> tuple[tuple[Fold, ...], str]:
-    """The windows with their rows, and the hash of the data."""
+def _folds(config: TrainingConfig, data: Path, *, file: str, progress: Progress) -> tuple[tuple[Fold, ...], Seen, str]:
+    """The windows with their rows, the rows that later ones are held against, and the hash of the data."""
     progress.step({"zh": "读取原始数据", "en": "reading raw data"})
     if config.table is not None:
         table = read_raw_table(data, source=config.table, file=file)
-        return deal_folds(config, table), table.sha256
+        folds = deal_folds(config, table)
+        return folds, seen_cases(folds[0]), table.sha256
     assert config.events is not None, "a configuration has one source"
     raw = read_raw_events(data, source=config.events, rule=config.rule, file=file)
-    return build_folds(config, raw, progress=progress), raw.sha256
+    folds = build_folds(config, raw, progress=progress)
+    assert folds[0].window is not None, "events have a time"
+    return folds, seen_events(config, raw, folds[0].window), raw.sha256
 
 
 def _contenders(
@@ -151,7 +159,7 @@ def _manifest(
     )
 
 
-def _features_hash(config: TrainingConfig) -> str:
+def features_hash(config: TrainingConfig) -> str:
     """What the features and the outcome are made of, as the text that computes them."""
     if config.table is not None:
         defined = {one.name: one.sql for one in config.table.feature}

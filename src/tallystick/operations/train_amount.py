@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tallystick.operations.amount_report import AmountTest, amount_figures, amount_report
+from tallystick.operations.amount_report import AmountTest, MadeAmount, amount_figures, amount_report
 from tallystick.operations.model_folders import lock_text, model_folder, write_model_folder
 from tallystick.operations.progress import Progress
 from tallystick.operations.train import TrainRequest
 from tallystick.operations.training_models import declared, settings_of
 from tallystick.operations.training_sets import TrainingFault
+from tallystick.operations.watched_amounts import told_amounts
 from tallystick.reports.amount_summary import AmountReport
 from tallystick.scoring.boosted import SizeLink
 from tallystick.scoring.folds import Flags, stratified_folds
 from tallystick.scoring.manifest import Manifest, model_id, training_hash
 from tallystick.scoring.model import Floats, ModelFeature
+from tallystick.scoring.reference import reference_json, reference_of
 from tallystick.scoring.two_part import KIND, TwoPart, TwoPartSettings, fit_two_part, two_part_files
 from tallystick.sources.amount_form import AmountConfig, Link, parse_amount_config
 from tallystick.sources.amount_rows import AmountRows, read_amount_rows
@@ -56,7 +58,8 @@ def _train_amount(
     config: AmountConfig, data: Path, *, text: str, file: str, out: Path, progress: Progress
 ) -> AmountReport:
     progress.step({"zh": "读取数据", "en": "reading the files"})
-    rows = read_amount_rows(data, config, file=file)
+    read = read_amount_rows(data, config, file=file)
+    rows = read.taken(read.known)
     dealt = deal_of(config, rows)
     progress.step({"zh": "拟合两部分并校准", "en": "fitting both parts and calibrating them"})
     model = fit_amount(config, rows, dealt.train)
@@ -72,8 +75,11 @@ def _train_amount(
     manifest = _manifest(config, rows, dealt.train, model, settings=asdict(two_part_settings(config)) | hashes)
     kept = "out_of_time" if config.split.test_from else "left_out"
     manifest = replace(manifest, metrics={f"{name}_{kept}": one["value"] for name, one in figures.items()})
-    files = two_part_files(model, manifest)
-    report = amount_report(config, rows, test, figures=figures, hashes=hashes, model_id=model_id(files))
+    proof = told_amounts(rows.taken(dealt.test), told)
+    reference = reference_of(rows.features.filter(pa.array(dealt.train)), model.features, proof)
+    files = two_part_files(model, manifest, reference=reference_json(reference))
+    made = MadeAmount(model, model_id(files), figures, hashes, immature=int(np.count_nonzero(~read.known)))
+    report = amount_report(config, rows, test, made)
     _write(out, files, report, config_text=text)
     return report
 

@@ -73,16 +73,8 @@ def build_folds(config: TrainingConfig, raw: RawEvents, *, progress: Progress) -
     Raises `TrainingFault` where a window teaches or tests nothing, and `StreamFaults` as the builders do.
     """
     progress.step({"zh": "确定结果", "en": f"telling outcomes: {config.outcome}"})
-    told = build_outcomes(raw.requests, raw.streams, rule=config.rule, known_until_tick=raw.known_until_tick)
-    tick = _numbers(raw.requests, "tick")
-    rows = _Observed(
-        tick=tick,
-        key=_keys(config, raw.requests),
-        outcome=told["outcome"].to_numpy(zero_copy_only=False),
-        known_at=_numbers(told, "known_at_tick"),
-        groups=_groups(raw.requests),
-    )
-    windows = windows_of(config.split, tick)
+    rows = observed(config, raw)
+    tick, windows = rows.tick, windows_of(config.split, rows.tick)
     asked = np.zeros(len(tick), dtype=np.bool_)
     for window in windows:
         asked |= window.in_training(tick) | window.tests(tick)
@@ -121,7 +113,7 @@ def deal_folds(config: TrainingConfig, raw: RawTable) -> tuple[Fold, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Observed:
+class Observed:
     """Every observation: its tick, its key, what became of it and when that was known."""
 
     tick: Ticks
@@ -129,6 +121,28 @@ class _Observed:
     outcome: npt.NDArray[np.object_]
     known_at: Ticks
     groups: Mapping[str, npt.NDArray[np.object_]]
+
+
+def observed(config: TrainingConfig, raw: RawEvents) -> Observed:
+    """Every request of the file in order of the ids, by the outcome of the configuration."""
+    told = build_outcomes(raw.requests, raw.streams, rule=config.rule, known_until_tick=raw.known_until_tick)
+    return Observed(
+        tick=_numbers(raw.requests, "tick"),
+        key=_keys(config, raw.requests),
+        outcome=told["outcome"].to_numpy(zero_copy_only=False),
+        known_at=_numbers(told, "known_at_tick"),
+        groups=_groups(raw.requests),
+    )
+
+
+def left_out(config: TrainingConfig, rows: Observed, window: Window) -> Flags:
+    """Rows of a test window that are no part of the test: their key was known bad when their day began."""
+    if config.split.leave_out_known is None:
+        return np.zeros(len(rows.tick), dtype=np.bool_)
+    return known_bad_before(
+        day=rows.tick // DAY_TICKS, day_ticks=DAY_TICKS, key=rows.key, is_bad=rows.outcome == Outcome.BAD,
+        tick=rows.tick, known_at=rows.known_at, window=window,
+    )  # fmt: skip
 
 
 def _groups(requests: pa.Table) -> dict[str, npt.NDArray[np.object_]]:
@@ -142,17 +156,12 @@ def _groups(requests: pa.Table) -> dict[str, npt.NDArray[np.object_]]:
     return found
 
 
-def _fold(config: TrainingConfig, rows: _Observed, built: pa.Table, place: Ticks, window: Window) -> Fold:
+def _fold(config: TrainingConfig, rows: Observed, built: pa.Table, place: Ticks, window: Window) -> Fold:
     told = np.isin(rows.outcome, (Outcome.GOOD, Outcome.BAD))
     is_bad = rows.outcome == Outcome.BAD
     inside, tested = window.in_training(rows.tick), window.tests(rows.tick)
     teaches = window.trains(rows.tick, rows.known_at)
-    left_out = np.zeros_like(tested)
-    if config.split.leave_out_known is not None:
-        left_out = known_bad_before(
-            day=rows.tick // DAY_TICKS, day_ticks=DAY_TICKS, key=rows.key, is_bad=is_bad,
-            tick=rows.tick, known_at=rows.known_at, window=window,
-        )  # fmt: skip
+    blocked = left_out(config, rows, window)
 
     def part(kept: Flags, apart: dict[str, Flags]) -> Part:
         found = np.flatnonzero(kept)
@@ -166,8 +175,8 @@ def _fold(config: TrainingConfig, rows: _Observed, built: pa.Table, place: Ticks
         teaches & told, {"indeterminate": teaches & unclear, "immature": (inside & ~teaches) | (teaches & immature)}
     )
     test = part(
-        tested & told & ~left_out,
-        {"indeterminate": tested & unclear, "immature": tested & immature, "known_bad": left_out & told},
+        tested & told & ~blocked,
+        {"indeterminate": tested & unclear, "immature": tested & immature, "known_bad": blocked & told},
     )
     for name, one in (("train", train), ("test", test)):
         bads = int(np.count_nonzero(one.is_bad))

@@ -1,6 +1,7 @@
 """Whether a portfolio, its scores and its outcomes are still those that a model learned from; alarms as files."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -41,8 +42,7 @@ def watch(request: WatchRequest, *, progress: Progress) -> tuple[Check, ...]:
     lines that it never saw for that.
     Raises `ScoringFault` where a portfolio lacks what the model reads.
     """
-    if not 0 < request.false_alarm < 1:
-        raise ScoringFault(f"false alarm {request.false_alarm}: give a share between 0 and 1, as 0.01")
+    false_alarm_share(request.false_alarm)
     fitted = None if request.model is None else read_model(request.model)
     expected = load_portfolio(data=request.against, mapping=request.mapping, progress=progress)
     actual = load_portfolio(data=request.data, mapping=request.mapping, progress=progress)
@@ -54,12 +54,28 @@ def watch(request: WatchRequest, *, progress: Progress) -> tuple[Check, ...]:
         expected=before, actual=now,
         features=features, false_alarm=request.false_alarm,
     )  # fmt: skip
-    checks = tuple(sorted(found, key=lambda check: (-_excess(check), check.kind, check.name)))
+    checks = ordered(found)
     if request.out is not None:
-        prepare_folder(request.out)
-        model_id = "" if fitted is None else fitted.model_id
-        write_files((("watch.json", _rows(checks, model_id)), ("watch.prom", _metrics(checks, model_id))), request.out)
+        write_checks(checks, "" if fitted is None else fitted.model_id, request.out)
     return checks
+
+
+def false_alarm_share(share: float) -> float:
+    """The share itself; raises `ScoringFault` where it is none."""
+    if not 0 < share < 1:
+        raise ScoringFault(f"false alarm {share}: give a share between 0 and 1, as 0.01")
+    return share
+
+
+def ordered(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """The farthest above its limit first."""
+    return tuple(sorted(checks, key=lambda check: (-_excess(check), check.kind, check.name)))
+
+
+def write_checks(checks: tuple[Check, ...], model_id: str, out: Path) -> None:
+    """A row per check, and the same as metrics, in a folder."""
+    prepare_folder(out)
+    write_files((("watch.json", _rows(checks, model_id)), ("watch.prom", _metrics(checks, model_id))), out)
 
 
 def _features(

@@ -1,14 +1,26 @@
 """The report of a model of an amount as one HTML page, in Chinese and English; the same summary, the same bytes."""
 
-from collections.abc import Sequence
-
-from tallystick.reports.amount_summary import AmountContender, AmountGroupTold, AmountReport
-from tallystick.reports.blocks import Cell, Column, Section, Table, Tile
-from tallystick.reports.figures import LANGUAGES, Language, count_text, ratio_text
+from tallystick.reports.amount_summary import AmountContender, AmountReport
+from tallystick.reports.blocks import Cell, Column, Figure, Section, Table
+from tallystick.reports.evidence import Truth, amounts_chart
+from tallystick.reports.figures import Language, count_text, ratio_text
 from tallystick.reports.finding import Finding
+from tallystick.reports.model_layout import estimate_text, figure_tile, model_layout, model_page, promotion
+from tallystick.reports.model_sections import (
+    DIRECTIONS,
+    GainWords,
+    drawn,
+    effects_section,
+    fairness_section,
+    gains_section,
+    leaks,
+    periods_section,
+    proof_section,
+    proven,
+    truth_figure,
+)
 from tallystick.reports.model_summary import Estimate
-from tallystick.reports.page import Edition, render_editions
-from tallystick.reports.sections import page_texts
+from tallystick.reports.page import Edition
 from tallystick.reports.texts import Texts, texts_in
 
 # The figures of both parts and of both together, in the order of the page.
@@ -17,35 +29,61 @@ FIGURES = (
     "size_rank_correlation", "size_mean", "size_observed",
     "rank_correlation", "explained_share", "total_over_observed",
 )  # fmt: skip
+_AMOUNT_GAINS = GainWords("amount.ranking", "amount.ranking_found", "amount.ranking_reading", "amount.bads_axis")
+_CHANCE_GAINS = GainWords("amount.chance_ranking", "amount.chance_found", "amount.chance_reading", "amount.chance_axis")
 _TILES = ("chance_auc", "size_rank_correlation", "explained_share", "total_over_observed")
-_DIGITS = 4
+DIGITS = 4  # amounts are small: what is recovered is some hundredths of what was lent
 _ERRORS = ("absolute", "squared")
 
 
 def render_amount_page(report: AmountReport) -> str:
     """The report of one training run as a self-contained HTML document."""
-    return render_editions([amount_edition(report, language=language) for language in LANGUAGES])
+    return model_page(lambda language: amount_edition(report, language=language))
 
 
 def amount_edition(report: AmountReport, *, language: Language) -> Edition:
     """Everything that the template lays out for one language."""
     say = texts_in(language)
-    return Edition(
-        language=language,
-        title=say("amount.title", title=report["title"][language]),
-        kicker=say("amount.kicker"),
-        facts=tuple(
+    refused = not report["promotable"]
+    better = is_better(report)
+    promoted = promotion(report["fairness"], report["suspects"], say)
+    title = promoted if refused else say("amount.better") if better else say("amount.not_better")
+    told = [amount_verdict(report, say), _told(report, say)]
+    proof = {"model_id": report["model_id"], **report["hashes"], "seed": report["seed"], **report["settings"]}
+    directions = {key: say(f"amount.direction_{key}") for key in DIRECTIONS}
+    return model_layout(
+        say,
+        title=report["title"],
+        facts=[
             say(f"amount.facts_{key}", rows=count_text(part["rows"]), some=count_text(part["some"]))
             for key, part in (("train", report["train"]), ("test", report["test"]))
+        ],
+        finding=Finding(
+            "infeasible" if refused else "better" if better else "equal", title, say.sentences(told)
         ),
-        words=page_texts(say) | {"footer": say("trained.footer")},
-        change=say("amount.forecasts"),
-        finding=Finding("better" if is_better(report) else "equal", amount_verdict(report, say), _told(report, say)),
-        tiles=tuple(_tile(report["figures"][name], say(f"amount.{name}"), say) for name in _TILES),
-        scenarios=_forecasts_table(report, say),
+        tiles=[figure_tile(say(f"amount.{name}"), report["figures"][name], say) for name in _TILES],
+        figures=_forecasts_table(report, say),
         sections=(
-            _parts_section(report, say), _calibration_section(report, say), _reads_section(report, say),
-            _proof_section(report, say),
+            _parts_section(report, say),
+            gains_section(report["gains"], say, words=_AMOUNT_GAINS),
+            gains_section(report["chance_gains"], say, name="chance_gains", words=_CHANCE_GAINS),
+            _calibration_section(report, say),
+            periods_section(
+                report["periods"], say, bads=say("amount.bads"), ranked=say("amount.chance_auc"), told=_figure_text
+            ),
+            effects_section(
+                report["effects"], say, name="effects", title=say("amount.effects"), directions=directions,
+                items=(proven(report["monotone"], say), leaks(report["suspects"], say)),
+            ),
+            effects_section(
+                report["size_effects"], say, name="size_effects", title=say("amount.size_effects"),
+                directions=directions, items=(proven(report["size_monotone"], say),),
+            ),
+            fairness_section(
+                report["fairness"], say, lead=say("amount.fairness_lead", percent=str(report["take_percent"]))
+            ),
+            _card_section(report, say),
+            proof_section(proof, say),
         ),
     )  # fmt: skip
 
@@ -61,15 +99,9 @@ def amount_verdict(report: AmountReport, say: Texts) -> str:
     for error in _ERRORS:
         best, saved = _saved(report, error)
         key = f"amount.{error}_{'better' if (saved['low'] or 0.0) > 0 else 'not_better'}"
-        figures = {end: ratio_text(figure, digits=_DIGITS) for end, figure in _ends(saved).items()}
+        figures = {end: ratio_text(figure, digits=DIGITS) for end, figure in _ends(saved).items()}
         told.append(say(key, peer=best["name"][say.language], **figures))
     return say.sentences(told)
-
-
-def estimate_text(figure: Estimate) -> str:
-    """A figure with the ends of its interval."""
-    told = {key: ratio_text(each, digits=_DIGITS) for key, each in _ends(figure).items()}
-    return told["value"] if figure["low"] is None else f"{told['value']} ({told['low']}–{told['high']})"
 
 
 def _ends(figure: Estimate) -> dict[str, float | None]:
@@ -100,23 +132,17 @@ def _told(report: AmountReport, say: Texts) -> str:
     return say.sentences(told)
 
 
-def _tile(figure: Estimate, name: str, say: Texts) -> Tile:
-    low, high = (ratio_text(figure[end]) for end in ("low", "high"))
-    reach = say("trained.interval", low=low, high=high)
-    return Tile(name=name, hint="", value=ratio_text(figure["value"]), change=reach, percent="", rows=())
-
-
 def _forecasts_table(report: AmountReport, say: Texts) -> Table:
     heads = ("absolute_error", "absolute_saved", "root_squared_error", "squared_saved", "mean")
     columns = (Column(say("amount.forecast"), "start"), *(Column(say(f"amount.{head}")) for head in heads))
     rows = tuple(
         (
             Cell(one["name"][say.language]),
-            Cell(estimate_text(one["absolute_error"])),
-            Cell(estimate_text(one["absolute_saved"]) if one["absolute_saved"] else ""),
-            Cell(estimate_text(one["root_squared_error"])),
-            Cell(estimate_text(one["squared_saved"]) if one["squared_saved"] else ""),
-            Cell(ratio_text(one["mean"], digits=_DIGITS)),
+            Cell(estimate_text(one["absolute_error"], digits=DIGITS)),
+            Cell(estimate_text(one["absolute_saved"], digits=DIGITS) if one["absolute_saved"] else ""),
+            Cell(estimate_text(one["root_squared_error"], digits=DIGITS)),
+            Cell(estimate_text(one["squared_saved"], digits=DIGITS) if one["squared_saved"] else ""),
+            Cell(ratio_text(one["mean"], digits=DIGITS)),
         )
         for one in report["contenders"]
     )
@@ -125,21 +151,16 @@ def _forecasts_table(report: AmountReport, say: Texts) -> Table:
 
 def _parts_section(report: AmountReport, say: Texts) -> Section:
     columns = (Column(say("amount.figure"), "start"), Column(say("amount.value")))
-    rows = tuple((Cell(say(f"amount.{name}")), Cell(estimate_text(report["figures"][name]))) for name in FIGURES)
+    rows = tuple(
+        (Cell(say(f"amount.{name}")), Cell(estimate_text(report["figures"][name], digits=DIGITS))) for name in FIGURES
+    )
     table = Table(say("amount.parts"), columns, rows)
     return Section("parts", say("amount.parts"), lead=say("amount.parts_lead"), tables=(table,))
 
 
 def _calibration_section(report: AmountReport, say: Texts) -> Section:
-    distance = ratio_text(report["calibration_distance"], digits=_DIGITS)
-    tables = [_groups_table(report["calibration"], say("amount.deciles"), say)]
-    if report["months"]:
-        tables.append(_groups_table(report["months"], say("amount.months"), say))
-    lead = say("amount.deciles_lead", distance=distance)
-    return Section("calibration", say("amount.deciles"), lead=lead, tables=tuple(tables))
-
-
-def _groups_table(groups: Sequence[AmountGroupTold], title: str, say: Texts) -> Table:
+    """The chance of anything, and the amount, each against what came."""
+    groups = report["calibration"]
     columns = (
         Column(say("amount.group"), "start"),
         *(Column(say(f"amount.{head}")) for head in ("rows", "predicted", "observed")),
@@ -148,23 +169,43 @@ def _groups_table(groups: Sequence[AmountGroupTold], title: str, say: Texts) -> 
         (
             Cell(one["name"]),
             Cell(count_text(one["rows"])),
-            Cell(ratio_text(one["predicted"], digits=_DIGITS)),
-            Cell(estimate_text(one["observed"])),
+            Cell(_figure_text(one["predicted"])),
+            Cell(estimate_text(one["observed"], digits=DIGITS)),
         )
         for one in groups
     )
-    return Table(title, columns, rows)
+    points = [(one["predicted"], one["observed"]) for one in groups]
+    amount = Truth("amounts", say("amount.predicted"), say("amount.came_axis"))
+    amounts = Figure(
+        name="amounts",
+        title=say("amount.truth_amount"),
+        found=say("amount.deciles_lead", distance=_figure_text(report["calibration_distance"])),
+        reading=say("amount.truth_reading", unit=report["unit"]),
+        alt=say("trained.truth_alt"),
+        drawings=(drawn(lambda width: amounts_chart(points, truth=amount, texts=say, width=width)),),
+        table=Table(say("amount.deciles"), columns, rows),
+    )
+    chance = truth_figure(
+        report["chance_calibration"],
+        say,
+        truth=Truth("chance", say("amount.chance_axis_predicted"), say("amount.chance_axis_observed")),
+        title=say("amount.truth_figure"),
+        reading=say("amount.chance_truth_reading"),
+    )
+    return Section("calibration", say("trained.truth"), figures=(chance, amounts))
 
 
-def _reads_section(report: AmountReport, say: Texts) -> Section:
-    columns = (Column(say("amount.feature"), "start"), Column(say("amount.meaning"), "start"))
-    rows = tuple((Cell(name), Cell(meaning[say.language])) for name, meaning in report["features"].items())
-    note = say("amount.hidden", columns=say.join(report["hidden"])) if report["hidden"] else ""
-    return Section("reads", say("amount.reads"), tables=(Table(say("amount.reads"), columns, rows),), note=note)
+def _card_section(report: AmountReport, say: Texts) -> Section:
+    """What it is for, what was kept apart, and what its features could not read."""
+    items = [
+        say("amount.card_use", target=report["target"][say.language]),
+        say("amount.card_apart", count=count_text(report["immature"])),
+        say("amount.card_selected"),
+    ]
+    if report["hidden"]:
+        items.append(say("amount.hidden", columns=say.join(report["hidden"])))
+    return Section("card", say("trained.card"), items=tuple(items))
 
 
-def _proof_section(report: AmountReport, say: Texts) -> Section:
-    columns = (Column(say("trained.hash"), "start"), Column(say("trained.value"), "start"))
-    facts = {"model_id": report["model_id"], **report["hashes"], "seed": str(report["seed"]), **report["settings"]}
-    rows = tuple((Cell(name), Cell(value)) for name, value in facts.items())
-    return Section("proof", say("trained.proof"), folded=(Table(say("trained.proof"), columns, rows),))
+def _figure_text(figure: float) -> str:
+    return ratio_text(figure, digits=DIGITS)

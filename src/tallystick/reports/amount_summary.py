@@ -2,8 +2,8 @@
 
 from typing import TypedDict
 
-from tallystick.reports.model_summary import Estimate
-from tallystick.reports.summary import Bilingual
+from tallystick.reports.model_summary import Effect, Estimate, Fairness, GainPoint, Period
+from tallystick.reports.summary import Bilingual, CalibrationPoint
 
 
 class AmountContender(TypedDict):
@@ -40,7 +40,12 @@ class AmountRowsTold(TypedDict):
 
 
 class AmountReport(TypedDict):
-    """The report of one training run of an amount. `figures` are those of the two parts, by name."""
+    """The report of one training run of an amount. `figures` are those of the two parts, by name.
+
+    `gains` are of the amount by what is expected, `chance_gains` of the rows on which something came by its chance.
+    Fairness compares groups where `take_percent` of the rows, those with the most expected, are taken. `immature` rows
+    have no final amount, and neither taught nor tested.
+    """
 
     name: str
     title: Bilingual
@@ -52,11 +57,23 @@ class AmountReport(TypedDict):
     train: AmountRowsTold
     test: AmountRowsTold
     capped: int
+    immature: int
     figures: dict[str, Estimate]
     contenders: list[AmountContender]
+    gains: list[GainPoint]
+    chance_gains: list[GainPoint]
+    chance_calibration: list[CalibrationPoint]
     calibration: list[AmountGroupTold]
     calibration_distance: float
-    months: list[AmountGroupTold]
+    periods: list[Period]
+    effects: list[Effect]
+    size_effects: list[Effect]
+    monotone: dict[str, str]
+    size_monotone: dict[str, str]
+    suspects: dict[str, float]
+    fairness: list[Fairness]
+    take_percent: int
+    promotable: bool
     features: dict[str, Bilingual]
     hidden: list[str]
     settings: dict[str, str]

@@ -15,26 +15,24 @@ _BLUE = SCENARIO_COLORS["baseline"]
 _TICKS = [0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0]
 
 
-def gain_chart(points: Sequence[GainPoint], *, texts: Texts, width: int) -> str:
-    """Share of all bads in the riskiest share of rows, and the line of a random order."""
-    frame = Frame(width, 340 if width == WIDE else 300, left=48, right=16, top=34, bottom=48)
+def gain_chart(points: Sequence[GainPoint], *, found_axis: str, texts: Texts, width: int, name: str) -> str:
+    """Share of all that is looked for in the rows with the highest scores, and the line of a random order."""
+    frame = Frame(width, 340 if width == WIDE else 300, left=48, right=22, top=34, bottom=48)
     across = alt.Scale(type="sqrt", domain=[0, 1], nice=False)
     foot = foot_axis(frame, title=texts("trained.taken_axis"), form=".0%")
     ticks = _TICKS if width == WIDE else [0.0, 0.05, 0.2, 0.5, 1.0]
     foot["values"], foot["tickCount"] = ticks, len(ticks)
     x = alt.X("share:Q", axis=foot, scale=across)
-    y = alt.Y(
-        "bads:Q", axis=amount_axis(frame, title=texts("trained.bads_axis"), form=".0%"), scale=alt.Scale(domain=[0, 1])
-    )
+    y = alt.Y("bads:Q", axis=amount_axis(frame, title=found_axis, form=".0%"), scale=alt.Scale(domain=[0, 1]))
     rows = [{"share": 0.0, "bads": 0.0}, *({"share": one["share"], "bads": one["bads_share"]} for one in points)]
     base = alt.Chart(rows_of(rows)).encode(x=x, y=y)
     random = alt.Chart(rows_of([{"share": n / 50, "bads": n / 50} for n in range(51)])).encode(x=x, y=y)
     line = random.mark_line(color=MUTED, strokeDash=[5, 4], strokeWidth=1.2)
     layers = [line, base.mark_line(color=_BLUE, strokeWidth=2.5), base.mark_circle(color=_BLUE, size=45, opacity=1)]
-    return draw(layers, frame, name=f"{texts.language}-gain-{width}")
+    return draw(layers, frame, name=f"{texts.language}-{name}-{width}")
 
 
-def effect_chart(effect: Effect, *, texts: Texts, width: int, place: int) -> str:
+def effect_chart(effect: Effect, *, texts: Texts, width: int, name: str) -> str:
     """Mean contribution to the log odds at each value of one feature; zero is the average row."""
     frame = Frame(width, 220, left=48, right=16, top=34, bottom=34)
     points = [{"value": point["value"], "moved": point["log_odds"]} for point in effect["curve"]]
@@ -48,4 +46,4 @@ def effect_chart(effect: Effect, *, texts: Texts, width: int, place: int) -> str
     base = alt.Chart(rows_of(points)).encode(x=x, y=y)
     zero = alt.Chart(rows_of([{"moved": 0}])).mark_rule(color=MUTED, strokeDash=[5, 4]).encode(y=y)
     layers = [zero, base.mark_line(color=_BLUE, strokeWidth=2), base.mark_circle(color=_BLUE, size=40, opacity=1)]
-    return draw(layers, frame, name=f"{texts.language}-effect-{place}-{width}")
+    return draw(layers, frame, name=f"{texts.language}-{name}-{width}")

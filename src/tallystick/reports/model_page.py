@@ -1,61 +1,74 @@
 """The report of a trained model as one HTML page, in Chinese and English: the same summary gives the same bytes."""
 
-from tallystick.reports.blocks import Cell, Column, Table, Tile
-from tallystick.reports.figures import LANGUAGES, Language, count_text, ratio_text
+from tallystick.reports.blocks import Cell, Column, Table
+from tallystick.reports.figures import Language, count_text, percent_text, ratio_text
 from tallystick.reports.finding import Finding
+from tallystick.reports.model_layout import estimate_text, figure_tile, model_layout, model_page, promotion
 from tallystick.reports.model_sections import (
+    DIRECTIONS,
     calibration_section,
     card_section,
     effects_section,
     fairness_section,
     gains_section,
+    leaks,
     periods_section,
     proof_section,
+    proven,
 )
-from tallystick.reports.model_summary import Contender, Estimate, ModelReport
-from tallystick.reports.page import Edition, render_editions
-from tallystick.reports.sections import page_texts
+from tallystick.reports.model_summary import Contender, ModelReport
+from tallystick.reports.page import Edition
 from tallystick.reports.texts import Texts, texts_in
-
-_SECTIONS = (
-    gains_section, calibration_section, periods_section, effects_section, fairness_section, card_section, proof_section,
-)  # fmt: skip
 
 
 def render_model_page(report: ModelReport) -> str:
     """The report of one training run as a self-contained HTML document."""
-    return render_editions([model_edition(report, language=language) for language in LANGUAGES])
+    return model_page(lambda language: model_edition(report, language=language))
 
 
 def model_edition(report: ModelReport, *, language: Language) -> Edition:
     """Everything that the template lays out for one language."""
     say = texts_in(language)
-    return Edition(
-        language=language,
-        title=say("trained.title", title=report["title"][language]),
-        kicker=say("trained.kicker"),
-        facts=tuple(
+    proof = {"model_id": report["model_id"], **report["hashes"], "seed": report["seed"], **report["settings"]}
+    return model_layout(
+        say,
+        title=report["title"],
+        facts=[
             say(f"trained.facts_{key}", rows=count_text(rows["rows"]), bads=count_text(rows["bads"]))
             for key, rows in (("rows", report["train"]), ("test", report["test"]))
-        ),
-        words=page_texts(say) | {"footer": say("trained.footer")},
-        change=say("trained.figures"),
+        ],
         finding=Finding("equal" if report["promotable"] else "infeasible", verdict(report, say), _told(report, say)),
-        tiles=tuple(_tile(report, name, say) for name in report["figure_names"]),
-        scenarios=figures_table(report, say),
-        sections=tuple(section(report, say) for section in _SECTIONS),
+        tiles=[
+            figure_tile(name[language], report["contenders"][0]["figures"][key], say)
+            for key, name in report["figure_names"].items()
+        ],
+        figures=figures_table(report, say),
+        sections=(
+            gains_section(report["gains"], say),
+            calibration_section(report["calibration"], say),
+            periods_section(report["periods"], say, bads=say("trained.bads"), ranked="AUC", told=_share_text),
+            effects_section(
+                report["effects"],
+                say,
+                name="effects",
+                title=say("trained.effects"),
+                directions={key: say(f"trained.direction_{key}") for key in DIRECTIONS},
+                items=(proven(report["monotone"], say), leaks(report["suspects"], say)),
+            ),
+            fairness_section(report["fairness"], say, lead=say("trained.fairness_lead")),
+            card_section(report, say),
+            proof_section(proof, say),
+        ),
     )
+
+
+def _share_text(share: float) -> str:
+    return percent_text(share, digits=2)
 
 
 def verdict(report: ModelReport, say: Texts) -> str:
     """Whether it may be promoted, and if not why."""
-    why = []
-    refused = [one["attribute"][say.language] for one in report["fairness"] if one["refused"]]
-    if refused:
-        why.append(say("trained.why_fairness", groups=say.join(refused)))
-    if report["suspects"]:
-        why.append(say("trained.why_leak", features=say.join(list(report["suspects"]))))
-    return say("trained.may_not", why=say.join(why)) if why else say("trained.may")
+    return promotion(report["fairness"], report["suspects"], say)
 
 
 def _told(report: ModelReport, say: Texts) -> str:
@@ -77,25 +90,6 @@ def _told(report: ModelReport, say: Texts) -> str:
     return say.sentences([told, say("trained.figures_lead"), tuned])
 
 
-def _tile(report: ModelReport, name: str, say: Texts) -> Tile:
-    figure = report["contenders"][0]["figures"][name]
-    return Tile(
-        name=report["figure_names"][name][say.language],
-        hint="",
-        value=ratio_text(figure["value"]),
-        change=interval_text(figure, say),
-        percent="",
-        rows=(),
-    )
-
-
-def interval_text(figure: Estimate, say: Texts) -> str:
-    """The interval of a figure in words, nothing where it has none."""
-    if figure["low"] is None or figure["high"] is None:
-        return ""
-    return say("trained.interval", low=ratio_text(figure["low"]), high=ratio_text(figure["high"]))
-
-
 def figures_table(report: ModelReport, say: Texts) -> Table:
     """Ours, what was fitted beside it, and what was published."""
     names = report["figure_names"]
@@ -113,8 +107,8 @@ def _figures_row(one: Contender, names: list[str], say: Texts) -> tuple[Cell, ..
     cells = [Cell(name), Cell("" if one["features"] is None else str(one["features"]))]
     for key in names:
         figure = one["figures"].get(key)
-        text = ratio_text(figure["value"] if figure else None)
-        if figure and figure["low"] is not None:
-            text += f" ({ratio_text(figure['low'])}–{ratio_text(figure['high'])})"
-        cells += [Cell(text), Cell(ratio_text(one["earlier"].get(key)))]
+        cells += [
+            Cell(estimate_text(figure) if figure else ratio_text(None)),
+            Cell(ratio_text(one["earlier"].get(key))),
+        ]
     return tuple(cells)

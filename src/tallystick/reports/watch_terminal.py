@@ -10,7 +10,7 @@ from tallystick.reports.figures import Language, ratio_text
 from tallystick.reports.terminal import plain_table
 from tallystick.reports.texts import texts_in
 
-_KINDS = ("feature", "score", "calibration", "performance", "first_payment")
+_KINDS = ("feature", "score", "calibration", "performance", "first_payment", "early")
 
 
 class Watching(Protocol):

@@ -24,8 +24,8 @@ class Gain:
         return self.bads_share / self.share
 
 
-def gains(is_bad: Flags, scores: Floats) -> tuple[Gain, ...]:
-    """Gains at usual shares; among equal scores bads count as spread evenly.
+def gains(is_bad: Flags | Floats, scores: Floats) -> tuple[Gain, ...]:
+    """Gains at usual shares; among equal scores bads count as spread evenly. Of an amount per row: shares of its sum.
 
     >>> found = gains(np.array([1, 0, 1, 0], dtype=bool), np.array([4, 3, 2, 1.0]))
     >>> [(gain.share, gain.bads_share) for gain in found][-6:]

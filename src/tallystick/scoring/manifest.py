@@ -20,6 +20,7 @@ from tallystick.scoring.scorecard import scorecard_from_weights
 FORMAT = 1
 MANIFEST_FILE = "manifest.json"
 CALIBRATION_FILE = "calibration.json"
+REFERENCE_FILE = "reference.json"  # what later rows are held against: see scoring/reference.py
 ID_PREFIX = "model_"
 FolderKind = Literal[ModelKind, "two_part"]
 _ID_HEX_DIGITS = 24
@@ -75,16 +76,20 @@ class FittedModel:
         return pd_ppm(self.pd(columns))
 
 
-def model_files(model: Model, calibration: Calibration, manifest: Manifest) -> dict[str, bytes]:
-    """The model's folder: manifest, calibration and weights, by file name. Same arguments, same bytes.
+def model_files(
+    model: Model, calibration: Calibration, manifest: Manifest, *, reference: bytes | None = None
+) -> dict[str, bytes]:
+    """The model's folder: manifest, calibration, weights, and a reference if one is given. Same arguments, same bytes.
 
     Raises `ValueError` where the manifest is of another model.
     """
     if (manifest.kind, manifest.features) != (model.kind, tuple(model.features)):
         raise ValueError(f"the manifest is of a {manifest.kind} on other features than the {model.kind} model given")
-    if MANIFEST_FILE in model.weights() or CALIBRATION_FILE in model.weights():
-        raise ValueError(f"{MANIFEST_FILE} and {CALIBRATION_FILE} are no names for weights")
-    return sealed_files(manifest, {CALIBRATION_FILE: calibration.to_json(), **model.weights()})
+    taken = {MANIFEST_FILE, CALIBRATION_FILE, REFERENCE_FILE} & set(model.weights())
+    if taken:
+        raise ValueError(f"{', '.join(sorted(taken))}: no name for weights")
+    kept = {} if reference is None else {REFERENCE_FILE: reference}
+    return sealed_files(manifest, {CALIBRATION_FILE: calibration.to_json(), **model.weights(), **kept})
 
 
 def sealed_files(manifest: Manifest, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -117,7 +122,9 @@ def load_model(files: Mapping[str, bytes]) -> FittedModel:
         raise ModelFilesFault(f"{MANIFEST_FILE} is of a two-part model, which tells an amount and no PD")
     if CALIBRATION_FILE not in files:
         raise ModelFilesFault(f"{CALIBRATION_FILE} is missing: restore the model folder as it was written")
-    weights = {name: text for name, text in files.items() if name not in (MANIFEST_FILE, CALIBRATION_FILE)}
+    weights = {
+        name: text for name, text in files.items() if name not in (MANIFEST_FILE, CALIBRATION_FILE, REFERENCE_FILE)
+    }
     try:
         calibration = calibration_from_json(files[CALIBRATION_FILE])
         model: Model = (

@@ -104,12 +104,24 @@ def _numeric_counts(sample: Floats, edges: Floats) -> npt.NDArray[np.int64]:
 def _of_counts(
     expected: npt.NDArray[np.int64], actual: npt.NDArray[np.int64], *, name: str, false_alarm: float
 ) -> Stability:
-    rows = int(expected.sum()), int(actual.sum())
+    psi, reached = index_of_counts(expected, actual)
+    bins = int(np.count_nonzero(reached))
+    limit = psi_limit(
+        expected_rows=int(expected.sum()), actual_rows=int(actual.sum()), bins=bins, false_alarm=false_alarm
+    )
+    return Stability(name=name, psi=psi, limit=limit, false_alarm=false_alarm, bins=bins)
+
+
+def index_of_counts(
+    expected: npt.NDArray[np.int64], actual: npt.NDArray[np.int64]
+) -> tuple[float, npt.NDArray[np.bool_]]:
+    """PSI of rows per bin, and which bins either sample reaches; the others are none.
+
+    >>> index, _ = index_of_counts(np.array([500, 500, 0]), np.array([400, 600, 0]))
+    >>> round(index, 3)
+    0.04
+    """
     reached = (expected + actual) > 0
     bins = int(np.count_nonzero(reached))
-    limit = psi_limit(expected_rows=rows[0], actual_rows=rows[1], bins=bins, false_alarm=false_alarm)
-    share, actual_share = (
-        (counts[reached] + _PART) / (total + _PART * bins) for counts, total in ((expected, rows[0]), (actual, rows[1]))
-    )
-    psi = float(((actual_share - share) * np.log(actual_share / share)).sum())
-    return Stability(name=name, psi=psi, limit=limit, false_alarm=false_alarm, bins=bins)
+    share, actual_share = ((counts[reached] + _PART) / (counts.sum() + _PART * bins) for counts in (expected, actual))
+    return float(((actual_share - share) * np.log(actual_share / share)).sum()), reached

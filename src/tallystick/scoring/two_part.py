@@ -18,7 +18,7 @@ from tallystick.scoring.boosted import (
 )
 from tallystick.scoring.calibration import Calibration, calibration_from_json, fit_calibration
 from tallystick.scoring.folds import Flags, Folds, derived_seed, stratified_folds, two_outcomes
-from tallystick.scoring.manifest import Manifest, ModelFilesFault, model_id, opened_files, sealed_files
+from tallystick.scoring.manifest import REFERENCE_FILE, Manifest, ModelFilesFault, model_id, opened_files, sealed_files
 from tallystick.scoring.model import ColumnFault, Floats, ModelFeature
 from tallystick.scoring.size_map import SizeMap, fit_size_map, size_map_from_json
 
@@ -157,11 +157,12 @@ def fit_two_part(
     )
 
 
-def two_part_files(model: TwoPart, manifest: Manifest) -> dict[str, bytes]:
-    """The model's folder, by file name. Same arguments, same bytes."""
+def two_part_files(model: TwoPart, manifest: Manifest, *, reference: bytes | None = None) -> dict[str, bytes]:
+    """The model's folder, by file name, with a reference if one is given. Same arguments, same bytes."""
     if (manifest.kind, manifest.features) != (KIND, model.features):
         raise ValueError(f"the manifest is of a {manifest.kind} model on other features")
-    return sealed_files(manifest, model.weights())
+    kept = {} if reference is None else {REFERENCE_FILE: reference}
+    return sealed_files(manifest, {**model.weights(), **kept})
 
 
 def load_two_part(files: Mapping[str, bytes]) -> FittedTwoPart:

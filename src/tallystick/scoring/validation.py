@@ -126,6 +126,17 @@ def auc_with_error(outcome: npt.ArrayLike, scores: Floats) -> tuple[float, float
     return value, math.sqrt(bad_part.var(ddof=1) / len(bad_part) + good_part.var(ddof=1) / len(good_part))
 
 
+def auc_influence(outcome: npt.ArrayLike, scores: Floats) -> tuple[float, Floats]:
+    """AUC, and what each row adds to how it errs: the mean of the rows' parts is 0, of their squares DeLong's variance
+    times the rows."""
+    is_bad = _with_both(outcome, scores)
+    bad_part, good_part = _placements(is_bad, scores)
+    value, parts = float(bad_part.mean()), np.empty(len(is_bad))
+    parts[is_bad] = (bad_part - value) * (len(is_bad) / len(bad_part))
+    parts[~is_bad] = (good_part - value) * (len(is_bad) / len(good_part))
+    return value, parts
+
+
 def auc_difference(outcome: npt.ArrayLike, scores: Floats, peer_scores: Floats) -> Difference:
     """AUC of `scores` minus AUC of `peer_scores` on the same rows, by DeLong's paired covariance."""
     is_bad = _with_both(outcome, scores)

@@ -14,7 +14,7 @@ from tallystick.scoring.model import Floats, ModelFeature
 from tallystick.scoring.stability import FALSE_ALARM, population_stability, stability_of_columns
 from tallystick.scoring.validation import auc_with_error
 
-CheckKind = Literal["feature", "score", "calibration", "performance", "first_payment"]
+CheckKind = Literal["feature", "score", "calibration", "performance", "first_payment", "early"]
 LEAST_OF_EACH = 30  # goods and bads from which a difference of means is near enough to normal
 
 

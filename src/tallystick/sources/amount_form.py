@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tallystick.sources.training_form import Learner, LearnerKind, Text
+from tallystick.sources.training_form import FairnessForm, Learner, LearnerKind, Text
 from tallystick.terms.form import FaultNotes, FormFaults, read_fields
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
@@ -19,7 +19,8 @@ class TableSource(msgspec.Struct, frozen=True):
     """The files, the first joined with each of the others by `key`; a row per value of it where `rows` holds.
 
     `month` is when a row began, where that is known. `tells_outcome` names columns that nobody knew at the instant of
-    the prediction, also by a pattern (`*_9_11`): features and baselines cannot read them.
+    the prediction, also by a pattern (`*_9_11`): features and baselines cannot read them. `sex` and `age_years` are for
+    fairness alone.
     """
 
     files: Annotated[tuple[Text, ...], Meta(min_length=1)]
@@ -27,6 +28,8 @@ class TableSource(msgspec.Struct, frozen=True):
     rows: Text = "TRUE"
     month: Text | None = None
     tells_outcome: tuple[Text, ...] = ()
+    sex: Text | None = None
+    age_years: Text | None = None
 
 
 class LoanForm(msgspec.Struct, frozen=True):
@@ -49,7 +52,10 @@ class Link(StrEnum):
 
 
 class TargetForm(msgspec.Struct, frozen=True):
-    """What is predicted: the amount, 0 or null where nothing came, over `of` where it is a share or a ratio."""
+    """What is predicted: the amount, 0 or null where nothing came, over `of` where it is a share or a ratio.
+
+    `known` holds where the amount is final; other rows neither teach nor test.
+    """
 
     zh: Text
     en: Text
@@ -57,6 +63,7 @@ class TargetForm(msgspec.Struct, frozen=True):
     amount: Text
     link: Link
     of: Text | None = None
+    known: Text = "TRUE"
 
 
 class FeatureForm(msgspec.Struct, frozen=True):
@@ -86,6 +93,7 @@ class AmountConfig(msgspec.Struct, frozen=True):
     chance: Learner
     size: Learner
     split: AmountSplit = AmountSplit()
+    fairness: FairnessForm = FairnessForm()
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
     data: str | None = None
     loan: LoanForm | None = None

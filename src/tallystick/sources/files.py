@@ -5,7 +5,8 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +63,20 @@ def read_table(path: Path) -> TableFile:
     if table.num_rows == 0:
         raise FileFault(f"{path}: has columns but no rows; export it again")
     return TableFile(table=table, files=tuple(each.name for each in paths), sha256=digest.hexdigest())
+
+
+def placed(path: Path, file: str) -> Path:
+    """The file of a folder that a configuration names; what is given as a file is that file, whatever its name."""
+    return path / file if file and not path.is_file() else path
+
+
+def with_absent(given: TableFile, names: Iterable[str]) -> TableFile:
+    """The table with nulls for columns that a file does not have yet: what tells an outcome that is not due."""
+    table = given.table
+    for name in names:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows))
+    return replace(given, table=table)
 
 
 def _paths(path: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from tallystick.features.event_tables import DAY_TICKS, EVENT_TABLES, REQUEST_SCHEMA
 from tallystick.features.outcomes import OutcomeRule
-from tallystick.sources.files import TableFile, read_table
+from tallystick.sources.files import TableFile, placed, read_table
 from tallystick.sources.row_expressions import columns_of, note_expression, quoted
 from tallystick.sources.training_form import EventSource
 from tallystick.terms.form import FaultNotes, FormFaults
@@ -37,7 +37,7 @@ def read_raw_events(path: Path, *, source: EventSource, rule: OutcomeRule, file:
     Raises `FileFault` for what cannot be read, and `FormFaults` for every expression that names no column, cannot be
     computed, or lets a request or a stream see what tells the outcome before the outcome itself is told.
     """
-    given = read_table(path / source.file if source.file else path)
+    given = read_table(placed(path, source.file))
     notes = FaultNotes(file)
     hidden, untold_days = hidden_columns(source, rule), told_after_days(source, rule)
     for key, text, delay_days in _expressions(source):

@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from tallystick.features.outcomes import Outcome
-from tallystick.sources.files import read_table
+from tallystick.sources.files import TableFile, placed, read_table, with_absent
 from tallystick.sources.row_expressions import columns_of, note_expression, quoted
 from tallystick.sources.training_form import FeatureKind, TableSource
 from tallystick.terms.form import FaultNotes, FormFaults
@@ -33,7 +34,21 @@ def read_raw_table(path: Path, *, source: TableSource, file: str) -> RawTable:
     Raises `FileFault` for what cannot be read, and `FormFaults` for every expression that names no column, cannot be
     computed, reads what tells the outcome, or makes a feature of somebody's sex.
     """
-    given = read_table(path / source.file if source.file else path)
+    return _computed_table(read_table(placed(path, source.file)), source=source, file=file)
+
+
+def read_live_table(path: Path, *, source: TableSource, file: str) -> RawTable:
+    """As `read_raw_table`, of cases whose outcome may not be due: columns that tell it, sex and age may be absent.
+
+    Raises as `read_raw_table` does.
+    """
+    given = read_table(placed(path, source.file))
+    absent = [*source.tells_outcome, *columns_of(source.bad)]
+    unprotected = msgspec.structs.replace(source, sex=None, age_years=None)
+    return _computed_table(with_absent(given, absent), source=unprotected, file=file)
+
+
+def _computed_table(given: TableFile, *, source: TableSource, file: str) -> RawTable:
     notes = FaultNotes(file)
     hidden = tuple(dict.fromkeys([*source.tells_outcome, *columns_of(source.bad)]))
     protected = columns_of(source.sex) if source.sex else ()

@@ -61,7 +61,7 @@ def test_the_same_events_and_configuration_give_the_same_bytes(tmp_path: Path, e
     first = all_files(tmp_path / "model")
     assert first == all_files(tmp_path / "again")
     assert set(first) == {
-        "calibration.json", "features.json", "manifest.json", "trees.txt",
+        "calibration.json", "features.json", "manifest.json", "reference.json", "trees.txt",
         "evidence/config.toml", "evidence/libraries.txt", "evidence/report.html", "evidence/report.json",
     }  # fmt: skip
     assert json.loads(first["evidence/report.json"]) == report

@@ -103,7 +103,7 @@ def test_the_same_file_and_configuration_give_the_same_bytes(tmp_path: Path, loa
     assert first == second
     files = {path.relative_to(tmp_path / "one"): path.read_bytes() for path in (tmp_path / "one").rglob("*.*")}
     assert files == {path.relative_to(tmp_path / "two"): path.read_bytes() for path in (tmp_path / "two").rglob("*.*")}
-    assert len(files) == 12
+    assert len(files) == 13
     told = json.loads((tmp_path / "one/evidence/report.json").read_text())
     assert told["train"] == {
         "rows": 1_200, "some": told["train"]["some"], "mean": told["train"]["mean"],
