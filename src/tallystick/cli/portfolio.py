@@ -136,13 +136,16 @@ def watch(
     """
     from tallystick.operations.watching import WatchOptions
     from tallystick.operations.watching import watch as run
-    from tallystick.reports.watch_terminal import watch_table
+    from tallystick.reports.watch_terminal import watch_table, watch_verdict
 
     language = settings().language
     options = WatchOptions(model, data, against, mapping, since, out, false_alarm)
     with shown_progress(language) as progress:
         checks = run(options, progress=progress)
-    terminal().print(watch_table(checks, language=language))
+    screen = terminal()
+    screen.print(watch_table(checks, language=language))
+    verdict = watch_verdict(checks, false_alarm=false_alarm, language=language)
+    screen.print(verdict, markup=False, soft_wrap=True)
 
 
 def demo(*, out: Path, lines: int = 20_000, seed: int = 1, as_of: date | None = None) -> None:

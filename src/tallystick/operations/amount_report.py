@@ -77,7 +77,7 @@ def amount_report(config: AmountConfig, rows: AmountRows, test: AmountTest, made
         name=config.name,
         title={"zh": config.zh, "en": config.en},
         target={"zh": config.target.zh, "en": config.target.en},
-        unit=config.target.unit,
+        unit={"zh": config.target.unit_zh, "en": config.target.unit},
         model_id=made.model_id,
         seed=config.seed,
         has_time=config.split.test_from is not None,

@@ -117,7 +117,7 @@ def _saved(report: AmountReport, error: str) -> tuple[AmountContender, Estimate]
 
 
 def _told(report: AmountReport, say: Texts) -> str:
-    words = {"target": report["target"][say.language], "unit": report["unit"]}
+    words = {"target": report["target"][say.language], "unit": report["unit"][say.language]}
     if report["has_time"]:
         months = {
             f"{name}_{end}": str(report[name][f"{end}_month"])  # type: ignore[literal-required]
@@ -180,7 +180,7 @@ def _calibration_section(report: AmountReport, say: Texts) -> Section:
         name="amounts",
         title=say("amount.truth_amount"),
         found=say("amount.deciles_lead", distance=_figure_text(report["calibration_distance"])),
-        reading=say("amount.truth_reading", unit=report["unit"]),
+        reading=say("amount.truth_reading", unit=report["unit"][say.language]),
         alt=say("trained.truth_alt"),
         drawings=(drawn(lambda width: amounts_chart(points, truth=amount, texts=say, width=width)),),
         table=Table(say("amount.deciles"), columns, rows),

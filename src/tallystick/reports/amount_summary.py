@@ -50,7 +50,7 @@ class AmountReport(TypedDict):
     name: str
     title: Bilingual
     target: Bilingual
-    unit: str
+    unit: Bilingual
     model_id: str
     seed: int
     has_time: bool

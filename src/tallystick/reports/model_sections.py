@@ -116,7 +116,7 @@ def periods_section(
         )
         for one in periods
     )
-    table = Table(say("trained.periods"), tuple(Column(head) for head in heads), rows)
+    table = Table(say("trained.periods"), (Column(heads[0], "start"), *(Column(head) for head in heads[1:])), rows)
     return Section("periods", say("trained.periods"), lead=say("trained.periods_lead"), tables=(table,))
 
 
@@ -167,7 +167,7 @@ def _pair(effects: Sequence[Effect], say: Texts, *, name: str) -> Figure:
         name=name,
         title=names,
         found=say.sentences(
-            [f"{one['meaning'][say.language]}{'。' if say.language == 'zh' else '.'}" for one in effects]
+            [_sentence(one["meaning"][say.language], stop="。" if say.language == "zh" else ".") for one in effects]
         ),
         reading="",
         alt=say("trained.effect_alt", feature=names),
@@ -180,6 +180,10 @@ def _pair(effects: Sequence[Effect], say: Texts, *, name: str) -> Figure:
             for number, one in enumerate(effects)
         ),
     )
+
+
+def _sentence(words: str, *, stop: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}{stop}"
 
 
 def fairness_section(known: Sequence[Fairness], say: Texts, *, lead: str) -> Section:

@@ -6,7 +6,7 @@ from typing import Protocol
 from rich.table import Table
 from rich.text import Text
 
-from tallystick.reports.figures import Language, ratio_text
+from tallystick.reports.figures import Language, percent_text, ratio_text
 from tallystick.reports.terminal import plain_table
 from tallystick.reports.texts import texts_in
 
@@ -26,6 +26,14 @@ class Watching(Protocol):
     def limit(self) -> float: ...
     @property
     def alarm(self) -> bool: ...
+
+
+def watch_verdict(checks: Sequence[Watching], *, false_alarm: float, language: Language) -> str:
+    """How many of the checks alarm, and how often that happens by chance."""
+    say = texts_in(language)
+    count = sum(each.alarm for each in checks)
+    told = {"checks": str(len(checks)), "share": percent_text(false_alarm)}
+    return say("watch.found", count=str(count), **told) if count else say("watch.quiet", **told)
 
 
 def watch_table(checks: Sequence[Watching], *, language: Language) -> Table:

@@ -166,8 +166,11 @@ def _sums(told: Floats, codes: Codes | None) -> Floats:
     """What each cluster adds, shape (clusters, figures); without codes each row is its own."""
     if codes is None:
         return told
-    summed: Floats = np.stack([np.bincount(codes, weights=column) for column in told.T], axis=1)
-    return summed[np.bincount(codes) > 0]
+    keys, place = np.unique(codes, return_inverse=True)
+    summed = np.empty((len(keys), told.shape[1]))
+    for column, figures in enumerate(told.T):
+        summed[:, column] = np.bincount(place, weights=figures)
+    return summed
 
 
 def _together(single: Floats, many: list[Floats], over: Floats, rows: int) -> tuple[Floats, float]:

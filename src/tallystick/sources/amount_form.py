@@ -60,6 +60,7 @@ class TargetForm(msgspec.Struct, frozen=True):
     zh: Text
     en: Text
     unit: Text
+    unit_zh: Text
     amount: Text
     link: Link
     of: Text | None = None

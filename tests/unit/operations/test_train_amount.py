@@ -43,6 +43,7 @@ paid = "paid"
 zh = "回收率"
 en = "share recovered"
 unit = "share"
+unit_zh = "比例"
 amount = "CAST(recovered AS DOUBLE)"
 of = "exposure_at_default"
 link = "share"
@@ -109,11 +110,46 @@ def test_the_same_file_and_configuration_give_the_same_bytes(tmp_path: Path, loa
         "rows": 1_200, "some": told["train"]["some"], "mean": told["train"]["mean"],
         "first_month": "2026-01", "last_month": "2026-03",
     }  # fmt: skip
-    assert [one["name"] for one in told["months"]] == ["2026-04", "2026-05"]
+    assert [one["name"] for one in told["periods"]] == ["2026-04", "2026-05"]
+    assert [one["rows"] for one in told["periods"]] == [400, 400]
+    assert told["gains"][-1]["bads_share"] == told["chance_gains"][-1]["bads_share"] == 1.0
+    assert told["gains"][9]["lift"] > 1.1  # of the half with the most expected
+    assert told["effects"][0]["feature"] == "mark"
     assert len(told["calibration"]) == 10
     page = (tmp_path / "one/evidence/report.html").read_text()
     assert "The median&#39;s mean absolute error is" in page
     assert "中位数预测的平均绝对误差比" in page
+    for part in ("gains", "chance_gains", "calibration", "periods", "effects", "size_effects", "fairness", "card"):
+        assert page.count(f'data-part="{part}"') == 2
+    assert "Neither sex nor age is known in this data" in page
+    assert "数据不含性别与年龄" in page
+
+
+def test_groups_are_beside_each_other_where_they_are_known_and_may_refuse(tmp_path: Path, loans: Path) -> None:
+    sex = "sex = \"CASE WHEN CAST(id AS INTEGER) % 2 = 0 THEN 'female' ELSE 'male' END\""
+    fair = trained(tmp_path, loans, config=CONFIG.replace('month = "begun"', f'month = "begun"\n{sex}'))
+    [by_sex] = fair["fairness"]
+    assert [one["group"]["zh"] for one in by_sex["groups"]] == ["女", "男"]
+    assert fair["promotable"]
+    # who is marked is old, and the mark is what the amount is told by
+    old = CONFIG.replace('month = "begun"', 'month = "begun"\nage_years = "80 * CAST(mark AS DOUBLE)"')
+    unfair = trained(tmp_path, loans, config=old)
+    assert unfair["fairness"][0]["refused"]
+    assert not unfair["promotable"]
+    page = (tmp_path / "model/evidence/report.html").read_text()
+    assert "May not be promoted: groups of people fare too differently (age band)" in page
+    reads = CONFIG.replace('month = "begun"', 'month = "begun"\nsex = "mark"')
+    with pytest.raises(FormFaults, match=r"feature\.mark\.sql: mark is what the law protects"):
+        trained(tmp_path, loans, config=reads)
+
+
+def test_amounts_that_are_not_final_neither_teach_nor_test(tmp_path: Path, loans: Path) -> None:
+    known = CONFIG.replace('link = "share"', 'link = "share"\nknown = "CAST(id AS INTEGER) % 10 > 0"')
+    report = trained(tmp_path, loans, config=known)
+    assert report["immature"] == 200
+    assert (report["train"]["rows"], report["test"]["rows"]) == (1_000, 800)
+    page = (tmp_path / "model/evidence/report.html").read_text()
+    assert "which neither taught nor tested: 200." in page
 
 
 def test_the_model_in_the_folder_is_the_one_that_was_measured(tmp_path: Path, loans: Path) -> None:
