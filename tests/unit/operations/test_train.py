@@ -12,7 +12,7 @@ from tests.training_sample import CONFIG, write_events
 from tallystick.features.as_of_build import StreamFaults, build_as_of
 from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.operations.progress import Silent
-from tallystick.operations.train import TrainRequest, _calibration, _features_hash, train
+from tallystick.operations.train import TrainRequest, _calibration, features_hash, train
 from tallystick.operations.training_sets import Fold, Part, TrainingFault, build_folds, windows_of
 from tallystick.operations.whole_files import OutputFault
 from tallystick.reports.model_summary import ModelReport
@@ -371,7 +371,7 @@ def test_without_what_came_after_a_request_its_features_are_the_same(events: Pat
 
 def test_the_hash_of_the_features_is_of_the_outcome_too() -> None:
     config = parse_training(CONFIG, file="c")
-    assert _features_hash(config) != _features_hash(
+    assert features_hash(config) != features_hash(
         parse_training(CONFIG.replace("fraud_7d", "fraud_30d", 1), file="c")
     )
 
