@@ -371,9 +371,7 @@ def test_without_what_came_after_a_request_its_features_are_the_same(events: Pat
 
 def test_the_hash_of_the_features_is_of_the_outcome_too() -> None:
     config = parse_training(CONFIG, file="c")
-    assert features_hash(config) != features_hash(
-        parse_training(CONFIG.replace("fraud_7d", "fraud_30d", 1), file="c")
-    )
+    assert features_hash(config) != features_hash(parse_training(CONFIG.replace("fraud_7d", "fraud_30d", 1), file="c"))
 
 
 def test_probabilities_are_calibrated_on_rows_that_the_model_did_not_see() -> None:
