@@ -13,9 +13,16 @@ from tallystick.operations.model_report import (
     gain_points,
     periods_of,
 )
-from tallystick.reports.amount_summary import AmountContender, AmountGroupTold, AmountReport, AmountRowsTold
+from tallystick.reports.amount_summary import (
+    AmountContender,
+    AmountGroupTold,
+    AmountReport,
+    AmountRowsTold,
+    CuresTold,
+)
 from tallystick.reports.model_summary import Estimate
 from tallystick.reports.summary import Bilingual
+from tallystick.risk.loss import loss_given_default
 from tallystick.scoring.amount_validation import (
     AmountGroup,
     absolute_error,
@@ -35,6 +42,7 @@ from tallystick.scoring.two_part import Amounts, TwoPart
 from tallystick.scoring.validation import auc_interval, brier_interval
 from tallystick.sources.amount_form import AmountConfig
 from tallystick.sources.amount_rows import AmountRows
+from tallystick.units.rates import PPM
 
 OUR_MEAN: Bilingual = {"zh": "两部分模型：平均", "en": "two parts: the mean"}
 OUR_MEDIAN: Bilingual = {"zh": "两部分模型：中位数", "en": "two parts: the median"}
@@ -84,6 +92,7 @@ def amount_report(config: AmountConfig, rows: AmountRows, test: AmountTest, made
         train=_part(rows, test.train),
         test=_part(rows, test.test),
         capped=rows.capped,
+        cures=_cures(config, told.expected, exposure=rows.of[test.test]),
         immature=made.immature,
         figures=made.figures,
         contenders=_contenders(config, rows, test),
@@ -109,6 +118,19 @@ def amount_report(config: AmountConfig, rows: AmountRows, test: AmountTest, made
             for name in learner.__struct_fields__
         },
         hashes=made.hashes,
+    )
+
+
+def _cures(config: AmountConfig, recovered: Floats, *, exposure: Floats) -> CuresTold | None:
+    """What a default loses by the model alone, and with the published share of those that cure."""
+    if config.cures is None:
+        return None
+    uncured = 1.0 - float(np.average(recovered, weights=exposure))
+    return CuresTold(
+        share_ppm=config.cures.share_ppm,
+        source={"zh": config.cures.zh, "en": config.cures.en},
+        uncured_loss=uncured,
+        loss=float(loss_given_default(uncured=uncured, cure=config.cures.share_ppm / PPM)),
     )
 
 

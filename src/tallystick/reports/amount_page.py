@@ -3,7 +3,7 @@
 from tallystick.reports.amount_summary import AmountContender, AmountReport
 from tallystick.reports.blocks import Cell, Column, Figure, Section, Table
 from tallystick.reports.evidence import Truth, amounts_chart
-from tallystick.reports.figures import Language, count_text, ratio_text
+from tallystick.reports.figures import Language, count_text, percent_text, ratio_text
 from tallystick.reports.finding import Finding
 from tallystick.reports.model_layout import estimate_text, figure_tile, model_layout, model_page, promotion
 from tallystick.reports.model_sections import (
@@ -22,6 +22,7 @@ from tallystick.reports.model_sections import (
 from tallystick.reports.model_summary import Estimate
 from tallystick.reports.page import Edition
 from tallystick.reports.texts import Texts, texts_in
+from tallystick.units.rates import PPM
 
 # The figures of both parts and of both together, in the order of the page.
 FIGURES = (
@@ -202,6 +203,11 @@ def _card_section(report: AmountReport, say: Texts) -> Section:
         say("amount.card_apart", count=count_text(report["immature"])),
         say("amount.card_selected"),
     ]
+    if report["cures"] is not None:
+        cures = report["cures"]
+        figures = {"share": cures["share_ppm"] / PPM, "uncured": cures["uncured_loss"], "loss": cures["loss"]}
+        told = {name: percent_text(figure) for name, figure in figures.items()}
+        items.append(say("amount.card_cures", source=cures["source"][say.language], **told))
     if report["hidden"]:
         items.append(say("amount.hidden", columns=say.join(report["hidden"])))
     return Section("card", say("trained.card"), items=tuple(items))

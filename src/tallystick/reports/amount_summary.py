@@ -39,6 +39,18 @@ class AmountRowsTold(TypedDict):
     last_month: str | None
 
 
+class CuresTold(TypedDict):
+    """LGD with cures: the published share, where it is from, and the loss of a default without and with them.
+
+    Losses are of the test, each default weighed by its exposure.
+    """
+
+    share_ppm: int
+    source: Bilingual
+    uncured_loss: float
+    loss: float
+
+
 class AmountReport(TypedDict):
     """The report of one training run of an amount. `figures` are those of the two parts, by name.
 
@@ -57,6 +69,7 @@ class AmountReport(TypedDict):
     train: AmountRowsTold
     test: AmountRowsTold
     capped: int
+    cures: CuresTold | None
     immature: int
     figures: dict[str, Estimate]
     contenders: list[AmountContender]

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from tallystick.sources.training_form import FairnessForm, Learner, LearnerKind, Text
 from tallystick.terms.form import FaultNotes, FormFaults, read_fields
+from tallystick.units.rates import PPM
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 
@@ -67,6 +68,14 @@ class TargetForm(msgspec.Struct, frozen=True):
     known: Text = "TRUE"
 
 
+class CuresForm(msgspec.Struct, frozen=True):
+    """The share of defaults that pay up and lose nothing: published, for those in the file did not cure."""
+
+    share_ppm: Annotated[int, Meta(ge=0, le=PPM)]
+    zh: Text
+    en: Text
+
+
 class FeatureForm(msgspec.Struct, frozen=True):
     """A feature as SQL over the columns known at the instant."""
 
@@ -99,6 +108,7 @@ class AmountConfig(msgspec.Struct, frozen=True):
     data: str | None = None
     loan: LoanForm | None = None
     baseline: dict[Name, FeatureForm] = {}
+    cures: CuresForm | None = None
 
     def known_expressions(self) -> Iterator[tuple[str, str]]:
         """Key and text of each expression that may read only what was known."""
@@ -125,6 +135,8 @@ def parse_amount_config(text: str, *, file: str) -> AmountConfig:
         notes.add("feature", "missing", "give at least one [feature.NAME]")
     if config.target.link is Link.SHARE and config.target.of is None:
         notes.add("target.of", "missing; a share is a share of something", 'give it, or write link = "amount"')
+    if config.cures is not None and config.target.link is not Link.SHARE:
+        notes.add("cures", "only of a share that is recovered", 'leave it out, or write target.link = "share"')
     if config.split.test_from is not None and config.table.month is None:
         notes.add("table.month", "missing; split.test_from needs to know when a row began", "give it, or no date")
     for key, learner in (("chance", config.chance), ("size", config.size)):

@@ -233,6 +233,30 @@ def test_what_is_recovered_is_told_better_than_by_its_mean(tmp_path: Path, share
     assert report["calibration_distance"] < 0.012
 
 
+def test_the_published_cure_rate_is_what_the_file_says(shared_data: Path) -> None:
+    table = pq.read_table(shared_data / "uci_taiwan_default" / "uci_taiwan_default.parquet")
+    late = np.stack([table.column(f"PAY_{month}").to_numpy() for month in (6, 5, 4, 3, 2, 0)], axis=1)
+    cases, cured = 0, 0
+    for month in range(2):  # April and May, with four months after each
+        is_late = late[:, month] == 3
+        cases += int(is_late.sum())
+        cured += int((is_late & (late[:, month + 1 : month + 5] <= 0).any(axis=1)).sum())
+    text, name = training_text("lending-club-recovery")
+    cures = parse_amount_config(text, file=name).cures
+    assert cures is not None
+    assert (cases, cures.share_ppm) == (362, round(cured / cases, 3) * 1_000_000)
+
+
+def test_cures_lower_the_loss_of_a_share_and_of_nothing_else(tmp_path: Path, loans: Path) -> None:
+    cures = '\n[cures]\nshare_ppm = 250000\nzh = "来源"\nen = "a source"\n'
+    told = trained(tmp_path, loans, config=CONFIG + cures)["cures"]
+    assert told is not None
+    assert 0 < told["uncured_loss"] < 1
+    assert told["loss"] == pytest.approx(0.75 * told["uncured_loss"])
+    with pytest.raises(FormFaults, match="cures: only of a share"):
+        parse_amount_config((CONFIG + cures).replace('link = "share"', 'link = "amount"'), file="c")
+
+
 def test_no_shipped_feature_may_read_what_recovery_tells(shared_data: Path) -> None:
     text, name = training_text("lending-club-recovery")
     for column in ("recoveries", "settlement_term", "total_pymnt", "total_rec_late_fee"):
