@@ -20,7 +20,7 @@ from tallystick.features.as_of_build import StreamFaults, build_as_of
 from tallystick.features.as_of_catalog import Kind
 from tallystick.features.as_seen_build import BATCH_COLUMNS, build_as_seen
 from tallystick.features.catalog import parse
-from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, HOUR_TICKS, REQUEST_SCHEMA
+from tallystick.features.event_tables import DAY_TICKS, ENTITIES, EVENT_TABLES, HOUR_TICKS, REQUEST_SCHEMA
 from tallystick.features.visible_set import VisibleSet
 from tallystick.operations.features import build_file, build_file_in_database, export_streams
 from tallystick.operations.progress import Silent
@@ -191,7 +191,7 @@ def test_features_only_ask_whether_two_keys_are_the_same() -> None:
 
 def test_what_is_no_batch_is_told(books: psycopg.Connection, tmp_path: Path) -> None:
     tables = exported(books, tmp_path / "streams")
-    row = {"request_id": 1, "tick": 1, "kind": "review", "utc_offset_minutes": 0}
+    row = {"request_id": 1, "tick": DAY_TICKS * 20_000, "kind": "review", "utc_offset_minutes": 0}
     requests = pa.Table.from_pylist([row, row | {"request_id": 2}], schema=REQUEST_SCHEMA)
     two = pa.concat_tables(
         [

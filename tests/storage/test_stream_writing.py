@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 
 from tallystick.features.as_of_build import StreamFaults
-from tallystick.features.event_tables import EVENT_TABLES
+from tallystick.features.event_tables import DAY_TICKS, EVENT_TABLES
 from tallystick.storage.arrays import dump_lists_at_once
 from tallystick.storage.event_streams import WRITTEN, load_stream, write_stream
 
+NOW = 20_000 * DAY_TICKS
 VALUES: dict[pa.DataType, list[Any]] = {
     pa.int64(): [7, None, -3],
     pa.bool_(): [True, None, False],
@@ -23,9 +24,9 @@ def rows(stream: str, *, ids: tuple[int, ...] = (1, 2, 3)) -> pa.Table:
     """Three rows with everything that has to come through unchanged."""
     schema = EVENT_TABLES[stream].schema()
     columns = {field.name: VALUES[field.type] for field in schema}
-    columns |= {"event_id": list(ids), "tick": [10, 20, 30]}
+    columns |= {"event_id": list(ids), "tick": [NOW + 10, NOW + 20, NOW + 30]}
     if stream == "fraud_label":
-        columns["purchased_at_tick"] = [5, None, 30]
+        columns["purchased_at_tick"] = [NOW + 5, None, NOW + 30]
     return pa.table(columns, schema=schema)
 
 
@@ -84,13 +85,14 @@ def test_everything_that_is_wrong_is_told_before_anything_is_written(connection:
         "purchase: amount_minor: is double, must be int64",
         "purchase: is_fraud: is not known; remove it",
     )
-    twice = given.set_column(0, "event_id", pa.array([1, 1, None])).set_column(1, "tick", pa.array([1, None, 2]))
+    twice = given.set_column(0, "event_id", pa.array([1, 1, None])).set_column(1, "tick", pa.array([NOW, None, 2]))
     with pytest.raises(StreamFaults) as values:
         write_stream(connection, "purchase", twice)
     assert values.value.faults == (
         "purchase.event_id: 1 rows repeat another's; keep one of each",
         "purchase.event_id: null on 1 rows; every row has one",
         "purchase.tick: null on 1 rows; every row has one",
+        "purchase.tick: 1 rows lie outside the years 1990 to 2199; a tick is in microseconds since 1970 (UTC)",
     )
     with pytest.raises(StreamFaults, match=r"payment: is not written; write purchase, .* read off the books"):
         write_stream(connection, "payment", rows("payment"))

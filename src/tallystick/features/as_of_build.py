@@ -160,7 +160,7 @@ def row_counts(schema: pa.Schema, *, repeats: bool = True) -> list[str]:
     never_null = _never_null(schema)
     repeated = f"COUNT({never_null[0]}) - COUNT(DISTINCT {never_null[0]})" if repeats else "0"
     nulls = [f"COUNT(CASE WHEN {column} IS NULL THEN 1 END)" for column in never_null]
-    beyond = [f"COUNT(CASE WHEN {name} < {low} OR {name} > {high} THEN 1 END)" for name, low, high in _bounds(schema)]
+    beyond = [f"COUNT(CASE WHEN {name} < {low} OR {name} > {high} THEN 1 END)" for name, low, high in bounds_of(schema)]
     return [repeated, *nulls, *beyond]
 
 
@@ -168,7 +168,7 @@ def _never_null(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if not field.nullable]
 
 
-def _bounds(schema: pa.Schema) -> list[tuple[str, int, int]]:
+def bounds_of(schema: pa.Schema) -> list[tuple[str, int, int]]:
     """The columns whose figures have bounds: ticks of events, and amounts."""
     amounts = [(name, -_MINOR_MAX, _MINOR_MAX) for name in schema.names if name.endswith("_minor")]
     return [("tick", _TICKS[0], _TICKS[1] - 1), *amounts]
@@ -202,7 +202,7 @@ def row_faults(name: str, schema: pa.Schema, counts: Sequence[int], *, odd_kind:
     ]
     faults += [
         f"{name}.{column}: {count:,} rows {_BEYOND[column == 'tick']}"
-        for (column, _, _), count in zip(_bounds(schema), beyond, strict=True)
+        for (column, _, _), count in zip(bounds_of(schema), beyond, strict=True)
         if count
     ]
     if odd_kind is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -14,7 +15,7 @@ import pyarrow.dataset as ds
 from psycopg import Connection, sql
 from psycopg.errors import UniqueViolation
 
-from tallystick.features.as_of_build import StreamFaults, row_faults, table_faults
+from tallystick.features.as_of_build import StreamFaults, bounds_of, row_faults, table_faults
 from tallystick.features.event_tables import ARROW_TYPES, EVENT_TABLES, REQUEST, STREAM_PREFIX, Column
 from tallystick.storage.rows import over_rows
 
@@ -34,8 +35,8 @@ def write_stream(connection: Connection, name: str, rows: pa.Table) -> None:
     """Append what a batch of decisions adds to a live stream, in one statement of the caller's transaction.
 
     Raises `StreamFaults`, with everything that is wrong: a stream that is not written, a column that is missing,
-    unknown or of another type, a null where none may be, an event that is there twice or was before. In a pipeline the
-    last comes as `UniqueViolation` when the pipeline is read.
+    unknown or of another type, a null where none may be, a tick or an amount that cannot be, an event that is there
+    twice or was before. In a pipeline the last comes as `UniqueViolation` when the pipeline is read.
     """
     if name not in WRITTEN:
         raise StreamFaults([f"{name}: is not written; write {', '.join(WRITTEN)}, all others are read off the books"])
@@ -52,7 +53,12 @@ def _row_faults(name: str, rows: pa.Table, schema: pa.Schema) -> list[str]:
     never_null = [rows.column(field.name).null_count for field in schema if not field.nullable]
     ids = rows.column("event_id")
     repeated = len(ids) - ids.null_count - pc.count_distinct(ids).as_py()
-    return row_faults(name, schema, [repeated, *never_null], odd_kind=None)
+    beyond = [
+        int(np.count_nonzero((figures < low) | (figures > high)))
+        for column, low, high in bounds_of(schema)
+        for figures in [rows.column(column).drop_null().to_numpy()]
+    ]
+    return row_faults(name, schema, [repeated, *never_null, *beyond], odd_kind=None)
 
 
 @contextmanager
