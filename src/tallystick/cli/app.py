@@ -17,6 +17,7 @@ from tallystick.cli import (
     products,
     server,
     settle,
+    strategies,
     training,
 )
 from tallystick.config import SettingsFault
@@ -39,7 +40,6 @@ for command in (
     app.command(command)
 for group in (
     portfolio.mapping_app,
-    portfolio.strategy_app,
     database.app,
     debits.app,
     features.app,
@@ -48,6 +48,7 @@ for group in (
     products.app,
     server.keys_app,
     settle.app,
+    strategies.app,
 ):
     app.command(group)
 

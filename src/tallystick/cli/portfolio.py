@@ -1,4 +1,4 @@
-"""Commands over a portfolio file: review, fit, watch, the demonstration, mappings and strategies."""
+"""Commands over a portfolio file: review, fit, watch, the demonstration and mappings."""
 
 import sys
 from datetime import date
@@ -12,7 +12,6 @@ from tallystick.reports.summary import Summary
 from tallystick.scoring.model import ModelKind
 
 mapping_app = App(name="mapping", help="Tell Tallystick which of your columns is which field.")
-strategy_app = App(name="strategy", help="The rules, tables and economics that decide.")
 
 
 def review(  # noqa: PLR0913 - one parameter per option of the command line
@@ -205,40 +204,6 @@ def check(mapping: str, *, data: Path | None = None) -> None:
     if faults:
         sys.exit(2)
     terminal().print("✓")
-
-
-@strategy_app.command(name="init")
-def init_strategy(folder: Path) -> None:
-    """Copy the standard strategy into a new folder, to be edited by you.
-
-    Parameters
-    ----------
-    folder
-        A folder that is new or empty.
-    """
-    from tallystick.operations.strategies import copy_standard_strategy
-
-    terminal().print("\n".join(str(folder / name) for name in copy_standard_strategy(folder)), markup=False)
-
-
-@strategy_app.command(name="check")
-def check_strategy(folder: Path, *, as_of: date | None = None) -> None:
-    """Say everything that is wrong with a strategy folder, and what its tables were proven to cover.
-
-    Parameters
-    ----------
-    folder
-        The strategy's folder.
-    as_of
-        The day whose law holds; without it today.
-    """
-    from tallystick.operations.strategies import coverage_of, read_strategy_folder
-
-    strategy = read_strategy_folder(folder, on=as_of or business_date())
-    screen, language = terminal(), settings().language
-    for told in coverage_of(strategy):
-        screen.print(told[language], markup=False)
-    screen.print(f"✓ {strategy.name} {strategy.sha256[:24]}")
 
 
 def _show(summary: Summary, *, out: Path) -> None:

@@ -19,6 +19,8 @@ Columns: TypeAlias = Mapping[str, npt.NDArray[Any]] | pa.Table
 # Conditions compute in float64, which holds every whole number up to here exactly: 90 trillion yuan in fen.
 LARGEST_WHOLE = 2**53 - 1
 _MISSING_CODE = -1
+# Up to so many cases, texts and truths are read one by one: a micro-batch of purchases.
+_CASES_READ_DIRECTLY = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,59 @@ def read_columns(*, columns: Columns, types: Mapping[str, ColumnType]) -> Frame:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SmallBatchReader:
+    """Reads the same columns again and again, for micro-batches: all numbers are checked together, in a few calls.
+
+    Whatever does not pass at once is read by `read_columns`, which says what is wrong with it.
+    """
+
+    types: Mapping[str, ColumnType]
+    _numbers: tuple[str, ...]
+    _lowest: npt.NDArray[np.float64]
+    _highest: npt.NDArray[np.float64]
+    _whole: Mask
+    _never_missing: Mask
+
+    @classmethod
+    def of(cls, types: Mapping[str, ColumnType]) -> "SmallBatchReader":
+        """A reader of columns of these types."""
+        numbers = tuple(name for name, column_type in types.items() if column_type.is_numeric)
+        bounds = np.array([types[name].bounds() for name in numbers]).reshape(-1, 2)
+        return cls(
+            types=types,
+            _numbers=numbers,
+            _lowest=bounds[:, 0],
+            _highest=bounds[:, 1],
+            _whole=np.array([types[name].kind == "whole" for name in numbers], dtype=np.bool_),
+            _never_missing=np.array([not types[name].may_be_missing for name in numbers], dtype=np.bool_),
+        )
+
+    def read(self, columns: Columns) -> Frame:
+        """The checked columns, as `read_columns` gives them. Raises `ColumnFault` as it does."""
+        if isinstance(columns, pa.Table) or not self._numbers or not all(map(columns.__contains__, self.types)):
+            return read_columns(columns=columns, types=self.types)
+        given = [columns[name] for name in self._numbers]
+        rows = len(given[0])
+        are_numbers = all(isinstance(each, np.ndarray) and each.dtype.kind in "iuf" for each in given)
+        if not (are_numbers and 0 < rows <= _CASES_READ_DIRECTLY and all(len(each) == rows for each in given)):
+            return read_columns(columns=columns, types=self.types)
+        numbers = np.array(given, dtype=np.float64)
+        missing = np.asarray(np.isnan(numbers).any(axis=1))
+        low, high = np.fmin.reduce(numbers, axis=1), np.fmax.reduce(numbers, axis=1)
+        broken = (low < self._lowest) | (high > self._highest) | (missing & self._never_missing)
+        if (broken | (self._whole & (np.floor(numbers) < numbers).any(axis=1))).any():
+            return read_columns(columns=columns, types=self.types)
+        others = {name: kind for name, kind in self.types.items() if not kind.is_numeric}
+        rest = read_columns(columns={self._numbers[0]: numbers[0], **columns}, types=others)
+        with_missing = rest.with_missing.union(
+            name for name, lacks in zip(self._numbers, missing, strict=True) if lacks
+        )
+        return Frame(
+            rows, {**rest.cells, **dict(zip(self._numbers, numbers, strict=True))}, rest.vocabularies, with_missing
+        )
+
+
 def _row_count(columns: Columns) -> int:
     if isinstance(columns, pa.Table):
         return int(columns.num_rows)
@@ -141,6 +196,10 @@ def _read(values: Any, *, rows: int, column_type: ColumnType) -> _Read:
         raise ColumnFault("is a masked array; fill it with NaN or pass an Arrow column with nulls")
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return _read_native(values, column_type=column_type)
+    if isinstance(values, np.ndarray) and len(values) <= _CASES_READ_DIRECTLY:
+        read = _read_few(values.tolist(), column_type=column_type)
+        if read is not None:
+            return read
     array = _as_arrow(values)
     if pa.types.is_null(array.type):
         array = array.cast({"text": pa.string(), "boolean": pa.bool_()}.get(column_type.kind, pa.float64()))
@@ -159,6 +218,23 @@ def _read_native(values: npt.NDArray[Any], *, column_type: ColumnType) -> _Read:
     if column_type.is_numeric and values.dtype.kind != "b":
         return _read_number(values, column_type=column_type)
     raise ColumnFault(f"is {values.dtype} where {column_type.kind} is declared; convert it before")
+
+
+def _read_few(values: list[Any], *, column_type: ColumnType) -> _Read | None:
+    """Texts or truths of a small batch, read without Arrow, whose every call costs more than they do.
+
+    None where they are anything else: Arrow then says what they are.
+    """
+    kinds = set(map(type, values))
+    if column_type.kind == "boolean" and kinds <= {bool, type(None)}:
+        truths = [_MISSING_CODE if value is None else value for value in values]
+        return _read_boolean(np.array(truths, dtype=np.int8), column_type=column_type)
+    if column_type.kind == "text" and kinds <= {str, type(None)}:
+        places: dict[str, int] = {}
+        found = [_MISSING_CODE if value is None else places.setdefault(value, len(places)) for value in values]
+        codes = np.array(found, dtype=np.int32)
+        return _checked_text(codes, tuple(places), has_missing=type(None) in kinds, column_type=column_type)
+    return None
 
 
 def _as_arrow(values: Any) -> pa.ChunkedArray:
@@ -212,15 +288,19 @@ def _read_text(array: pa.ChunkedArray, *, column_type: ColumnType) -> _Read:
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         raise ColumnFault(f"is {array.type} where text is declared; convert it before")
     has_missing = array.null_count > 0
+    encoded = array.combine_chunks().dictionary_encode()
+    codes = encoded.indices.fill_null(_MISSING_CODE) if has_missing else encoded.indices
+    vocabulary = tuple(encoded.dictionary.to_pylist())
+    return _checked_text(codes.to_numpy(), vocabulary, has_missing=has_missing, column_type=column_type)
+
+
+def _checked_text(codes: Cells, vocabulary: tuple[str, ...], *, has_missing: bool, column_type: ColumnType) -> _Read:
     if has_missing:
         _refuse_missing(column_type)
-    encoded = array.combine_chunks().dictionary_encode()
-    vocabulary = tuple(encoded.dictionary.to_pylist())
     strange = sorted(set(vocabulary) - set(column_type.allowed)) if column_type.allowed else []
     if strange:
         raise ColumnFault(f"holds {strange[0]!r}, which is none of {', '.join(column_type.allowed)}")
-    codes = encoded.indices.fill_null(_MISSING_CODE) if has_missing else encoded.indices
-    return _Read(codes.to_numpy(), has_missing, vocabulary)
+    return _Read(codes, has_missing, vocabulary)
 
 
 def _refuse_missing(column_type: ColumnType) -> None:

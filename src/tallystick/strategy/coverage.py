@@ -7,7 +7,7 @@ that may call a row reachable that is not, never the reverse, and such a row cou
 sampled case reaches it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
@@ -25,8 +25,17 @@ from tallystick.strategy.cells import (
 )
 from tallystick.strategy.columns import ColumnType
 from tallystick.strategy.expressions import (
+    Expression,
+    FirstKnown,
+    IsMissing,
+    NumberColumn,
+    TextColumn,
+    TextLike,
+    TruthColumn,
     TruthExpression,
     columns_in,
+    parts,
+    walk,
 )
 from tallystick.strategy.samples import first_samples
 from tallystick.strategy.wording import describe
@@ -105,6 +114,31 @@ def cover(
     return Coverage(tuple(rows), uncovered, complete, tuple(falls))
 
 
+def missing_slips(
+    *, conditions: Sequence[TruthExpression], columns: Mapping[str, ColumnType], ends: Sequence[Collection[int]]
+) -> tuple[tuple[str, int, int], ...]:
+    """Where a missing value gets a case past a row in silence: (column, the row it leaves unknown, where it ends).
+
+    `ends` are, for each row, those further down where its cases may not end unasked: a slip is a case that does, where
+    the end asks `IS NULL` of nothing that the row reads. What cannot be excluded counts as a slip. For tables whose
+    unknown conditions go on to the next row.
+    """
+    dimensions = cut(conditions=conditions, columns=columns)
+    search = _Search(dimensions, [formula(condition=each, dimensions=dimensions) for each in conditions], None)
+    asked = [_asked_for_missing(condition) for condition in conditions]
+    slips = []
+    for row, condition in enumerate(conditions):
+        read = columns_in(condition)
+        unasked = [end for end in ends[row] if end > row and not asked[end] & set(read)]
+        for name in (name for name in read if columns[name].may_be_missing):
+            slips += [(name, row, end) for end in unasked if search.slips(name, row, end)][:1]
+    return tuple(slips)
+
+
+def _asked_for_missing(condition: TruthExpression) -> set[str]:
+    return {name for node in walk(condition) if isinstance(node, IsMissing) for name in columns_in(node)}
+
+
 class _OutOfSteps(Exception):
     """A search was given up."""
 
@@ -171,6 +205,18 @@ class _Search:
             return any(True for _ in self._boxes(demands, start, _Walk()))
         except _OutOfSteps:
             return True  # not excluded: say so rather than be silent
+
+    def slips(self, column: str, row: int, end: int) -> bool:
+        """Whether a case with this column missing, others as they like, leaves a row unknown and ends at another."""
+        demands = [*self._reaching(end), _Demand(row, self._formulas[row], UNKNOWN)]
+        start = tuple(
+            dimension.everything & ~dimension.known if _is_missing_with(dimension.subject, column) else everything
+            for dimension, everything in zip(self._dimensions, self._everything, strict=True)
+        )
+        try:
+            return any(True for _ in self._boxes(demands, start, _Walk()))
+        except _OutOfSteps:
+            return True
 
     def _ways_to(self, row: int) -> Iterator[list[_Demand]]:
         yield self._reaching(row)
@@ -243,6 +289,17 @@ class _Search:
             if cells != dimension.everything
         ]
         return " AND ".join(texts) or "every case"
+
+
+def _is_missing_with(expression: Expression, column: str) -> bool:
+    """Whether an expression is missing wherever a column is: all but COALESCE carry a missing value on."""
+    if isinstance(expression, FirstKnown):
+        return all(_is_missing_with(operand, column) for operand in expression.operands)
+    if isinstance(expression, NumberColumn | TextColumn | TruthColumn):
+        return expression.name == column
+    if isinstance(expression, TextLike):
+        return expression.column == column
+    return any(_is_missing_with(part, column) for part in parts(expression))
 
 
 def _first_value(dimension: Dimension, cells: int) -> float | str | bool | None:

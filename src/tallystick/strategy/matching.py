@@ -59,19 +59,27 @@ class Matcher:
 
     def match(self, frame: Frame) -> tuple[Rows, Counts]:
         """The row of each case, shape (cases,), and per row how many met it with its condition unknown."""
-        rows = np.full(frame.rows, len(self.steps), dtype=np.int32)
         unknown = np.zeros(len(self.steps) + 1, dtype=np.int64)
+        return self._rows(frame, unknown), unknown
+
+    def rows(self, frame: Frame) -> Rows:
+        """The row of each case alone: where a condition is unknown is asked only if a row is meant for it."""
+        return self._rows(frame, None)
+
+    def _rows(self, frame: Frame, unknown: Counts | None) -> Rows:
+        rows = np.full(frame.rows, len(self.steps), dtype=np.int32)
         with np.errstate(all="ignore"):  # an overflow compares as infinite; a missing operand is expected
             if frame.rows <= _CASES_AT_ONCE:
                 self._match(frame, rows, unknown)
-                return rows, unknown
+                return rows
             for start in range(0, frame.rows, _CASES_AT_ONCE):
                 part = slice(start, min(start + _CASES_AT_ONCE, frame.rows))
                 self._match(frame.part(where=part, names=frame.cells), rows[part], unknown)
-        return rows, unknown
+        return rows
 
-    def _match(self, frame: Frame, rows: Rows, unknown: Counts) -> None:
-        """Fill `rows`, which holds the last row everywhere, and add to `unknown`."""
+    def _match(self, frame: Frame, rows: Rows, unknown: Counts | None) -> None:
+        """Fill `rows`, which holds the last row everywhere, and add to `unknown` where it is asked for."""
+        asks_unknown = unknown is not None or self.missing_row is not None
         places: npt.NDArray[np.intp] | None = None  # of the frame's cases in `rows`; None: all, in order
         is_open: Mask = np.ones(frame.rows, dtype=np.bool_)
         open_count = frame.rows
@@ -79,11 +87,12 @@ class Matcher:
             if not open_count:
                 return
             true = step.condition.true(frame)
-            if step.may_be_unknown(frame):
+            if asks_unknown and step.may_be_unknown(frame):
                 is_known = true | step.condition.false(frame)
                 lost = is_open & ~is_known
                 lost_count = int(np.count_nonzero(lost))
-                unknown[row] += lost_count
+                if unknown is not None:
+                    unknown[row] += lost_count
                 if lost_count and self.missing_row is not None:
                     _settle(rows, places, lost, self.missing_row)
                     is_open = is_open & is_known

@@ -2,10 +2,11 @@
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from tallystick.strategy.choices import LimitRules
@@ -17,6 +18,8 @@ from tallystick.terms.caps import LegalCap, NoLegalCap, person_cap, price_cap
 from tallystick.units.rates import PPM
 
 STRATEGY_FILES: Final = ("strategy.toml", "economics.toml", "grades.csv", "eligibility.csv")
+# What a person edits, and an editor may give other line ends; all else is hashed as it is.
+_TEXT_ENDINGS: Final = (".toml", ".csv")
 _LIMIT_FIGURES: Final = (
     "step_minor",
     "lowest_minor",
@@ -81,25 +84,38 @@ class Strategy:
 
 
 def standard_strategy_files() -> dict[str, str]:
-    """The texts of the strategy that ships with Tallystick, by file name."""
-    folder = files("tallystick.strategy").joinpath("standard")
-    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in STRATEGY_FILES}
+    """The texts of the strategy that ships with Tallystick, by their path inside its folder."""
+    return dict(_texts_below(files("tallystick.strategy").joinpath("standard"), inside=""))
 
 
-def strategy_sha256(texts: Mapping[str, str]) -> str:
-    """The content hash that names a strategy: over names and texts, in name order, line ends as \\n."""
+def _texts_below(folder: Traversable, *, inside: str) -> Iterator[tuple[str, str]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _texts_below(entry, inside=f"{inside}{entry.name}/")
+        else:
+            yield f"{inside}{entry.name}", entry.read_text(encoding="utf-8")
+
+
+def strategy_sha256(files: Mapping[str, str | bytes]) -> str:
+    """The content hash that names a strategy: over names and contents, in name order; texts with line ends as \\n."""
     digest = hashlib.sha256()
-    for name in sorted(texts):
-        content = texts[name].replace("\r\n", "\n").encode()
+    for name in sorted(files):
+        given = files[name]
+        content = given.encode() if isinstance(given, str) else given
+        if name.endswith(_TEXT_ENDINGS):
+            content = content.replace(b"\r\n", b"\n")
         digest.update(f"{name}\n{len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()
 
 
-def read_strategy(texts: Mapping[str, str], *, features: Mapping[str, ColumnType], on: date) -> Strategy:
-    """Check and compile a strategy for decisions on a day.
+def read_strategy(
+    texts: Mapping[str, str], *, features: Mapping[str, ColumnType], on: date, beside: Mapping[str, bytes] | None = None
+) -> Strategy:
+    """Check and compile what reviews limits, for decisions on a day.
 
-    `features` are the columns that eligibility may read besides `pd_ppm`, `grade`, `price_offered`.
+    Files `beside` its own, those of checkpoints and models, are only part of the content hash. `features` are the
+    columns that eligibility may read besides `pd_ppm`, `grade`, `price_offered`.
     Raises `StrategyFaults` with every fault of every file.
     """
     faults = [f"{name}: missing from the strategy folder; a strategy is {', '.join(STRATEGY_FILES)}"
@@ -113,7 +129,8 @@ def read_strategy(texts: Mapping[str, str], *, features: Mapping[str, ColumnType
     rules = _collected(faults, lambda: _rules(texts["strategy.toml"], on=on, segments={*features, "grade"}))
     if faults or economics is None or grades is None or eligibility is None or rules is None:
         raise StrategyFaults(faults)
-    return Strategy(**rules, economics=economics, grades=grades, eligibility=eligibility, sha256=strategy_sha256(texts))
+    return Strategy(**rules, economics=economics, grades=grades, eligibility=eligibility,
+                    sha256=strategy_sha256({**texts, **(beside or {})}))  # fmt: skip
 
 
 def _collected(faults: list[str], read: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from sqlglot import exp
 
-from tallystick.strategy.columns import Columns, ColumnType, read_columns
+from tallystick.strategy.columns import Columns, ColumnType, Frame, read_columns
 from tallystick.strategy.coverage import Coverage, RowReach, cover
 from tallystick.strategy.declarations import (
     NEXT_ROW,
@@ -82,6 +82,25 @@ class DecisionTable:
         """The columns that its conditions read, in reading order; a caller needs to give no others."""
         return tuple(self._types)
 
+    @property
+    def column_types(self) -> Mapping[str, ColumnType]:
+        """The columns that its conditions read, with their types."""
+        return self._types
+
+    @property
+    def row_outputs(self) -> Mapping[str, npt.NDArray[Any]]:
+        """What each row gives, by output; shape (rows,)."""
+        return self._outputs
+
+    @property
+    def on_missing(self) -> str | None:
+        """The id of the row that decides at once where a condition is unknown; None: the next row is asked."""
+        return None if self._matcher.missing_row is None else self.rows[self._matcher.missing_row].id
+
+    def match(self, frame: Frame) -> Rows:
+        """The row of each case of a frame that holds at least the columns it reads."""
+        return self._matcher.rows(frame)
+
     def decide(self, columns: Columns) -> TableDecisions:
         """Take each case to the first row whose condition is true for it.
 
@@ -97,9 +116,11 @@ class DecisionTable:
 
     def trace(self, columns: Columns, *, index: int) -> tuple[TraceStep, ...]:
         """How one case (counted from 0) was decided: every row that it met, the deciding one last."""
-        case = _one_case(columns, index)
-        frame = read_columns(columns=case, types=self._types)
-        decided = int(self._matcher.match(frame)[0][0])
+        return self.trace_frame(read_columns(columns=one_case(columns, index), types=self._types))
+
+    def trace_frame(self, frame: Frame) -> tuple[TraceStep, ...]:
+        """The same for the one case of a frame that holds at least the columns it reads."""
+        decided = int(self._matcher.rows(frame)[0])
         steps: list[TraceStep] = []
         for row, step in zip(self.rows, self._matcher.steps, strict=False):
             with np.errstate(all="ignore"):
@@ -193,7 +214,8 @@ def _unreachable(file: str, sheet: Sheet, reach: RowReach) -> TableFault:
     )
 
 
-def _one_case(columns: Columns, index: int) -> Columns:
+def one_case(columns: Columns, index: int) -> Columns:
+    """One case of some columns, counted from 0, in the same form. Raises `IndexError` where there is none."""
     count = columns.num_rows if isinstance(columns, pa.Table) else min(map(len, columns.values()), default=0)
     if not 0 <= index < count:
         raise IndexError(f"there is no case {index} of {count}; cases count from 0")

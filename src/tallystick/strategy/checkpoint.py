@@ -1,0 +1,364 @@
+"""A checkpoint, compiled: cases as columns in, decisions as columns out; the same call for one case and for thousands.
+
+The steps run in order on all cases. A deciding step gives an outcome or lets the case continue, and the first that
+does not continue decides; a telling step gives figures that later steps read. What chance does is in `assignment`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tallystick.scoring.manifest import FittedModel
+from tallystick.strategy.assignment import Key, place_ppm
+from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, CONTINUE, CheckpointName
+from tallystick.strategy.checkpoint_form import Purpose
+from tallystick.strategy.columns import Cells, Columns, ColumnType, Frame, SmallBatchReader
+from tallystick.strategy.matching import Rows
+from tallystick.strategy.tables import DecisionTable
+from tallystick.units.rates import PPM
+
+LARGEST_REASONS: Final = 4
+AFFORDABLE: Final = "affordable_minor"
+
+Floats = npt.NDArray[np.float64]
+Texts = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
+class Randomized:
+    """A share of the cases that some rows of a step take, given to another of its rows."""
+
+    rows: npt.NDArray[np.bool_]  # (rows of the table,)
+    to_row: int
+    share_ppm: int
+    salt: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToldColumn:
+    """A telling step's output as later steps read it: numbers by row, or codes by row into a vocabulary."""
+
+    by_row: Cells
+    vocabulary: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step, compiled. `reads_before` are the outputs of earlier steps that it reads."""
+
+    name: str
+    zh: str
+    en: str
+    purpose: Purpose
+    table: DecisionTable
+    decides: bool
+    tells: Mapping[str, ToldColumn]
+    randomized: Randomized | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointModel:
+    """A model of a checkpoint: what it reads of a case, and the column that it yields."""
+
+    name: str
+    zh: str
+    en: str
+    column: str
+    needs: tuple[str, ...]
+    fitted: FittedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Affordability:
+    """The bound on a first limit: so many months of income, less the limits that the person has already."""
+
+    income_multiple_ppm: int
+    step_minor: int
+
+    def affordable_minor(self, *, income_month_minor: Floats, joint_limit_minor: Floats) -> Floats:
+        """The most that all limits of the person may come to, less those there are; NaN where income is not known.
+
+        Below zero where there are more already.
+
+        >>> Affordability(2_000_000, 10_000).affordable_minor(
+        ...     income_month_minor=np.array([800_000.0, np.nan]), joint_limit_minor=np.array([600_000.0, 0.0]))
+        array([1000000.,     nan])
+        """
+        most: Floats = np.floor(
+            self.unrounded_minor(income_month_minor=income_month_minor, joint_limit_minor=joint_limit_minor)
+        )
+        return most
+
+    def unrounded_minor(self, *, income_month_minor: Any, joint_limit_minor: Any) -> Any:
+        """The same before it is cut to whole minor units, for one or for many."""
+        return income_month_minor * self.income_multiple_ppm / PPM - joint_limit_minor
+
+    def limit_minor(self, tabled_minor: npt.NDArray[np.int64], affordable_minor: Floats) -> npt.NDArray[np.int64]:
+        """The lower of the table's limit and what is affordable, in whole steps; the table's where that is not known.
+
+        >>> Affordability(2_000_000, 10_000).limit_minor(np.array([500_000, 500_000]), np.array([123_456.0, np.nan]))
+        array([120000, 500000])
+        """
+        known = np.maximum(np.fmin(tabled_minor.astype(np.float64), affordable_minor), 0.0).astype(np.int64)
+        limits: npt.NDArray[np.int64] = known // self.step_minor * self.step_minor
+        return limits
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What was decided, one entry per case in every array.
+
+    `decided_by` counts the checkpoint's steps from 0. `rows` holds per step the row that took the case, counted from
+    0, and `outputs` every output that has a meaning of its own, by name. `reasons` are codes, in step order, at most
+    four and distinct: of every step whose own outcome is as bad as what was decided, or worse; none where the case
+    passes. `probability_ppm` is that of the outcome, given the case: 1,000,000 where chance had no part in it;
+    `is_explored` where chance put the case into another row than its figures did.
+    """
+
+    outcome: Texts
+    decided_by: npt.NDArray[np.int64]
+    outputs: Mapping[str, npt.NDArray[Any]]
+    reasons: tuple[tuple[str, ...], ...]
+    rows: Mapping[str, Rows]
+    probability_ppm: Floats
+    is_explored: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The rows of all deciding steps, one after the other: what each says, so that one look-up answers for all.
+
+    `rank` is the outcome's place from best (0) to worst, and -1 for `continue`.
+    """
+
+    offsets: npt.NDArray[np.int64]  # (deciding steps,)
+    rank: npt.NDArray[np.int64]  # (rows of all,)
+    reason: Texts
+    outputs: Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A compiled checkpoint. Make one with `read_checkpoint`.
+
+    `features` are those to be computed, for tables, models and the record. `scores` are the columns of its models, of
+    those too that have no folder yet. `reasons` are code to (zh, en) texts, `words` the same for every column.
+    `inside_features` are figures of the request that features read by the tables are made of.
+    """
+
+    name: CheckpointName
+    zh: str
+    en: str
+    steps: tuple[Step, ...]
+    features: tuple[str, ...]
+    models: tuple[CheckpointModel, ...]
+    scores: tuple[str, ...]
+    reasons: Mapping[str, tuple[str, str]]
+    words: Mapping[str, tuple[str, str]]
+    inside_features: frozenset[str]
+    currency: str
+    timeout_outcome: str | None
+    unavailable: tuple[str, str]  # the safe outcome and its reason
+    affordability: Affordability | None
+    sha256: str
+    _reader: SmallBatchReader
+    _verdicts: Verdicts
+
+    @property
+    def case_types(self) -> Mapping[str, ColumnType]:
+        """The columns that `decide` must be given, with their types."""
+        return self._reader.types
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Its outcomes, best first."""
+        return CHECKPOINT_OUTPUTS[self.name].outcomes
+
+    def score(self, columns: Columns) -> dict[str, Floats]:
+        """Its scores in whole ppm, by column; NaN where a feature that a model needs is not known.
+
+        A model that is not there yet, or a feature that is absent altogether, leaves the whole score missing: the
+        tables say what happens then.
+        """
+        names = columns.column_names if isinstance(columns, pa.Table) else tuple(columns)
+        count = columns.num_rows if isinstance(columns, pa.Table) else len(next(iter(columns.values())))
+        scores = {column: np.full(count, np.nan) for column in self.scores}
+        for model in self.models:
+            wanted = [feature.name for feature in model.fitted.model.features]
+            if not set(wanted) <= set(names):
+                continue
+            table = pa.table({name: pa.array(columns[name], from_pandas=True) for name in wanted})
+            scores[model.column] = model.fitted.pd_ppm(table).astype(np.float64)
+            for name in model.needs:
+                scores[model.column][np.asarray(table.column(name).is_null())] = np.nan
+        return scores
+
+    def decide(self, columns: Columns, *, request_ids: Sequence[Key] | None = None) -> Decisions:
+        """Decide cases. `request_ids` (cases,) drive the randomized shares; without them nothing is randomized.
+
+        Raises `ColumnFault` naming every column of `case_types` that is absent, of another type or out of range.
+        """
+        frame = self.framed(columns)
+        rows: dict[str, Rows] = {}
+        certainty, explored = np.ones(frame.rows), np.zeros(frame.rows, dtype=np.bool_)
+        own_rows: list[Rows] = []
+        for step in self.steps:
+            own = step.table.match(frame)
+            taken = own if step.randomized is None else _randomized(own, step, request_ids)
+            if taken is not own:
+                explored |= taken != own
+            if step.decides:
+                own_rows.append(own)
+            elif step.randomized is not None and request_ids is not None:
+                certainty *= _branch_probability(own, taken, step.randomized)
+            rows[step.name] = taken
+            if step.tells:
+                frame = told(frame, step, taken)
+        return self._decided(frame, rows, own_rows, certainty, explored, is_randomized=request_ids is not None)
+
+    def framed(self, columns: Columns) -> Frame:
+        """The columns of `case_types`, checked, with what is worked out of them before any step."""
+        frame = self._reader.read(columns)
+        if self.affordability is None:
+            return frame
+        bound = self.affordability.affordable_minor(
+            income_month_minor=frame.cells["income_month_minor"], joint_limit_minor=frame.cells["joint_limit_minor"]
+        )
+        missing = {AFFORDABLE} if "income_month_minor" in frame.with_missing else set()
+        cells = {**frame.cells, AFFORDABLE: bound}
+        return Frame(frame.rows, cells, frame.vocabularies, frame.with_missing | missing, frame.lookups)
+
+    def walk(self, frame: Frame) -> Iterator[tuple[Step, Frame, Rows]]:
+        """Each step, the frame as it reads it, and the row it takes each case to; nothing is randomized."""
+        for step in self.steps:
+            rows = step.table.match(frame)
+            yield step, frame, rows
+            frame = told(frame, step, rows) if step.tells else frame
+
+    def _decided(
+        self,
+        frame: Frame,
+        rows: Mapping[str, Rows],
+        own_rows: Sequence[Rows],
+        certainty: Floats,
+        explored: npt.NDArray[np.bool_],
+        *,
+        is_randomized: bool,
+    ) -> Decisions:
+        verdicts, deciding = self._verdicts, [step for step in self.steps if step.decides]
+        places = np.stack([rows[step.name] for step in deciding]) + verdicts.offsets[:, None]
+        rank = verdicts.rank[places]  # (deciding steps, cases)
+        first = (rank >= 0).argmax(axis=0)
+        cases = np.arange(frame.rows)
+        taken = places[first, cases]
+        final = rank[first, cases]
+        outputs: dict[str, npt.NDArray[Any]] = {name: values[taken] for name, values in verdicts.outputs.items()}
+        for step in self.steps:
+            if not step.decides:
+                outputs |= {name: step.table.row_outputs[name][rows[step.name]] for name in step.tells}
+        if self.affordability is not None:
+            outputs["limit_minor"] = self.affordability.limit_minor(outputs["limit_minor"], frame.cells[AFFORDABLE])
+        if is_randomized and any(step.randomized for step in deciding):
+            certainty = certainty * _outcome_probability(self, own_rows, final)
+        return Decisions(
+            outcome=np.array(self.outcomes, dtype=object)[final],
+            decided_by=np.array([place for place, step in enumerate(self.steps) if step.decides])[first],
+            outputs=outputs,
+            reasons=_reasons(verdicts, places=places, rank=rank, final=final),
+            rows=rows,
+            probability_ppm=certainty * PPM,
+            is_explored=explored,
+        )
+
+
+def told(frame: Frame, step: Step, rows: Rows) -> Frame:
+    """The frame with what a step tells of each case."""
+    cells, vocabularies = dict(frame.cells), dict(frame.vocabularies)
+    for name, column in step.tells.items():
+        cells[name] = column.by_row[rows]
+        if column.vocabulary is not None:
+            vocabularies[name] = column.vocabulary
+    return Frame(frame.rows, cells, vocabularies, frame.with_missing, frame.lookups)
+
+
+def verdicts_of(name: CheckpointName, steps: Sequence[Step]) -> Verdicts:
+    """The rows of all deciding steps, one after the other."""
+    answers = CHECKPOINT_OUTPUTS[name]
+    ranks = {CONTINUE: -1, **{outcome: rank for rank, outcome in enumerate(answers.outcomes)}}
+    tables = [step.table for step in steps if step.decides]
+    counts = [len(table.rows) for table in tables]
+    outputs = {
+        output: np.concatenate([_given(table, output, kind) for table in tables])
+        for output, kind in answers.deciding.items()
+    }
+    return Verdicts(
+        offsets=np.cumsum([0, *counts[:-1]]),
+        rank=np.array([ranks[outcome] for table in tables for outcome in table.row_outputs["outcome"]]),
+        reason=np.array([row.reason for table in tables for row in table.rows], dtype=object),
+        outputs=outputs,
+    )
+
+
+def _given(table: DecisionTable, output: str, kind: ColumnType) -> npt.NDArray[Any]:
+    """What a table's rows give as an output, or nothing where the step does not give it."""
+    neutral: dict[str, tuple[Any, Any]] = {"text": ("none", object), "boolean": (False, np.bool_)}
+    nothing, dtype = neutral.get(kind.kind, (0, np.int64))
+    return table.row_outputs.get(output, np.full(len(table.rows), nothing, dtype=dtype))
+
+
+def _reasons(
+    verdicts: Verdicts, *, places: npt.NDArray[np.int64], rank: npt.NDArray[np.int64], final: npt.NDArray[np.int64]
+) -> tuple[tuple[str, ...], ...]:
+    reasons: list[tuple[str, ...]] = [()] * len(final)
+    refused = np.flatnonzero(final > 0)
+    as_bad = (rank >= final)[:, refused].T.tolist()
+    for case, row_places, bad in zip(refused.tolist(), places[:, refused].T.tolist(), as_bad, strict=True):
+        codes = dict.fromkeys(verdicts.reason[place] for place, is_bad in zip(row_places, bad, strict=True) if is_bad)
+        reasons[case] = tuple(codes)[:LARGEST_REASONS]
+    return tuple(reasons)
+
+
+def _randomized(own: Rows, step: Step, request_ids: Sequence[Key] | None) -> Rows:
+    """The rows, where some of the cases that may be randomized are moved: by the hash of their request, not by luck."""
+    chance = step.randomized
+    if chance is None or request_ids is None:
+        return own
+    eligible = np.flatnonzero(chance.rows[own])
+    if eligible.size == 0:
+        return own
+    taken = own.copy()
+    for case in eligible.tolist():
+        if place_ppm(request_ids[case], salt=chance.salt) < chance.share_ppm:
+            taken[case] = chance.to_row
+    return taken
+
+
+def _branch_probability(own: Rows, taken: Rows, chance: Randomized) -> Floats:
+    share = chance.share_ppm / PPM
+    branch = np.where(taken == own, 1.0 - share, share)
+    return np.where(chance.rows[own], branch, 1.0)
+
+
+def _outcome_probability(checkpoint: Checkpoint, own_rows: Sequence[Rows], final: npt.NDArray[np.int64]) -> Floats:
+    """The probability that the steps, each with its own chance, end at the outcome they ended at.
+
+    Step by step: what still continues, times the chance that this step gives the outcome. A decline that a later step
+    would have given anyway is so as probable as it is, whatever chance did before.
+    """
+    verdicts = checkpoint._verdicts
+    deciding = [step for step in checkpoint.steps if step.decides]
+    continuing, ending = np.ones(len(final)), np.zeros(len(final))
+    for step, own, offset in zip(deciding, own_rows, verdicts.offsets, strict=True):
+        rank = verdicts.rank[own + offset]
+        share = np.zeros(len(final))
+        other = rank
+        if step.randomized is not None:
+            share = np.where(step.randomized.rows[own], step.randomized.share_ppm / PPM, 0.0)
+            other = np.full(len(final), verdicts.rank[step.randomized.to_row + offset])
+        ending += continuing * ((1.0 - share) * (rank == final) + share * (other == final))
+        continuing = continuing * ((1.0 - share) * (rank < 0) + share * (other < 0))
+    return ending
