@@ -64,9 +64,22 @@ def read_whole_strategy(folder: Path | None, *, on: date) -> WholeStrategy:
         checkpoints = read_checkpoints(files, catalog=load_as_of_catalog(), products=shipped_products())
     except StrategyFaults as refused:
         faults += refused.faults
+    if review is not None:
+        faults += _law_faults(review, checkpoints)
     if faults or review is None:
         raise StrategyFaults(faults)
     return WholeStrategy(review, checkpoints)
+
+
+def _law_faults(review: Strategy, checkpoints: Mapping[CheckpointName, Checkpoint]) -> list[str]:
+    """Where a checkpoint would grant one person more than the law of the strategy's jurisdiction allows."""
+    cap = review.person_cap
+    return [
+        f"{name}/checkpoint.toml: affordability.most_minor: {checkpoint.affordability.most_minor} is above "
+        f"{cap.bound}, which {cap.id} allows one person; lower it"
+        for name, checkpoint in checkpoints.items()
+        if checkpoint.affordability is not None and checkpoint.affordability.most_minor > cap.bound
+    ]
 
 
 def read_checkpoint_folder(folder: Path | None, *, checkpoint: CheckpointName) -> Checkpoint:

@@ -25,6 +25,7 @@ LARGEST_REASONS: Final = 4
 AFFORDABLE: Final = "affordable_minor"
 
 Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.object_]
 
 
@@ -74,38 +75,36 @@ class CheckpointModel:
 
 @dataclass(frozen=True, slots=True)
 class Affordability:
-    """The bound on a first limit: so many months of income, less the limits that the person has already."""
+    """The bound on a first limit: so many months of income, less the limits there are, and a most per person."""
 
     income_multiple_ppm: int
+    most_minor: int
     step_minor: int
 
     def affordable_minor(self, *, income_month_minor: Floats, joint_limit_minor: Floats) -> Floats:
-        """The most that all limits of the person may come to, less those there are; NaN where income is not known.
+        """What of a limit the income carries; NaN where it is not known, below zero where there is more already.
 
-        Below zero where there are more already.
+        Two months of 8,000 yuan are 16,000; with limits of 6,000 already, 10,000 are left:
 
-        >>> Affordability(2_000_000, 10_000).affordable_minor(
+        >>> Affordability(2_000_000, 20_000_000, 10_000).affordable_minor(
         ...     income_month_minor=np.array([800_000.0, np.nan]), joint_limit_minor=np.array([600_000.0, 0.0]))
         array([1000000.,     nan])
         """
-        most: Floats = np.floor(
-            self.unrounded_minor(income_month_minor=income_month_minor, joint_limit_minor=joint_limit_minor)
-        )
-        return most
+        carried: Floats = np.floor(income_month_minor * self.income_multiple_ppm / PPM)
+        return carried - joint_limit_minor
 
-    def unrounded_minor(self, *, income_month_minor: Any, joint_limit_minor: Any) -> Any:
-        """The same before it is cut to whole minor units, for one or for many."""
-        return income_month_minor * self.income_multiple_ppm / PPM - joint_limit_minor
+    def limit_minor(self, tabled_minor: Wholes, *, affordable_minor: Floats, joint_limit_minor: Floats) -> Wholes:
+        """The lowest of the table's limit, what is affordable and what one person may have, in whole steps.
 
-    def limit_minor(self, tabled_minor: npt.NDArray[np.int64], affordable_minor: Floats) -> npt.NDArray[np.int64]:
-        """The lower of the table's limit and what is affordable, in whole steps; the table's where that is not known.
+        Where income is not known the table's limit stands, within what one person may have:
 
-        >>> Affordability(2_000_000, 10_000).limit_minor(np.array([500_000, 500_000]), np.array([123_456.0, np.nan]))
-        array([120000, 500000])
+        >>> Affordability(2_000_000, 20_000_000, 10_000).limit_minor(
+        ...     np.array([500_000, 500_000]), affordable_minor=np.array([123_456.0, np.nan]),
+        ...     joint_limit_minor=np.array([0.0, 19_876_543.0]))
+        array([120000, 120000])
         """
-        known = np.maximum(np.fmin(tabled_minor.astype(np.float64), affordable_minor), 0.0).astype(np.int64)
-        limits: npt.NDArray[np.int64] = known // self.step_minor * self.step_minor
-        return limits
+        bound = np.fmin(np.minimum(tabled_minor, self.most_minor - joint_limit_minor), affordable_minor)
+        return np.maximum(bound, 0.0).astype(np.int64) // self.step_minor * self.step_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ class Decisions:
     """
 
     outcome: Texts
-    decided_by: npt.NDArray[np.int64]
+    decided_by: Wholes
     outputs: Mapping[str, npt.NDArray[Any]]
     reasons: tuple[tuple[str, ...], ...]
     rows: Mapping[str, Rows]
@@ -135,8 +134,8 @@ class Verdicts:
     `rank` is the outcome's place from best (0) to worst, and -1 for `continue`.
     """
 
-    offsets: npt.NDArray[np.int64]  # (deciding steps,)
-    rank: npt.NDArray[np.int64]  # (rows of all,)
+    offsets: Wholes  # (deciding steps,)
+    rank: Wholes  # (rows of all,)
     reason: Texts
     outputs: Mapping[str, npt.NDArray[Any]]
 
@@ -261,7 +260,11 @@ class Checkpoint:
             if not step.decides:
                 outputs |= {name: step.table.row_outputs[name][rows[step.name]] for name in step.tells}
         if self.affordability is not None:
-            outputs["limit_minor"] = self.affordability.limit_minor(outputs["limit_minor"], frame.cells[AFFORDABLE])
+            outputs["limit_minor"] = self.affordability.limit_minor(
+                outputs["limit_minor"],
+                affordable_minor=frame.cells[AFFORDABLE],
+                joint_limit_minor=frame.cells["joint_limit_minor"],
+            )
         if is_randomized and any(step.randomized for step in deciding):
             certainty = certainty * _outcome_probability(self, own_rows, final)
         return Decisions(
@@ -310,9 +313,7 @@ def _given(table: DecisionTable, output: str, kind: ColumnType) -> npt.NDArray[A
     return table.row_outputs.get(output, np.full(len(table.rows), nothing, dtype=dtype))
 
 
-def _reasons(
-    verdicts: Verdicts, *, places: npt.NDArray[np.int64], rank: npt.NDArray[np.int64], final: npt.NDArray[np.int64]
-) -> tuple[tuple[str, ...], ...]:
+def _reasons(verdicts: Verdicts, *, places: Wholes, rank: Wholes, final: Wholes) -> tuple[tuple[str, ...], ...]:
     reasons: list[tuple[str, ...]] = [()] * len(final)
     refused = np.flatnonzero(final > 0)
     as_bad = (rank >= final)[:, refused].T.tolist()
@@ -343,7 +344,7 @@ def _branch_probability(own: Rows, taken: Rows, chance: Randomized) -> Floats:
     return np.where(chance.rows[own], branch, 1.0)
 
 
-def _outcome_probability(checkpoint: Checkpoint, own_rows: Sequence[Rows], final: npt.NDArray[np.int64]) -> Floats:
+def _outcome_probability(checkpoint: Checkpoint, own_rows: Sequence[Rows], final: Wholes) -> Floats:
     """The probability that the steps, each with its own chance, end at the outcome they ended at.
 
     Step by step: what still continues, times the chance that this step gives the outcome. A decline that a later step

@@ -164,9 +164,13 @@ def _of_order(steps: Sequence[Step]) -> Iterator[str]:
 
 
 def _of_affordability(form: CheckpointForm, steps: Sequence[Step]) -> Iterator[str]:
-    read = any(step.decides and AFFORDABLE in step.table.columns_read for step in steps)
-    if form.affordability is not None and not read:
-        yield f"affordability: no deciding step reads {AFFORDABLE}; decline what is too little to be a limit"
+    """What the bound leaves of a limit may be too little to be one: that is declined by rows, for a reason."""
+    if form.affordability is None:
+        return
+    read = {name for step in steps if step.decides for name in step.table.columns_read}
+    for name, what in ((AFFORDABLE, "what the income carries"), ("joint_limit_minor", "what one person may have")):
+        if name not in read:
+            yield f"affordability: no deciding step reads {name}; decline where {what} leaves too little of a limit"
 
 
 def _of_prices(

@@ -93,11 +93,12 @@ class ModelForm(Section, frozen=True, kw_only=True):
 class AffordabilityForm(Section, frozen=True, kw_only=True):
     """The bound on a first limit: a multiple of the monthly income, less the limits that the person has already.
 
-    It is the column `affordable_minor`, missing where the income is; the limit is the lower of it and the table's,
-    in whole steps.
+    It is the column `affordable_minor`, missing where the income is. The limit is the lower of it and the table's,
+    in whole steps, and never takes all limits of a person above `most_minor`.
     """
 
     income_multiple_ppm: MultiplePpm
+    most_minor: Minor
     step_minor: Minor
 
 

@@ -169,7 +169,9 @@ def _check_place(name: CheckpointName, files: Mapping[str, bytes]) -> None:
 
 def _affordability(form: CheckpointForm) -> Affordability | None:
     stated = form.affordability
-    return None if stated is None else Affordability(stated.income_multiple_ppm, stated.step_minor)
+    if stated is None:
+        return None
+    return Affordability(stated.income_multiple_ppm, stated.most_minor, stated.step_minor)
 
 
 @dataclass(slots=True)

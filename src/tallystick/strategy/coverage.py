@@ -130,9 +130,19 @@ def missing_slips(
     for row, condition in enumerate(conditions):
         read = columns_in(condition)
         unasked = [end for end in ends[row] if end > row and not asked[end] & set(read)]
-        for name in (name for name in read if columns[name].may_be_missing):
+        for name in _read_by_value(condition):
+            if not columns[name].may_be_missing:
+                continue
             slips += [(name, row, end) for end in unasked if search.slips(name, row, end)][:1]
     return tuple(slips)
+
+
+def _read_by_value(expression: Expression) -> tuple[str, ...]:
+    """The columns whose missing value can leave a condition unknown: those not only asked whether they are missing."""
+    if isinstance(expression, IsMissing):
+        return ()
+    below = tuple(name for part in parts(expression) for name in _read_by_value(part))
+    return tuple(dict.fromkeys(below)) if parts(expression) else columns_in(expression)
 
 
 def _asked_for_missing(condition: TruthExpression) -> set[str]:

@@ -39,7 +39,7 @@ Value = float | bool
 # What an expression comes to: a constant, plus a slope times what the figure moves by.
 _Linear = tuple[float, float]
 _Met = list[tuple[list[Comparison], dict[str, Any]]]
-_LARGEST_PIECES: Final = 64
+_LARGEST_PIECES: Final = 4_096  # of one expression: told figures times one another
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +95,20 @@ def smallest_change(checkpoint: Checkpoint, columns: Columns, *, index: int) -> 
 
 
 def _as_steps_met_it(checkpoint: Checkpoint, frame: Frame) -> _Met:
-    """The comparisons of each step's conditions, and the values of the one case as the step read them."""
+    """The comparisons of each step's conditions, and the values of the one case as the step read them.
+
+    A figure that an earlier step tells has all the values that it may tell: along the way it may tell another.
+    """
     met: _Met = []
+    told: dict[str, list[float]] = {}
     for step, before, _ in checkpoint.walk(frame):
         values: dict[str, Any] = {name: before.value(name=name, row=0) for name in before.cells}
         if checkpoint.affordability is not None and values[AFFORDABLE] is not None:
-            values[AFFORDABLE] = checkpoint.affordability.unrounded_minor(
-                income_month_minor=values["income_month_minor"], joint_limit_minor=values["joint_limit_minor"]
-            )
+            multiple = checkpoint.affordability.income_multiple_ppm / PPM  # before it is cut to whole minor units
+            values[AFFORDABLE] = values["income_month_minor"] * multiple - values["joint_limit_minor"]
         nodes = [node for row in step.table.rows for node in walk(row.condition) if isinstance(node, Comparison)]
-        met.append((nodes, values))
+        met.append((nodes, values | told))
+        told |= {name: list(set(column.by_row.tolist())) for name, column in step.tells.items()}
     return met
 
 
@@ -176,6 +180,8 @@ def _pieces(expression: NumberExpression, values: Mapping[str, Any], slopes: Map
             return [(value, 0.0)]
         case NumberColumn(name=name):
             present = values.get(name)
+            if isinstance(present, list):
+                return [(told, 0.0) for told in present]
             return [] if present is None else [(float(present), slopes.get(name, 0.0))]
         case Absolute(operand=operand):
             inner = _pieces(operand, values, slopes)

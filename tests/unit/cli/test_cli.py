@@ -1,11 +1,13 @@
 """The command line as a person meets it: answers on standard output, refusals on standard error with status 2."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.checkpoints import USUAL_PURCHASE
 
 
 def _run(*words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
@@ -70,6 +72,45 @@ def test_a_strategy_is_copied_and_checked(tmp_path: Path) -> None:
     broken = _run("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
     assert broken.returncode == 2
     assert "grades.csv, row 3" in " ".join(broken.stderr.split())
+
+
+def test_a_strategy_with_checkpoints_is_checked_compared_and_explained(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    assert _run("strategy", "init", str(before)).returncode == 0
+    assert _run("strategy", "init", str(after)).returncode == 0
+    assert _run("strategy", "diff", str(before), str(after)).stdout.strip() == "The two strategies are the same"
+    table = after / "authorize" / "available.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("> available_minor", "> available_minor + 500"), "utf-8")
+    told = _run("strategy", "diff", str(before), str(after)).stdout
+    assert "when: amount_minor > available_minor becomes amount_minor > available_minor + 500" in told
+    assert (
+        "when：amount_minor > available_minor 改为"
+        in _run("strategy", "diff", str(before), str(after), language="zh").stdout
+    )
+    case = tmp_path / "case.json"
+    case.write_text(json.dumps({**USUAL_PURCHASE, "days_past_due": 5}), encoding="utf-8")
+    explained = _run("strategy", "explain", str(before), "authorize", "--case", str(case))
+    assert explained.returncode == 0, explained.stderr
+    assert "With days past due at 3 (now 5), all else the same, the answer would be: approved" in " ".join(
+        explained.stdout.split()
+    )
+    case.write_text('{"amount_minr": 5}', encoding="utf-8")
+    refused = _run("strategy", "explain", str(before), "authorize", "--case", str(case))
+    assert refused.returncode == 2
+    assert "'amount_minr' is not read at authorize; the nearest is `amount_minor`" in " ".join(refused.stderr.split())
+    assert "amount_minor is missing; it is known of every case" in " ".join(refused.stderr.split())
+    table.write_text("id,when\n", encoding="utf-8")
+    broken = " ".join(_run("strategy", "check", str(after), "--as-of", "2026-11-23").stderr.split())
+    assert "authorize/available.csv, row 1, reason: this heading is absent" in broken
+
+
+def test_a_checkpoint_may_not_grant_one_person_more_than_the_law(tmp_path: Path) -> None:
+    assert _run("strategy", "init", str(tmp_path / "policy")).returncode == 0
+    form = tmp_path / "policy" / "apply" / "checkpoint.toml"
+    form.write_text(form.read_text(encoding="utf-8").replace("= 20_000_000", "= 20_000_001"), encoding="utf-8")
+    answer = _run("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
+    assert answer.returncode == 2
+    assert "affordability.most_minor: 20000001 is above 20000000" in " ".join(answer.stderr.split())
 
 
 def test_a_wrong_setting_names_the_variable() -> None:

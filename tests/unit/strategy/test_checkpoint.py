@@ -192,12 +192,15 @@ def test_a_first_limit_is_the_lower_of_the_table_and_what_is_affordable() -> Non
             {"pd_ppm": 5_000, "income_month_minor": 712_345, "joint_limit_minor": 900_000},
             {"pd_ppm": 5_000, "income_month_minor": None},
             {"pd_ppm": 5_000, "income_month_minor": 712_345, "joint_limit_minor": 1_400_000},
+            {"pd_ppm": 5_000, "income_month_minor": 90_000_000, "joint_limit_minor": 19_012_345},
+            {"pd_ppm": 5_000, "income_month_minor": None, "joint_limit_minor": 19_812_345},
         )
     )
-    assert decided.outcome.tolist() == [*["offer"] * 5, "decline"]
+    assert decided.outputs["limit_minor"].tolist()[6:] == [980_000, 180_000]  # 200,000 yuan are the most of one person
+    assert decided.outcome.tolist() == [*["offer"] * 5, "decline", "offer", "offer"]
     assert decided.outputs["limit_minor"].tolist()[:5] == [5_000_000, 3_000_000, 800_000, 520_000, 300_000]
     assert decided.reasons[5] == ("INCOME_TOO_LOW",)
-    assert decided.outputs["price_code"].tolist() == ["standard"] * 6
+    assert decided.outputs["price_code"].tolist() == ["standard"] * 8
 
 
 def test_the_content_hash_covers_every_file_and_no_machine() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tallystick.strategy.columns import ColumnType
 from tallystick.strategy.conditions import parse_condition
-from tallystick.strategy.coverage import Coverage, cover
+from tallystick.strategy.coverage import Coverage, cover, missing_slips
 
 COLUMNS = {
     "dpd": ColumnType("whole", lowest=0, highest=999),
@@ -149,3 +149,28 @@ def test_cells_at_the_ends_of_the_numbers(bound: str) -> None:
     assert reaches(covered(f"other_ratio > {bound}", f"other_ratio < {bound}", f"other_ratio = {bound}")) == (
         ["reached"] * 4
     )
+
+
+def test_missing_slips_are_told_where_nobody_asked() -> None:
+    """Rows 0 and 1 refuse, 2 asks for `score`, 3 lets pass."""
+    columns = {"score": ColumnType("whole", lowest=0, highest=9), "late": ColumnType("whole", lowest=0, highest=9)}
+
+    def slips(*texts: str) -> list[tuple[str, int, int]]:
+        conditions = [parse_condition(text=text, columns=columns) for text in texts]
+        return list(missing_slips(conditions=conditions, columns=columns, ends=[[len(texts) - 1]] * len(texts)))
+
+    assert slips("score > 5", "late > 1", "score IS NULL OR late IS NULL", "TRUE") == []
+    assert slips("score > 5", "late > 1", "score IS NULL", "TRUE") == [("late", 1, 3)]
+    assert slips("score > 5", "score IS NULL AND late > 1", "TRUE") == [("score", 0, 2), ("late", 1, 2)]
+    # COALESCE and IS NOT NULL say what happens by themselves
+    assert slips("COALESCE(score, 9) > 5", "TRUE") == []
+    assert slips("late IS NOT NULL AND late > 1", "TRUE") == []
+    # a sum is missing where one part of it is
+    assert slips("score + late > 5", "score IS NULL", "TRUE") == [("late", 0, 2)]
+
+
+def test_a_row_that_asks_after_another_one_decided_comes_too_late() -> None:
+    columns = {"score": ColumnType("whole", lowest=0, highest=9), "late": ColumnType("whole", lowest=0, highest=9)}
+    texts = ("score > 5", "late < 3", "score IS NULL", "TRUE")
+    conditions = [parse_condition(text=text, columns=columns) for text in texts]
+    assert missing_slips(conditions=conditions, columns=columns, ends=[[1, 3], [], [], []]) == (("score", 0, 1),)
