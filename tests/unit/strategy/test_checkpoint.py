@@ -168,13 +168,13 @@ def test_the_probability_is_of_the_outcome_not_of_the_way_to_it() -> None:
     assert set(reviewed.probability_ppm[reviewed.outcome == "review"].round(6)) == {200_000.0}
 
 
-def test_the_standard_strategy_lets_one_in_a_hundred_of_grade_g_through_at_the_smallest_limit() -> None:
+def test_the_standard_strategy_lets_one_in_a_hundred_of_grade_f_through_at_a_small_limit() -> None:
     checkpoint = standard_checkpoint(APPLY)
-    weak = cases(APPLY, *[{"bureau_score": 400}] * 20_000)
+    weak = cases(APPLY, *[{"pd_ppm": 130_000}] * 20_000)
     decided = checkpoint.decide(weak, request_ids=range(20_000))
     offered = decided.outcome == "offer"
     assert abs(offered.mean() - 0.01) < 0.003
-    assert set(decided.outputs["limit_minor"][offered]) == {100_000}
+    assert set(decided.outputs["limit_minor"][offered]) == {200_000}
     assert set(decided.reasons[int(np.flatnonzero(~offered)[0])]) == {"RISK_ABOVE_CUT_OFF"}
 
 
