@@ -199,6 +199,27 @@ def divides(expression: Expression) -> bool:
     )
 
 
+def needs_missing(condition: Expression) -> frozenset[str] | None:
+    """The columns of which one must be missing for a condition to be anything but false; None: it needs none to be.
+
+    >>> late, score = IsMissing(NumberColumn("late")), IsMissing(NumberColumn("score"))
+    >>> sorted(needs_missing(AnyOf((late, AllOf((score, TruthColumn("is_night")))))))
+    ['late', 'score']
+    >>> needs_missing(AnyOf((late, TruthColumn("is_night")))) is None
+    True
+    """
+    match condition:
+        case IsMissing(operand=NumberColumn(name=name) | TextColumn(name=name) | TruthColumn(name=name)):
+            return frozenset((name,))
+        case AllOf(operands=operands):
+            return next((needed for needed in map(needs_missing, operands) if needed is not None), None)
+        case AnyOf(operands=operands):
+            each = [needs_missing(operand) for operand in operands]
+            known = [needed for needed in each if needed is not None]
+            return frozenset().union(*known) if len(known) == len(each) else None
+    return None
+
+
 def like(pattern: str) -> Callable[[str], bool]:
     """The test of a LIKE pattern: `%` any run of characters, `_` exactly one.
 

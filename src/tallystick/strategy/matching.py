@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from tallystick.strategy.columns import Frame, Mask
 from tallystick.strategy.evaluation import Compiled, compile_condition
-from tallystick.strategy.expressions import TruthExpression, columns_in, divides
+from tallystick.strategy.expressions import TruthExpression, columns_in, divides, needs_missing
 
 Rows = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
@@ -25,6 +25,11 @@ class _Step:
     columns: frozenset[str]
     needed_later: frozenset[str]
     divides: bool
+    needs_missing: frozenset[str] | None
+
+    def is_false_of_all(self, frame: Frame) -> bool:
+        """Whether it asks for missing values where there are none: most cases of most batches."""
+        return self.needs_missing is not None and self.needs_missing.isdisjoint(frame.with_missing)
 
     def may_be_unknown(self, frame: Frame) -> bool:
         return self.divides or not self.columns.isdisjoint(frame.with_missing)
@@ -51,6 +56,7 @@ class Matcher:
                     columns=read[row],
                     needed_later=frozenset().union(*read[row + 1 :]),
                     divides=divides(condition),
+                    needs_missing=needs_missing(condition),
                 )
                 for row, condition in enumerate(conditions[:-1])
             ),
@@ -86,6 +92,8 @@ class Matcher:
         for row, step in enumerate(self.steps):
             if not open_count:
                 return
+            if step.is_false_of_all(frame):
+                continue
             true = step.condition.true(frame)
             if asks_unknown and step.may_be_unknown(frame):
                 is_known = true | step.condition.false(frame)
