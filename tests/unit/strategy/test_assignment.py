@@ -52,6 +52,12 @@ def test_shares_are_met_and_a_growing_last_challenger_takes_from_the_champion_al
     assert ((small == "first") == (large == "first")).all()
 
 
+def test_a_share_ends_right_before_its_own_number() -> None:
+    """The place of 1 is 460,958: the 460,958 places of such a share are 0 to 460,957."""
+    for share, name in ((460_958, "champion"), (460_959, "first")):
+        assert Assignment("2026-11", (Challenger("first", share),)).assign([1]).tolist() == [name]
+
+
 def test_without_challengers_all_have_the_champion() -> None:
     assert set(Assignment("s", ()).assign(range(100))) == {"champion"}
     assert set(Assignment("s", (Challenger("all", 1_000_000),)).assign(range(100))) == {"all"}

@@ -168,6 +168,21 @@ def test_the_probability_is_of_the_outcome_not_of_the_way_to_it() -> None:
     assert set(reviewed.probability_ppm[reviewed.outcome == "review"].round(6)) == {200_000.0}
 
 
+def test_what_chance_tells_later_steps_read_and_the_probability_is_of_both() -> None:
+    """Told to be small, a large order has the whole line to itself: 8 of 10 pass, where large ones stop at 7.5."""
+    form = SMALL_FORM.replace(
+        'zh = "大小"\nen = "Size"', 'zh = "大小"\nen = "Size"\n'
+        'randomized = { rows = ["large"], to = "small", share_ppm = 300_000, salt = "s" }'
+    )  # fmt: skip
+    decided = _many(compiled(AUTHORIZE, small_files(form=form)), amount_minor=8)
+    passed = decided.outcome == "approve"
+    assert abs(passed.mean() - 0.3) < 4 * (0.3 * 0.7 / 20_000) ** 0.5
+    assert set(decided.outcome[~passed]) == {"review"}
+    assert set(decided.outputs["size"][passed]) == {"small"}
+    assert set(decided.probability_ppm[passed].round(6)) == {300_000.0}
+    assert set(decided.probability_ppm[~passed].round(6)) == {700_000.0}
+
+
 def test_the_standard_strategy_lets_one_in_a_hundred_of_grade_f_through_at_a_small_limit() -> None:
     checkpoint = standard_checkpoint(APPLY)
     weak = cases(APPLY, *[{"pd_ppm": 130_000}] * 20_000)

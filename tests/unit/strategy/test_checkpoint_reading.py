@@ -115,6 +115,15 @@ def test_a_missing_value_may_not_slip_by(old: str, new: str, slips: str) -> None
     assert f"with line_purchase_count_1d missing row {slips} is passed by in silence and calm decides" in told
 
 
+def test_a_row_that_lets_pass_may_be_passed_by() -> None:
+    """Without the count nobody is approved early: what a later row then says is no slip."""
+    line = SMALL_TABLES["line.csv"].replace(
+        "fine,otherwise", "early,line_purchase_count_1d = 0,approve,EARLY,提前,Early\nfine,otherwise"
+    )
+    checkpoint = compiled(AUTHORIZE, small_files(line_csv=line))
+    assert [row.id for row in checkpoint.steps[0].table.rows] == ["frozen", "late", "over", "early", "fine"]
+
+
 def test_a_row_for_missing_values_in_the_form_is_enough() -> None:
     table = _edited("history.csv", "unknown,line_purchase_count_1d IS NULL,", "unknown,missing,")
     form = _form('zh = "历史"\nen = "History"', 'zh = "历史"\nen = "History"\non_missing = "unknown"')

@@ -174,3 +174,16 @@ def test_a_row_that_asks_after_another_one_decided_comes_too_late() -> None:
     texts = ("score > 5", "late < 3", "score IS NULL", "TRUE")
     conditions = [parse_condition(text=text, columns=columns) for text in texts]
     assert missing_slips(conditions=conditions, columns=columns, ends=[[1, 3], [], [], []]) == (("score", 0, 1),)
+
+
+def test_an_end_must_have_asked_for_what_the_row_reads_and_coalesce_may_be_known() -> None:
+    columns = {"score": ColumnType("whole", lowest=0, highest=9), "late": ColumnType("whole", lowest=0, highest=9)}
+
+    def slips(*texts: str, end: int) -> list[tuple[str, int, int]]:
+        conditions = [parse_condition(text=text, columns=columns) for text in texts]
+        return list(missing_slips(conditions=conditions, columns=columns, ends=[[end]] * len(texts)))
+
+    # with both missing, the row that asks for the score takes the case past the question of being late
+    assert slips("score > 5", "late > 1", "score IS NULL", "TRUE", end=2) == [("late", 1, 2)]
+    # with the score missing alone COALESCE is known, and lets the case pass
+    assert slips("score > 5", "COALESCE(score, late) > 5", "TRUE", end=1) == [("score", 0, 1)]
