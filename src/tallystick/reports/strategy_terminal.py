@@ -44,6 +44,8 @@ def _told_outputs(checkpoint: Checkpoint, step: StepTrace, *, say: Texts, side: 
     outputs = ", ".join(
         f"{name} {figure_text(name, value, currency=checkpoint.currency)[side]}" for name, value in step.outputs.items()
     )
+    if step.by_chance:
+        outputs += " " + say("strategy.by_chance")
     decided = " ← " + say("strategy.decided") if step.decided else ""
     return say("strategy.gives") + f": {outputs}{decided}"
 

@@ -203,20 +203,16 @@ class Checkpoint:
         """
         frame = self.framed(columns)
         rows: dict[str, Rows] = {}
-        certainty, explored = np.ones(frame.rows), np.zeros(frame.rows, dtype=np.bool_)
         own_rows: list[Rows] = []
-        for step in self.steps:
-            own = step.table.match(frame)
-            taken = own if step.randomized is None else _randomized(own, step, request_ids)
+        certainty, explored = np.ones(frame.rows), np.zeros(frame.rows, dtype=np.bool_)
+        for step, _, own, taken in self.walk(frame, request_ids=request_ids):
+            rows[step.name] = taken
             if taken is not own:
                 explored |= taken != own
             if step.decides:
                 own_rows.append(own)
             elif step.randomized is not None and request_ids is not None:
                 certainty *= _branch_probability(own, taken, step.randomized)
-            rows[step.name] = taken
-            if step.tells:
-                frame = told(frame, step, taken)
         return self._decided(frame, rows, own_rows, certainty, explored, is_randomized=request_ids is not None)
 
     def framed(self, columns: Columns) -> Frame:
@@ -231,12 +227,13 @@ class Checkpoint:
         cells = {**frame.cells, AFFORDABLE: bound}
         return Frame(frame.rows, cells, frame.vocabularies, frame.with_missing | missing, frame.lookups)
 
-    def walk(self, frame: Frame) -> Iterator[tuple[Step, Frame, Rows]]:
-        """Each step, the frame as it reads it, and the row it takes each case to; nothing is randomized."""
+    def walk(self, frame: Frame, *, request_ids: Sequence[Key] | None) -> Iterator[tuple[Step, Frame, Rows, Rows]]:
+        """Each step, the frame as it reads it, and the rows of its cases: by their figures alone, and as taken."""
         for step in self.steps:
-            rows = step.table.match(frame)
-            yield step, frame, rows
-            frame = told(frame, step, rows) if step.tells else frame
+            own = step.table.match(frame)
+            taken = _randomized(own, step, request_ids)
+            yield step, frame, own, taken
+            frame = told(frame, step, taken) if step.tells else frame
 
     def _decided(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from tallystick.strategy.assignment import Key
 from tallystick.strategy.case_columns import CONTINUE, OUTCOME_TEXTS
 from tallystick.strategy.checkpoint import Checkpoint, Decisions, Step
 from tallystick.strategy.checkpoint_form import Purpose
@@ -22,7 +23,11 @@ _MARKS: Final = {True: ("是", "yes"), False: ("否", "no")}
 
 @dataclass(frozen=True, slots=True)
 class StepTrace:
-    """One step as one case met it: each row with what it read, the deciding row last, and what came of it."""
+    """One step as one case met it: each row with what it read, the last one true of it, and what came of it.
+
+    `row_id`, `reason` and `outputs` are of the row that took the case; where that is another than the last one met,
+    chance moved it (`by_chance`).
+    """
 
     step: Step
     met: tuple[TraceStep, ...]
@@ -30,6 +35,7 @@ class StepTrace:
     reason: str
     outputs: Mapping[str, str | int | float | bool]
     decided: bool
+    by_chance: bool
 
     @property
     def would_refuse(self) -> bool:
@@ -39,7 +45,7 @@ class StepTrace:
 
 @dataclass(frozen=True, slots=True)
 class CaseTrace:
-    """All steps of one case in order, and what was decided. What chance changes is not in it: see `Decisions`."""
+    """All steps of one case in order, and what was decided."""
 
     steps: tuple[StepTrace, ...]
     decisions: Decisions  # of the one case
@@ -63,26 +69,36 @@ class Explanation:
     en: tuple[str, ...]
 
 
-def trace_case(checkpoint: Checkpoint, columns: Columns, *, index: int) -> CaseTrace:
-    """How one case (counted from 0) comes to its decision by its figures alone."""
+def trace_case(checkpoint: Checkpoint, columns: Columns, *, index: int, request_id: Key | None = None) -> CaseTrace:
+    """How one case (counted from 0) comes to its decision: by its figures and, with its request's id, by chance."""
     case = one_case(columns, index)
-    decisions = checkpoint.decide(case)
+    request_ids = None if request_id is None else [request_id]
+    decisions = checkpoint.decide(case, request_ids=request_ids)
     decided_by = int(decisions.decided_by[0])
+    walked = checkpoint.walk(checkpoint.framed(case), request_ids=request_ids)
     steps = []
-    for place, (step, frame, rows) in enumerate(checkpoint.walk(checkpoint.framed(case))):
-        row = step.table.rows[int(rows[0])]
+    for place, (step, frame, own, taken) in enumerate(walked):
+        row = step.table.rows[int(taken[0])]
         steps.append(
-            StepTrace(step, step.table.trace_frame(frame), row.id, row.reason, row.outputs, decided=place == decided_by)
+            StepTrace(
+                step,
+                met=step.table.trace_frame(frame),
+                row_id=row.id,
+                reason=row.reason,
+                outputs=row.outputs,
+                decided=place == decided_by,
+                by_chance=bool(own[0] != taken[0]),
+            )
         )
     return CaseTrace(tuple(steps), decisions)
 
 
-def explain_case(checkpoint: Checkpoint, columns: Columns, *, index: int) -> Explanation:
+def explain_case(checkpoint: Checkpoint, columns: Columns, *, index: int, request_id: Key | None = None) -> Explanation:
     """The same decision in the borrower's words.
 
     Where a fraud check decided, no change is named that would have altered the outcome: it would teach the next try.
     """
-    trace = trace_case(checkpoint, columns, index=index)
+    trace = trace_case(checkpoint, columns, index=index, request_id=request_id)
     change = None
     if trace.deciding.step.purpose is Purpose.CREDIT:
         change = smallest_change(checkpoint, columns, index=index)

@@ -101,7 +101,7 @@ def _as_steps_met_it(checkpoint: Checkpoint, frame: Frame) -> _Met:
     """
     met: _Met = []
     told: dict[str, list[float]] = {}
-    for step, before, _ in checkpoint.walk(frame):
+    for step, before, _, _ in checkpoint.walk(frame, request_ids=None):
         values: dict[str, Any] = {name: before.value(name=name, row=0) for name in before.cells}
         if checkpoint.affordability is not None and values[AFFORDABLE] is not None:
             multiple = checkpoint.affordability.income_multiple_ppm / PPM  # before it is cut to whole minor units

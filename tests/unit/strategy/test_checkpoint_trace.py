@@ -42,6 +42,20 @@ def test_a_trace_shows_what_each_row_read() -> None:
         trace_case(standard_checkpoint(AUTHORIZE), cases(AUTHORIZE, {}, {}), index=2)
 
 
+def test_a_trace_with_the_request_shows_what_chance_did() -> None:
+    checkpoint = standard_checkpoint(APPLY)
+    weak = cases(APPLY, {"pd_ppm": 130_000})
+    explored = next(
+        request for request in range(1_000) if checkpoint.decide(weak, request_ids=[request]).outcome[0] == "offer"
+    )
+    trace = trace_case(checkpoint, weak, index=0, request_id=explored)
+    moved = [step for step in trace.steps if step.by_chance]
+    assert [(step.step.name, step.met[-1].row_id, step.row_id) for step in moved] == [("cut_off", "grade_f", "within")]
+    assert trace.outcome == "offer"
+    assert trace_case(checkpoint, weak, index=0).outcome == "decline"
+    assert explain_case(checkpoint, weak, index=0, request_id=explored).en == ("a line is offered",)
+
+
 def test_the_borrower_hears_the_answer_the_reasons_the_change_and_the_right_to_a_person() -> None:
     told = explain_case(
         standard_checkpoint(AUTHORIZE), cases(AUTHORIZE, {"days_past_due": 2, "amount_minor": 150_050}), index=0
