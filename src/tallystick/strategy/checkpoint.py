@@ -61,6 +61,10 @@ class Step:
     randomized: Randomized | None = None
 
 
+# Each step with the rows of its cases: by their figures alone, and as taken.
+Walked = Sequence[tuple[Step, Rows, Rows]]
+
+
 @dataclass(frozen=True, slots=True)
 class CheckpointModel:
     """A model of a checkpoint: what it reads of a case, and the column that it yields."""
@@ -202,18 +206,23 @@ class Checkpoint:
         Raises `ColumnFault` naming every column of `case_types` that is absent, of another type or out of range.
         """
         frame = self.framed(columns)
-        rows: dict[str, Rows] = {}
-        own_rows: list[Rows] = []
-        certainty, explored = np.ones(frame.rows), np.zeros(frame.rows, dtype=np.bool_)
-        for step, _, own, taken in self.walk(frame, request_ids=request_ids):
-            rows[step.name] = taken
-            if taken is not own:
-                explored |= taken != own
-            if step.decides:
-                own_rows.append(own)
-            elif step.randomized is not None and request_ids is not None:
-                certainty *= _branch_probability(own, taken, step.randomized)
-        return self._decided(frame, rows, own_rows, certainty, explored, is_randomized=request_ids is not None)
+        walked = [(step, own, taken) for step, _, own, taken in self.walk(frame, request_ids=request_ids)]
+        verdicts = self._verdicts
+        places = np.stack([taken for step, _, taken in walked if step.decides]) + verdicts.offsets[:, None]
+        rank = verdicts.rank[places]  # (deciding steps, cases)
+        first = (rank >= 0).argmax(axis=0)
+        cases = np.arange(frame.rows)
+        final = rank[first, cases]
+        probability, explored = _chance(verdicts, walked, final)
+        return Decisions(
+            outcome=np.array(self.outcomes, dtype=object)[final],
+            decided_by=np.array([place for place, step in enumerate(self.steps) if step.decides])[first],
+            outputs=self._outputs(frame, walked, verdict=places[first, cases]),
+            reasons=_reasons(verdicts, places=places, rank=rank, final=final),
+            rows={step.name: taken for step, _, taken in walked},
+            probability_ppm=probability * PPM,
+            is_explored=explored,
+        )
 
     def framed(self, columns: Columns) -> Frame:
         """The columns of `case_types`, checked, with what is worked out of them before any step."""
@@ -235,44 +244,18 @@ class Checkpoint:
             yield step, frame, own, taken
             frame = told(frame, step, taken) if step.tells else frame
 
-    def _decided(
-        self,
-        frame: Frame,
-        rows: Mapping[str, Rows],
-        own_rows: Sequence[Rows],
-        certainty: Floats,
-        explored: npt.NDArray[np.bool_],
-        *,
-        is_randomized: bool,
-    ) -> Decisions:
-        verdicts, deciding = self._verdicts, [step for step in self.steps if step.decides]
-        places = np.stack([rows[step.name] for step in deciding]) + verdicts.offsets[:, None]
-        rank = verdicts.rank[places]  # (deciding steps, cases)
-        first = (rank >= 0).argmax(axis=0)
-        cases = np.arange(frame.rows)
-        taken = places[first, cases]
-        final = rank[first, cases]
-        outputs: dict[str, npt.NDArray[Any]] = {name: values[taken] for name, values in verdicts.outputs.items()}
-        for step in self.steps:
-            if not step.decides:
-                outputs |= {name: step.table.row_outputs[name][rows[step.name]] for name in step.tells}
+    def _outputs(self, frame: Frame, walked: Walked, *, verdict: Wholes) -> dict[str, npt.NDArray[Any]]:
+        """What the deciding row gives beside the outcome, and what the telling steps tell."""
+        outputs = {name: values[verdict] for name, values in self._verdicts.outputs.items()}
+        for step, _, taken in walked:
+            outputs |= {name: step.table.row_outputs[name][taken] for name in step.tells}
         if self.affordability is not None:
             outputs["limit_minor"] = self.affordability.limit_minor(
                 outputs["limit_minor"],
                 affordable_minor=frame.cells[AFFORDABLE],
                 joint_limit_minor=frame.cells["joint_limit_minor"],
             )
-        if is_randomized and any(step.randomized for step in deciding):
-            certainty = certainty * _outcome_probability(self, own_rows, final)
-        return Decisions(
-            outcome=np.array(self.outcomes, dtype=object)[final],
-            decided_by=np.array([place for place, step in enumerate(self.steps) if step.decides])[first],
-            outputs=outputs,
-            reasons=_reasons(verdicts, places=places, rank=rank, final=final),
-            rows=rows,
-            probability_ppm=certainty * PPM,
-            is_explored=explored,
-        )
+        return outputs
 
 
 def told(frame: Frame, step: Step, rows: Rows) -> Frame:
@@ -321,7 +304,10 @@ def _reasons(verdicts: Verdicts, *, places: Wholes, rank: Wholes, final: Wholes)
 
 
 def _randomized(own: Rows, step: Step, request_ids: Sequence[Key] | None) -> Rows:
-    """The rows, where some of the cases that may be randomized are moved: by the hash of their request, not by luck."""
+    """The rows, where some of the cases that may be randomized are moved: by the hash of their request, not by luck.
+
+    A new array wherever a case was drawn for, moved or not; the same one where none was.
+    """
     chance = step.randomized
     if chance is None or request_ids is None:
         return own
@@ -335,28 +321,35 @@ def _randomized(own: Rows, step: Step, request_ids: Sequence[Key] | None) -> Row
     return taken
 
 
-def _branch_probability(own: Rows, taken: Rows, chance: Randomized) -> Floats:
-    share = chance.share_ppm / PPM
-    branch = np.where(taken == own, 1.0 - share, share)
-    return np.where(chance.rows[own], branch, 1.0)
+def _chance(verdicts: Verdicts, walked: Walked, final: Wholes) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The probability of each case's outcome, given the case, and whether chance moved it.
 
-
-def _outcome_probability(checkpoint: Checkpoint, own_rows: Sequence[Rows], final: Wholes) -> Floats:
-    """The probability that the steps, each with its own chance, end at the outcome they ended at.
-
-    Step by step: what still continues, times the chance that this step gives the outcome. A decline that a later step
-    would have given anyway is so as probable as it is, whatever chance did before.
+    What is told has the probability of its branch. The outcome has that of all ways to it: step by step, what still
+    continues times the chance that this step gives the outcome. So a decline that a later step would have given anyway
+    is as probable as it is, whatever chance did before.
     """
-    verdicts = checkpoint._verdicts
-    deciding = [step for step in checkpoint.steps if step.decides]
+    told_so, explored = np.ones(len(final)), np.zeros(len(final), dtype=np.bool_)
+    if all(taken is own for _, own, taken in walked):  # nothing was drawn, as in most batches
+        return told_so, explored
     continuing, ending = np.ones(len(final)), np.zeros(len(final))
-    for step, own, offset in zip(deciding, own_rows, verdicts.offsets, strict=True):
+    offsets = iter(verdicts.offsets)
+    for step, own, taken in walked:
+        moved = taken != own
+        explored |= moved
+        share = _share(step, own)
+        if not step.decides:
+            told_so *= np.where(moved, share, 1.0 - share)
+            continue
+        offset = next(offsets)
         rank = verdicts.rank[own + offset]
-        share = np.zeros(len(final))
-        other = rank
-        if step.randomized is not None:
-            share = np.where(step.randomized.rows[own], step.randomized.share_ppm / PPM, 0.0)
-            other = np.full(len(final), verdicts.rank[step.randomized.to_row + offset])
+        other = rank if step.randomized is None else verdicts.rank[step.randomized.to_row + offset]
         ending += continuing * ((1.0 - share) * (rank == final) + share * (other == final))
-        continuing = continuing * ((1.0 - share) * (rank < 0) + share * (other < 0))
-    return ending
+        continuing *= (1.0 - share) * (rank < 0) + share * (other < 0)
+    return told_so * ending, explored
+
+
+def _share(step: Step, own: Rows) -> Floats:
+    """The share of each case that the step gives to another row."""
+    if step.randomized is None:
+        return np.zeros(len(own))
+    return np.where(step.randomized.rows[own], step.randomized.share_ppm / PPM, 0.0)

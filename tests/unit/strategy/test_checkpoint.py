@@ -168,6 +168,23 @@ def test_the_probability_is_of_the_outcome_not_of_the_way_to_it() -> None:
     assert set(reviewed.probability_ppm[reviewed.outcome == "review"].round(6)) == {200_000.0}
 
 
+def test_a_share_of_those_that_would_pass_may_be_refused_and_its_probability_is_recorded() -> None:
+    """A tenth of what a later step would approve is declined by the first: 0.1, and 0.9 for the rest."""
+    form = _RANDOMIZED.replace(
+        'rows = ["late"], to = "fine", share_ppm = 200_000', 'rows = ["fine"], to = "late", share_ppm = 100_000'
+    )
+    checkpoint = compiled(AUTHORIZE, small_files(form=form))
+    decided = _many(checkpoint)
+    declined = decided.outcome == "decline"
+    assert abs(declined.mean() - 0.1) < 4 * (0.1 * 0.9 / 20_000) ** 0.5
+    assert set(decided.probability_ppm[declined].round(6)) == {100_000.0}
+    assert set(decided.probability_ppm[~declined].round(6)) == {900_000.0}
+    # what the last step declines is declined either way
+    last = SMALL_TABLES["last.csv"].replace('"months_on_book < 2 AND ABS(amount_minor - 5) <= 1"', "months_on_book < 2")
+    young = _many(compiled(AUTHORIZE, small_files(form=form, last_csv=last)), months_on_book=1)
+    assert set(young.probability_ppm.round(6)) == {1_000_000.0}
+
+
 def test_what_chance_tells_later_steps_read_and_the_probability_is_of_both() -> None:
     """Told to be small, a large order has the whole line to itself: 8 of 10 pass, where large ones stop at 7.5."""
     form = SMALL_FORM.replace(
