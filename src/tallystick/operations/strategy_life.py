@@ -1,0 +1,208 @@
+"""A strategy's life: submitted as files, approved by a second person, promoted to decide, rolled back.
+
+Each function is one transaction of the caller's. A strategy is named by its content hash, or by the first digits of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.lines import Act, is_same_person
+from tallystick.operations.strategies import feature_types
+from tallystick.storage import strategies as stored
+from tallystick.storage.strategies import Challenger, Release, StoredStrategy
+from tallystick.strategy.policy import read_strategy
+from tallystick.units.rates import PPM
+
+_LEAST_DIGITS: Final = 6
+_EVERY: Final = 2**31 - 1
+# Challengers are for learning: the champion keeps at least half of the borrowers.
+CHALLENGERS_MOST_PPM: Final = PPM // 2
+
+
+class StrategyReason(StrEnum):
+    """Why a step in a strategy's life is refused; the first that holds is given."""
+
+    STRATEGY_UNKNOWN = "strategy_unknown"
+    STRATEGY_AMBIGUOUS = "strategy_ambiguous"
+    SECOND_PERSON_MISSING = "second_person_missing"
+    ALREADY_APPROVED = "already_approved"
+    NOT_APPROVED = "not_approved"
+    CHALLENGER_TWICE = "challenger_twice"
+    SHARE_OUT_OF_RANGE = "share_out_of_range"
+    NOTHING_CHANGES = "nothing_changes"
+    NOTHING_TO_ROLL_BACK = "nothing_to_roll_back"
+    RELEASED_MEANWHILE = "released_meanwhile"
+
+
+class StrategyRefusal(Struct, frozen=True):
+    """A reason, the field it is about, the way out in words, and the figures that show it."""
+
+    reason: StrategyReason
+    field: str
+    way_out: str
+    figures: dict[str, Any] = {}
+
+
+class Submitted(Struct, frozen=True):
+    """A strategy that is kept; `is_new` tells whether anybody had submitted the same files before."""
+
+    strategy_id: str
+    name: str
+    is_new: bool
+
+
+def submit(connection: Connection, files: Mapping[str, str], *, act: Act) -> Submitted:
+    """Check a strategy's files and keep them; raises `StrategyFaults` with every fault of every file."""
+    strategy = read_strategy(files, features=feature_types(), on=act.today)
+    is_new = stored.add_strategy(connection, strategy.sha256, name=strategy.name, files=files, by=act.actor, at=act.at)
+    return Submitted(strategy.sha256, strategy.name, is_new)
+
+
+def approve(connection: Connection, named: str, *, note: str, act: Act) -> StoredStrategy | StrategyRefusal:
+    """A second person agrees that a strategy may decide."""
+    strategy = find(connection, named)
+    if isinstance(strategy, StrategyRefusal):
+        return strategy
+    if strategy.approved_by is not None:
+        figures = {"approved_by": strategy.approved_by}
+        return StrategyRefusal(StrategyReason.ALREADY_APPROVED, "strategy", "promote it", figures)
+    if is_same_person(strategy.submitted_by, act.actor):
+        figures = {"submitted_by": strategy.submitted_by}
+        return StrategyRefusal(StrategyReason.SECOND_PERSON_MISSING, "by", "let somebody else approve it", figures)
+    stored.add_approval(connection, strategy, by=act.actor, at=act.at, note=note)
+    return find(connection, strategy.strategy_id)
+
+
+def promote(
+    connection: Connection, champion: str, challengers: Sequence[Challenger] = (), *, because: str, act: Act
+) -> Release | StrategyRefusal:
+    """Let a strategy decide from now on, challengers for their shares of the borrowers.
+
+    Borrowers are dealt by a hash of their ids with the release's salt. The salt stays while there are challengers, so
+    that a borrower stays with the strategy that had him where shares allow it.
+    """
+    stored.lock_releases(connection)
+    chosen = _approved(connection, [champion, *(each.strategy_id for each in challengers)])
+    if isinstance(chosen, StrategyRefusal):
+        return chosen
+    dealt = tuple(
+        Challenger(strategy_id, each.share_ppm) for strategy_id, each in zip(chosen[1:], challengers, strict=True)
+    )
+    refusal = _shares_fault(chosen, dealt)
+    if refusal is not None:
+        return refusal
+    last = current_release(connection)
+    if last is not None and (last.champion_id, last.challengers) == (chosen[0], dealt):
+        way_out = "promote another strategy, or other shares"
+        return StrategyRefusal(StrategyReason.NOTHING_CHANGES, "strategy", way_out, {"release": last.number})
+    number = last.number + 1 if last else 1
+    release = Release(
+        number=number,
+        kind="promoted",
+        champion_id=chosen[0],
+        challengers=dealt,
+        salt=last.salt if last is not None and last.challengers else f"release-{number}",
+        undoes_number=None,
+        released_by=act.actor,
+        released_at=act.at,
+        because=because,
+    )
+    stored.add_release(connection, release)
+    return release
+
+
+def roll_back(
+    connection: Connection, *, because: str, act: Act, of_release: int | None = None
+) -> Release | StrategyRefusal:
+    """Let the release before the last promotion decide again.
+
+    `of_release` is the one that the caller saw do damage: where another has taken its place meanwhile, nothing happens.
+    A rollback is never undone by a second one: it goes further back, to what decided before that.
+    """
+    stored.lock_releases(connection)
+    history = stored.releases(connection, most=_EVERY)
+    if of_release is not None and (not history or history[0].number != of_release):
+        figures = {"release": history[0].number} if history else {}
+        way_out = "look at the release that decides now"
+        return StrategyRefusal(StrategyReason.RELEASED_MEANWHILE, "release", way_out, figures)
+    standing = _standing(history)
+    if len(standing) < 2:
+        way_out = "promote another strategy"
+        return StrategyRefusal(StrategyReason.NOTHING_TO_ROLL_BACK, "release", way_out)
+    undone, before = standing[-1], standing[-2]
+    release = Release(
+        number=history[0].number + 1,
+        kind="rolled_back",
+        champion_id=before.champion_id,
+        challengers=before.challengers,
+        salt=before.salt,
+        undoes_number=undone.number,
+        released_by=act.actor,
+        released_at=act.at,
+        because=because,
+    )
+    stored.add_release(connection, release)
+    return release
+
+
+def current_release(connection: Connection) -> Release | None:
+    """The release that decides now, None before the first."""
+    return next(iter(stored.releases(connection)), None)
+
+
+def find(connection: Connection, named: str) -> StoredStrategy | StrategyRefusal:
+    """The strategy of a hash, or of the first digits of one."""
+    if len(named) < _LEAST_DIGITS:
+        way_out = f"give at least {_LEAST_DIGITS} digits of its hash"
+        return StrategyRefusal(StrategyReason.STRATEGY_UNKNOWN, "strategy", way_out, {"strategy": named})
+    match stored.strategies_like(connection, named):
+        case [one]:
+            return one
+        case []:
+            figures: dict[str, Any] = {"strategy": named}
+            return StrategyRefusal(StrategyReason.STRATEGY_UNKNOWN, "strategy", "submit its folder first", figures)
+        case several:
+            figures = {"strategies": [each.strategy_id for each in several]}
+            return StrategyRefusal(StrategyReason.STRATEGY_AMBIGUOUS, "strategy", "give more digits", figures)
+
+
+def _approved(connection: Connection, named: Sequence[str]) -> list[str] | StrategyRefusal:
+    """The full hashes of strategies that a second person agreed to."""
+    chosen: list[str] = []
+    for each in named:
+        strategy = find(connection, each)
+        if isinstance(strategy, StrategyRefusal):
+            return strategy
+        if strategy.approved_by is None:
+            figures = {"strategy": strategy.strategy_id, "submitted_by": strategy.submitted_by}
+            way_out = "let a second person approve it"
+            return StrategyRefusal(StrategyReason.NOT_APPROVED, "strategy", way_out, figures)
+        chosen.append(strategy.strategy_id)
+    return chosen
+
+
+def _shares_fault(chosen: Sequence[str], challengers: Sequence[Challenger]) -> StrategyRefusal | None:
+    if len(set(chosen)) < len(chosen):
+        way_out = "name each strategy once, as champion or as challenger"
+        return StrategyRefusal(StrategyReason.CHALLENGER_TWICE, "challengers", way_out)
+    total = sum(each.share_ppm for each in challengers)
+    if total > CHALLENGERS_MOST_PPM or any(each.share_ppm < 1 for each in challengers):
+        figures = {"share_ppm": total, "most_ppm": CHALLENGERS_MOST_PPM}
+        way_out = "give each a share above zero, and the champion at least half"
+        return StrategyRefusal(StrategyReason.SHARE_OUT_OF_RANGE, "challengers", way_out, figures)
+    return None
+
+
+def _standing(history: Sequence[Release]) -> list[Release]:
+    """What decided and was not undone, the oldest first: a rollback takes the last of them away."""
+    standing: list[Release] = []
+    for release in reversed(history):
+        if release.kind == "promoted":
+            standing.append(release)
+        else:
+            standing.pop()
+    return standing

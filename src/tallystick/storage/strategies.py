@@ -1,0 +1,144 @@
+"""Strategies, their approvals and releases: every statement about them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from psycopg import Connection
+
+
+class StoredStrategy(Struct, frozen=True):
+    """A strategy as it was submitted: its content hash, its files by name, and who agreed to it, if anybody did."""
+
+    strategy_id: str
+    name: str
+    files: dict[str, str]
+    submitted_by: str
+    submitted_at: datetime
+    approved_by: str | None = None
+
+
+class Challenger(Struct, frozen=True):
+    """A strategy that decides for a share of the borrowers, in ppm."""
+
+    strategy_id: str
+    share_ppm: int
+
+
+class Release(Struct, frozen=True):
+    """Who decides from `released_at` on: the champion, but for the shares of its challengers."""
+
+    number: int
+    kind: str
+    champion_id: str
+    challengers: tuple[Challenger, ...]
+    salt: str
+    undoes_number: int | None
+    released_by: str
+    released_at: datetime
+    because: str
+
+
+_FILES: Final = msgspec.json.Decoder(dict[str, str])
+_COLUMNS: Final = """
+    strategies.strategy_id, name, files::text, strategies.submitted_by, submitted_at, approved_by
+    FROM strategies LEFT JOIN strategy_approvals USING (strategy_id)
+"""
+
+
+def add_strategy(
+    connection: Connection, strategy_id: str, *, name: str, files: Mapping[str, str], by: str, at: datetime
+) -> bool:
+    """Keep a strategy's files under their hash; False where they are kept already."""
+    written = connection.execute(
+        """
+        INSERT INTO strategies (strategy_id, name, files, submitted_by, submitted_at)
+        VALUES (%s, %s, %s, %s, %s) ON CONFLICT (strategy_id) DO NOTHING
+        """,
+        [strategy_id, name, msgspec.json.encode(dict(files)).decode(), by, at],
+    )
+    return written.rowcount == 1
+
+
+def strategies_like(connection: Connection, beginning: str) -> list[StoredStrategy]:
+    """Up to two strategies whose hash begins so."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} WHERE starts_with(strategies.strategy_id, %s) ORDER BY 1 LIMIT 2", [beginning]
+    )
+    return [StoredStrategy(row[0], row[1], _FILES.decode(row[2]), *row[3:]) for row in rows]
+
+
+def all_strategies(connection: Connection) -> list[StoredStrategy]:
+    """Every strategy that was submitted, the newest first, without its files."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS.replace('files::text', 'NULL')} ORDER BY submitted_at DESC, strategies.strategy_id"
+    )
+    return [StoredStrategy(row[0], row[1], {}, *row[3:]) for row in rows]
+
+
+def add_approval(connection: Connection, strategy: StoredStrategy, *, by: str, at: datetime, note: str) -> None:
+    """A second person agrees, once. The database refuses the one who submitted."""
+    connection.execute(
+        """
+        INSERT INTO strategy_approvals (strategy_id, submitted_by, approved_by, approved_at, note)
+        VALUES (%s, %s, %s, %s, %s)
+        """,
+        [strategy.strategy_id, strategy.submitted_by, by, at, note],
+    )
+
+
+def lock_releases(connection: Connection) -> None:
+    """One release at a time: until the transaction ends nobody else makes one. Decisions go on reading."""
+    connection.execute("LOCK TABLE strategy_releases IN EXCLUSIVE MODE")
+
+
+def releases(connection: Connection, *, before: int | None = None, most: int = 1) -> list[Release]:
+    """Releases, the newest first, those before a number."""
+    rows = connection.execute(
+        """
+        SELECT release_number, kind, champion_id,
+               coalesce((SELECT jsonb_agg(jsonb_build_object('strategy_id', strategy_id, 'share_ppm', share_ppm)
+                                          ORDER BY place)
+                         FROM release_challengers AS challenger
+                         WHERE challenger.release_number = release.release_number), '[]')::text,
+               salt, undoes_number, released_by, released_at, because
+        FROM strategy_releases AS release
+        WHERE %s::integer IS NULL OR release_number < %s ORDER BY release_number DESC LIMIT %s
+        """,
+        [before, before, most],
+    )
+    return [
+        Release(number, kind, champion_id, _CHALLENGERS.decode(dealt), *told)
+        for number, kind, champion_id, dealt, *told in rows
+    ]
+
+
+_CHALLENGERS: Final = msgspec.json.Decoder(tuple[Challenger, ...])
+
+
+def add_release(connection: Connection, release: Release) -> None:
+    """Let a release decide from now on; take the lock first and number it after the last one."""
+    connection.execute(
+        """
+        INSERT INTO strategy_releases
+            (release_number, kind, champion_id, salt, undoes_number, released_by, released_at, because)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        [
+            release.number,
+            release.kind,
+            release.champion_id,
+            release.salt,
+            release.undoes_number,
+            release.released_by,
+            release.released_at,
+            release.because,
+        ],
+    )
+    for place, challenger in enumerate(release.challengers):
+        connection.execute(
+            "INSERT INTO release_challengers (release_number, place, strategy_id, share_ppm) VALUES (%s, %s, %s, %s)",
+            [release.number, place, challenger.strategy_id, challenger.share_ppm],
+        )
