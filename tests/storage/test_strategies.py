@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from tests.books import Books
 
+from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import (
     StrategyReason,
     StrategyRefusal,
@@ -19,9 +20,8 @@ from tallystick.operations.strategy_life import (
     roll_back,
     submit,
 )
-from tallystick.storage.strategies import Challenger, Release, StoredStrategy
+from tallystick.storage.strategies import Challenger, Release, StoredStrategy, files_of
 from tallystick.strategy.economics import StrategyFaults
-from tallystick.strategy.policy import standard_strategy_files
 
 TODAY = date(2026, 1, 6)
 
@@ -33,10 +33,11 @@ def books(database_url: str) -> Iterator[Books]:
         yield Books(connection)
 
 
-def variant(number: int) -> dict[str, str]:
+def variant(number: int) -> dict[str, bytes]:
     """The standard strategy under another name."""
-    files = standard_strategy_files()
-    return files | {"strategy.toml": files["strategy.toml"].replace('name = "standard"', f'name = "variant {number}"')}
+    files = strategy_files(None)
+    renamed = files["strategy.toml"].replace(b'name = "standard"', b'name = "variant %d"' % number)
+    return files | {"strategy.toml": renamed}
 
 
 def approved(books: Books, number: int) -> str:
@@ -86,9 +87,10 @@ def test_the_same_files_are_kept_once_and_what_is_wrong_is_told_whole(books: Boo
     assert not submit(books.connection, variant(1), act=act).is_new
     kept = find(books.connection, first.strategy_id[:6])
     assert isinstance(kept, StoredStrategy)
-    assert (kept.files, kept.submitted_by, kept.approved_by) == (variant(1), "ann", None)
+    assert (kept.name, kept.submitted_by, kept.approved_by) == ("variant 1", "ann", None)
+    assert files_of(books.connection, first.strategy_id) == variant(1)
     with pytest.raises(StrategyFaults, match=r"grades\.csv"):
-        submit(books.connection, variant(2) | {"grades.csv": "id"}, act=act)
+        submit(books.connection, variant(2) | {"grades.csv": b"id"}, act=act)
 
 
 @pytest.mark.parametrize("same", ["ann", " Ann ", "ＡＮＮ"])
@@ -122,7 +124,9 @@ def test_what_nobody_approved_decides_nothing(books: Books) -> None:
         )
 
 
-@pytest.mark.parametrize("table", ["strategies", "strategy_approvals", "strategy_releases", "release_challengers"])
+@pytest.mark.parametrize(
+    "table", ["strategies", "strategy_files", "strategy_approvals", "strategy_releases", "release_challengers"]
+)
 def test_nothing_of_it_is_edited(books: Books, table: str) -> None:
     promoted(books, approved(books, 1), Challenger(approved(books, 2), 50_000))
     for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):

@@ -1,12 +1,19 @@
-"""Commands over strategy folders: copy, check, compare, and explain how one case is decided."""
+"""Commands over strategies: copy, check, compare and explain a folder; submit, approve, promote and roll back."""
 
+import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from tallystick.bootstrap import business_date, settings, terminal
+from tallystick.bootstrap import act_of, business_date, error_terminal, opened_books, settings, terminal
 from tallystick.strategy.case_columns import CheckpointName
+
+if TYPE_CHECKING:
+    from tallystick.operations.strategy_life import StrategyRefusal
+    from tallystick.storage.strategies import Challenger, Release
 
 app = App(name="strategy", help="The rules, tables and economics that decide.")
 
@@ -82,3 +89,166 @@ def explain(folder: Path, checkpoint: CheckpointName, *, case: Path) -> None:
     screen, language = terminal(), settings().language
     screen.print(trace_table(explained.checkpoint, explained.trace, language=language))
     screen.print(explanation_text(explained.explanation, language=language))
+
+
+@app.command
+def submit(folder: Path, *, by: str) -> None:
+    """Check a strategy folder and keep it, for a second person to approve.
+
+    Parameters
+    ----------
+    folder
+        The strategy's folder.
+    by
+        Who submits it, and so cannot approve it.
+    """
+    from tallystick.operations.strategies import strategy_files
+    from tallystick.operations.strategy_life import submit as run
+
+    with opened_books() as connection, connection.transaction():
+        submitted = run(connection, strategy_files(folder), act=act_of(by))
+    _tell("submitted" if submitted.is_new else "submitted_before", submitted.name, submitted.strategy_id)
+
+
+@app.command
+def approve(strategy: str, /, *, by: str, note: str = "") -> None:
+    """Agree, as a second person, that a submitted strategy may decide.
+
+    Parameters
+    ----------
+    strategy
+        Its hash, or the first digits of it.
+    by
+        Who approves; not who submitted it.
+    note
+        What was looked at.
+    """
+    from tallystick.operations.strategy_life import StrategyRefusal
+    from tallystick.operations.strategy_life import approve as run
+
+    with opened_books() as connection, connection.transaction():
+        approved = run(connection, strategy, note=note, act=act_of(by))
+    if isinstance(approved, StrategyRefusal):
+        _refuse(approved)
+    else:
+        _tell("approved", approved.name, approved.strategy_id)
+
+
+@app.command
+def promote(strategy: str, /, *, by: str, because: str, challenger: list[str] | None = None) -> None:
+    """Let an approved strategy decide from now on.
+
+    Parameters
+    ----------
+    strategy
+        The champion's hash, or the first digits of it.
+    by
+        Who promotes it.
+    because
+        Why.
+    challenger
+        HASH=PERCENT: another approved strategy, and the percent of borrowers for whom it decides.
+    """
+    from tallystick.operations.strategy_life import promote as run
+
+    challengers = _challengers(challenger or ())
+    with opened_books() as connection, connection.transaction():
+        release = run(connection, strategy, challengers, because=because, act=act_of(by))
+    _tell_releases(release)
+
+
+@app.command
+def rollback(*, by: str, because: str) -> None:
+    """Let the release before the last promotion decide again.
+
+    Parameters
+    ----------
+    by
+        Who rolls back.
+    because
+        Why.
+    """
+    from tallystick.operations.strategy_life import roll_back
+
+    with opened_books() as connection, connection.transaction():
+        release = roll_back(connection, because=because, act=act_of(by))
+    _tell_releases(release)
+
+
+@app.command
+def releases(*, most: int = 20) -> None:
+    """Show which strategies decide now, and which did before.
+
+    Parameters
+    ----------
+    most
+        How many releases to show, the latest first.
+    """
+    from tallystick.operations.strategy_life import history
+
+    with opened_books() as connection:
+        _show_releases(history(connection, most=most))
+
+
+def _challengers(given: Sequence[str]) -> "list[Challenger]":
+    from decimal import Decimal, InvalidOperation
+
+    from tallystick.storage.strategies import Challenger
+    from tallystick.strategy.economics import StrategyFaults
+    from tallystick.units.rates import PPM
+
+    challengers: list[Challenger] = []
+    for each in given:
+        named, _, percent = each.partition("=")
+        try:
+            share_ppm = Decimal(percent) * PPM / 100
+        except InvalidOperation:
+            share_ppm = Decimal("NaN")
+        if not named or not share_ppm.is_finite() or share_ppm != share_ppm.to_integral_value():
+            raise StrategyFaults([f"challenger: {each!r}: give the hash and a percentage, such as 1a2b3c4d=5"])
+        challengers.append(Challenger(named, int(share_ppm)))
+    return challengers
+
+
+def _tell_releases(release: "Release | StrategyRefusal") -> None:
+    from tallystick.operations.strategy_life import StrategyRefusal
+
+    if isinstance(release, StrategyRefusal):
+        _refuse(release)
+    else:
+        _show_releases([release])
+
+
+def _show_releases(made: "Sequence[Release]") -> None:
+    from tallystick.reports.release_terminal import ReleaseTold, releases_table
+
+    told = [
+        ReleaseTold(
+            number=release.number,
+            champion=release.champion_id,
+            challengers=[(each.strategy_id, each.share_ppm) for each in release.challengers],
+            undoes=release.undoes_number,
+            released_by=release.released_by,
+            released_at=release.released_at.strftime("%Y-%m-%d %H:%M UTC"),
+            because=release.because,
+        )
+        for release in made
+    ]
+    terminal().print(releases_table(told, language=settings().language))
+
+
+def _tell(key: str, name: str, strategy_id: str) -> None:
+    from tallystick.reports.texts import texts_in
+
+    told = texts_in(settings().language)(f"release.{key}", name=name, strategy=strategy_id)
+    terminal().print(f"✓ {told}", markup=False, soft_wrap=True)
+
+
+def _refuse(refusal: "StrategyRefusal") -> None:
+    """Say why not, with the way out, and end with status 2."""
+    from tallystick.reports.texts import texts_in
+
+    figures = {name: str(figure) for name, figure in refusal.figures.items()}
+    told = texts_in(settings().language)(f"release.{refusal.reason}", **figures)
+    error_terminal().print(f"{refusal.field}: {told}", style="red", markup=False, soft_wrap=True)
+    sys.exit(2)

@@ -52,7 +52,11 @@ def read_strategy_folder(folder: Path | None, *, on: date) -> Strategy:
 
 def read_whole_strategy(folder: Path | None, *, on: date) -> WholeStrategy:
     """All of a strategy folder, or of the standard one; raises `StrategyFaults` with every fault of every file."""
-    files = strategy_files(folder)
+    return whole_strategy(strategy_files(folder), on=on)
+
+
+def whole_strategy(files: Mapping[str, bytes], *, on: date) -> WholeStrategy:
+    """All of a strategy by its files; raises `StrategyFaults` with every fault of every file."""
     faults: list[str] = []
     review: Strategy | None = None
     checkpoints: dict[CheckpointName, Checkpoint] = {}

@@ -11,10 +11,9 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.lines import Act, is_same_person
-from tallystick.operations.strategies import feature_types
+from tallystick.operations.strategies import whole_strategy
 from tallystick.storage import strategies as stored
 from tallystick.storage.strategies import Challenger, Release, StoredStrategy
-from tallystick.strategy.policy import read_strategy
 from tallystick.units.rates import PPM
 
 _LEAST_DIGITS: Final = 6
@@ -39,11 +38,10 @@ class StrategyReason(StrEnum):
 
 
 class StrategyRefusal(Struct, frozen=True):
-    """A reason, the field it is about, the way out in words, and the figures that show it."""
+    """A reason, the field it is about, and the figures that show it; words for it are the edge's."""
 
     reason: StrategyReason
     field: str
-    way_out: str
     figures: dict[str, Any] = {}
 
 
@@ -55,9 +53,9 @@ class Submitted(Struct, frozen=True):
     is_new: bool
 
 
-def submit(connection: Connection, files: Mapping[str, str], *, act: Act) -> Submitted:
+def submit(connection: Connection, files: Mapping[str, bytes], *, act: Act) -> Submitted:
     """Check a strategy's files and keep them; raises `StrategyFaults` with every fault of every file."""
-    strategy = read_strategy(files, features=feature_types(), on=act.today)
+    strategy = whole_strategy(files, on=act.today).review
     is_new = stored.add_strategy(connection, strategy.sha256, name=strategy.name, files=files, by=act.actor, at=act.at)
     return Submitted(strategy.sha256, strategy.name, is_new)
 
@@ -69,10 +67,10 @@ def approve(connection: Connection, named: str, *, note: str, act: Act) -> Store
         return strategy
     if strategy.approved_by is not None:
         figures = {"approved_by": strategy.approved_by}
-        return StrategyRefusal(StrategyReason.ALREADY_APPROVED, "strategy", "promote it", figures)
+        return StrategyRefusal(StrategyReason.ALREADY_APPROVED, "strategy", figures)
     if is_same_person(strategy.submitted_by, act.actor):
         figures = {"submitted_by": strategy.submitted_by}
-        return StrategyRefusal(StrategyReason.SECOND_PERSON_MISSING, "by", "let somebody else approve it", figures)
+        return StrategyRefusal(StrategyReason.SECOND_PERSON_MISSING, "by", figures)
     stored.add_approval(connection, strategy, by=act.actor, at=act.at, note=note)
     return find(connection, strategy.strategy_id)
 
@@ -97,8 +95,7 @@ def promote(
         return refusal
     last = current_release(connection)
     if last is not None and (last.champion_id, last.challengers) == (chosen[0], dealt):
-        way_out = "promote another strategy, or other shares"
-        return StrategyRefusal(StrategyReason.NOTHING_CHANGES, "strategy", way_out, {"release": last.number})
+        return StrategyRefusal(StrategyReason.NOTHING_CHANGES, "strategy", {"release": last.number})
     number = last.number + 1 if last else 1
     release = Release(
         number=number,
@@ -124,18 +121,16 @@ def roll_back(
     A rollback is never undone by a second one: it goes further back, to what decided before that.
     """
     stored.lock_releases(connection)
-    history = stored.releases(connection, most=_EVERY)
-    if of_release is not None and (not history or history[0].number != of_release):
-        figures = {"release": history[0].number} if history else {}
-        way_out = "look at the release that decides now"
-        return StrategyRefusal(StrategyReason.RELEASED_MEANWHILE, "release", way_out, figures)
-    standing = _standing(history)
+    made = stored.releases(connection, most=_EVERY)
+    if of_release is not None and (not made or made[0].number != of_release):
+        figures = {"release": made[0].number if made else 0}
+        return StrategyRefusal(StrategyReason.RELEASED_MEANWHILE, "release", figures)
+    standing = _standing(made)
     if len(standing) < 2:
-        way_out = "promote another strategy"
-        return StrategyRefusal(StrategyReason.NOTHING_TO_ROLL_BACK, "release", way_out)
+        return StrategyRefusal(StrategyReason.NOTHING_TO_ROLL_BACK, "release")
     undone, before = standing[-1], standing[-2]
     release = Release(
-        number=history[0].number + 1,
+        number=made[0].number + 1,
         kind="rolled_back",
         champion_id=before.champion_id,
         challengers=before.challengers,
@@ -149,25 +144,29 @@ def roll_back(
     return release
 
 
+def history(connection: Connection, *, most: int = 20) -> list[Release]:
+    """The latest releases, the one that decides now first."""
+    return stored.releases(connection, most=most)
+
+
 def current_release(connection: Connection) -> Release | None:
     """The release that decides now, None before the first."""
-    return next(iter(stored.releases(connection)), None)
+    return next(iter(history(connection, most=1)), None)
 
 
 def find(connection: Connection, named: str) -> StoredStrategy | StrategyRefusal:
     """The strategy of a hash, or of the first digits of one."""
     if len(named) < _LEAST_DIGITS:
-        way_out = f"give at least {_LEAST_DIGITS} digits of its hash"
-        return StrategyRefusal(StrategyReason.STRATEGY_UNKNOWN, "strategy", way_out, {"strategy": named})
+        figures: dict[str, Any] = {"strategy": named, "digits": _LEAST_DIGITS}
+        return StrategyRefusal(StrategyReason.STRATEGY_AMBIGUOUS, "strategy", figures)
     match stored.strategies_like(connection, named):
         case [one]:
             return one
         case []:
-            figures: dict[str, Any] = {"strategy": named}
-            return StrategyRefusal(StrategyReason.STRATEGY_UNKNOWN, "strategy", "submit its folder first", figures)
-        case several:
-            figures = {"strategies": [each.strategy_id for each in several]}
-            return StrategyRefusal(StrategyReason.STRATEGY_AMBIGUOUS, "strategy", "give more digits", figures)
+            return StrategyRefusal(StrategyReason.STRATEGY_UNKNOWN, "strategy", {"strategy": named})
+        case _:
+            figures = {"strategy": named, "digits": len(named) + 1}
+            return StrategyRefusal(StrategyReason.STRATEGY_AMBIGUOUS, "strategy", figures)
 
 
 def _approved(connection: Connection, named: Sequence[str]) -> list[str] | StrategyRefusal:
@@ -179,21 +178,18 @@ def _approved(connection: Connection, named: Sequence[str]) -> list[str] | Strat
             return strategy
         if strategy.approved_by is None:
             figures = {"strategy": strategy.strategy_id, "submitted_by": strategy.submitted_by}
-            way_out = "let a second person approve it"
-            return StrategyRefusal(StrategyReason.NOT_APPROVED, "strategy", way_out, figures)
+            return StrategyRefusal(StrategyReason.NOT_APPROVED, "strategy", figures)
         chosen.append(strategy.strategy_id)
     return chosen
 
 
 def _shares_fault(chosen: Sequence[str], challengers: Sequence[Challenger]) -> StrategyRefusal | None:
     if len(set(chosen)) < len(chosen):
-        way_out = "name each strategy once, as champion or as challenger"
-        return StrategyRefusal(StrategyReason.CHALLENGER_TWICE, "challengers", way_out)
+        return StrategyRefusal(StrategyReason.CHALLENGER_TWICE, "challengers")
     total = sum(each.share_ppm for each in challengers)
     if total > CHALLENGERS_MOST_PPM or any(each.share_ppm < 1 for each in challengers):
         figures = {"share_ppm": total, "most_ppm": CHALLENGERS_MOST_PPM}
-        way_out = "give each a share above zero, and the champion at least half"
-        return StrategyRefusal(StrategyReason.SHARE_OUT_OF_RANGE, "challengers", way_out, figures)
+        return StrategyRefusal(StrategyReason.SHARE_OUT_OF_RANGE, "challengers", figures)
     return None
 
 

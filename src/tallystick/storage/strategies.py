@@ -10,11 +10,10 @@ from psycopg import Connection
 
 
 class StoredStrategy(Struct, frozen=True):
-    """A strategy as it was submitted: its content hash, its files by name, and who agreed to it, if anybody did."""
+    """A strategy as it was submitted, under its content hash, and who agreed to it, if anybody did."""
 
     strategy_id: str
     name: str
-    files: dict[str, str]
     submitted_by: str
     submitted_at: datetime
     approved_by: str | None = None
@@ -41,41 +40,53 @@ class Release(Struct, frozen=True):
     because: str
 
 
-_FILES: Final = msgspec.json.Decoder(dict[str, str])
-_COLUMNS: Final = """
-    strategies.strategy_id, name, files::text, strategies.submitted_by, submitted_at, approved_by
+_CHALLENGERS: Final = msgspec.json.Decoder(tuple[Challenger, ...])
+_STRATEGIES: Final = """
+    SELECT strategies.strategy_id, name, strategies.submitted_by, submitted_at, approved_by
     FROM strategies LEFT JOIN strategy_approvals USING (strategy_id)
 """
 
 
 def add_strategy(
-    connection: Connection, strategy_id: str, *, name: str, files: Mapping[str, str], by: str, at: datetime
+    connection: Connection, strategy_id: str, *, name: str, files: Mapping[str, bytes], by: str, at: datetime
 ) -> bool:
     """Keep a strategy's files under their hash; False where they are kept already."""
     written = connection.execute(
         """
-        INSERT INTO strategies (strategy_id, name, files, submitted_by, submitted_at)
-        VALUES (%s, %s, %s, %s, %s) ON CONFLICT (strategy_id) DO NOTHING
+        INSERT INTO strategies (strategy_id, name, submitted_by, submitted_at)
+        VALUES (%s, %s, %s, %s) ON CONFLICT (strategy_id) DO NOTHING
         """,
-        [strategy_id, name, msgspec.json.encode(dict(files)).decode(), by, at],
+        [strategy_id, name, by, at],
     )
-    return written.rowcount == 1
+    if written.rowcount == 0:
+        return False
+    connection.execute(
+        "INSERT INTO strategy_files (strategy_id, path, content) SELECT %s, * FROM unnest(%s::text[], %s::bytea[])",
+        [strategy_id, list(files), list(files.values())],
+    )
+    return True
+
+
+def files_of(connection: Connection, strategy_id: str) -> dict[str, bytes]:
+    """A strategy's files by their path inside its folder."""
+    rows = connection.execute(
+        "SELECT path, content FROM strategy_files WHERE strategy_id = %s ORDER BY path", [strategy_id]
+    )
+    return dict(rows.fetchall())
 
 
 def strategies_like(connection: Connection, beginning: str) -> list[StoredStrategy]:
     """Up to two strategies whose hash begins so."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} WHERE starts_with(strategies.strategy_id, %s) ORDER BY 1 LIMIT 2", [beginning]
+        f"{_STRATEGIES} WHERE starts_with(strategies.strategy_id, %s) ORDER BY 1 LIMIT 2", [beginning]
     )
-    return [StoredStrategy(row[0], row[1], _FILES.decode(row[2]), *row[3:]) for row in rows]
+    return [StoredStrategy(*row) for row in rows]
 
 
 def all_strategies(connection: Connection) -> list[StoredStrategy]:
-    """Every strategy that was submitted, the newest first, without its files."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS.replace('files::text', 'NULL')} ORDER BY submitted_at DESC, strategies.strategy_id"
-    )
-    return [StoredStrategy(row[0], row[1], {}, *row[3:]) for row in rows]
+    """Every strategy that was submitted, the newest first."""
+    rows = connection.execute(f"{_STRATEGIES} ORDER BY submitted_at DESC, strategies.strategy_id")
+    return [StoredStrategy(*row) for row in rows]
 
 
 def add_approval(connection: Connection, strategy: StoredStrategy, *, by: str, at: datetime, note: str) -> None:
@@ -113,9 +124,6 @@ def releases(connection: Connection, *, before: int | None = None, most: int = 1
         Release(number, kind, champion_id, _CHALLENGERS.decode(dealt), *told)
         for number, kind, champion_id, dealt, *told in rows
     ]
-
-
-_CHALLENGERS: Final = msgspec.json.Decoder(tuple[Challenger, ...])
 
 
 def add_release(connection: Connection, release: Release) -> None:

@@ -4,12 +4,20 @@
 CREATE TABLE strategies (
     strategy_id  text PRIMARY KEY CHECK (strategy_id ~ '^[0-9a-f]{64}$'),    -- the content hash of its files
     name         text NOT NULL CHECK (name <> ''),
-    files        jsonb NOT NULL CHECK (jsonb_typeof(files) = 'object'),      -- texts by their names in the folder
     submitted_by text NOT NULL CHECK (btrim(submitted_by) <> ''),
     submitted_at timestamptz NOT NULL,
     UNIQUE (strategy_id, submitted_by)
 );
 CREATE TRIGGER strategies_are_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON strategies
+    EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE strategy_files (
+    strategy_id text NOT NULL REFERENCES strategies,
+    path        text NOT NULL CHECK (path <> ''),    -- inside the folder, with slashes
+    content     bytea NOT NULL,
+    PRIMARY KEY (strategy_id, path)
+);
+CREATE TRIGGER strategy_files_are_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON strategy_files
     EXECUTE FUNCTION refuse_change();
 
 -- A second person agrees: the name of who submitted stands here again so that a check can hold the two apart.

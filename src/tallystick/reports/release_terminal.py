@@ -1,0 +1,52 @@
+"""Which strategies decide, since when and why, in the terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from tallystick.reports.figures import Language, percent_text
+from tallystick.reports.terminal import plain_table
+from tallystick.reports.texts import texts_in
+from tallystick.units.rates import PPM
+
+DIGITS = 12  # of a hash, as people read and type it
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseTold:
+    """One release: the champion and each challenger with its share of the borrowers in ppm, by their hashes."""
+
+    number: int
+    champion: str
+    challengers: Sequence[tuple[str, int]]
+    undoes: int | None
+    released_by: str
+    released_at: str
+    because: str
+
+
+def releases_table(releases: Sequence[ReleaseTold], *, language: Language) -> Table | Text:
+    """The releases, the one that decides now first."""
+    say = texts_in(language)
+    if not releases:
+        return Text(say("release.none"))
+    table = plain_table(say("release.title"))
+    table.add_column(Text(say("release.number")), justify="right", no_wrap=True)
+    table.add_column(Text(say("release.decides")), no_wrap=True)
+    table.add_column(Text(say("release.released")), overflow="fold")
+    table.add_column(Text(say("release.because")), overflow="fold")
+    for place, release in enumerate(releases):
+        shares = [(release.champion, PPM - sum(share for _, share in release.challengers)), *release.challengers]
+        because = release.because
+        if release.undoes is not None:
+            because = f"{say('release.undoes', number=str(release.undoes))}: {because}"
+        table.add_row(
+            Text(str(release.number)),
+            Text("\n".join(f"{strategy[:DIGITS]} {percent_text(share / PPM)}" for strategy, share in shares)),
+            Text(f"{release.released_at}\n{release.released_by}"),
+            Text(because),
+            style="bold" if place == 0 else "dim",
+        )
+    return table

@@ -1,0 +1,74 @@
+"""A strategy's life at the command line, in both languages, each step told and each refusal with its way out."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tallystick.operations.strategies import copy_standard_strategy
+from tallystick.operations.strategy_life import StrategyReason
+from tallystick.reports.texts import texts_in
+
+
+def strategy(url: str, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+    """`tallystick strategy ...` as an operator runs it."""
+    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": url, "TALLYSTICK_LANGUAGE": language, "COLUMNS": "100"}
+    command = [sys.executable, "-m", "tallystick", "strategy", *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def told(run: subprocess.CompletedProcess[str]) -> str:
+    """What a command that went well said."""
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def refused(run: subprocess.CompletedProcess[str]) -> str:
+    """Why a command did nothing."""
+    assert run.returncode == 2, run.stdout
+    return run.stderr.strip()
+
+
+def submitted(url: str, folder: Path, *, name: str) -> str:
+    """The hash of a variant of the standard strategy that ann submitted."""
+    copy_standard_strategy(folder)
+    text = (folder / "strategy.toml").read_text(encoding="utf-8")
+    (folder / "strategy.toml").write_text(text.replace('name = "standard"', f'name = "{name}"'), encoding="utf-8")
+    return told(strategy(url, "submit", str(folder), "--by", "ann")).split()[-1]
+
+
+def test_from_a_folder_to_deciding_and_back(database_url: str, tmp_path: Path) -> None:
+    first, second = (submitted(database_url, tmp_path / name, name=name) for name in ("cautious", "bold"))
+    assert "no strategy decides" in told(strategy(database_url, "releases"))
+    assert refused(strategy(database_url, "approve", first, "--by", "ANN")) == (
+        "by: ann submitted it; let somebody else approve it"
+    )
+    not_yet = refused(strategy(database_url, "promote", first, "--by", "bo", "--because", "launch"))
+    assert "is not approved" in not_yet
+    for each in (first, second):
+        told(strategy(database_url, "approve", each[:8], "--by", "bo"))
+    told(strategy(database_url, "promote", first, "--by", "bo", "--because", "launch"))
+    with_challenger = ("promote", first, "--challenger", f"{second[:8]}=2.5", "--by", "bo", "--because", "trial")
+    shares = told(strategy(database_url, *with_challenger))
+    assert f"{first[:12]} 97.5%" in shares
+    assert f"{second[:12]} 2.5%" in shares
+    told(strategy(database_url, "rollback", "--by", "cy", "--because", "complaints"))
+    listed = told(strategy(database_url, "releases", language="zh"))
+    assert "撤回第 2 号" in listed
+    assert listed.index("complaints") < listed.index("trial") < listed.index("launch")
+    again = refused(strategy(database_url, "rollback", "--by", "cy", "--because", "more", language="zh"))
+    assert "没有更早的发布" in again
+
+
+@pytest.mark.parametrize("given", ["abcdef12", "abcdef12=", "=5", "abcdef12=five", "abcdef12=Infinity", "a=0.00001"])
+def test_a_challenger_is_a_hash_and_a_percentage(database_url: str, given: str) -> None:
+    run = strategy(database_url, "promote", "abcdef12", "--challenger", given, "--by", "bo", "--because", "x")
+    assert "give the hash and a percentage" in refused(run)
+
+
+def test_every_refusal_has_its_words_in_both_languages() -> None:
+    for language in ("zh", "en"):
+        say = texts_in("zh" if language == "zh" else "en")
+        assert all(f"release.{reason}" in say.entries for reason in StrategyReason)
