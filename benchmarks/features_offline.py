@@ -2,10 +2,11 @@
 
     python benchmarks/features_offline.py [--json] [--one-in 1] [--without-feast]
 
-`ratio.pandas`: seconds of pandas, rolling per customer and per terminal as the book has it, over ours, the catalog's
-features on DuckDB, both from the same rows in memory; every value of the two is compared. Reading the catalog and
-rendering its SQL, which happens once at a start, is told apart (`compile_seconds`). `--one-in 20` takes every
-twentieth customer and terminal for pandas (ours still does all) and scales its seconds up.
+`ratio.pandas`: seconds of the book's own way over ours, both from the same rows in memory; every value of the two is
+compared. The book rolls pandas over each customer and each terminal, and asks each row for weekend and night; ours are
+the catalog's features on DuckDB, the median of three turns. Reading the catalog and rendering its SQL, once at a
+start, is told apart (`compile_seconds`). `--one-in 20` takes every twentieth customer and terminal for pandas (ours
+still does all) and scales its seconds up. `ratio.pandas_rolling` leaves the book's weekend and night out, not ours.
 `ratio.feast`: for 50,000 requests, seconds of Feast's offline point-in-time join of the same features computed
 beforehand, over ours, which builds them from the raw events. Feast has an environment of its own, made beforehand.
 """
@@ -41,6 +42,7 @@ CUSTOMER = [
 TERMINAL = [name for days in DAYS for name in (f"terminal_label_count_{days}d", f"terminal_fraud_share_{days}d")]
 FIFTEEN = ["amount", "is_weekend", "is_night", *CUSTOMER, *TERMINAL]
 FEAST_REQUESTS = 50_000
+TURNS = 3
 
 
 def main() -> None:
@@ -56,15 +58,18 @@ def main() -> None:
         as_of_sql(features, dialect="duckdb")  # as a server does at its start
     compiled = time.perf_counter() - start
     raw = events(options.data)
-    start, spent = time.perf_counter(), time.process_time()
-    built = build_as_of(raw.requests, raw.streams, features=fifteen)
-    ours = {"rows": float(built.num_rows), "build_all_seconds": time.perf_counter() - start}
+    turns = []
+    for _ in range(TURNS):  # three seconds are soon disturbed; the minute of pandas is not
+        start, spent = time.perf_counter(), time.process_time()
+        built = build_as_of(raw.requests, raw.streams, features=fifteen)
+        turns.append((time.perf_counter() - start, time.process_time() - spent))
+    seconds, cpu_seconds = sorted(turns)[TURNS // 2]
+    ours = {"rows": float(built.num_rows), "build_all_seconds": seconds, "build_all_cpu_seconds": cpu_seconds}
     ours["compile_seconds"] = compiled
-    ours["build_all_cpu_seconds"] = time.process_time() - spent
     transactions = pd.read_parquet(options.data)
     peer, differing = beside_pandas(transactions, built, one_in=options.one_in)
     ours |= differing
-    ratio = {"pandas": peer["pandas_seconds"] / ours["build_all_seconds"]}
+    ratio = {name: peer[f"{name}_seconds"] / ours["build_all_seconds"] for name in ("pandas", "pandas_rolling")}
     if not options.without_feast:
         asked = raw.requests.slice(raw.requests.num_rows - FEAST_REQUESTS)
         start = time.perf_counter()
@@ -130,14 +135,17 @@ def beside_pandas(
             shift = 1.0 if name.startswith("borrower_purchase_count") else 0.0
             scale = 100.0 if "mean" in name else 1.0  # ours are minor units
             differing += int((np.abs(own[name] + shift - scale * theirs[name]) > 1e-6).sum())
-    start = time.perf_counter()
-    moments = transactions["TX_DATETIME"].dt
-    weekend, night = moments.day_of_week >= 5, moments.hour <= 6
+    rolling_seconds = seconds
+    start, spent = time.perf_counter(), time.process_time()
+    weekend = transactions["TX_DATETIME"].apply(lambda moment: int(moment.weekday() >= 5))
+    night = transactions["TX_DATETIME"].apply(lambda moment: int(moment.hour <= 6))
     seconds += time.perf_counter() - start
+    cpu_seconds += time.process_time() - spent
     order = transactions["TRANSACTION_ID"].astype("int64")
     differing += int((ours.loc[order, "is_weekend"].to_numpy() != weekend.to_numpy()).sum())
     differing += int((ours.loc[order, "is_night"].to_numpy() != night.to_numpy()).sum())
-    return {"pandas_seconds": seconds, "pandas_cpu_seconds": cpu_seconds}, {"values_that_differ": float(differing)}
+    told = {"pandas_seconds": seconds, "pandas_rolling_seconds": rolling_seconds, "pandas_cpu_seconds": cpu_seconds}
+    return told, {"values_that_differ": float(differing)}
 
 
 def beside_feast(raw: RawEvents, built: pa.Table, asked: pa.Table) -> dict[str, float]:
