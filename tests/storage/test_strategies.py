@@ -20,7 +20,8 @@ from tallystick.operations.strategy_life import (
     roll_back,
     submit,
 )
-from tallystick.storage.strategies import Challenger, Release, StoredStrategy, files_of
+from tallystick.storage.strategies import Release, StoredStrategy, files_of
+from tallystick.strategy.assignment import Challenger
 from tallystick.strategy.economics import StrategyFaults
 
 TODAY = date(2026, 1, 6)
@@ -145,7 +146,7 @@ def test_shares_leave_the_champion_half(books: Books) -> None:
     assert refused(Challenger(one, 1)) is StrategyReason.CHALLENGER_TWICE
     assert refused(Challenger("abcdef", 1)) is StrategyReason.STRATEGY_UNKNOWN
     release = promoted(books, one, Challenger(two[:12], 300_000), Challenger(three, 200_000))
-    assert [each.strategy_id for each in release.challengers] == [two, three]
+    assert [each.name for each in release.challengers] == [two, three]
     assert current_release(books.connection) == release
     assert refused(Challenger(two, 300_000), Challenger(three, 200_000)) is StrategyReason.NOTHING_CHANGES
 

@@ -13,7 +13,8 @@ from tallystick.strategy.case_columns import CheckpointName
 
 if TYPE_CHECKING:
     from tallystick.operations.strategy_life import StrategyRefusal
-    from tallystick.storage.strategies import Challenger, Release
+    from tallystick.storage.strategies import Release
+    from tallystick.strategy.assignment import Challenger
 
 app = App(name="strategy", help="The rules, tables and economics that decide.")
 
@@ -193,7 +194,7 @@ def releases(*, most: int = 20) -> None:
 def _challengers(given: Sequence[str]) -> "list[Challenger]":
     from decimal import Decimal, InvalidOperation
 
-    from tallystick.storage.strategies import Challenger
+    from tallystick.strategy.assignment import Challenger
     from tallystick.strategy.economics import StrategyFaults
     from tallystick.units.rates import PPM
 
@@ -226,7 +227,7 @@ def _show_releases(made: "Sequence[Release]") -> None:
         ReleaseTold(
             number=release.number,
             champion=release.champion_id,
-            challengers=[(each.strategy_id, each.share_ppm) for each in release.challengers],
+            challengers=[(each.name, each.share_ppm) for each in release.challengers],
             undoes=release.undoes_number,
             released_by=release.released_by,
             released_at=release.released_at.strftime("%Y-%m-%d %H:%M UTC"),

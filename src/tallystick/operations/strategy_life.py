@@ -13,7 +13,8 @@ from psycopg import Connection
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.operations.strategies import whole_strategy
 from tallystick.storage import strategies as stored
-from tallystick.storage.strategies import Challenger, Release, StoredStrategy
+from tallystick.storage.strategies import Release, StoredStrategy
+from tallystick.strategy.assignment import Challenger
 from tallystick.units.rates import PPM
 
 _LEAST_DIGITS: Final = 6
@@ -84,7 +85,7 @@ def promote(
     that a borrower stays with the strategy that had him where shares allow it.
     """
     stored.lock_releases(connection)
-    chosen = _approved(connection, [champion, *(each.strategy_id for each in challengers)])
+    chosen = _approved(connection, [champion, *(each.name for each in challengers)])
     if isinstance(chosen, StrategyRefusal):
         return chosen
     dealt = tuple(

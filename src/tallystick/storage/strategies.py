@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.strategy.assignment import Challenger
+
 
 class StoredStrategy(Struct, frozen=True):
     """A strategy as it was submitted, under its content hash, and who agreed to it, if anybody did."""
@@ -19,15 +21,8 @@ class StoredStrategy(Struct, frozen=True):
     approved_by: str | None = None
 
 
-class Challenger(Struct, frozen=True):
-    """A strategy that decides for a share of the borrowers, in ppm."""
-
-    strategy_id: str
-    share_ppm: int
-
-
 class Release(Struct, frozen=True):
-    """Who decides from `released_at` on: the champion, but for the shares of its challengers."""
+    """Who decides from `released_at` on: the champion, but for the shares of its challengers, named by their hashes."""
 
     number: int
     kind: str
@@ -110,7 +105,7 @@ def releases(connection: Connection, *, before: int | None = None, most: int = 1
     rows = connection.execute(
         """
         SELECT release_number, kind, champion_id,
-               coalesce((SELECT jsonb_agg(jsonb_build_object('strategy_id', strategy_id, 'share_ppm', share_ppm)
+               coalesce((SELECT jsonb_agg(jsonb_build_object('name', strategy_id, 'share_ppm', share_ppm)
                                           ORDER BY place)
                          FROM release_challengers AS challenger
                          WHERE challenger.release_number = release.release_number), '[]')::text,
@@ -148,5 +143,5 @@ def add_release(connection: Connection, release: Release) -> None:
     for place, challenger in enumerate(release.challengers):
         connection.execute(
             "INSERT INTO release_challengers (release_number, place, strategy_id, share_ppm) VALUES (%s, %s, %s, %s)",
-            [release.number, place, challenger.strategy_id, challenger.share_ppm],
+            [release.number, place, challenger.name, challenger.share_ppm],
         )
