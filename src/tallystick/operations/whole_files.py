@@ -65,7 +65,9 @@ def _alone(partial: Path, *, path: Path) -> BinaryIO:
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Rows as UTF-8 CSV under a header, streamed; the same rows give the same bytes. Raises `OutputFault`."""
-    with whole_file(path) as content, io.TextIOWrapper(content, encoding="utf-8", newline="") as text:
+    with whole_file(path) as content:
+        text = io.TextIOWrapper(content, encoding="utf-8", newline="")
         table = csv.writer(text, lineterminator="\n")
         table.writerow(columns)
         table.writerows(rows)
+        text.detach()  # which flushes; the file stays open, and so locked, until it is in its place
