@@ -239,17 +239,17 @@ def _show_releases(made: "Sequence[Release]") -> None:
 
 
 def _tell(key: str, name: str, strategy_id: str) -> None:
-    from tallystick.reports.texts import texts_in
+    from tallystick.reports.release_terminal import step_text
 
-    told = texts_in(settings().language)(f"release.{key}", name=name, strategy=strategy_id)
+    told = step_text(key, language=settings().language, name=name, strategy=strategy_id)
     terminal().print(f"✓ {told}", markup=False, soft_wrap=True)
 
 
 def _refuse(refusal: "StrategyRefusal") -> None:
     """Say why not, with the way out, and end with status 2."""
-    from tallystick.reports.texts import texts_in
+    from tallystick.reports.release_terminal import step_text
 
     figures = {name: str(figure) for name, figure in refusal.figures.items()}
-    told = texts_in(settings().language)(f"release.{refusal.reason}", **figures)
+    told = step_text(refusal.reason, language=settings().language, **figures)
     error_terminal().print(f"{refusal.field}: {told}", style="red", markup=False, soft_wrap=True)
     sys.exit(2)

@@ -14,6 +14,19 @@ from tallystick.units.rates import PPM
 DIGITS = 12  # of a hash, as people read and type it
 
 
+# What a step in a strategy's life says when it is done, and why it is refused.
+STEPS = (
+    "submitted", "submitted_before", "approved", "strategy_unknown", "strategy_ambiguous", "second_person_missing",
+    "already_approved", "not_approved", "challenger_twice", "share_out_of_range", "nothing_changes",
+    "nothing_to_roll_back", "released_meanwhile",
+)  # fmt: skip
+
+
+def step_text(step: str, *, language: Language, **figures: str) -> str:
+    """One of `STEPS` in words."""
+    return texts_in(language)(f"release.{step}", **figures)
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseTold:
     """One release: the champion and each challenger with its share of the borrowers in ppm, by their hashes."""
@@ -41,7 +54,8 @@ def releases_table(releases: Sequence[ReleaseTold], *, language: Language) -> Ta
         shares = [(release.champion, PPM - sum(share for _, share in release.challengers)), *release.challengers]
         because = release.because
         if release.undoes is not None:
-            because = f"{say('release.undoes', number=str(release.undoes))}: {because}"
+            undoes = say("release.undoes", number=str(release.undoes))
+            because = f"{undoes}: {because}"
         table.add_row(
             Text(str(release.number)),
             Text("\n".join(f"{strategy[:DIGITS]} {percent_text(share / PPM)}" for strategy, share in shares)),
