@@ -185,10 +185,10 @@ def releases(*, most: int = 20) -> None:
     most
         How many releases to show, the latest first.
     """
-    from tallystick.operations.strategy_life import history
+    from tallystick.storage.strategies import releases as made
 
     with opened_books() as connection:
-        _show_releases(history(connection, most=most))
+        _show_releases(made(connection, most=most))
 
 
 def _challengers(given: Sequence[str]) -> "list[Challenger]":

@@ -18,7 +18,6 @@ from tallystick.strategy.assignment import Challenger
 from tallystick.units.rates import PPM
 
 _LEAST_DIGITS: Final = 6
-_EVERY: Final = 2**31 - 1
 # Challengers are for learning: the champion keeps at least half of the borrowers.
 CHALLENGERS_MOST_PPM: Final = PPM // 2
 
@@ -122,7 +121,7 @@ def roll_back(
     A rollback is never undone by a second one: it goes further back, to what decided before that.
     """
     stored.lock_releases(connection)
-    made = stored.releases(connection, most=_EVERY)
+    made = stored.releases(connection)
     if of_release is not None and (not made or made[0].number != of_release):
         figures = {"release": made[0].number if made else 0}
         return StrategyRefusal(StrategyReason.RELEASED_MEANWHILE, "release", figures)
@@ -145,14 +144,9 @@ def roll_back(
     return release
 
 
-def history(connection: Connection, *, most: int = 20) -> list[Release]:
-    """The latest releases, the one that decides now first."""
-    return stored.releases(connection, most=most)
-
-
 def current_release(connection: Connection) -> Release | None:
     """The release that decides now, None before the first."""
-    return next(iter(history(connection, most=1)), None)
+    return next(iter(stored.releases(connection, most=1)), None)
 
 
 def find(connection: Connection, named: str) -> StoredStrategy | StrategyRefusal:

@@ -16,7 +16,7 @@ from tallystick.operations.train import features_hash
 from tallystick.operations.training_sets import observed
 from tallystick.operations.watch import false_alarm_share, ordered, write_checks
 from tallystick.operations.watched_amounts import told_amounts
-from tallystick.operations.watched_rows import Rows, event_rows, told_outcomes, windows_since
+from tallystick.operations.watched_rows import Rows, event_rows, known_outcomes, told_outcomes, windows_since
 from tallystick.scoring.manifest import REFERENCE_FILE, FittedModel, Manifest, load_model, opened_files
 from tallystick.scoring.reference import Reference, reference_checks, reference_from_json
 from tallystick.scoring.stability import FALSE_ALARM
@@ -78,9 +78,7 @@ def _outcome_checks(
         if request.since is not None:
             raise ScoringFault("since: the rows of this model have no dates; leave it out, and give the rows to watch")
         raw = read_live_table(request.data, source=config.table, file="config.toml")
-        unknown = np.full(len(raw.outcome), np.nan)
-        outcome = np.where(raw.outcome == "bad", 1.0, np.where(raw.outcome == "good", 0.0, unknown))
-        rows = Rows(raw.features, outcome, unknown, (), ())
+        rows = Rows(raw.features, known_outcomes(raw.outcome), np.full(len(raw.outcome), np.nan), (), ())
     else:
         rows = _live_events(request, config, reference, progress=progress)
     progress.step({"zh": "评分并比较", "en": "scoring and comparing"})

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -115,16 +116,18 @@ def event_rows(
         kept |= inside
     requests = raw.requests.filter(pa.array(kept))
     table = build_as_of(requests, raw.streams, features=load_as_of_catalog().named(config.features))
-    outcome = np.full(len(period), np.nan)
-    outcome[everything.outcome == Outcome.BAD] = 1.0
-    outcome[everything.outcome == Outcome.GOOD] = 0.0
     return Rows(
         table=table,
-        outcome=outcome[kept],
+        outcome=known_outcomes(everything.outcome[kept]),
         early=_early(config.rule, raw, requests, early_days),
         period=period[kept].tolist(),
         clusters=_clusters(config, requests),
     )
+
+
+def known_outcomes(told: npt.NDArray[np.object_]) -> Floats:
+    """1 bad, 0 good, NaN where that is not known or not clear."""
+    return np.select([told == Outcome.BAD, told == Outcome.GOOD], [1.0, 0.0], np.nan)
 
 
 def windows_since(since: int, until: int, *, period_ticks: int, learned_ticks: int) -> tuple[Window, ...]:

@@ -90,7 +90,9 @@ def reference_checks(
 
     Raises `ColumnFault` for a feature that is absent or of another type.
     """
-    spreads = [("feature", one, spread_like(one, table, told.clusters)) for one in reference.features]
+    spreads: list[tuple[CheckKind, Spread, Spread]] = [
+        ("feature", one, spread_like(one, table, told.clusters)) for one in reference.features
+    ]
     spreads += [("score", one, numbers_like(one, told.scores[one.name], told.clusters)) for one in reference.scores]
     before = {(one.kind, one.name): one for one in reference.figures}
     figures = [
@@ -102,17 +104,7 @@ def reference_checks(
     found = []
     for kind, expected, actual in spreads:
         index, limit = index_and_limit(expected, actual, false_alarm=share)
-        found.append(
-            Check(
-                "feature" if kind == "feature" else "score",
-                expected.name,
-                index,
-                limit,
-                actual.rows,
-                expected.rows,
-                share,
-            )
-        )
+        found.append(Check(kind, expected.name, index, limit, actual.rows, expected.rows, share))
     return (*found, *(_figure_check(then, now, share) for then, now in figures))
 
 

@@ -78,12 +78,6 @@ def strategies_like(connection: Connection, beginning: str) -> list[StoredStrate
     return [StoredStrategy(*row) for row in rows]
 
 
-def all_strategies(connection: Connection) -> list[StoredStrategy]:
-    """Every strategy that was submitted, the newest first."""
-    rows = connection.execute(f"{_STRATEGIES} ORDER BY submitted_at DESC, strategies.strategy_id")
-    return [StoredStrategy(*row) for row in rows]
-
-
 def add_approval(connection: Connection, strategy: StoredStrategy, *, by: str, at: datetime, note: str) -> None:
     """A second person agrees, once. The database refuses the one who submitted."""
     connection.execute(
@@ -100,8 +94,8 @@ def lock_releases(connection: Connection) -> None:
     connection.execute("LOCK TABLE strategy_releases IN EXCLUSIVE MODE")
 
 
-def releases(connection: Connection, *, before: int | None = None, most: int = 1) -> list[Release]:
-    """Releases, the newest first, those before a number."""
+def releases(connection: Connection, *, most: int | None = None) -> list[Release]:
+    """Releases, the newest first: all of them, or the latest."""
     rows = connection.execute(
         """
         SELECT release_number, kind, champion_id,
@@ -110,10 +104,9 @@ def releases(connection: Connection, *, before: int | None = None, most: int = 1
                          FROM release_challengers AS challenger
                          WHERE challenger.release_number = release.release_number), '[]')::text,
                salt, undoes_number, released_by, released_at, because
-        FROM strategy_releases AS release
-        WHERE %s::integer IS NULL OR release_number < %s ORDER BY release_number DESC LIMIT %s
+        FROM strategy_releases AS release ORDER BY release_number DESC LIMIT %s
         """,
-        [before, before, most],
+        [most],
     )
     return [
         Release(number, kind, champion_id, _CHALLENGERS.decode(dealt), *told)
