@@ -1,17 +1,19 @@
 """Where a person stands over all lines, as they are today: the legal limit is per person, and so is much of a state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 from psycopg import Connection
 
 from tallystick.servicing.circumstances import BorrowerPosition
+from tallystick.servicing.line import Line
 from tallystick.servicing.owed import days_past_due, drawn_minor, held_minor
 from tallystick.servicing.steps import caught_up
 from tallystick.storage import borrowers
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import Contracts
 from tallystick.terms.caps import person_cap_in_force
+from tallystick.terms.product import Product
 
 
 def joint_cap_minor(borrower: Borrower, *, on: date) -> int | None:
@@ -31,8 +33,19 @@ def position_of(
 ) -> BorrowerPosition:
     """The person over all lines that are not closed but one, each with all that time has made due by today."""
     stored = [line for line in borrowers.lines_of(connection, borrower.borrower_id) if line.line_id != but_line_id]
-    terms = Contracts(connection)
-    caught = [caught_up(line, today=today, event_ids=event_ids, contracts=terms).line for line in stored]
+    return position_beside(borrower, stored, today=today, event_ids=event_ids, contracts=Contracts(connection))
+
+
+def position_beside(
+    borrower: Borrower,
+    stored: Iterable[Line],
+    *,
+    today: date,
+    event_ids: Iterator[int],
+    contracts: Mapping[str, Product],
+) -> BorrowerPosition:
+    """The person over these lines, as they are recorded, each with all that time has made due by today."""
+    caught = [caught_up(line, today=today, event_ids=event_ids, contracts=contracts).line for line in stored]
     others = [line for line in caught if line is not None]
     return BorrowerPosition(
         joint_cap_minor=joint_cap_minor(borrower, on=today),

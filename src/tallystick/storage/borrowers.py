@@ -1,6 +1,6 @@
 """Borrowers, and where each stands over all lines: the legal limit is per person."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -68,6 +68,28 @@ def lock_borrower(connection: Connection, borrower_id: int) -> Borrower | None:
     return None if row is None else Borrower(*row)
 
 
+def lock_free_borrowers(connection: Connection, line_ids: Sequence[int]) -> dict[int, Borrower]:
+    """The borrowers of these lines by their ids, locked; those whom another transaction has are passed over."""
+    rows = connection.execute(
+        f"""
+        SELECT {_COLUMNS} FROM borrowers
+        WHERE borrower_id = ANY(ARRAY(SELECT borrower_id FROM lines WHERE line_id = ANY(%s::bigint[])))
+        ORDER BY borrower_id FOR UPDATE SKIP LOCKED
+        """,
+        [list(line_ids)],
+        prepare=True,
+    )
+    return {row[0]: Borrower(*row) for row in rows}
+
+
+def borrowers_of_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
+    """Whose each of these lines is, of those that there are; that never changes, so it is read without a lock."""
+    rows = connection.execute(
+        "SELECT line_id, borrower_id FROM lines WHERE line_id = ANY(%s::bigint[])", [list(line_ids)], prepare=True
+    )
+    return dict(rows.fetchall())
+
+
 def borrower_of_line(connection: Connection, line_id: int) -> int | None:
     """Whose line it is; that never changes, so it is read without a lock."""
     row = connection.execute("SELECT borrower_id FROM lines WHERE line_id = %s", [line_id]).fetchone()
@@ -80,6 +102,23 @@ def lines_of(connection: Connection, borrower_id: int) -> list[Line]:
         "SELECT state FROM lines WHERE borrower_id = %s AND condition <> 'closed' ORDER BY line_id", [borrower_id]
     )
     return [STATE.decode(state) for (state,) in rows]
+
+
+def other_lines(connection: Connection, borrower_ids: Sequence[int], *, but: Sequence[int]) -> dict[int, list[Line]]:
+    """All lines of these persons that are not closed, but some, as they are recorded, by person."""
+    rows = connection.execute(
+        """
+        SELECT borrower_id, state FROM lines
+        WHERE borrower_id = ANY(%s::bigint[]) AND condition <> 'closed' AND NOT line_id = ANY(%s::bigint[])
+        ORDER BY line_id
+        """,
+        [list(borrower_ids), list(but)],
+        prepare=True,
+    )
+    found: dict[int, list[Line]] = {}
+    for borrower_id, state in rows:
+        found.setdefault(borrower_id, []).append(STATE.decode(state))
+    return found
 
 
 def write_block(

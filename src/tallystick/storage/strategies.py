@@ -114,6 +114,20 @@ def releases(connection: Connection, *, most: int | None = None) -> list[Release
     ]
 
 
+def last_release_number(connection: Connection) -> int | None:
+    """The number of the release in force, None before the first."""
+    row = connection.execute("SELECT max(release_number) FROM strategy_releases", prepare=True).fetchone()
+    return None if row is None else row[0]
+
+
+def approved_of_late(connection: Connection, *, most: int) -> list[str]:
+    """The strategies that were approved last, the newest first."""
+    rows = connection.execute(
+        "SELECT strategy_id FROM strategy_approvals ORDER BY approved_at DESC, strategy_id LIMIT %s", [most]
+    )
+    return [strategy_id for (strategy_id,) in rows]
+
+
 def add_release(connection: Connection, release: Release) -> None:
     """Let a release decide from now on; take the lock first and number it after the last one."""
     connection.execute(

@@ -103,3 +103,14 @@ def _nearest(day: date, *, step: int, days_off: Collection[date]) -> date:
         if found not in days_off:
             return found
     raise ValueError(f"days_off: no working day within a month of {day}; check the calendar that supplies days off")
+
+
+def full_months(*, since: date, until: date) -> int:
+    """How many months have passed in full; an anniversary that its month does not have falls on the month's last day.
+
+    >>> full_months(since=date(2026, 1, 31), until=date(2026, 2, 28)), full_months(
+    ...     since=date(2026, 1, 31), until=date(2026, 2, 27))
+    (1, 0)
+    """
+    months = (until.year - since.year) * 12 + until.month - since.month
+    return months if add_months(since, months) <= until else months - 1

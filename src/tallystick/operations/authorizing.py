@@ -1,0 +1,451 @@
+"""Purchases decided: features, scores, strategy, decision and hold, for a whole batch in one transaction.
+
+The lines are locked before anything is read, so two purchases can never both take the last yuan. Nobody is waited for:
+a line in use elsewhere puts its purchase off, and the caller asks again with the next batch.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any, Final, TypeAlias
+
+import pyarrow as pa
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick import __version__
+from tallystick.features.event_tables import EVENT_TABLES, REQUEST_SCHEMA
+from tallystick.operations.deciding import Deciders, Deciding
+from tallystick.operations.lines import Act, line_write
+from tallystick.operations.positions import position_beside
+from tallystick.servicing import facts
+from tallystick.servicing.admission import admit
+from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
+from tallystick.servicing.facts import AnyFact, Event
+from tallystick.servicing.owed import available_minor, days_past_due, drawn_minor, held_minor
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.servicing.steps import Step, caught_up, with_event
+from tallystick.storage import borrowers, decisions, freezes, lines, reviews
+from tallystick.storage.borrowers import Borrower
+from tallystick.storage.contracts import Contracts
+from tallystick.storage.decisions import Batch, StoredDecision
+from tallystick.storage.event_streams import write_stream
+from tallystick.storage.features import FeaturesSeen, features_at
+from tallystick.storage.freezes import Freeze, Subject
+from tallystick.storage.lines import Recording, StoredLine
+from tallystick.storage.reviews import Review
+from tallystick.strategy.case_columns import CheckpointName
+from tallystick.strategy.case_record import CaseRecord, Figures, decide_cases, encode_record
+from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.units.periods import full_months
+
+APPROVED: Final = "approve"
+REVIEWED: Final = "review"
+DECLINED: Final = "decline"
+MOST_TOGETHER: Final = 256
+
+
+class Purchase(Struct, frozen=True, kw_only=True):
+    """A purchase as it is asked for. Ids of devices, addresses and phones are numbers that stand for them.
+
+    `decision_id` is the answer's id, later than those of all purchases before it. `request_key` is how the same request
+    is known when it comes again, `request_digest` by what it is told from another one. The hold lasts until the day
+    `expires_on` begins; one that waits for a person, at least until the review's time is over.
+    """
+
+    decision_id: int
+    request_key: str
+    request_digest: bytes
+    line_id: int
+    amount_minor: int
+    merchant_id: int
+    expires_on: date
+    category: str | None = None
+    device_id: int | None = None
+    terminal_id: int | None = None
+    address_id: int | None = None
+    phone_id: int | None = None
+    latitude_udeg: int | None = None
+    longitude_udeg: int | None = None
+    step_up_passed: bool = False
+    merchant_pays_price: bool = False
+
+
+class PutOff(Struct, frozen=True):
+    """Nothing was decided: the line or its borrower is in use, or a case of the same batch had to come first."""
+
+
+class Reused(Struct, frozen=True):
+    """The key came before with another purchase: `decision_id` is the decision on that one."""
+
+    decision_id: int
+
+
+Authorized: TypeAlias = StoredDecision | Refusal | Reused | PutOff
+
+
+def authorize(
+    connection: Connection, purchases: Sequence[Purchase], *, deciders: Deciders, act: Act, zone: tzinfo
+) -> list[Authorized]:
+    """Decide purchases, in the order of their `decision_id`s, and write what follows; the caller commits.
+
+    What was decided before is answered again. Raises `NoRelease` where nothing decides, and `ValueError` for more than
+    `MOST_TOGETHER` purchases, two on one line or two with one key.
+    """
+    _check(purchases)
+    deciding = deciders.deciding(connection, CheckpointName.AUTHORIZE)
+    answers: dict[int, Authorized] = {}
+    known = decisions.known_requests(connection, [each.request_key for each in purchases])
+    for purchase in purchases:
+        before = known.get(purchase.request_key)
+        if before is not None:
+            answers[purchase.decision_id] = told_again(before, purchase.request_digest)
+    asked = [each for each in purchases if each.decision_id not in answers]
+    cases = _locked(connection, asked, answers, act=act)
+    while cases:
+        batch = _Batch(connection, cases, deciding, act=act, zone=zone)
+        related = batch.behind_a_freeze()
+        if not related:
+            answers |= batch.write()
+            break
+        answers |= {each.purchase.decision_id: PutOff() for each in related}
+        cases = [each for each in cases if each not in related]
+    return [answers[each.decision_id] for each in purchases]
+
+
+def told_again(before: StoredDecision, request_digest: bytes) -> StoredDecision | Reused:
+    """The answer to a request that was decided before, if it is the same one."""
+    return before if before.request_digest == request_digest else Reused(before.decision_id)
+
+
+def _check(purchases: Sequence[Purchase]) -> None:
+    if len(purchases) > MOST_TOGETHER:
+        raise ValueError(f"{len(purchases)} purchases are more than {MOST_TOGETHER}; give them in several batches")
+    for what in ("line_id", "request_key"):
+        if len({getattr(each, what) for each in purchases}) < len(purchases):
+            raise ValueError(f"{what}: two purchases of one batch have the same; give the second with the next batch")
+    ids = [each.decision_id for each in purchases]
+    if ids != sorted(ids):
+        raise ValueError("decision_id: purchases must come in the order of their ids")
+
+
+class _Case(Struct, frozen=True):
+    """A purchase with everything that is locked for it."""
+
+    purchase: Purchase
+    borrower: Borrower
+    stored: StoredLine
+    step: Step
+    position: BorrowerPosition
+
+
+def _locked(
+    connection: Connection, asked: Sequence[Purchase], answers: dict[int, Authorized], *, act: Act
+) -> list[_Case]:
+    """Lock persons before lines, pass over what others have, and put a second purchase of one person off."""
+    if not asked:
+        return []
+    owners = borrowers.borrowers_of_lines(connection, [each.line_id for each in asked])
+    first: dict[int, Purchase] = {}
+    for purchase in asked:
+        owner = owners.get(purchase.line_id)
+        if owner is None:
+            answers[purchase.decision_id] = Refusal(RefusalReason.LINE_NOT_OPEN, field="line_id")
+        elif first.setdefault(owner, purchase) is not purchase:
+            answers[purchase.decision_id] = PutOff()
+    free = borrowers.lock_free_borrowers(connection, [each.line_id for each in first.values()])
+    taken = {owner: purchase for owner, purchase in first.items() if owner in free}
+    line_ids = [each.line_id for each in taken.values()]
+    stored = lines.lock_free_lines(connection, line_ids)
+    beside = borrowers.other_lines(connection, list(taken), but=line_ids)
+    terms = Contracts(connection)
+    cases = []
+    for owner, purchase in first.items():
+        if owner not in free or purchase.line_id not in stored:
+            answers[purchase.decision_id] = PutOff()
+            continue
+        line = stored[purchase.line_id]
+        cases.append(
+            _Case(
+                purchase,
+                free[owner],
+                line,
+                caught_up(line.line, today=act.today, event_ids=act.event_ids, contracts=terms),
+                position_beside(
+                    free[owner], beside.get(owner, ()), today=act.today, event_ids=act.event_ids, contracts=terms
+                ),
+            )
+        )
+    return cases
+
+
+class _Batch:
+    """Cases decided together, in memory; nothing is written before `write`."""
+
+    def __init__(
+        self, connection: Connection, cases: Sequence[_Case], deciding: Deciding, *, act: Act, zone: tzinfo
+    ) -> None:
+        self._connection = connection
+        self._cases = cases
+        self._deciding = deciding
+        self._act = act
+        self._terms = Contracts(connection)
+        self._strategy_ids = deciding.strategies_of([each.borrower.borrower_id for each in cases])
+        self._requests = _requests(cases, act=act, zone=zone)
+        asked = pa.table(self._requests, schema=REQUEST_SCHEMA)
+        self._seen: FeaturesSeen = features_at(connection, asked, features=deciding.features)
+        self._record = decide_cases(
+            deciding.checkpoints,
+            strategy_ids=self._strategy_ids,
+            requests=self._requests,
+            figures=_figures(cases, frozen=_frozen(connection, cases), day=act.today),
+            features=_by_name(self._seen.columns),
+        )
+
+    def behind_a_freeze(self) -> list[_Case]:
+        """The cases that come after one that freezes their device: they have to be decided on the device as frozen."""
+        frozen: set[int] = set()
+        behind = []
+        for case, action in zip(self._cases, self._record.outputs["action"], strict=True):
+            device_id = case.purchase.device_id
+            if device_id in frozen:
+                behind.append(case)
+            elif action == "freeze_device" and device_id is not None:
+                frozen.add(device_id)
+        return behind
+
+    def write(self) -> dict[int, StoredDecision]:
+        """Hold, freeze and queue as decided, and write the record."""
+        taken = [self._taken(place) for place in range(len(self._cases))]
+        record = _with_refusals(self._record, [each.refusal for each in taken])
+        batch = Batch(
+            batch_id=next(self._act.event_ids),
+            checkpoint=record.checkpoint,
+            release_number=self._deciding.release.number,
+            decided_at=self._act.at,
+            business_day=self._act.today,
+            cases=record.cases,
+            seen=self._seen.seen,
+            decided_by_version=__version__,
+        )
+        made = [self._decision(record, place, each, batch=batch) for place, each in enumerate(taken)]
+        with self._connection.pipeline():
+            self._write_lines(taken)
+            decisions.write_batch(self._connection, batch, made, trace=encode_record(record))
+            reviews.open_reviews(self._connection, list(self._reviews(record, made)))
+            freezes.place_freezes(self._connection, list(self._freezes(record, made)))
+            self._write_streams(made)
+        return {each.decision_id: each for each in made}
+
+    def _taken(self, place: int) -> "_Taken":
+        """What the books take of a decision: the hold, the freeze of the line, or why not."""
+        case, record = self._cases[place], self._record
+        step, refusal, hold_id = case.step, None, None
+        if record.outcome[place] in (APPROVED, REVIEWED):
+            hold = self._hold(place)
+            admitted = self._admitted(case, step, hold)
+            if isinstance(admitted, Refusal):
+                refusal = admitted
+            else:
+                step, hold_id = self._with(case, step, admitted), hold.hold_id
+        if record.outputs["action"][place] == "freeze_line":
+            frozen = self._admitted(case, step, facts.LineFrozen(reason=record.reasons[place][0]))
+            if not isinstance(frozen, Refusal):
+                step = self._with(case, step, frozen)
+        return _Taken(case, step, hold_id, refusal)
+
+    def _hold(self, place: int) -> facts.HoldPlaced:
+        purchase = self._cases[place].purchase
+        expires_on = purchase.expires_on
+        if self._record.outcome[place] == REVIEWED:
+            expires_on = max(expires_on, self._due_at(place).date() + timedelta(days=2))
+        return facts.HoldPlaced(
+            hold_id=next(self._act.event_ids),
+            amount_minor=purchase.amount_minor,
+            expires_on=expires_on,
+            merchant_id=purchase.merchant_id,
+            category=purchase.category or "",
+        )
+
+    def _due_at(self, place: int) -> datetime:
+        return self._act.at + timedelta(minutes=self._record.outputs["deadline_minutes"][place])
+
+    def _admitted(self, case: _Case, step: Step, fact: AnyFact) -> AnyFact | Refusal:
+        circumstances = Circumstances(today=self._act.today, borrower=case.position, contracts=self._terms)
+        return admit(step.line, fact, on=self._act.today, circumstances=circumstances)
+
+    def _with(self, case: _Case, step: Step, fact: AnyFact) -> Step:
+        event = Event(next(self._act.event_ids), self._act.today, fact)
+        return with_event(step, event, line_id=case.purchase.line_id, contracts=self._terms)
+
+    def _write_lines(self, taken: "Sequence[_Taken]") -> None:
+        recording = Recording(actor=self._act.actor, recorded_at=self._act.at, booked_on=self._act.today)
+        changed = [each for each in taken if not each.step.is_empty]
+        writes = [
+            line_write(self._connection, each.step, revision=each.case.stored.revision, approved_by=None)
+            for each in changed
+        ]
+        transfers = [transfer for each in changed for transfer in each.step.transfers]
+        lines.write_lines(self._connection, writes, transfers, recording=recording)
+
+    def _decision(self, record: CaseRecord, place: int, taken: "_Taken", *, batch: Batch) -> StoredDecision:
+        purchase = taken.case.purchase
+        return StoredDecision(
+            decision_id=purchase.decision_id,
+            batch_id=batch.batch_id,
+            place=place,
+            checkpoint=batch.checkpoint,
+            strategy_id=self._strategy_ids[place],
+            request_key=purchase.request_key,
+            request_digest=purchase.request_digest,
+            borrower_id=taken.case.borrower.borrower_id,
+            line_id=purchase.line_id,
+            amount_minor=purchase.amount_minor,
+            outcome=record.outcome[place] if taken.refusal is None else DECLINED,
+            reasons=record.reasons[place] if taken.refusal is None else (str(taken.refusal.reason),),
+            outputs={name: values[place] for name, values in record.outputs.items() if values[place] is not None},
+            probability_ppm=record.probability_ppm[place],
+            is_explored=record.is_explored[place],
+            refused_because=record.refused_because[place],
+            hold_id=taken.hold_id,
+            decided_at=batch.decided_at,
+        )
+
+    def _reviews(self, record: CaseRecord, made: Sequence[StoredDecision]) -> Iterator[Review]:
+        for place, decision in enumerate(made):
+            if decision.outcome != REVIEWED:
+                continue
+            timeout_outcome = self._checkpoint(place).timeout_outcome
+            assert timeout_outcome is not None, "a checkpoint that reviews says what happens in the end"
+            yield Review(
+                review_id=decision.decision_id,
+                checkpoint=decision.checkpoint,
+                borrower_id=decision.borrower_id,
+                line_id=decision.line_id,
+                amount_minor=decision.amount_minor,
+                device_id=self._cases[place].purchase.device_id,
+                hold_id=decision.hold_id,
+                priority=record.outputs["priority"][place],
+                due_at=self._due_at(place),
+                needs_two=record.outputs["four_eyes"][place],
+                timeout_outcome=timeout_outcome,
+                opened_at=self._act.at,
+            )
+
+    def _checkpoint(self, place: int) -> Checkpoint:
+        return self._deciding.checkpoints[self._strategy_ids[place]]
+
+    def _freezes(self, record: CaseRecord, made: Sequence[StoredDecision]) -> Iterator[Freeze]:
+        subjects = {"freeze_line": Subject.LINE, "freeze_device": Subject.DEVICE}
+        for case, action, decision in zip(self._cases, record.outputs["action"], made, strict=True):
+            subject = subjects.get(action)
+            number = case.purchase.line_id if subject is Subject.LINE else case.purchase.device_id
+            if subject is not None and number is not None:
+                yield Freeze(
+                    freeze_id=next(self._act.event_ids),
+                    subject=subject,
+                    subject_id=number,
+                    reason=decision.reasons[0],
+                    decision_id=decision.decision_id,
+                    placed_by=f"strategy {decision.strategy_id[:12]}",
+                    placed_at=self._act.at,
+                )
+
+    def _write_streams(self, made: Sequence[StoredDecision]) -> None:
+        """What later decisions may know: that it was asked, and what was answered, if it was."""
+        asked = self._requests | {"event_id": self._requests["request_id"]}
+        write_stream(self._connection, "purchase", _rows("purchase", asked))
+        answered = [place for place, each in enumerate(made) if each.outcome in (APPROVED, DECLINED)]
+        if answered:
+            told = {name: [values[place] for place in answered] for name, values in asked.items()}
+            told["is_declined"] = [made[place].outcome == DECLINED for place in answered]
+            write_stream(self._connection, "purchase_outcome", _rows("purchase_outcome", told))
+
+
+class _Taken(Struct, frozen=True):
+    """A case as the books took it."""
+
+    case: _Case
+    step: Step
+    hold_id: int | None
+    refusal: Refusal | None
+
+
+def _with_refusals(record: CaseRecord, refusals: Sequence[Refusal | None]) -> CaseRecord:
+    for place, refusal in enumerate(refusals):
+        if refusal is not None:
+            record.refused_because[place] = str(refusal.reason)
+    return record
+
+
+def _requests(cases: Sequence[_Case], *, act: Act, zone: tzinfo) -> Figures:
+    """The purchases as the features' catalog asks."""
+    offset = act.at.astimezone(zone).utcoffset()
+    assert offset is not None, "a zone knows its offset"
+    tick = tick_of(act.at)
+    columns: Figures = {name: [None] * len(cases) for name in REQUEST_SCHEMA.names}
+    columns |= {name: [getattr(each.purchase, name) for each in cases] for name in _OF_PURCHASE}
+    columns["request_id"] = [each.purchase.decision_id for each in cases]
+    columns["borrower_id"] = [each.borrower.borrower_id for each in cases]
+    columns["tick"] = [tick] * len(cases)
+    columns["kind"] = ["purchase"] * len(cases)
+    columns["utc_offset_minutes"] = [int(offset.total_seconds()) // 60] * len(cases)
+    return columns
+
+
+_OF_PURCHASE: Final = tuple(name for name in REQUEST_SCHEMA.names if name in Purchase.__struct_fields__)
+
+
+def tick_of(at: datetime) -> int:
+    """An instant as streams tell it: microseconds since 1970.
+
+    >>> from datetime import UTC
+    >>> tick_of(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
+    1000005
+    """
+    return (at - datetime(1970, 1, 1, tzinfo=at.tzinfo)) // timedelta(microseconds=1)
+
+
+def _frozen(connection: Connection, cases: Sequence[_Case]) -> set[tuple[Subject, int]]:
+    asked = {(Subject.MERCHANT, each.purchase.merchant_id) for each in cases}
+    asked |= {(Subject.DEVICE, each.purchase.device_id) for each in cases if each.purchase.device_id is not None}
+    return freezes.standing_freezes(connection, asked)
+
+
+def _figures(cases: Sequence[_Case], *, frozen: set[tuple[Subject, int]], day: date) -> Figures:
+    """The columns of a case at `authorize`, in the order of `case_columns`."""
+    rows = [_figures_of(each, frozen=frozen, day=day) for each in cases]
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _figures_of(case: _Case, *, frozen: set[tuple[Subject, int]], day: date) -> Mapping[str, Any]:
+    purchase, line = case.purchase, case.step.line
+    assert line is not None
+    return {
+        "amount_minor": purchase.amount_minor,
+        "category": purchase.category,
+        "has_device": purchase.device_id is not None,
+        "step_up_passed": purchase.step_up_passed,
+        "limit_minor": line.limit_minor,
+        "drawn_minor": drawn_minor(line),
+        "held_minor": held_minor(line),
+        "available_minor": available_minor(line),
+        "condition": str(line.condition),
+        "days_past_due": days_past_due(line, day=day),
+        "months_on_book": full_months(since=line.opened_on, until=day),
+        "days_since_opened": (day - line.opened_on).days,
+        "line_is_frozen": line.frozen_because is not None,
+        "device_is_frozen": (Subject.DEVICE, purchase.device_id) in frozen,
+        "borrower_is_blocked": case.borrower.blocked_because is not None,
+        "merchant_pays_price": purchase.merchant_pays_price,
+        "merchant_is_blocked": (Subject.MERCHANT, purchase.merchant_id) in frozen,
+    }
+
+
+def _by_name(features: pa.Table) -> Figures:
+    return {name: column.to_pylist() for name, column in zip(features.schema.names, features.columns, strict=True)
+            if name != "request_id"}  # fmt: skip
+
+
+def _rows(stream: str, columns: Figures) -> pa.Table:
+    schema = EVENT_TABLES[stream].schema()
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)

@@ -1,0 +1,92 @@
+"""Who decides: the release in force, its strategies compiled, and each borrower dealt to one of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.features.as_of_catalog import AsOfFeature, load_as_of_catalog
+from tallystick.operations.strategy_life import current_release
+from tallystick.storage import strategies as stored
+from tallystick.storage.strategies import Release
+from tallystick.strategy.assignment import CHAMPION, Assignment
+from tallystick.strategy.case_columns import CheckpointName
+from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.checkpoint_reading import read_checkpoints
+from tallystick.terms.catalog import shipped_products
+
+# Compiled strategies are kept: those of a release and its rollback, and what waits to be promoted.
+_MOST_KEPT: Final = 8
+
+Checkpoints = Mapping[CheckpointName, Checkpoint]
+
+
+class Deciding(Struct, frozen=True):
+    """A release as it decides at one checkpoint; `features` are all that any of its strategies reads."""
+
+    release: Release
+    checkpoints: Mapping[str, Checkpoint]  # by strategy
+    features: tuple[AsOfFeature, ...]
+
+    def strategies_of(self, borrower_ids: Sequence[int]) -> list[str]:
+        """The strategy that decides for each borrower."""
+        release = self.release
+        if not release.challengers:
+            return [release.champion_id] * len(borrower_ids)
+        dealt = Assignment(release.salt, release.challengers).assign(borrower_ids).tolist()
+        return [release.champion_id if name == CHAMPION else name for name in dealt]
+
+
+class NoRelease(RuntimeError):
+    """Nothing decides at a checkpoint; the message tells the way out."""
+
+
+class Deciders:
+    """Strategies as they are compiled, and the release in force: one for each process, for any number of threads."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, Checkpoints] = {}
+        self._deciding: dict[CheckpointName, Deciding] = {}
+
+    def deciding(self, connection: Connection, name: CheckpointName) -> Deciding:
+        """What decides at a checkpoint by the release that is in force now.
+
+        Raises `NoRelease` where nothing was promoted yet, or a strategy of the release has no such checkpoint.
+        """
+        number = stored.last_release_number(connection)
+        known = self._deciding.get(name)
+        if known is None or known.release.number != number:
+            known = self._deciding[name] = self._read(connection, name)
+        return known
+
+    def _read(self, connection: Connection, name: CheckpointName) -> Deciding:
+        release = current_release(connection)
+        if release is None:
+            raise NoRelease(
+                f"{name}: no strategy was promoted, so nothing decides; submit one, have it approved and promote it: "
+                "`tallystick strategy submit`, `approve`, `promote`"
+            )
+        checkpoints: dict[str, Checkpoint] = {}
+        for strategy_id in (release.champion_id, *(each.name for each in release.challengers)):
+            compiled = self.compiled(connection, strategy_id)
+            if name not in compiled:
+                raise NoRelease(f"{name}: strategy {strategy_id[:12]} decides nothing there; promote one that does")
+            checkpoints[strategy_id] = compiled[name]
+        wanted = dict.fromkeys(feature for each in checkpoints.values() for feature in each.features)
+        return Deciding(release, checkpoints, load_as_of_catalog().named(wanted))
+
+    def compiled(self, connection: Connection, strategy_id: str) -> Checkpoints:
+        """The checkpoints of a strategy that is kept."""
+        known = self._compiled.get(strategy_id)
+        if known is None:
+            files = stored.files_of(connection, strategy_id)
+            known = read_checkpoints(files, catalog=load_as_of_catalog(), products=shipped_products())
+            kept = list(self._compiled.items())[1 - _MOST_KEPT :]
+            self._compiled = {**dict(kept), strategy_id: known}
+        return known
+
+    def warm(self, connection: Connection) -> None:
+        """Compile what was approved of late, so that no purchase waits for it once it is promoted."""
+        for strategy_id in stored.approved_of_late(connection, most=_MOST_KEPT // 2):
+            self.compiled(connection, strategy_id)

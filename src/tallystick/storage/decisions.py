@@ -1,0 +1,242 @@
+"""Decisions, the batches that they were made in, and their traces: every statement about them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.features.visible_set import VisibleSet
+from tallystick.storage.rows import execute_rows, over_rows
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Cases that were decided together; `seen` is what their features were read from, None where none were."""
+
+    batch_id: int
+    checkpoint: str
+    release_number: int
+    decided_at: datetime
+    business_day: date
+    cases: int
+    seen: VisibleSet | None
+    decided_by_version: str
+
+
+class StoredDecision(Struct, frozen=True, kw_only=True):
+    """One decision as it stands; what it was made of is in its batch's trace, at `place`."""
+
+    decision_id: int
+    batch_id: int
+    place: int
+    checkpoint: str
+    strategy_id: str
+    request_key: str
+    request_digest: bytes
+    borrower_id: int | None
+    line_id: int | None
+    amount_minor: int | None
+    outcome: str
+    reasons: tuple[str, ...]
+    outputs: dict[str, Any]
+    probability_ppm: int
+    is_explored: bool
+    refused_because: str | None
+    hold_id: int | None
+    decided_at: datetime
+
+
+_COLUMNS: Final = (
+    ("decision_id", "bigint"),
+    ("batch_id", "bigint"),
+    ("place", "smallint"),
+    ("checkpoint", "text"),
+    ("strategy_id", "text"),
+    ("request_key", "text"),
+    ("request_digest", "bytea"),
+    ("borrower_id", "bigint"),
+    ("line_id", "bigint"),
+    ("amount_minor", "bigint"),
+    ("outcome", "text"),
+    ("reasons", "jsonb"),
+    ("outputs", "jsonb"),
+    ("probability_ppm", "integer"),
+    ("is_explored", "boolean"),
+    ("refused_because", "text"),
+    ("hold_id", "bigint"),
+    ("decided_at", "timestamptz"),
+)
+_JSON: Final = frozenset({"reasons", "outputs"})
+_SELECTED: Final = ", ".join(f"{name}::text" if name in _JSON else name for name, _ in _COLUMNS)
+_INSERT: Final = over_rows("INSERT INTO decisions ({names}) SELECT {names} FROM {fresh}", _COLUMNS)
+_BATCH_COLUMNS: Final = """
+    batch_id, checkpoint, release_number, decided_at, business_day, cases, seen_generation, seen_snapshot,
+    decided_by_version
+"""
+
+
+def write_batch(connection: Connection, batch: Batch, decisions: Sequence[StoredDecision], *, trace: bytes) -> None:
+    """Write what was decided, with what it was made of.
+
+    Raises `UniqueViolation` where a request was decided before; in a pipeline when the pipeline is read.
+    """
+    seen = batch.seen
+    connection.execute(
+        f"INSERT INTO decision_batches ({_BATCH_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            batch.batch_id,
+            batch.checkpoint,
+            batch.release_number,
+            batch.decided_at,
+            batch.business_day,
+            batch.cases,
+            None if seen is None else seen.generation,
+            None if seen is None else seen.snapshot,
+            batch.decided_by_version,
+        ],
+    )
+    connection.execute("INSERT INTO decision_traces (batch_id, trace) VALUES (%b, %b)", [batch.batch_id, trace])
+    execute_rows(connection, _INSERT, [_row(decision) for decision in decisions])
+
+
+def _row(decision: StoredDecision) -> tuple[Any, ...]:
+    values = msgspec.structs.asdict(decision)
+    return tuple(msgspec.json.encode(values[name]).decode() if name in _JSON else values[name] for name, _ in _COLUMNS)
+
+
+def _decision(row: tuple[Any, ...]) -> StoredDecision:
+    values = {name: told for (name, _), told in zip(_COLUMNS, row, strict=True)}
+    values["reasons"] = msgspec.json.decode(values["reasons"], type=tuple[str, ...])
+    values["outputs"] = msgspec.json.decode(values["outputs"])
+    return StoredDecision(**values)
+
+
+_KNOWN: Final = f"SELECT {_SELECTED} FROM decisions WHERE request_key = ANY(%s::text[])"
+
+
+def known_requests(connection: Connection, request_keys: Sequence[str]) -> dict[str, StoredDecision]:
+    """Decisions on requests that came before, by their keys."""
+    rows = connection.execute(_KNOWN, [list(request_keys)], prepare=True)
+    return {decision.request_key: decision for decision in map(_decision, rows)}
+
+
+def read_decision(connection: Connection, decision_id: int) -> StoredDecision | None:
+    """One decision."""
+    row = connection.execute(f"SELECT {_SELECTED} FROM decisions WHERE decision_id = %s", [decision_id]).fetchone()
+    return None if row is None else _decision(row)
+
+
+def decision_of_hold(connection: Connection, hold_id: int) -> StoredDecision | None:
+    """The decision that placed a hold; None for one that a merchant placed without asking."""
+    row = connection.execute(f"SELECT {_SELECTED} FROM decisions WHERE hold_id = %s", [hold_id]).fetchone()
+    return None if row is None else _decision(row)
+
+
+def decisions_before(
+    connection: Connection,
+    before_id: int | None,
+    *,
+    most: int,
+    line_id: int | None = None,
+    borrower_id: int | None = None,
+    checkpoint: str | None = None,
+    outcome: str | None = None,
+) -> list[StoredDecision]:
+    """Decisions, the newest first: of a line, a person, a checkpoint or an outcome, where asked."""
+    asked = {
+        "line_id": line_id,
+        "borrower_id": borrower_id,
+        "checkpoint": checkpoint,
+        "outcome": outcome,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    conditions = " AND ".join(["(%s::bigint IS NULL OR decision_id < %s)", *(f"{name} = %s" for name in given)])
+    rows = connection.execute(
+        f"SELECT {_SELECTED} FROM decisions WHERE {conditions} ORDER BY decision_id DESC LIMIT %s".encode(),
+        [before_id, before_id, *given.values(), most],
+    )
+    return [_decision(row) for row in rows]
+
+
+def decisions_of_batch(connection: Connection, batch_id: int) -> list[StoredDecision]:
+    """A batch's decisions by their place."""
+    rows = connection.execute(f"SELECT {_SELECTED} FROM decisions WHERE batch_id = %s ORDER BY place", [batch_id])
+    return [_decision(row) for row in rows]
+
+
+def read_batch(connection: Connection, batch_id: int) -> Batch | None:
+    """One batch."""
+    row = connection.execute(
+        f"SELECT {_BATCH_COLUMNS} FROM decision_batches WHERE batch_id = %s", [batch_id]
+    ).fetchone()
+    return None if row is None else _batch(row)
+
+
+def _batch(row: tuple[Any, ...]) -> Batch:
+    batch_id, checkpoint, release_number, decided_at, business_day, cases, generation, snapshot, version = row
+    return Batch(
+        batch_id=batch_id,
+        checkpoint=checkpoint,
+        release_number=release_number,
+        decided_at=decided_at,
+        business_day=business_day,
+        cases=cases,
+        seen=None if generation is None else VisibleSet(generation, snapshot),
+        decided_by_version=version,
+    )
+
+
+def read_trace(connection: Connection, batch_id: int) -> bytes | None:
+    """What a batch was made of; None where its time is over."""
+    row = connection.execute("SELECT trace FROM decision_traces WHERE batch_id = %s", [batch_id]).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def batches_since(
+    connection: Connection, since: datetime, *, checkpoint: str | None = None, until: datetime | None = None
+) -> Iterator[tuple[Batch, bytes | None]]:
+    """Batches from an instant on, the oldest first, each with its trace; read as they are asked for."""
+    place: tuple[datetime, int] = (since, 0)
+    while True:
+        rows = connection.execute(
+            f"""
+            SELECT trace, {", ".join(f"decision_batches.{name.strip()}" for name in _BATCH_COLUMNS.split(","))}
+            FROM decision_batches LEFT JOIN decision_traces USING (batch_id)
+            WHERE (decided_at, batch_id) > (%s, %s) AND (%s::timestamptz IS NULL OR decided_at < %s)
+              AND (%s::text IS NULL OR checkpoint = %s)
+            ORDER BY decided_at, batch_id LIMIT 200
+            """,
+            [*place, until, until, checkpoint, checkpoint],
+        ).fetchall()
+        if not rows:
+            return
+        for trace, *told in rows:
+            batch = _batch(tuple(told))
+            place = (batch.decided_at, batch.batch_id)
+            yield batch, None if trace is None else bytes(trace)
+
+
+def count_batches(connection: Connection, since: datetime, *, checkpoint: str | None = None) -> int:
+    """How many batches there are from an instant on."""
+    row = connection.execute(
+        "SELECT count(*) FROM decision_batches WHERE decided_at >= %s AND (%s::text IS NULL OR checkpoint = %s)",
+        [since, checkpoint, checkpoint],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def forget_traces(connection: Connection, *, before: datetime, most: int) -> int:
+    """Drop up to `most` traces of batches decided before that instant; gives how many."""
+    dropped = connection.execute(
+        """
+        DELETE FROM decision_traces WHERE batch_id = ANY(ARRAY(
+            SELECT batch_id FROM decision_traces JOIN decision_batches USING (batch_id)
+            WHERE decided_at < %s ORDER BY decided_at LIMIT %s
+        ))
+        """,
+        [before, most],
+    )
+    return dropped.rowcount
