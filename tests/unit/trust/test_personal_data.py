@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from tallystick.trust.master_key import MasterKey, new_master_key
 from tallystick.trust.personal_data import (
+    Contact,
     IdentityDocument,
     PersonalData,
     SealFault,
     body_fingerprint,
+    contact_number,
     identity_index,
     new_person_key,
     seal,
@@ -122,3 +124,16 @@ def test_a_secret_of_ours_opens_only_where_it_belongs() -> None:
 def test_a_request_is_known_again_by_its_body_alone() -> None:
     assert body_fingerprint(b"{}", master_key=MASTER) == body_fingerprint(b"{}", master_key=MASTER)
     assert body_fingerprint(b"{ }", master_key=MASTER) != body_fingerprint(b"{}", master_key=MASTER)
+
+
+def test_a_contact_has_one_number_however_it_is_written() -> None:
+    phone = contact_number(Contact.PHONE, "+86 138 0013 8000", master_key=MASTER)
+    assert phone == contact_number(Contact.PHONE, "＋8613800138000", master_key=MASTER)
+    assert 0 <= phone < 1 << 62
+    others = {
+        contact_number(Contact.PHONE, "+8613800138001", master_key=MASTER),
+        contact_number(Contact.DEVICE, "+8613800138000", master_key=MASTER),
+        contact_number(Contact.PHONE, "+8613800138000", master_key=new_master_key()),
+    }
+    assert phone not in others
+    assert len(others) == 3
