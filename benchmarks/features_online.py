@@ -55,7 +55,7 @@ def main() -> None:
     options = _options()
     world = World(lines=options.lines, seed=SEED)
     with embedded_server(place(options.folder)) as server, _database(server.url) as connection:
-        _fill(connection, world, events=options.events)
+        fill(connection, world, events=options.events)
         ours, limits = _measured(connection, world, batches=options.batches)
         big, others = _by_merchant(connection, world, batches=options.batches)
         every = _every_feature(connection, world, batches=max(10, options.batches // 10))
@@ -94,9 +94,11 @@ def _spread(name: str, seconds: list[float]) -> dict[str, float]:
 class World:
     """Who buys where; the same seed gives the same purchases."""
 
-    def __init__(self, *, lines: int, seed: int) -> None:
+    def __init__(self, *, lines: int, seed: int, first_line: int = 1, now_tick: int = NOW) -> None:
         self.chance = np.random.default_rng(seed)
         self.lines = lines
+        self.first_line = first_line
+        self.now_tick = now_tick
         self._devices = _zipf(int(lines * DEVICES_PER_LINE), 0.5)
         merchants = np.diff(_zipf(MERCHANTS, 0.9), prepend=0.0)
         merchants[1:] *= (1 - BIG_SHARE) / merchants[1:].sum()
@@ -106,7 +108,7 @@ class World:
     def purchases(self, count: int) -> dict[str, Any]:
         """The keys and amounts of some purchases."""
         return {
-            "line_id": self.chance.integers(1, self.lines + 1, count),
+            "line_id": self.chance.integers(0, self.lines, count) + self.first_line,
             "device_id": np.searchsorted(self._devices, self.chance.random(count)) + 1,
             "merchant_id": np.searchsorted(self._merchants, self.chance.random(count)) + 1,
             "amount_minor": self.chance.integers(100, 200_000, count),
@@ -117,7 +119,7 @@ class World:
         columns: dict[str, Any] = {name: pa.nulls(count, kind) for name, kind in _types(REQUEST_SCHEMA)}
         columns |= self.purchases(count)
         columns["request_id"] = np.arange(count) + 1_000_000_000
-        columns["tick"] = NOW + np.arange(count) * 1_000
+        columns["tick"] = self.now_tick + np.arange(count) * 1_000
         columns["kind"] = ["purchase"] * count
         columns["utc_offset_minutes"] = np.full(count, 480)
         return pa.table(columns, schema=REQUEST_SCHEMA)
@@ -164,7 +166,7 @@ def _database(url: str) -> Iterator[psycopg.Connection]:
         connection.execute("DROP DATABASE features_online WITH (FORCE)")
 
 
-def _fill(connection: psycopg.Connection, world: World, *, events: int) -> None:
+def fill(connection: psycopg.Connection, world: World, *, events: int) -> None:
     """Past purchases evenly over 90 days, and fraud labels of one in two hundred; indexes are made after the rows."""
     began = time.perf_counter()
     indexes = connection.execute(
@@ -172,7 +174,7 @@ def _fill(connection: psycopg.Connection, world: World, *, events: int) -> None:
     ).fetchall()
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}".encode())
-    past_ticks = NOW - 90 * DAY_TICKS + np.arange(events) * (90 * DAY_TICKS // events)
+    past_ticks = world.now_tick - 90 * DAY_TICKS + np.arange(events) * (90 * DAY_TICKS // events)
     for start in range(0, events, CHUNK):
         ticks = past_ticks[start : start + CHUNK]
         rows = world.purchases(len(ticks)) | {"event_id": np.arange(len(ticks)) + start + 1, "tick": ticks}
@@ -187,7 +189,7 @@ def _fill(connection: psycopg.Connection, world: World, *, events: int) -> None:
     connection.execute("VACUUM ANALYZE stream_purchase, stream_fraud_label")
     say(f"{events:,} purchases loaded in {time.perf_counter() - began:.0f} s")
     began = time.perf_counter()
-    assert len({piece.stream for piece in roll_up_tiles(connection, until_tick=NOW)}) == 4
+    assert len({piece.stream for piece in roll_up_tiles(connection, until_tick=world.now_tick)}) == 4
     connection.execute("VACUUM ANALYZE tiles_purchase, tiles_fraud_label, tiled_keys")
     [(keys, tiles)] = connection.execute(
         "SELECT (SELECT count(*) FROM tiled_keys), (SELECT count(*) FROM tiles_purchase)"
