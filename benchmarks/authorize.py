@@ -160,7 +160,12 @@ def _share(begin: Barrier) -> None:
 
 
 def _work(
-    url: str, number: int, lines: int, batch: int, seconds: float, profiled: bool  # noqa: FBT001
+    url: str,
+    number: int,
+    lines: int,
+    batch: int,
+    seconds: float,
+    profiled: bool,  # noqa: FBT001
 ) -> Turn:
     """One process: batches until the time is over; the first few are not counted."""
     world = world_of(lines, seed=1_000 * batch + number)

@@ -10,6 +10,7 @@ from tallystick.cli import (
     books,
     database,
     debits,
+    decisions,
     features,
     ledger,
     money,
@@ -35,6 +36,7 @@ for command in (
     portfolio.demo,
     training.train,
     books.close_day,
+    decisions.replay,
     server.serve,
 ):
     app.command(command)

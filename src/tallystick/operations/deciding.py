@@ -46,6 +46,7 @@ class Deciders:
     """Strategies as they are compiled, and the release in force: one for each process, for any number of threads."""
 
     def __init__(self) -> None:
+        self.catalog = load_as_of_catalog()
         self._compiled: dict[str, Checkpoints] = {}
         self._deciding: dict[CheckpointName, Deciding] = {}
 
@@ -74,14 +75,14 @@ class Deciders:
                 raise NoRelease(f"{name}: strategy {strategy_id[:12]} decides nothing there; promote one that does")
             checkpoints[strategy_id] = compiled[name]
         wanted = dict.fromkeys(feature for each in checkpoints.values() for feature in each.features)
-        return Deciding(release, checkpoints, load_as_of_catalog().named(wanted))
+        return Deciding(release, checkpoints, self.catalog.named(wanted))
 
     def compiled(self, connection: Connection, strategy_id: str) -> Checkpoints:
         """The checkpoints of a strategy that is kept."""
         known = self._compiled.get(strategy_id)
         if known is None:
             files = stored.files_of(connection, strategy_id)
-            known = read_checkpoints(files, catalog=load_as_of_catalog(), products=shipped_products())
+            known = read_checkpoints(files, catalog=self.catalog, products=shipped_products())
             kept = list(self._compiled.items())[1 - _MOST_KEPT :]
             self._compiled = {**dict(kept), strategy_id: known}
         return known

@@ -8,12 +8,14 @@ from tallystick.operations.close_day import DayNotOver, DayPassedOver
 from tallystick.operations.contract_changes import ChangeFault
 from tallystick.operations.database import DatabaseFault
 from tallystick.operations.debits import DebitFault
+from tallystick.operations.deciding import NoRelease
 from tallystick.operations.features import FeatureUnknown
 from tallystick.operations.judging import InfeasibleCaps
 from tallystick.operations.ledger import AccountFault
 from tallystick.operations.lending import NotPublished
 from tallystick.operations.lines import ActorFault
 from tallystick.operations.money_in import ChannelFault
+from tallystick.operations.replaying import DecisionUnknown
 from tallystick.operations.review import ReviewFault
 from tallystick.operations.scoring import ScoringFault
 from tallystick.operations.settlement import SettlementFault
@@ -50,6 +52,7 @@ FAULTS: Final = (
     DayNotOver,
     DayPassedOver,
     DebitFault,
+    DecisionUnknown,
     EmbeddedFault,
     FeatureUnknown,
     FileFault,
@@ -61,6 +64,7 @@ FAULTS: Final = (
     MasterKeyFault,
     MonotoneFault,
     NoLegalCap,
+    NoRelease,
     NotPublished,
     NotSold,
     OutputFault,

@@ -26,9 +26,11 @@ class IdPrefix(StrEnum):
 
     ACCEPTANCE = "acceptance"
     API_KEY = "key"
+    AUTHORIZATION = "auth"
     BORROWER = "borrower"
     CHARGEBACK = "chargeback"
     DEBIT = "debit"
+    DECISION = "decision"
     DRAWDOWN = "draw"
     EVENT = "event"
     FEE = "fee"

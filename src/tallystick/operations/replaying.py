@@ -1,0 +1,159 @@
+"""Past decisions decided again from their records: the same bytes, or what differs."""
+
+from collections.abc import Generator, Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import pyarrow as pa
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.features.event_tables import REQUEST_SCHEMA
+from tallystick.operations.deciding import Deciders
+from tallystick.storage import decisions as stored
+from tallystick.storage.decisions import Batch, StoredDecision
+from tallystick.storage.features import features_at
+from tallystick.strategy.case_columns import CheckpointName
+from tallystick.strategy.case_record import CaseRecord, decide_again, decode_record, encode_record
+from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.checkpoint_trace import CaseTrace, Explanation, explain_case, trace_case
+
+
+class Differs(StrEnum):
+    """What is not as it was recorded."""
+
+    BYTES = "bytes"  # the same inputs give another record: tables, models or code are not what they were
+    DECISION = "decision"  # the row of the decision does not say what its record says
+    FEATURES = "features"  # what was visible then gives other features now
+
+
+class Difference(Struct, frozen=True):
+    """One fault of one decision, or of a whole batch where `decision_id` is None; `told` is which figure."""
+
+    batch_id: int
+    decision_id: int | None
+    kind: Differs
+    told: str
+
+
+class Replayed(Struct, frozen=True):
+    """What was decided again, and everything that differs; `without_trace` are decisions whose time was over."""
+
+    batches: int
+    decisions: int
+    without_trace: int
+    differences: tuple[Difference, ...]
+
+
+class DecisionUnknown(ValueError):
+    """There is no such decision, or nothing is left of what it was made of; the message says which."""
+
+
+class ReplayedDecision(Struct, frozen=True):
+    """One decision, what came of it again, how it came to it, and what its borrower is told."""
+
+    decision: StoredDecision
+    checkpoint: Checkpoint
+    trace: CaseTrace
+    explanation: Explanation
+    differences: tuple[Difference, ...]
+
+
+def replay_decision(
+    connection: Connection, decision_id: int, *, deciders: Deciders, features: bool = False
+) -> ReplayedDecision:
+    """Decide one case again from its record, and trace it. Raises `DecisionUnknown`."""
+    decision = stored.read_decision(connection, decision_id)
+    if decision is None:
+        raise DecisionUnknown("decision: there is none of that id; check it")
+    batch, trace = stored.read_batch(connection, decision.batch_id), stored.read_trace(connection, decision.batch_id)
+    if batch is None or trace is None:
+        raise DecisionUnknown(
+            "decision: what it was made of is deleted, its time was over; the decision itself and its reasons stay"
+        )
+    record = decode_record(trace)
+    checkpoint = _checkpoints(connection, record, deciders)[decision.strategy_id]
+    columns, request_id = record.columns_of(decision.place), record.request_ids[decision.place]
+    found = _differences(connection, batch, trace, deciders=deciders, features=features)
+    return ReplayedDecision(
+        decision=decision,
+        checkpoint=checkpoint,
+        trace=trace_case(checkpoint, columns, index=0, request_id=request_id),
+        explanation=explain_case(checkpoint, columns, index=0, request_id=request_id),
+        differences=tuple(each for each in found if each.decision_id in (None, decision_id)),
+    )
+
+
+def replay_since(
+    connection: Connection, since: datetime, *, deciders: Deciders, features: bool = False
+) -> Generator[float, None, Replayed]:
+    """Decide everything again from an instant on; gives the share that is done, and in the end what differs."""
+    every = stored.count_batches(connection, since)
+    batches = decided = without = 0
+    found: list[Difference] = []
+    for batch, trace in stored.batches_since(connection, since):
+        batches += 1
+        if trace is None:
+            without += batch.cases
+        else:
+            decided += batch.cases
+            found += _differences(connection, batch, trace, deciders=deciders, features=features)
+        yield min(batches / max(every, 1), 1.0)
+    return Replayed(batches, decided, without, tuple(found))
+
+
+def _checkpoints(connection: Connection, record: CaseRecord, deciders: Deciders) -> Mapping[str, Checkpoint]:
+    name = CheckpointName(record.checkpoint)
+    return {each: deciders.compiled(connection, each)[name] for each in record.strategies}
+
+
+def _differences(
+    connection: Connection, batch: Batch, trace: bytes, *, deciders: Deciders, features: bool
+) -> list[Difference]:
+    record = decode_record(trace)
+    again = decide_again(record, _checkpoints(connection, record, deciders))
+    found = []
+    if encode_record(again) != trace:
+        found.append(Difference(batch.batch_id, None, Differs.BYTES, _first_that_differs(record, again)))
+    for decision in stored.decisions_of_batch(connection, batch.batch_id):
+        told = _row_that_differs(decision, again)
+        if told is not None:
+            found.append(Difference(batch.batch_id, decision.decision_id, Differs.DECISION, told))
+    if features and batch.seen is not None:
+        found += _features_that_differ(connection, batch, record, deciders=deciders)
+    return found
+
+
+def _first_that_differs(record: CaseRecord, again: CaseRecord) -> str:
+    """The first part of a record that is not the same, or that only its packing differs."""
+    differing = (name for name in record.__struct_fields__ if getattr(record, name) != getattr(again, name))
+    return next(differing, "packing")
+
+
+def _row_that_differs(decision: StoredDecision, again: CaseRecord) -> str | None:
+    place = decision.place
+    refused = again.refused_because[place]
+    wanted = {
+        "strategy_id": again.strategies[again.strategy[place]],
+        "outcome": again.outcome[place] if refused is None else "decline",
+        "reasons": tuple(again.reasons[place]) if refused is None else (refused,),
+        "outputs": {name: values[place] for name, values in again.outputs.items() if values[place] is not None},
+        "probability_ppm": again.probability_ppm[place],
+        "is_explored": again.is_explored[place],
+        "refused_because": refused,
+    }
+    return next((name for name, value in wanted.items() if getattr(decision, name) != value), None)
+
+
+def _features_that_differ(
+    connection: Connection, batch: Batch, record: CaseRecord, *, deciders: Deciders
+) -> list[Difference]:
+    """Features read once more from the streams as the batch saw them."""
+    wanted = deciders.catalog.named(record.features)
+    asked = pa.table({name: record.requests[name] for name in REQUEST_SCHEMA.names}, schema=REQUEST_SCHEMA)
+    columns = features_at(connection, asked, features=wanted, seen=batch.seen).columns
+    return [
+        Difference(batch.batch_id, None, Differs.FEATURES, name)
+        for name, values in record.features.items()
+        if columns.column(name).to_pylist() != values
+    ]

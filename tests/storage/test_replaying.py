@@ -1,0 +1,145 @@
+"""Past decisions decided again: the same to the byte, on the same features, and every forgery is told."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+
+import msgspec
+import psycopg
+import pytest
+from tests.books import Books
+from tests.deciding import Lender, opened
+
+from tallystick.operations.authorizing import PutOff
+from tallystick.operations.deciding import Deciders
+from tallystick.operations.replaying import DecisionUnknown, Differs, Replayed, replay_decision, replay_since
+from tallystick.storage import decisions
+from tallystick.storage.decisions import StoredDecision
+from tallystick.strategy.case_record import CaseRecord, decode_record, encode_record
+from tallystick.units.ids import IdPrefix, encode_id
+
+EVER = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def lender(database_url: str) -> Iterator[Lender]:
+    """Forty purchases of eight lines decided in batches of eight, on devices that they share."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        books = Books(connection, ids=count(1_000))
+        opened(books, range(1, 9))
+        lender = Lender(books)
+        lender.release()
+        for turn in range(1, 6):
+            waiting = [
+                lender.purchase(line_id, line_id * turn * 9_000, device_id=line_id % 3, merchant_id=line_id % 2 + 1)
+                for line_id in range(1, 9)
+            ]
+            while waiting:
+                told = lender.ask(*waiting)
+                waiting = [each for each, answer in zip(waiting, told, strict=True) if isinstance(answer, PutOff)]
+        yield lender
+
+
+def replayed(lender: Lender, *, features: bool = False) -> Replayed:
+    """Everything decided again by a process that knows nothing yet."""
+    steps = replay_since(lender.books.connection, EVER, deciders=Deciders(), features=features)
+    while True:
+        try:
+            assert 0 < next(steps) <= 1
+        except StopIteration as ended:
+            told = ended.value
+            assert isinstance(told, Replayed)
+            return told
+
+
+def test_all_decisions_are_the_same_again_and_so_are_their_features(lender: Lender) -> None:
+    told = replayed(lender, features=True)
+    assert (told.decisions, told.without_trace, told.differences) == (40, 0, ())
+
+
+def forged(lender: Lender, **changed: object) -> StoredDecision:
+    """The last batch written once more with a record that was changed."""
+    connection = lender.books.connection
+    last = decisions.decisions_before(connection, None, most=1)[0]
+    batch, trace = decisions.read_batch(connection, last.batch_id), decisions.read_trace(connection, last.batch_id)
+    assert batch is not None
+    assert trace is not None
+    record: CaseRecord = msgspec.structs.replace(decode_record(trace), **changed)
+    copies = []
+    for each in decisions.decisions_of_batch(connection, last.batch_id):
+        number, outcome = next(lender.books.ids), record.outcome[each.place]
+        hold_id = None if outcome == "decline" else each.hold_id
+        told = {"decision_id": number, "request_key": f"forged {number}", "outcome": outcome, "hold_id": hold_id}
+        copies.append(msgspec.structs.replace(each, batch_id=1, **told))
+    decisions.write_batch(connection, msgspec.structs.replace(batch, batch_id=1), copies, trace=encode_record(record))
+    return copies[-1]
+
+
+def test_an_outcome_that_the_tables_do_not_give_is_told(lender: Lender) -> None:
+    count_of_last = len(decisions.decisions_of_batch(lender.books.connection, last_batch(lender)))
+    decision = forged(lender, outcome=["decline"] * count_of_last)
+    told = replayed(lender)
+    assert {each.batch_id for each in told.differences} == {1}
+    assert told.differences[0].kind is Differs.BYTES
+    assert told.differences[0].told == "outcome"
+    assert (decision.decision_id, Differs.DECISION, "outcome") in {
+        (each.decision_id, each.kind, each.told) for each in told.differences
+    }
+
+
+def test_features_that_nobody_could_see_are_told(lender: Lender) -> None:
+    connection = lender.books.connection
+    trace = decisions.read_trace(connection, last_batch(lender))
+    assert trace is not None
+    features = dict(decode_record(trace).features)
+    features["line_purchase_count_1h"] = [each + 1 for each in features["line_purchase_count_1h"]]
+    forged(lender, features=features)
+    assert [each.told for each in replayed(lender, features=True).differences if each.kind is Differs.FEATURES] == [
+        "line_purchase_count_1h"
+    ]
+
+
+def last_batch(lender: Lender) -> int:
+    """The batch that was decided last."""
+    return decisions.decisions_before(lender.books.connection, None, most=1)[0].batch_id
+
+
+def test_one_decision_is_traced_with_what_its_borrower_is_told(lender: Lender) -> None:
+    declined = lender.ask(lender.purchase(1, 2_999_999))[0]
+    assert isinstance(declined, StoredDecision)
+    told = replay_decision(lender.books.connection, declined.decision_id, deciders=Deciders())
+    assert (told.trace.outcome, told.differences) == (declined.outcome, ())
+    assert told.explanation.zh[0] == "未通过"
+    assert any("你" in line or "您" in line for line in told.explanation.zh)
+
+
+def test_what_is_not_there_is_told(lender: Lender) -> None:
+    with pytest.raises(DecisionUnknown, match="none of that id"):
+        replay_decision(lender.books.connection, 5, deciders=Deciders())
+    assert decisions.forget_traces(lender.books.connection, before=lender.now, most=1_000) > 0
+    last = decisions.decisions_before(lender.books.connection, None, most=1)[0]
+    with pytest.raises(DecisionUnknown, match="its time was over"):
+        replay_decision(lender.books.connection, last.decision_id, deciders=Deciders())
+    assert (replayed(lender).decisions, replayed(lender).without_trace) == (0, 40)
+
+
+def command(url: str, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+    """`tallystick replay ...` as an auditor runs it."""
+    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": url, "TALLYSTICK_LANGUAGE": language, "COLUMNS": "100"}
+    run = [sys.executable, "-m", "tallystick", "replay", *words]
+    return subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_commands(lender: Lender, database_url: str) -> None:
+    every = command(database_url, "--all", "--features")
+    assert (every.returncode, "40 decisions in" in every.stdout) == (0, True), every.stderr
+    last = decisions.decisions_before(lender.books.connection, None, most=1)[0]
+    one = command(database_url, encode_id(IdPrefix.DECISION, last.decision_id), language="zh")
+    assert (one.returncode, "逐字节相同" in one.stdout, "逐步判断" in one.stdout) == (0, True, True), one.stderr
+    forged(lender, outcome=["decline"] * len(decisions.decisions_of_batch(lender.books.connection, last.batch_id)))
+    assert command(database_url, "--all").returncode == 1
+    assert command(database_url).returncode == 2
+    assert "begins with decision_" in command(database_url, "line_1").stderr
