@@ -67,11 +67,15 @@ def forged(lender: Lender, **changed: object) -> StoredDecision:
     batch, trace = decisions.read_batch(connection, last.batch_id), decisions.read_trace(connection, last.batch_id)
     assert batch is not None
     assert trace is not None
-    record: CaseRecord = msgspec.structs.replace(decode_record(trace), **changed)
+    kept = decode_record(trace)
+    made = decisions.read_decisions(connection, kept.request_ids)
+    numbers = [next(lender.books.ids) for _ in made]
+    requests = kept.requests | {"request_id": numbers}
+    record: CaseRecord = msgspec.structs.replace(kept, requests=requests, **changed)
     copies = []
-    for each in decisions.decisions_of_batch(connection, last.batch_id):
-        number, outcome = next(lender.books.ids), record.outcome[each.place]
-        hold_id = None if outcome == "decline" else each.hold_id
+    for number, each in zip(numbers, made, strict=True):
+        outcome = record.outcome[each.place]
+        hold_id = None if outcome == "decline" else number
         told = {"decision_id": number, "request_key": f"forged {number}", "outcome": outcome, "hold_id": hold_id}
         copies.append(msgspec.structs.replace(each, batch_id=1, **told))
     decisions.write_batch(connection, msgspec.structs.replace(batch, batch_id=1), copies, trace=encode_record(record))
@@ -79,8 +83,7 @@ def forged(lender: Lender, **changed: object) -> StoredDecision:
 
 
 def test_an_outcome_that_the_tables_do_not_give_is_told(lender: Lender) -> None:
-    count_of_last = len(decisions.decisions_of_batch(lender.books.connection, last_batch(lender)))
-    decision = forged(lender, outcome=["decline"] * count_of_last)
+    decision = forged(lender, outcome=["decline"] * cases_of_last(lender))
     told = replayed(lender)
     assert {each.batch_id for each in told.differences} == {1}
     assert told.differences[0].kind is Differs.BYTES
@@ -105,6 +108,13 @@ def test_features_that_nobody_could_see_are_told(lender: Lender) -> None:
 def last_batch(lender: Lender) -> int:
     """The batch that was decided last."""
     return decisions.decisions_before(lender.books.connection, None, most=1)[0].batch_id
+
+
+def cases_of_last(lender: Lender) -> int:
+    """How many cases that batch has."""
+    batch = decisions.read_batch(lender.books.connection, last_batch(lender))
+    assert batch is not None
+    return batch.cases
 
 
 def test_one_decision_is_traced_with_what_its_borrower_is_told(lender: Lender) -> None:
@@ -139,7 +149,7 @@ def test_the_commands(lender: Lender, database_url: str) -> None:
     last = decisions.decisions_before(lender.books.connection, None, most=1)[0]
     one = command(database_url, encode_id(IdPrefix.DECISION, last.decision_id), language="zh")
     assert (one.returncode, "逐字节相同" in one.stdout, "逐步判断" in one.stdout) == (0, True, True), one.stderr
-    forged(lender, outcome=["decline"] * len(decisions.decisions_of_batch(lender.books.connection, last.batch_id)))
+    forged(lender, outcome=["decline"] * cases_of_last(lender))
     assert command(database_url, "--all").returncode == 1
     assert command(database_url).returncode == 2
     assert "begins with decision_" in command(database_url, "line_1").stderr

@@ -259,7 +259,7 @@ class _Batch:
         if self._record.outcome[place] == REVIEWED:
             expires_on = max(expires_on, self._due_at(place).date() + timedelta(days=2))
         return facts.HoldPlaced(
-            hold_id=next(self._act.event_ids),
+            hold_id=purchase.decision_id,
             amount_minor=purchase.amount_minor,
             expires_on=expires_on,
             merchant_id=purchase.merchant_id,

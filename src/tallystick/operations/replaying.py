@@ -115,10 +115,12 @@ def _differences(
     found = []
     if encode_record(again) != trace:
         found.append(Difference(batch.batch_id, None, Differs.BYTES, _first_that_differs(record, again)))
-    for decision in stored.decisions_of_batch(connection, batch.batch_id):
-        told = _row_that_differs(decision, again)
+    made = {decision.decision_id: decision for decision in stored.read_decisions(connection, record.request_ids)}
+    for place, decision_id in enumerate(record.request_ids):
+        decision = made.get(decision_id)
+        told = "missing" if decision is None else _row_that_differs(decision, again, batch=batch, place=place)
         if told is not None:
-            found.append(Difference(batch.batch_id, decision.decision_id, Differs.DECISION, told))
+            found.append(Difference(batch.batch_id, decision_id, Differs.DECISION, told))
     if features and batch.seen is not None:
         found += _features_that_differ(connection, batch, record, deciders=deciders)
     return found
@@ -130,10 +132,11 @@ def _first_that_differs(record: CaseRecord, again: CaseRecord) -> str:
     return next(differing, "packing")
 
 
-def _row_that_differs(decision: StoredDecision, again: CaseRecord) -> str | None:
-    place = decision.place
+def _row_that_differs(decision: StoredDecision, again: CaseRecord, *, batch: Batch, place: int) -> str | None:
     refused = again.refused_because[place]
     wanted = {
+        "batch_id": batch.batch_id,
+        "place": place,
         "strategy_id": again.strategies[again.strategy[place]],
         "outcome": again.outcome[place] if refused is None else "decline",
         "reasons": tuple(again.reasons[place]) if refused is None else (refused,),

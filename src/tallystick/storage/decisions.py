@@ -129,9 +129,15 @@ def read_decision(connection: Connection, decision_id: int) -> StoredDecision | 
 
 
 def decision_of_hold(connection: Connection, hold_id: int) -> StoredDecision | None:
-    """The decision that placed a hold; None for one that a merchant placed without asking."""
-    row = connection.execute(f"SELECT {_SELECTED} FROM decisions WHERE hold_id = %s", [hold_id]).fetchone()
-    return None if row is None else _decision(row)
+    """The decision that placed a hold, whose number it has; None for one that a merchant placed without asking."""
+    decision = read_decision(connection, hold_id)
+    return None if decision is None or decision.hold_id is None else decision
+
+
+# A person's purchases are found by the lines, for an index less; what was asked before there was a line, by the person.
+_OF_BORROWER: Final = """
+    (line_id = ANY(ARRAY(SELECT line_id FROM lines WHERE borrower_id = %s)) OR line_id IS NULL AND borrower_id = %s)
+"""
 
 
 def decisions_before(
@@ -145,24 +151,24 @@ def decisions_before(
     outcome: str | None = None,
 ) -> list[StoredDecision]:
     """Decisions, the newest first: of a line, a person, a checkpoint or an outcome, where asked."""
-    asked = {
-        "line_id": line_id,
-        "borrower_id": borrower_id,
-        "checkpoint": checkpoint,
-        "outcome": outcome,
-    }
+    asked = {"line_id": line_id, "checkpoint": checkpoint, "outcome": outcome}
     given = {name: value for name, value in asked.items() if value is not None}
-    conditions = " AND ".join(["(%s::bigint IS NULL OR decision_id < %s)", *(f"{name} = %s" for name in given)])
-    rows = connection.execute(
-        f"SELECT {_SELECTED} FROM decisions WHERE {conditions} ORDER BY decision_id DESC LIMIT %s".encode(),
-        [before_id, before_id, *given.values(), most],
-    )
+    conditions = ["(%s::bigint IS NULL OR decision_id < %s)", *(f"{name} = %s" for name in given)]
+    parameters = [before_id, before_id, *given.values()]
+    if borrower_id is not None:
+        conditions.append(_OF_BORROWER)
+        parameters += [borrower_id, borrower_id]
+    statement = f"SELECT {_SELECTED} FROM decisions WHERE {' AND '.join(conditions)} ORDER BY decision_id DESC LIMIT %s"
+    rows = connection.execute(statement.encode(), [*parameters, most])
     return [_decision(row) for row in rows]
 
 
-def decisions_of_batch(connection: Connection, batch_id: int) -> list[StoredDecision]:
-    """A batch's decisions by their place."""
-    rows = connection.execute(f"SELECT {_SELECTED} FROM decisions WHERE batch_id = %s ORDER BY place", [batch_id])
+def read_decisions(connection: Connection, decision_ids: Sequence[int]) -> list[StoredDecision]:
+    """Those of the decisions that there are, by their ids."""
+    rows = connection.execute(
+        f"SELECT {_SELECTED} FROM decisions WHERE decision_id = ANY(%s::bigint[]) ORDER BY decision_id",
+        [list(decision_ids)],
+    )
     return [_decision(row) for row in rows]
 
 
