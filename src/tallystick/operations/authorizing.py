@@ -15,7 +15,7 @@ from psycopg import Connection
 from tallystick import __version__
 from tallystick.features.event_tables import EVENT_TABLES, REQUEST_SCHEMA
 from tallystick.operations.deciding import Deciders, Deciding
-from tallystick.operations.lines import Act, line_write
+from tallystick.operations.lines import Act, line_write, record
 from tallystick.operations.positions import position_beside
 from tallystick.servicing import facts
 from tallystick.servicing.admission import admit
@@ -80,7 +80,13 @@ class Reused(Struct, frozen=True):
     decision_id: int
 
 
-Authorized: TypeAlias = StoredDecision | Refusal | Reused | PutOff
+class Withdrawn(Struct, frozen=True):
+    """It was decided too late for its caller, who was told the safe outcome, and what was held was given back."""
+
+    decision_id: int
+
+
+Authorized: TypeAlias = StoredDecision | Refusal | Reused | Withdrawn | PutOff
 
 
 def authorize(
@@ -95,10 +101,12 @@ def authorize(
     deciding = deciders.deciding(connection, CheckpointName.AUTHORIZE)
     answers: dict[int, Authorized] = {}
     known = decisions.known_requests(connection, [each.request_key for each in purchases])
+    withdrawn = decisions.withdrawn_among(connection, [each.decision_id for each in known.values()]) if known else ()
     for purchase in purchases:
         before = known.get(purchase.request_key)
         if before is not None:
-            answers[purchase.decision_id] = told_again(before, purchase.request_digest)
+            again = told_again(before, purchase.request_digest)
+            answers[purchase.decision_id] = Withdrawn(before.decision_id) if before.decision_id in withdrawn else again
     asked = [each for each in purchases if each.decision_id not in answers]
     cases = _locked(connection, asked, answers, act=act)
     while cases:
@@ -110,6 +118,17 @@ def authorize(
         answers |= {each.purchase.decision_id: PutOff() for each in related}
         cases = [each for each in cases if each not in related]
     return [answers[each.decision_id] for each in purchases]
+
+
+def withdraw(connection: Connection, decision: StoredDecision, *, act: Act) -> None:
+    """Take back a purchase whose caller was told the safe outcome meanwhile: the hold is given back, if it still holds.
+
+    Done twice, it happens once.
+    """
+    if not decisions.withdraw_decision(connection, decision.decision_id, at=act.at):
+        return
+    if decision.hold_id is not None and decision.line_id is not None:
+        record(connection, decision.line_id, facts.HoldVoided(hold_id=decision.hold_id), act=act)
 
 
 def told_again(before: StoredDecision, request_digest: bytes) -> StoredDecision | Reused:

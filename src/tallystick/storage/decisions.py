@@ -122,6 +122,23 @@ def known_requests(connection: Connection, request_keys: Sequence[str]) -> dict[
     return {decision.request_key: decision for decision in map(_decision, rows)}
 
 
+def withdraw_decision(connection: Connection, decision_id: int, *, at: datetime) -> bool:
+    """Let a decision count no more; False where it was withdrawn before."""
+    written = connection.execute(
+        "INSERT INTO withdrawn_decisions (decision_id, withdrawn_at) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        [decision_id, at],
+    )
+    return written.rowcount == 1
+
+
+def withdrawn_among(connection: Connection, decision_ids: Sequence[int]) -> set[int]:
+    """Those of the decisions that count no more."""
+    rows = connection.execute(
+        "SELECT decision_id FROM withdrawn_decisions WHERE decision_id = ANY(%s::bigint[])", [list(decision_ids)]
+    )
+    return {decision_id for (decision_id,) in rows}
+
+
 def read_decision(connection: Connection, decision_id: int) -> StoredDecision | None:
     """One decision."""
     row = connection.execute(f"SELECT {_SELECTED} FROM decisions WHERE decision_id = %s", [decision_id]).fetchone()

@@ -167,6 +167,7 @@ class Checkpoint:
     timeout_outcome: str | None
     unavailable: tuple[str, str]  # the safe outcome and its reason
     affordability: Affordability | None
+    capture_over_ppm: int  # by how much a claim may exceed what was authorized
     sha256: str
     _reader: SmallBatchReader
     _verdicts: Verdicts

@@ -136,6 +136,8 @@ def _of_form(name: CheckpointName, form: CheckpointForm, answers: CheckpointOutp
             f"review.timeout_outcome: {form.review.timeout_outcome!r} ends no review; use "
             f"{answers.passing} or {answers.outcomes[-1]}"
         )
+    if form.capture is not None and name is not CheckpointName.AUTHORIZE:
+        yield f"capture: nothing is captured at {name}; remove it"
     if form.affordability is not None and "limit_minor" not in answers.telling:
         yield f"affordability: {name} grants no limit; remove it"
 

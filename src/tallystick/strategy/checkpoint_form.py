@@ -117,6 +117,12 @@ class UnavailableForm(Section, frozen=True, kw_only=True):
     en: Text
 
 
+class CaptureForm(Section, frozen=True, kw_only=True):
+    """By how much a merchant's claim may exceed what was authorized: goods by weight, a tip, freight."""
+
+    over_ppm: Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
 class CheckpointForm(Section, frozen=True, kw_only=True):
     """The whole of `checkpoint.toml`."""
 
@@ -129,3 +135,4 @@ class CheckpointForm(Section, frozen=True, kw_only=True):
     models: dict[Code, ModelForm] = {}
     review: ReviewForm | None = None
     affordability: AffordabilityForm | None = None
+    capture: CaptureForm | None = None

@@ -133,6 +133,7 @@ def _compiled(
         timeout_outcome=form.review.timeout_outcome if form.review else None,
         unavailable=(form.unavailable.outcome, form.unavailable.reason),
         affordability=_affordability(form),
+        capture_over_ppm=form.capture.over_ppm if form.capture else 0,
         sha256=strategy_sha256(files),
         _reader=SmallBatchReader.of({column: columns[column].type for column in given if column in read}),
         _verdicts=verdicts_of(name, steps),

@@ -21,6 +21,8 @@ class Scope(StrEnum):
     LINES_READ = "lines:read"
     LINES_WRITE = "lines:write"
     DRAWS_WRITE = "draws:write"
+    AUTHORIZATIONS_READ = "authorizations:read"
+    AUTHORIZATIONS_WRITE = "authorizations:write"
     PAYMENTS_WRITE = "payments:write"
     CORRECTIONS_WRITE = "corrections:write"
     LEDGER_READ = "ledger:read"

@@ -81,6 +81,7 @@ def _after(pattern: str) -> QueryParameter:
 
 
 AcceptancePath = Annotated[str, _in_path(IdPrefix.ACCEPTANCE)]
+AuthorizationPath = Annotated[str, _in_path(IdPrefix.AUTHORIZATION)]
 ApiKeyPath = Annotated[str, _in_path(IdPrefix.API_KEY)]
 BorrowerPath = Annotated[str, _in_path(IdPrefix.BORROWER)]
 ClockPath = Annotated[str, _in_path(IdPrefix.TEST_CLOCK)]
@@ -108,6 +109,7 @@ OfBorrower = Annotated[str | None, _in_query(IdPrefix.BORROWER)]
 OfLine = Annotated[str | None, _in_query(IdPrefix.LINE)]
 
 AfterApiKey = Annotated[str | None, _after(_pattern(IdPrefix.API_KEY))]
+AfterAuthorization = Annotated[str | None, _after(_pattern(IdPrefix.AUTHORIZATION))]
 AfterBorrower = Annotated[str | None, _after(_pattern(IdPrefix.BORROWER))]
 AfterClock = Annotated[str | None, _after(_pattern(IdPrefix.TEST_CLOCK))]
 AfterDelivery = Annotated[str | None, _after(_pattern(IdPrefix.WEBHOOK_DELIVERY))]
