@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_BATCH_CASES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
@@ -43,6 +44,49 @@ class Metrics:
             "Until when this server rolled up the busy keys of a stream",
             ["stream"],
             registry=self.registry,
+        )
+        self.desk_batch_cases = Histogram(
+            "tallystick_desk_batch_cases",
+            "Cases that were decided together",
+            ["desk"],
+            buckets=_BATCH_CASES,
+            registry=self.registry,
+        )
+        self.desk_wait_s = Histogram(
+            "tallystick_desk_wait_seconds",
+            "From a case's arrival to the batch in which it was decided",
+            ["desk"],
+            buckets=_LATENCY_S,
+            registry=self.registry,
+        )
+        self.desk_decide_s = Histogram(
+            "tallystick_desk_decide_seconds",
+            "Of a batch in the database",
+            ["desk"],
+            buckets=_LATENCY_S,
+            registry=self.registry,
+        )
+        self.desk_put_off = Counter(
+            "tallystick_desk_put_off",
+            "Cases put off to the next batch, their line being in use elsewhere",
+            ["desk"],
+            registry=self.registry,
+        )
+        self.desk_refused = Counter(
+            "tallystick_desk_refused",
+            "Callers who got no decision: full, late, late_in_flight, left, open, failed",
+            ["desk", "why"],
+            registry=self.registry,
+        )
+        self.desk_late = Counter(
+            "tallystick_desk_late_decisions",
+            "Decisions whose caller was told before that there is none: taken_back, failed",
+            ["desk", "outcome"],
+            registry=self.registry,
+        )
+        self.desk_waiting = Gauge("tallystick_desk_waiting", "Cases that wait", ["desk"], registry=self.registry)
+        self.desk_is_open = Gauge(
+            "tallystick_desk_breaker_open", "1 while the database counts as away", ["desk"], registry=self.registry
         )
         self.pool_free = Gauge("tallystick_pool_free", "Idle database connections", registry=self.registry)
         self.pool_waiting = Gauge("tallystick_pool_waiting", "Requests waiting for one", registry=self.registry)
