@@ -22,7 +22,7 @@ class Place(Enum):
     WAITING = auto()
     IN_FLIGHT = auto()
     LEFT = auto()  # in flight, and nobody waits for it any more
-    DECIDED = auto()
+    ANSWERED = auto()
     GONE = auto()  # never to be decided
 
 
@@ -116,10 +116,10 @@ class CaseQueue(Generic[AskedT, ToldT]):
             self._in_flight[case.key] = case
             case.place = Place.IN_FLIGHT
 
-    def decided(self, case: Case[AskedT, ToldT]) -> None:
+    def answered(self, case: Case[AskedT, ToldT]) -> None:
         """It came back: the next of its key may go."""
         del self._in_flight[case.key]
-        case.place = Place.DECIDED
+        case.place = Place.ANSWERED
 
     def put_off(self, cases: Sequence[Case[AskedT, ToldT]], *, now_s: float) -> None:
         """They came back undecided: to the front, in their order. Whose caller has left is dropped."""

@@ -185,7 +185,7 @@ class Desk(Generic[AskedT, ToldT]):
             elif case.place is Place.IN_FLIGHT:
                 case.place = Place.LEFT
                 why = "late_in_flight" if why == "late" else why
-            elif case.place is Place.DECIDED and why == "left":
+            elif case.place is Place.ANSWERED and why == "left":
                 # The answer was on its way to a caller who is no longer there.
                 if case.told is not None:
                     self._owed.append((case.asked, case.told))
@@ -206,20 +206,22 @@ class Desk(Generic[AskedT, ToldT]):
         with self._lock:
             while True:
                 now_s = self._clock()
-                look_again_at_s = math.inf
-                if self._owed:
-                    if self._owed_again_at_s <= now_s or self._is_over:
-                        return partial(self._take_back, *self._owed.popleft())
-                    look_again_at_s = self._owed_again_at_s
+                if self._owed and (self._owed_again_at_s <= now_s or self._is_over):
+                    return partial(self._take_back, *self._owed.popleft())
                 taken = self._queue.look(now_s=now_s)
                 if taken.overdue:
                     self._refuse(taken.overdue, DeskLate("the deadline has passed"), why="late")
-                if taken.batch and (era := self._breaker.begin(now_s=now_s)) is not None:
-                    self._queue.take(taken.batch)
-                    return partial(self._run, taken.batch, era, now_s)
+                look_again_at_s = taken.look_again_at_s
+                if taken.batch:
+                    era = self._breaker.begin(now_s=now_s)
+                    if era is not None:
+                        self._queue.take(taken.batch)
+                        return partial(self._run, taken.batch, era, now_s)
+                    look_again_at_s = now_s + self._breaker.wait_s(now_s=now_s)
                 if self._is_over or (self._is_stopping and not self._queue and not self._owed):
                     return None
-                look_again_at_s = min(look_again_at_s, taken.look_again_at_s)
+                if self._owed:
+                    look_again_at_s = min(look_again_at_s, self._owed_again_at_s)
                 self._news.wait(None if look_again_at_s == math.inf else max(0.0, look_again_at_s - now_s))
 
     def _run(self, batch: list[Case[AskedT, ToldT]], era: int, began_s: float) -> None:
@@ -230,23 +232,25 @@ class Desk(Generic[AskedT, ToldT]):
 
     def _decide(self, batch: list[Case[AskedT, ToldT]], era: int, *, rest: Sequence[Case[AskedT, ToldT]] = ()) -> bool:
         """Decide a batch and answer it; false where the database is away, and then its `rest` is answered as well."""
+        fault: Exception
         try:
             told = self._decide_cases([case.asked for case in batch])
             if len(told) != len(batch):
                 raise ValueError(f"decide was asked about {len(batch)} cases and answered {len(told)}")
-        except psycopg.OperationalError as fault:
-            if not isinstance(fault, _MET):
-                self._fail([*batch, *rest], fault, era)
-                return False
-            if len(batch) > 1:
-                return self._one_by_one(batch, era)
-            told = [None]
-        except Exception as defect:
-            if len(batch) > 1:
-                return self._one_by_one(batch, era)
-            self._fail(batch, defect, era)
+        except Exception as raised:
+            fault = raised
+        else:
+            self._tell(batch, told, era)
             return True
-        self._tell(batch, told, era)
+        if _is_away(fault):
+            self._fail([*batch, *rest], fault, era)
+            return False
+        if len(batch) > 1:
+            return self._one_by_one(batch, era)
+        if isinstance(fault, _MET):
+            self._tell(batch, [None], era)
+        else:
+            self._fail(batch, fault, era)
         return True
 
     def _one_by_one(self, batch: list[Case[AskedT, ToldT]], era: int) -> bool:
@@ -273,7 +277,7 @@ class Desk(Generic[AskedT, ToldT]):
                 else:
                     case.told = answer
                     decided.append(case)
-                self._queue.decided(case)
+                self._queue.answered(case)
             self._queue.put_off(put_off, now_s=self._clock())
             self._news.notify_all()
         self._hand_over(decided)
@@ -282,14 +286,14 @@ class Desk(Generic[AskedT, ToldT]):
     def _fail(self, batch: list[Case[AskedT, ToldT]], fault: Exception, era: int) -> None:
         with self._lock:
             now_s = self._clock()
-            if isinstance(fault, psycopg.OperationalError):
+            if _is_away(fault):
                 self._breaker.failed(era, now_s=now_s)
             else:
                 self._breaker.succeeded(era)
             failed = [case for case in batch if case.place is not Place.LEFT]
             for case in batch:
                 case.fault = _raisable(fault)
-                self._queue.decided(case)
+                self._queue.answered(case)
             wait_s = self._breaker.wait_s(now_s=now_s)
             if wait_s > 0:
                 away = DeskOpen("the database is away", retry_after_s=math.ceil(wait_s))
@@ -344,6 +348,10 @@ def _answer(cases: list[Case[AskedT, ToldT]]) -> None:
             case.answer.set_exception(case.fault)
         elif case.told is not None:
             case.answer.set_result(case.told)
+
+
+def _is_away(fault: Exception) -> bool:
+    return isinstance(fault, psycopg.OperationalError) and not isinstance(fault, _MET)
 
 
 def _raisable(fault: Exception) -> Exception:

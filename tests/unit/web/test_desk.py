@@ -124,12 +124,12 @@ def desk_of(decide: Reply, **given: Any) -> PurchaseDesk:
     return Desk(decide, key_of=lambda purchase: purchase.line, **how)
 
 
-def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """An async test, on the loop that the server runs on."""
 
     @wraps(test)
-    def run() -> None:
-        uvloop.run(test())
+    def run(**given: Any) -> None:
+        uvloop.run(test(**given))
 
     return run
 
@@ -201,13 +201,15 @@ async def test_workers_decide_side_by_side_but_never_the_same_line() -> None:
 @on_a_loop
 async def test_what_was_put_off_is_at_the_front_of_the_next_batch() -> None:
     decider = Decider()
+    clock = Clock()
     metrics = Metrics()
-    with opened(decider, clock=Clock(), metrics=metrics) as desk:
+    with opened(decider, clock=clock, metrics=metrics) as desk:
         first = await asks(desk, *of_lines(1))
         assert await decider.lines() == [1]
         first += await asks(desk, *of_lines(2, 3))
         decider.replies.put(tell)
         assert await decider.lines() == [2, 3]
+        clock.now_s += 0.0001
         more = await asks(desk, *of_lines(4, 3))
         decider.replies.put(put_off(2, 3))
         assert await decider.lines() == [2, 3, 4]  # the second purchase of line 3 stays behind its first
@@ -215,6 +217,7 @@ async def test_what_was_put_off_is_at_the_front_of_the_next_batch() -> None:
         decider.replies.put(tell)
         assert await asyncio.gather(*first, *more) == tell([Purchase(1), *of_lines(2, 3), *of_lines(4, 3)])
     assert figure(metrics, "put_off_total") == 2
+    assert figure(metrics, "wait_seconds_count") == 5  # each until its first batch
 
 
 @on_a_loop
@@ -346,9 +349,17 @@ async def test_a_caller_who_leaves_is_a_late_one() -> None:
                 await task
         decider.replies.put(tell)
         assert await taken_back.one() == Purchase(1, 0)
-        assert decider.begun.empty()
+        (in_flight,) = await asks(desk, Purchase(2))
+        assert await decider.lines() == [2]
+        in_flight.cancel()
+        await asyncio.sleep(0)
+        decider.replies.put(put_off(2))
+        decider.replies.put(tell)
+        await desk.ask(Purchase(3), deadline_s=LONG_S)
+        assert await decider.lines() == [3]  # and not line 2, which nobody waits for
         assert figure(metrics, "waiting") == 0
-    assert figure(metrics, "refused_total", why="left") == 2
+    assert taken_back.queue.empty()
+    assert figure(metrics, "refused_total", why="left") == 3
 
 
 @on_a_loop
@@ -367,6 +378,21 @@ async def test_a_caller_who_leaves_while_the_answer_is_on_its_way_is_late_as_wel
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await taken_back.one() == Purchase(1)
+
+
+@on_a_loop
+async def test_an_answer_that_is_on_its_way_when_the_deadline_passes_arrives() -> None:
+    decider = Decider()
+    metrics = Metrics()
+    with opened(decider, metrics=metrics) as desk:
+        (task,) = await asks(desk, Purchase(1), deadline_s=0.1)
+        await decider.batch()
+        decider.replies.put(tell)
+        # When the loop is let go, its timers come first.
+        while not figure(metrics, "batch_cases_count"):
+            time.sleep(0.001)
+        time.sleep(0.11)
+        assert await task == Told(Purchase(1))
 
 
 def test_a_loop_that_was_closed_has_no_callers_left() -> None:
@@ -524,15 +550,16 @@ async def test_after_so_many_failures_in_a_row_everybody_is_told_at_once() -> No
     assert figure(metrics, "refused_total", why="failed") == 3
 
 
+@pytest.mark.parametrize("last", [tell, fail(ValueError())], ids=["told", "a defect, not the database"])
 @on_a_loop
-async def test_after_the_cool_down_one_batch_goes_to_see_whether_the_database_is_back() -> None:
+async def test_after_the_cool_down_one_batch_goes_to_see_whether_the_database_is_back(last: Reply) -> None:
     decider = Decider()
     clock = Clock()
     with opened(decider, clock=clock, breaker=Breaker(failures_most=1, cool_down_s=1.5), workers=2) as desk:
         decider.replies.put(fail(PoolTimeout()))
         await asyncio.wait(await asks(desk, Purchase(1)))
         await decider.batch()
-        for reply in (fail(psycopg.OperationalError()), tell):
+        for reply in (fail(psycopg.OperationalError()), last):
             with pytest.raises(DeskOpen):
                 await desk.ask(Purchase(2), deadline_s=LONG_S)
             clock.now_s += 1.5
@@ -544,6 +571,29 @@ async def test_after_the_cool_down_one_batch_goes_to_see_whether_the_database_is
             await asyncio.wait(probe)
         decider.replies.put(tell)
         assert await desk.ask(Purchase(5), deadline_s=LONG_S) == Told(Purchase(5))
+
+
+@on_a_loop
+async def test_what_another_worker_put_off_meanwhile_is_the_probe() -> None:
+    decider = Decider()
+    clock = Clock()
+    with opened(decider, clock=clock, breaker=Breaker(failures_most=1, cool_down_s=0.05), workers=2) as desk:
+        (first,) = await asks(desk, Purchase(1))
+        assert await decider.lines() == [1]
+        (second,) = await asks(desk, Purchase(2))
+        assert await decider.lines() == [2]
+        decider.replies.put(fail(psycopg.OperationalError()))  # whoever of them gets it
+        await asyncio.wait([first, second], return_when=asyncio.FIRST_COMPLETED)
+        other = first if second.done() else second
+        decider.replies.put(put_off(1, 2))
+        await asyncio.sleep(0.02)
+        clock.now_s += 0.04
+        await asyncio.sleep(0.02)
+        assert decider.begun.empty()
+        clock.now_s += 0.02
+        assert len(await decider.batch()) == 1
+        decider.replies.put(tell)
+        assert isinstance(await other, Told)
 
 
 @on_a_loop
@@ -596,6 +646,44 @@ async def test_what_hangs_holds_up_nobody_and_is_taken_back_should_it_end() -> N
     assert [type(one) for one in await asyncio.gather(*tasks, return_exceptions=True)] == [DeskLate, DeskLate]
     decider.replies.put(tell)
     assert await taken_back.one() == Purchase(1)
+
+
+@pytest.mark.parametrize("times_away", [1, 9])
+@on_a_loop
+async def test_what_has_to_be_taken_back_is_tried_before_the_end(times_away: int) -> None:
+    decider = Decider()
+    taken_back = TakenBack()
+    metrics = Metrics()
+    times_left = times_away
+
+    def late(asked: Purchase, told: Told) -> None:
+        nonlocal times_left
+        times_left -= 1
+        taken_back(asked, told)
+        if times_left >= 0:
+            raise psycopg.OperationalError
+
+    desk = desk_of(decider, late=late, metrics=metrics)
+    desk.start()
+    (task,) = await asks(desk, Purchase(1))
+    await decider.batch()
+    task.cancel()
+    await asyncio.sleep(0)
+    decider.replies.put(tell)
+    assert await taken_back.one() == Purchase(1)
+    desk.stop(drain_s=_PATIENCE_S if times_away == 1 else 0.01)
+    assert await taken_back.one() == Purchase(1)  # again, or for the last time
+    assert await asyncio.to_thread(ends, metrics) == ("taken_back" if times_away == 1 else "failed")
+
+
+def ends(metrics: Metrics) -> str:
+    """What became of the one late decision, once it is known."""
+    for _ in range(int(_PATIENCE_S * 100)):
+        for outcome in ("taken_back", "failed"):
+            if figure(metrics, "late_decisions_total", outcome=outcome) == 1:
+                return outcome
+        time.sleep(0.01)
+    return "neither"
 
 
 def test_a_desk_that_never_began_stops() -> None:
