@@ -421,7 +421,7 @@ async def test_taking_back_is_tried_until_the_database_is_there_and_a_defect_is_
         if faults:
             raise faults.pop(0)
 
-    with opened(decider, late=late, clock=Clock(step_s=1.0), metrics=metrics) as desk:
+    with opened(decider, late=late, clock=Clock(step_s=0.2), metrics=metrics) as desk:
         for line, times in ((1, 3), (2, 1)):
             (task,) = await asks(desk, Purchase(line))
             await decider.batch()
