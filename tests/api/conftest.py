@@ -127,8 +127,10 @@ def logs() -> Iterator[io.StringIO]:
 def served(edge: Edge, logs: io.StringIO) -> Iterator[tuple[str, Frame]]:
     """The app on a socket of its own."""
     frame = create_app(edge)
+    frame.checkout.start()
     with listening(frame) as url:
         yield url, frame
+    frame.checkout.stop()
 
 
 @pytest.fixture

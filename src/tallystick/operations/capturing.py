@@ -62,7 +62,7 @@ def capture(
     claimed_minor = lines.drawn_of_hold_minor(connection, decision.line_id, hold_id=hold.hold_id)
     most_minor = most_claimed_minor(decision.amount_minor, over_ppm=checkpoint.capture_over_ppm) - claimed_minor
     if claim.amount_minor > most_minor:
-        figures = {"most_minor": max(0, most_minor), "authorized_minor": decision.amount_minor}
+        figures = {"most_minor": max(0, most_minor)}
         return Refusal(RefusalReason.CAPTURE_EXCEEDS_AUTHORIZED, field="amount_minor", figures=figures)
     drawing = DrawRequest(
         amount_minor=claim.amount_minor,

@@ -61,6 +61,10 @@ class Deciders:
             known = self._deciding[name] = self._read(connection, name)
         return known
 
+    def last(self, name: CheckpointName) -> Deciding | None:
+        """What decided there last, without asking the database."""
+        return self._deciding.get(name)
+
     def _read(self, connection: Connection, name: CheckpointName) -> Deciding:
         release = current_release(connection)
         if release is None:
@@ -88,6 +92,10 @@ class Deciders:
         return known
 
     def warm(self, connection: Connection) -> None:
-        """Compile what was approved of late, so that no purchase waits for it once it is promoted."""
+        """Compile what decides, and what was approved of late, so that no purchase waits for it."""
+        release = current_release(connection)
+        if release is not None:
+            for strategy_id in (release.champion_id, *(each.name for each in release.challengers)):
+                self.compiled(connection, strategy_id)
         for strategy_id in stored.approved_of_late(connection, most=_MOST_KEPT // 2):
             self.compiled(connection, strategy_id)

@@ -1,5 +1,6 @@
 """Test clocks, which stand still until they are moved: every statement about them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -80,3 +81,12 @@ def lines_of_clock(connection: Connection, test_clock_id: int) -> list[int]:
 def follow_clock(connection: Connection, line_id: int, *, test_clock_id: int) -> None:
     """Have a new line follow a clock from its opening on."""
     connection.execute("UPDATE lines SET test_clock_id = %s WHERE line_id = %s", [test_clock_id, line_id])
+
+
+def clocks_of_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
+    """The clock of each of these lines that follows one."""
+    rows = connection.execute(
+        "SELECT line_id, test_clock_id FROM lines WHERE line_id = ANY(%s::bigint[]) AND test_clock_id IS NOT NULL",
+        [list(line_ids)],
+    )
+    return dict(rows.fetchall())

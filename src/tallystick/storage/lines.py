@@ -492,6 +492,14 @@ def currencies(connection: Connection, line_ids: Sequence[int]) -> dict[int, str
     return dict(rows.fetchall())
 
 
+def contracts_of_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, str]:
+    """The contract of each line that there is, by the hash of its content."""
+    rows = connection.execute(
+        "SELECT line_id, contract_hash FROM lines WHERE line_id = ANY(%s::bigint[])", [list(line_ids)], prepare=True
+    )
+    return dict(rows.fetchall())
+
+
 def line_of(connection: Connection, object_id: int, *, kind: str) -> int | None:
     """The line that a hold, draw, plan, payment, refund or chargeback belongs to."""
     row = connection.execute(

@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from tallystick import __version__
 from tallystick.web import (
     acceptances,
+    authorizations,
     books,
     borrowers,
     corrections,
@@ -33,6 +34,7 @@ from tallystick.web import (
     terms_notices,
     webhooks,
 )
+from tallystick.web.checkout import Checkout
 from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
 from tallystick.web.metrics import Metrics
@@ -49,6 +51,7 @@ _ROUTERS: Final = (
     limit_offers,
     terms_notices,
     acceptances,
+    authorizations,
     holds,
     drawdowns,
     plans,
@@ -66,6 +69,7 @@ _ROUTERS: Final = (
 def create_app(edge: Edge) -> Frame:
     """The ASGI app. It opens and closes nothing: pool, clock and secrets are the caller's."""
     metrics = Metrics()
+    checkout = Checkout(edge, metrics=metrics)
     app = Litestar(
         route_handlers=[
             Router(
@@ -77,7 +81,7 @@ def create_app(edge: Edge) -> Frame:
             ),
             probes.router,
         ],
-        state=State({"edge": edge, "metrics": metrics}),
+        state=State({"edge": edge, "metrics": metrics, "checkout": checkout}),
         exception_handlers={
             Problem: answer_problem,
             ValidationException: answer_invalid,
@@ -90,7 +94,7 @@ def create_app(edge: Edge) -> Frame:
         debug=False,
         logging_config=None,
     )
-    return Frame(app, edge=edge, metrics=metrics)
+    return Frame(app, edge=edge, metrics=metrics, checkout=checkout)
 
 
 def _openapi() -> OpenAPIConfig:

@@ -17,6 +17,7 @@ from psycopg_pool import PoolTimeout
 
 from tallystick.operations.api_keys import Caller, NotACaller
 from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.web.checkout import Checkout
 from tallystick.web.edge import Edge
 from tallystick.web.logs import frames_of
 from tallystick.web.metrics import Metrics
@@ -38,10 +39,11 @@ _NOT_A_CALLER: Final = {
 class Frame:
     """The ASGI app around Litestar. While `is_draining`, `/readyz` says so and everything else is still answered."""
 
-    def __init__(self, app: Litestar, *, edge: Edge, metrics: Metrics) -> None:
+    def __init__(self, app: Litestar, *, edge: Edge, metrics: Metrics, checkout: Checkout) -> None:
         self.app = app
         self.edge = edge
         self.metrics = metrics
+        self.checkout = checkout
         self.is_draining = False
         self._methods = {route.path_format: route.methods for route in app.routes if isinstance(route, HTTPRoute)}
         self._log = structlog.get_logger().bind()

@@ -73,10 +73,11 @@ def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> 
         lifespan="on",
     )
     beside = [part(edge, metrics=frame.metrics) for part in (Sending, Bookkeeping, Tiling)]
-    for work in beside:
+    for work in (*beside, frame.checkout):
         work.start()
     try:
         DrainingServer(config, frame=frame, drain_s=drain_s).run()
     finally:
+        frame.checkout.stop()
         for work in beside:
             work.stop()

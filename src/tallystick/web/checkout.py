@@ -1,0 +1,142 @@
+"""Purchases on their way to a decision: they wait at a desk, and are decided and committed a batch at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Final
+
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.api_keys import Caller
+from tallystick.operations.authorizing import Authorized, Purchase, PutOff, authorize, withdraw
+from tallystick.operations.deciding import Deciders, Deciding
+from tallystick.operations.lines import Act
+from tallystick.storage.clocks import clocks_of_lines
+from tallystick.storage.contracts import Contracts
+from tallystick.storage.decisions import StoredDecision
+from tallystick.storage.lines import contracts_of_lines
+from tallystick.strategy.case_columns import CheckpointName
+from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.terms.product import Product
+from tallystick.trust.scopes import Mode
+from tallystick.web.desk import Desk
+from tallystick.web.edge import Edge
+from tallystick.web.metrics import Metrics
+from tallystick.web.rounds import Rounds
+
+WORKERS: Final = 2
+# A statement that takes this long is stopped: its batch fails, and the breaker counts it.
+_STATEMENT_MS: Final = 5_000
+_DRAIN_S: Final = 5.0
+_WARM_EVERY_S: Final = 1.0
+
+
+class Waiting(Struct, frozen=True):
+    """A purchase and who asks for it."""
+
+    purchase: Purchase
+    caller: Caller
+
+
+class Told(Struct, frozen=True):
+    """What was decided, and what it is told with: the checkpoint that decided, and the line's own terms."""
+
+    answer: Authorized
+    checkpoint: Checkpoint | None = None
+    product: Product | None = None
+
+
+class Checkout:
+    """Asks the desk for a decision; one for each server process."""
+
+    def __init__(self, edge: Edge, *, metrics: Metrics) -> None:
+        self._edge = edge
+        self.deciders = Deciders()
+        self.desk: Desk[Waiting, Told] = Desk(
+            self._decide,
+            name="authorize",
+            key_of=lambda waiting: waiting.purchase.line_id,
+            late=self._withdraw,
+            metrics=metrics,
+            workers=WORKERS,
+        )
+        self._warming = Rounds("strategies", self._warm, after_fault_s=_WARM_EVERY_S)
+
+    async def ask(self, purchase: Purchase, *, caller: Caller, deadline_s: float) -> Told:
+        """The decision, committed. Raises `NotTold` and what deciding raises."""
+        return await self.desk.ask(Waiting(purchase, caller), deadline_s=deadline_s)
+
+    def start(self) -> None:
+        """Begin to decide, and keep what decides compiled."""
+        self.desk.start()
+        self._warming.start()
+
+    def stop(self) -> None:
+        """Decide what waits still, and end."""
+        self._warming.stop()
+        self.desk.stop(drain_s=_DRAIN_S)
+
+    def _warm(self) -> float:
+        with self._connection() as connection:
+            self.deciders.warm(connection)
+        return _WARM_EVERY_S
+
+    @property
+    def deciding(self) -> Deciding | None:
+        """What decided last, without asking the database: it says what is safe while that is away."""
+        return self.deciders.last(CheckpointName.AUTHORIZE)
+
+    def _decide(self, waiting: Sequence[Waiting]) -> list[Told | None]:
+        """One transaction; those with the same actor and instant are one batch of the record."""
+        told: dict[int, Authorized] = {}
+        with self._connection() as connection:
+            connection.execute(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
+            for act, together in self._together(connection, waiting):
+                purchases = [each.purchase for each in together]
+                answers = authorize(connection, purchases, deciders=self.deciders, act=act, zone=self._edge.zone)
+                told |= {each.decision_id: answer for each, answer in zip(purchases, answers, strict=True)}
+            made = self._with_terms(connection, told)
+        return [made[each.purchase.decision_id] for each in waiting]
+
+    def _with_terms(self, connection: Connection, answers: Mapping[int, Authorized]) -> dict[int, Told | None]:
+        lines = [each.line_id for each in answers.values() if isinstance(each, StoredDecision) and each.line_id]
+        hashes, contracts = contracts_of_lines(connection, lines), Contracts(connection)
+        told: dict[int, Told | None] = {}
+        for decision_id, answer in answers.items():
+            if isinstance(answer, StoredDecision) and answer.line_id is not None:
+                checkpoint = self.deciders.compiled(connection, answer.strategy_id)[CheckpointName.AUTHORIZE]
+                told[decision_id] = Told(answer, checkpoint, contracts[hashes[answer.line_id]])
+            else:
+                told[decision_id] = None if isinstance(answer, PutOff) else Told(answer)
+        return told
+
+    def _together(self, connection: Connection, waiting: Sequence[Waiting]) -> Iterator[tuple[Act, list[Waiting]]]:
+        """By who asks, and where tests have clocks of their own, by the line's clock; in order of arrival in each."""
+        tested = [each.purchase.line_id for each in waiting if each.caller.mode is Mode.TEST]
+        clocks = clocks_of_lines(connection, tested) if tested else {}
+
+        def key(each: Waiting) -> tuple[str, int]:
+            return each.caller.holder, clocks.get(each.purchase.line_id, 0)
+
+        for _, group in groupby(sorted(waiting, key=key), key=key):
+            together = list(group)
+            first = together[0]
+            yield self._edge.act_on_line(connection, first.caller, first.purchase.line_id), together
+
+    def _withdraw(self, waiting: Waiting, told: Told) -> None:
+        """Nobody may be left believing that nothing is held, while something is.
+
+        What had been decided before, when the same request came first, stands: its caller was told.
+        """
+        answer = told.answer
+        if not isinstance(answer, StoredDecision) or answer.decision_id != waiting.purchase.decision_id:
+            return
+        with self._connection() as connection:
+            act = self._edge.act_on_line(connection, waiting.caller, waiting.purchase.line_id)
+            withdraw(connection, answer, act=act)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with self._edge.pool.connection() as connection:
+            yield connection
