@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final, TypeAlias
 
+import msgspec
 import pyarrow as pa
 from msgspec import Struct
 from psycopg import Connection
@@ -325,6 +326,7 @@ class _Batch:
             probability_ppm=record.probability_ppm[place],
             is_explored=record.is_explored[place],
             refused_because=record.refused_because[place],
+            refused_figures=None if taken.refusal is None else msgspec.to_builtins(taken.refusal.figures),
             hold_id=taken.hold_id,
             decided_at=batch.decided_at,
         )

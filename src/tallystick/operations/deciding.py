@@ -1,12 +1,15 @@
 """Who decides: the release in force, its strategies compiled, and each borrower dealt to one of them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from threading import Lock
 from typing import Final
 
 from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.features.as_of_catalog import AsOfFeature, load_as_of_catalog
+from tallystick.features.per_request_sql import per_request_sql
 from tallystick.operations.strategy_life import current_release
 from tallystick.storage import strategies as stored
 from tallystick.storage.strategies import Release
@@ -48,6 +51,8 @@ class Deciders:
     def __init__(self) -> None:
         self.catalog = load_as_of_catalog()
         self._compiled: dict[str, Checkpoints] = {}
+        # One compiles at a time: it takes a second, and what parses expressions is not meant for two threads.
+        self._compiling = Lock()
         self._deciding: dict[CheckpointName, Deciding] = {}
 
     def deciding(self, connection: Connection, name: CheckpointName) -> Deciding:
@@ -84,18 +89,21 @@ class Deciders:
     def compiled(self, connection: Connection, strategy_id: str) -> Checkpoints:
         """The checkpoints of a strategy that is kept."""
         known = self._compiled.get(strategy_id)
-        if known is None:
-            files = stored.files_of(connection, strategy_id)
-            known = read_checkpoints(files, catalog=self.catalog, products=shipped_products())
-            kept = list(self._compiled.items())[1 - _MOST_KEPT :]
-            self._compiled = {**dict(kept), strategy_id: known}
-        return known
+        if known is not None:
+            return known
+        with self._compiling:
+            known = self._compiled.get(strategy_id)
+            if known is None:
+                files = stored.files_of(connection, strategy_id)
+                known = read_checkpoints(files, catalog=self.catalog, products=shipped_products())
+                kept = list(self._compiled.items())[1 - _MOST_KEPT :]
+                self._compiled = {**dict(kept), strategy_id: known}
+            return known
 
     def warm(self, connection: Connection) -> None:
         """Compile what decides, and what was approved of late, so that no purchase waits for it."""
-        release = current_release(connection)
-        if release is not None:
-            for strategy_id in (release.champion_id, *(each.name for each in release.challengers)):
-                self.compiled(connection, strategy_id)
+        if current_release(connection) is not None:
+            with suppress(NoRelease):
+                per_request_sql(self.deciding(connection, CheckpointName.AUTHORIZE).features)
         for strategy_id in stored.approved_of_late(connection, most=_MOST_KEPT // 2):
             self.compiled(connection, strategy_id)

@@ -44,6 +44,7 @@ class StoredDecision(Struct, frozen=True, kw_only=True):
     probability_ppm: int
     is_explored: bool
     refused_because: str | None
+    refused_figures: dict[str, Any] | None
     hold_id: int | None
     decided_at: datetime
 
@@ -65,10 +66,11 @@ _COLUMNS: Final = (
     ("probability_ppm", "integer"),
     ("is_explored", "boolean"),
     ("refused_because", "text"),
+    ("refused_figures", "jsonb"),
     ("hold_id", "bigint"),
     ("decided_at", "timestamptz"),
 )
-_JSON: Final = frozenset({"reasons", "outputs"})
+_JSON: Final = frozenset({"reasons", "outputs", "refused_figures"})
 _SELECTED: Final = ", ".join(f"{name}::text" if name in _JSON else name for name, _ in _COLUMNS)
 _INSERT: Final = over_rows("INSERT INTO decisions ({names}) SELECT {names} FROM {fresh}", _COLUMNS)
 _BATCH_COLUMNS: Final = """
@@ -103,13 +105,18 @@ def write_batch(connection: Connection, batch: Batch, decisions: Sequence[Stored
 
 def _row(decision: StoredDecision) -> tuple[Any, ...]:
     values = msgspec.structs.asdict(decision)
-    return tuple(msgspec.json.encode(values[name]).decode() if name in _JSON else values[name] for name, _ in _COLUMNS)
+    return tuple(
+        msgspec.json.encode(values[name]).decode() if name in _JSON and values[name] is not None else values[name]
+        for name, _ in _COLUMNS
+    )
 
 
 def _decision(row: tuple[Any, ...]) -> StoredDecision:
     values = {name: told for (name, _), told in zip(_COLUMNS, row, strict=True)}
     values["reasons"] = msgspec.json.decode(values["reasons"], type=tuple[str, ...])
     values["outputs"] = msgspec.json.decode(values["outputs"])
+    if values["refused_figures"] is not None:
+        values["refused_figures"] = msgspec.json.decode(values["refused_figures"])
     return StoredDecision(**values)
 
 

@@ -14,6 +14,7 @@ from tallystick.operations.authorizing import Authorized, Purchase, Reused, With
 from tallystick.operations.capturing import Claim, capture, void
 from tallystick.operations.deciding import Deciders, NoRelease
 from tallystick.operations.lines import Act
+from tallystick.operations.public_events import public_fact
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import decisions, lines
 from tallystick.storage.contracts import Contracts
@@ -361,7 +362,7 @@ def _view(
         outcome=decision.outcome,
         zh=zh,
         en=en,
-        reasons=[_reason(code, checkpoint) for code in decision.reasons],
+        reasons=[_reason(code, decision, checkpoint) for code in decision.reasons],
         hold_id=None if decision.hold_id is None else encode_id(IdPrefix.HOLD, decision.hold_id),
         held_minor=held_minor,
         installments=_installments(decision, product),
@@ -371,13 +372,13 @@ def _view(
     )
 
 
-def _reason(code: str, checkpoint: Checkpoint) -> ReasonView:
+def _reason(code: str, decision: StoredDecision, checkpoint: Checkpoint) -> ReasonView:
     """A reason of the strategy, or of the books where they refused what it would have passed."""
-    if code in checkpoint.reasons:
+    if decision.refused_because is None:
         zh, en = checkpoint.reasons[code]
         return ReasonView(code, zh, en)
-    refusal = RefusalReason(code)
-    return ReasonView(code, in_words(refusal, {}, language="zh"), in_words(refusal, {}, language="en"))
+    refusal, figures = RefusalReason(code), public_fact(decision.refused_figures or {})
+    return ReasonView(code, in_words(refusal, figures, language="zh"), in_words(refusal, figures, language="en"))
 
 
 def _installments(decision: StoredDecision, product: Product) -> list[InstallmentsView]:

@@ -47,13 +47,16 @@ CREATE TABLE decisions (
     probability_ppm integer NOT NULL CHECK (probability_ppm BETWEEN 0 AND 1000000),
     is_explored     boolean NOT NULL,
     refused_because text,
+    refused_figures jsonb,
     hold_id         bigint,
     decided_at      timestamptz NOT NULL,
     CONSTRAINT a_purchase_that_may_go_on_has_its_hold CHECK (
         checkpoint <> 'authorize' OR (outcome IN ('approve', 'review')) = (hold_id IS NOT NULL)
     ),
     CONSTRAINT a_hold_has_its_decisions_number CHECK (hold_id = decision_id),
-    CONSTRAINT what_is_refused_says_why CHECK (refused_because IS NULL OR reasons <> '[]')
+    CONSTRAINT what_is_refused_says_why CHECK (
+        (refused_because IS NULL) = (refused_figures IS NULL) AND (refused_because IS NULL OR reasons <> '[]')
+    )
 );
 CREATE INDEX decisions_of_line ON decisions (line_id, decision_id) WHERE line_id IS NOT NULL;
 CREATE INDEX decisions_of_applicant ON decisions (borrower_id, decision_id) WHERE line_id IS NULL AND borrower_id IS NOT NULL;
