@@ -214,7 +214,7 @@ class Checkpoint:
         first = (rank >= 0).argmax(axis=0)
         cases = np.arange(frame.rows)
         final = rank[first, cases]
-        probability, explored = _chance(verdicts, walked, final)
+        probability, explored = self._chance(frame, walked, final)
         return Decisions(
             outcome=np.array(self.outcomes, dtype=object)[final],
             decided_by=np.array([place for place, step in enumerate(self.steps) if step.decides])[first],
@@ -224,6 +224,59 @@ class Checkpoint:
             probability_ppm=probability * PPM,
             is_explored=explored,
         )
+
+    def outcome_probabilities(self, columns: Columns) -> Floats:
+        """The probability of each outcome, given the case: shape (cases, outcomes), in the order of `outcomes`.
+
+        The entry of the outcome that `decide` comes to for a request is its `probability_ppm`; the rest is what
+        chance could have done instead. Raises `ColumnFault` as `decide` does.
+        """
+        return self._probabilities(self.framed(columns))
+
+    def _probabilities(self, frame: Frame, *, first: int = 0) -> Floats:
+        """Of the steps from `first` on: all ways to an outcome together.
+
+        Step by step, what still continues times the chance that this step gives the outcome. So a decline that a
+        later step would have given anyway is as probable as it is, whatever chance did before. Where chance may tell
+        something else, the steps after it are asked for both.
+        """
+        ending, continuing = np.zeros((frame.rows, len(self.outcomes))), np.ones(frame.rows)
+        offsets = iter(self._verdicts.offsets[sum(step.decides for step in self.steps[:first]) :])
+        for place, step in enumerate(self.steps[first:], start=first):
+            own = step.table.match(frame)
+            share, moved = _share(step, own), _moved(step, own)
+            if not step.decides:
+                if share.any():
+                    usual, other = (
+                        self._probabilities(told(frame, step, rows), first=place + 1) for rows in (own, moved)
+                    )
+                    return ending + continuing[:, None] * (usual + share[:, None] * (other - usual))
+                frame = told(frame, step, own)
+                continue
+            offset = next(offsets)
+            goes_on = np.zeros(frame.rows)
+            for part, rows in ((1.0 - share, own), (share, moved)):
+                rank = self._verdicts.rank[rows + offset]
+                (ends,) = np.nonzero(rank >= 0)
+                ending[ends, rank[ends]] += (continuing * part)[ends]
+                goes_on += part * (rank < 0)
+            continuing = continuing * goes_on
+        return ending
+
+    def _chance(self, frame: Frame, walked: Walked, final: Wholes) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """The probability of each case's outcome, given the case, and whether chance moved it."""
+        probability, explored = np.ones(len(final)), np.zeros(len(final), dtype=np.bool_)
+        randomized = [(step, own, taken) for step, own, taken in walked if taken is not own]
+        if not randomized:  # nothing was drawn, as in most batches
+            return probability, explored
+        drawn = np.zeros(len(final), dtype=np.bool_)
+        for step, own, taken in randomized:
+            explored |= taken != own
+            drawn |= _share(step, own) > 0.0
+        (cases,) = np.nonzero(drawn)
+        part = frame.part(where=drawn, names=frame.cells)
+        probability[cases] = self._probabilities(part)[np.arange(len(cases)), final[cases]]
+        return probability, explored
 
     def framed(self, columns: Columns) -> Frame:
         """The columns of `case_types`, checked, with what is worked out of them before any step."""
@@ -322,35 +375,15 @@ def _randomized(own: Rows, step: Step, request_ids: Sequence[Key] | None) -> Row
     return taken
 
 
-def _chance(verdicts: Verdicts, walked: Walked, final: Wholes) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The probability of each case's outcome, given the case, and whether chance moved it.
-
-    What is told has the probability of its branch. The outcome has that of all ways to it: step by step, what still
-    continues times the chance that this step gives the outcome. So a decline that a later step would have given anyway
-    is as probable as it is, whatever chance did before.
-    """
-    told_so, explored = np.ones(len(final)), np.zeros(len(final), dtype=np.bool_)
-    if all(taken is own for _, own, taken in walked):  # nothing was drawn, as in most batches
-        return told_so, explored
-    continuing, ending = np.ones(len(final)), np.zeros(len(final))
-    offsets = iter(verdicts.offsets)
-    for step, own, taken in walked:
-        moved = taken != own
-        explored |= moved
-        share = _share(step, own)
-        if not step.decides:
-            told_so *= np.where(moved, share, 1.0 - share)
-            continue
-        offset = next(offsets)
-        rank = verdicts.rank[own + offset]
-        other = rank if step.randomized is None else verdicts.rank[step.randomized.to_row + offset]
-        ending += continuing * ((1.0 - share) * (rank == final) + share * (other == final))
-        continuing *= (1.0 - share) * (rank < 0) + share * (other < 0)
-    return told_so * ending, explored
-
-
 def _share(step: Step, own: Rows) -> Floats:
     """The share of each case that the step gives to another row."""
     if step.randomized is None:
         return np.zeros(len(own))
     return np.where(step.randomized.rows[own], step.randomized.share_ppm / PPM, 0.0)
+
+
+def _moved(step: Step, own: Rows) -> Rows:
+    """The rows of cases that chance moves, all of those that it may."""
+    if step.randomized is None:
+        return own
+    return np.where(step.randomized.rows[own], step.randomized.to_row, own).astype(own.dtype)

@@ -200,6 +200,61 @@ def test_what_chance_tells_later_steps_read_and_the_probability_is_of_both() -> 
     assert set(decided.probability_ppm[~passed].round(6)) == {700_000.0}
 
 
+_TWICE_RANDOMIZED = _RANDOMIZED.replace(
+    'zh = "大小"\nen = "Size"', 'zh = "大小"\nen = "Size"\n'
+    'randomized = { rows = ["large"], to = "small", share_ppm = 300_000, salt = "s" }'
+)  # fmt: skip
+
+
+def test_what_chance_tells_is_no_part_of_the_outcomes_probability() -> None:
+    """An order of 6 of 10 passes whether it is told to be large or small: approved for certain."""
+    decided = _many(compiled(AUTHORIZE, small_files(form=_TWICE_RANDOMIZED)), amount_minor=6)
+    assert set(decided.outcome) == {"approve"}
+    assert set(decided.outputs["size"]) == {"small", "large"}
+    assert set(decided.probability_ppm) == {1_000_000.0}
+
+
+def test_the_probabilities_of_all_outcomes_by_hand() -> None:
+    """Past due and large: 0.8 are declined; of the 0.2 that go on 0.3 are told to be small, and pass."""
+    checkpoint = compiled(AUTHORIZE, small_files(form=_TWICE_RANDOMIZED))
+    chances = checkpoint.outcome_probabilities(_small(days_past_due=3, amount_minor=8))
+    assert checkpoint.outcomes == ("approve", "step_up", "review", "decline")
+    assert chances[0] == pytest.approx([0.2 * 0.3, 0.0, 0.2 * 0.7, 0.8], abs=1e-12)
+    assert SMALL.outcome_probabilities(_small(days_past_due=3)).tolist() == [[0.0, 0.0, 0.0, 1.0]]
+    assert checkpoint.outcome_probabilities({name: each[:0] for name, each in _small().items()}).shape == (0, 4)
+
+
+@pytest.mark.parametrize("name", ["twice", "authorize", "apply"])
+def test_the_probabilities_sum_to_one_and_hold_what_is_recorded_and_what_happens(name: str) -> None:
+    checkpoint = (
+        compiled(AUTHORIZE, small_files(form=_TWICE_RANDOMIZED))
+        if name == "twice"
+        else standard_checkpoint(CheckpointName(name))
+    )
+    usual = {"days_past_due": 3, "amount_minor": 8} if name == "twice" else {}
+    count, times = 40, 250
+    if name == "twice":
+        columns = {key: np.repeat(values, count) for key, values in _small(**usual).items()}
+        columns["days_past_due"] = np.arange(count) % 5
+        columns["drawn_minor"] = np.arange(count) % 3
+    else:
+        columns = random_cases(checkpoint, count, seed=8)
+    if name == "apply":
+        columns["pd_ppm"][:20] = 130_000.0  # grade F, of which one in a hundred goes on
+    chances = checkpoint.outcome_probabilities(columns)
+    assert chances.sum(axis=1) == pytest.approx(np.ones(count), abs=1e-12)
+    assert chances.min() >= 0.0
+    places = {outcome: place for place, outcome in enumerate(checkpoint.outcomes)}
+    seen = np.zeros_like(chances)
+    for time in range(times):
+        decided = checkpoint.decide(columns, request_ids=[f"{time}/{case}" for case in range(count)])
+        final = np.array([places[outcome] for outcome in decided.outcome])
+        assert decided.probability_ppm == pytest.approx(chances[np.arange(count), final] * 1_000_000, rel=1e-12)
+        seen[np.arange(count), final] += 1
+    error = np.sqrt(chances * (1 - chances) / times)
+    assert (np.abs(seen / times - chances) <= 5 * error + 1e-9).all()
+
+
 def test_the_standard_strategy_lets_one_in_a_hundred_of_grade_f_through_at_a_small_limit() -> None:
     checkpoint = standard_checkpoint(APPLY)
     weak = cases(APPLY, *[{"pd_ppm": 130_000}] * 20_000)
