@@ -18,6 +18,7 @@ from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, CONTINUE, Check
 from tallystick.strategy.checkpoint_form import Purpose
 from tallystick.strategy.columns import Cells, Columns, ColumnType, Frame, SmallBatchReader
 from tallystick.strategy.matching import Rows
+from tallystick.strategy.purchase_economics import PurchaseEconomics
 from tallystick.strategy.tables import DecisionTable
 from tallystick.units.rates import PPM
 
@@ -168,6 +169,7 @@ class Checkpoint:
     unavailable: tuple[str, str]  # the safe outcome and its reason
     affordability: Affordability | None
     capture_over_ppm: int  # by how much a claim may exceed what was authorized
+    economics: PurchaseEconomics | None  # of purchases, for backtests; nothing of it decides
     sha256: str
     _reader: SmallBatchReader
     _verdicts: Verdicts

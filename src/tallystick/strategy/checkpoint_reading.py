@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +25,7 @@ from tallystick.strategy.checkpoint_form import CheckpointForm, ModelForm, Purpo
 from tallystick.strategy.columns import ColumnType, SmallBatchReader, nearest
 from tallystick.strategy.economics import StrategyFaults
 from tallystick.strategy.policy import strategy_sha256
+from tallystick.strategy.purchase_economics import ECONOMICS_FILE, PurchaseEconomics, read_purchase_economics
 from tallystick.strategy.tables import DecisionTable, TableDeclaration, TableFaults, compile_table
 from tallystick.terms.form import FormFaults, read_toml
 from tallystick.terms.product import Product
@@ -88,13 +89,15 @@ def read_checkpoint(
     models = reading.models()
     columns = reading.columns(models)
     steps = reading.steps(columns)
+    economics = reading.economics()
     known = {**columns, **reading.told}
     reading.faults += checkpoint_faults(name, form, steps, columns=known, files=files, products=products)
     if reading.faults:
         raise StrategyFaults(list(dict.fromkeys(reading.faults)))
-    return _compiled(
+    compiled = _compiled(
         name, form, files=files, models=models, steps=steps, columns=known, catalog=catalog, products=products
     )
+    return replace(compiled, economics=economics)
 
 
 def _compiled(
@@ -134,6 +137,7 @@ def _compiled(
         unavailable=(form.unavailable.outcome, form.unavailable.reason),
         affordability=_affordability(form),
         capture_over_ppm=form.capture.over_ppm if form.capture else 0,
+        economics=None,
         sha256=strategy_sha256(files),
         _reader=SmallBatchReader.of({column: columns[column].type for column in given if column in read}),
         _verdicts=verdicts_of(name, steps),
@@ -209,6 +213,16 @@ class _Reading:
             if feature not in wanted:
                 self.fault(f"models.{name}.needs", f"the model does not read {feature!r}; remove it")
         return CheckpointModel(name, form.zh, form.en, form.column, form.needs, fitted)
+
+    def economics(self) -> PurchaseEconomics | None:
+        """What a purchase earns and costs, where the checkpoint decides on purchases and its folder says it."""
+        if self.name is not CheckpointName.AUTHORIZE or ECONOMICS_FILE not in self.files:
+            return None
+        try:
+            return read_purchase_economics(_text(self.files, ECONOMICS_FILE))
+        except StrategyFaults as refused:
+            self.faults += refused.faults
+            return None
 
     def columns(self, models: tuple[CheckpointModel, ...]) -> dict[str, ReadableColumn]:
         """Every column that the first step may read, scores whose model is refused or absent included."""
