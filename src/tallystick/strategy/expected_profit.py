@@ -114,6 +114,39 @@ def observed_profit(
     return _share_of(made, went_through.astype(np.float64)) - economics.handled(outcome).cost_minor
 
 
+def purchase_bounds(
+    outcomes: tuple[str, ...], *, amount_minor: Floats, economics: PurchaseEconomics
+) -> tuple[Floats, Floats]:
+    """The least and the most that each outcome can come to, shape (cases, outcomes) each, by `observed_profit`.
+
+    Of 1,000.00, approved: lost but for what is recovered, or earned on. A decline is certain to bring nothing.
+
+    >>> from tallystick.strategy.policy import standard_strategy_files
+    >>> from tallystick.strategy.purchase_economics import ECONOMICS_FILE, read_purchase_economics
+    >>> economics = read_purchase_economics(standard_strategy_files()[ECONOMICS_FILE])
+    >>> least, most = purchase_bounds(
+    ...     ("approve", "review", "decline"), amount_minor=np.array([100_000.0]), economics=economics)
+    >>> least.tolist(), most.round(1).tolist()
+    ([[-90000.0, -92000.0, 0.0]], [[1390.0, -610.0, 0.0]])
+    """
+    least, most = [], []
+    for outcome in outcomes:
+        alike = np.full(len(amount_minor), outcome, dtype=object)
+        ways = [
+            observed_profit(
+                alike,
+                went_through=np.full(len(amount_minor), through and outcome != "decline", dtype=np.bool_),
+                is_fraud=is_fraud,
+                amount_minor=amount_minor,
+                economics=economics,
+            )
+            for through, is_fraud in ((False, 0.0), (True, 0.0), (True, 1.0))
+        ]
+        least.append(np.minimum.reduce(ways))
+        most.append(np.maximum.reduce(ways))
+    return np.column_stack(least), np.column_stack(most)
+
+
 def application_figures(
     outcome: Texts,
     *,
