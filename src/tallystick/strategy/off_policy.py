@@ -6,7 +6,6 @@ Li, 2011 (doubly robust, DR). What chance never gave is not estimated but bounde
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +23,9 @@ Flags = npt.NDArray[np.bool_]
 # A recorded probability is whole or rounded ppm; its strategy, asked again, must say the same.
 _SAME_PROBABILITY: Final = 1e-6
 _SUM_TO_ONE: Final = 1e-9
+
+# How often borrowers were drawn, over so many draws as fit in this many numbers: one product for all of them.
+_COUNTS_AT_ONCE: Final = 4_000_000
 
 # What is summed over cases, a column each.
 _CASES, _WEIGHT, _WEIGHED, _SUPPORTED, _REWARD, _LEAST, _MOST, _ROBUST, _ROBUST_OLD = range(9)
@@ -312,8 +314,12 @@ def _resampled(by_borrower: Floats, settings: OffPolicySettings) -> Floats:
     """The sums over as many borrowers drawn with replacement, shape (resamples, columns)."""
     chance = np.random.Generator(np.random.PCG64(settings.seed))
     borrowers = len(by_borrower)
-    drawn: Sequence[Floats] = [
-        np.bincount(chance.integers(0, borrowers, borrowers), minlength=borrowers).astype(np.float64) @ by_borrower
-        for _ in range(settings.resamples)
-    ]
-    return np.array(drawn)
+    at_once = max(1, _COUNTS_AT_ONCE // borrowers)
+    drawn: list[Floats] = []
+    for start in range(0, settings.resamples, at_once):
+        times = [
+            np.bincount(chance.integers(0, borrowers, borrowers), minlength=borrowers)
+            for _ in range(min(at_once, settings.resamples - start))
+        ]
+        drawn.append(np.array(times, dtype=np.float64) @ by_borrower)
+    return np.concatenate(drawn)

@@ -60,7 +60,7 @@ class PurchaseEconomics(Section, frozen=True, kw_only=True):
         return (PPM - self.fraud_recovered_ppm.value) / PPM
 
     def handled(self, outcome: Texts) -> "Handled":
-        """What each outcome costs and lets through, shape (cases,). Raises `KeyError` of another's outcome."""
+        """What each outcome costs and lets through, shape (cases,). Raises `ValueError` of another's outcome."""
         figures = {
             "approve": (0.0, 1.0, 1.0),
             "step_up": self._handled(
@@ -71,8 +71,15 @@ class PurchaseEconomics(Section, frozen=True, kw_only=True):
             ),
             "decline": (0.0, 0.0, 0.0),
         }
-        columns = np.array([figures[each] for each in outcome], dtype=np.float64).reshape(-1, 3)
-        return Handled(*columns.T)
+        columns = np.full((3, len(outcome)), np.nan)
+        for name, told in figures.items():
+            columns[:, outcome == name] = np.array(told)[:, None]
+        if np.isnan(columns).any():
+            strange = sorted(set(outcome.tolist()) - set(figures))
+            raise ValueError(
+                f"{', '.join(map(str, strange))}: no outcome of a purchase; known are {', '.join(figures)}"
+            )
+        return Handled(*columns)
 
     @staticmethod
     def _handled(cost: Cost, *, fraud: Share, good: Share) -> tuple[float, float, float]:

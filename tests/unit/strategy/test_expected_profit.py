@@ -126,6 +126,13 @@ def test_the_profit_under_each_outcome_stands_in_its_column() -> None:
         np.testing.assert_array_equal(profits[:, place], alone.profit)
 
 
+def test_what_is_no_outcome_of_a_purchase_is_refused_and_no_cases_have_no_figures() -> None:
+    with pytest.raises(ValueError, match="offer: no outcome of a purchase; known are approve"):
+        _figures("offer", 0.0)
+    none = purchase_figures(np.array([], dtype=object), amount_minor=[], fraud_ppm=[], economics=ECONOMICS)
+    assert none.profit.shape == (0,)
+
+
 # applications
 
 
