@@ -19,7 +19,7 @@ ReasonCounts = tuple[tuple[str, int], ...]
 class DecidedCases:
     """One strategy's decisions, an entry per case: outcome, the step that decided, reasons.
 
-    `limit_minor` is what a case is granted where it passes, and None of a checkpoint that grants no limit.
+    `limit_minor` is what a case is granted where it passes, or would be, and None of a checkpoint that grants no limit.
     """
 
     outcome: Texts
@@ -37,6 +37,23 @@ def decided_cases(checkpoint: Checkpoint, decisions: Decisions) -> DecidedCases:
         reasons=decisions.reasons,
         limit_minor=decisions.outputs.get("limit_minor"),
     )
+
+
+def comparable_outcomes(old: DecidedCases, new: DecidedCases, *, outcomes: Sequence[str]) -> Flags:
+    """Which outcomes would mean the same under both strategies, shape (cases, outcomes): to pass, at the same limit.
+
+    The limits are those that a case would be granted, told of every case whatever chance decided.
+
+    >>> def granting(*limits):
+    ...     offers = np.array(["offer"] * len(limits), dtype=object)
+    ...     return DecidedCases(offers, offers, [()] * len(limits), limit_minor=np.array(limits))
+    >>> comparable_outcomes(granting(500, 500), granting(500, 800), outcomes=("offer", "decline")).tolist()
+    [[True, True], [False, True]]
+    """
+    comparable = np.ones((len(old.outcome), len(outcomes)), dtype=np.bool_)
+    if old.limit_minor is not None and new.limit_minor is not None:
+        comparable[:, 0] = old.limit_minor == new.limit_minor
+    return comparable
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from tests.checkpoints import USUAL, compiled, standard_checkpoint, standard_fil
 
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.off_policy import DecisionLog, Estimate, OffPolicySettings, OffPolicyValue, off_policy_value
+from tallystick.strategy.swap_set import comparable_outcomes, decided_cases
 
 Floats = npt.NDArray[np.float64]
 SETTINGS = OffPolicySettings(confidence=0.9, resamples=200, seed=3)
@@ -279,7 +280,10 @@ def test_the_randomized_share_of_the_standard_strategy_tells_what_the_cut_off_co
     )
     chances = new.outcome_probabilities(columns)
     assert chances[:, 0].tolist() == [1.0] * count
-    value = off_policy_value(log, chances, settings=SETTINGS)
+    sides = [decided_cases(each, each.decide(columns)) for each in (old, new)]
+    comparable = comparable_outcomes(*sides, outcomes=old.outcomes)
+    assert comparable.all()  # whoever is let through gets the limit that the table has for F
+    value = off_policy_value(log, chances, comparable=comparable, settings=SETTINGS)
     truth = 0.5 * (0.87 * 9_000 - 0.13 * 140_000) + 0.5 * (0.97 * 9_000 - 0.03 * 140_000)
     assert value.open_share == 0.0
     assert value.largest_weight == pytest.approx(100.0)
