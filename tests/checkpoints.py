@@ -43,9 +43,29 @@ USUAL_APPLICATION: dict[str, Any] = {
     "age_years": 30, "bureau_score": 680, "bureau_inquiries_90d": 1, "bureau_worst_days_past_due_24m": 0,
     "bureau_total_drawn": 2_000_000, "bureau_report_days": 5, "pd_ppm": None,
 }  # fmt: skip
+# A line of 10,000 yuan, two years old, 4,000 drawn, always paid; a proven income of 10,000 a month; a PD of 8.8 %.
+USUAL_LIMIT_REVIEW: dict[str, Any] = {
+    "trigger": "nightly", "limit_minor": 1_000_000, "drawn_minor": 400_000, "held_minor": 0, "condition": "open",
+    "days_past_due": 0, "months_on_book": 24, "line_is_frozen": False, "borrower_is_blocked": False,
+    "is_under_care": False, "warning": "none", "joint_days_past_due": 0, "days_since_increase": None,
+    "days_since_decrease": None, "days_since_request_declined": None, "has_open_offer": False,
+    "requested_minor": None, "income_month_minor": 1_000_000, "income_is_proven": True, "joint_limit_minor": 0,
+    "joint_exposure_minor": 0, "line_days_past_due_max_90d": 0, "line_days_past_due_max_400d": 0,
+    "line_minimum_payment_streak": 0, "bureau_score": 680, "bureau_inquiries_90d": 1,
+    "bureau_worst_days_past_due_24m": 0, "bureau_total_drawn": 2_000_000, "pd_ppm": 88_000,
+}  # fmt: skip
+
+# A line two years old, always paid; a model's PD of 1.5 %.
+USUAL_REPRICING: dict[str, Any] = {
+    "condition": "open", "days_past_due": 0, "months_on_book": 24, "borrower_is_blocked": False,
+    "is_under_care": False, "warning": "none", "joint_days_past_due": 0, "days_since_price_change": None,
+    "has_open_notice": False, "line_days_past_due_max_400d": 0, "bureau_score": 680, "pd_ppm": 15_000,
+}  # fmt: skip
 USUAL: Mapping[CheckpointName, dict[str, Any]] = {
     CheckpointName.AUTHORIZE: USUAL_PURCHASE,
     CheckpointName.APPLY: USUAL_APPLICATION,
+    CheckpointName.REVIEW_LIMIT: USUAL_LIMIT_REVIEW,
+    CheckpointName.REPRICE: USUAL_REPRICING,
 }
 
 

@@ -1,4 +1,4 @@
-"""Runs purchases.toml and applications.toml: one case, and the decision that a credit officer expects of it."""
+"""Runs the scenarios of each checkpoint: one case, and the decision that a credit officer expects of it."""
 
 import tomllib
 from pathlib import Path
@@ -9,23 +9,29 @@ from tests.checkpoints import USUAL, cases, standard_checkpoint
 
 from tallystick.strategy.case_columns import CheckpointName
 
-AUTHORIZE, APPLY = CheckpointName.AUTHORIZE, CheckpointName.APPLY
+FILES = {
+    CheckpointName.AUTHORIZE: "purchases.toml",
+    CheckpointName.APPLY: "applications.toml",
+    CheckpointName.REVIEW_LIMIT: "limit_reviews.toml",
+    CheckpointName.REPRICE: "repricings.toml",
+}
 # Words of the scenarios for figures in minor units or ppm, and how many of them make one.
 _SCALED = {
     "amount": ("amount_minor", 100), "drawn": ("drawn_minor", 100), "available": ("available_minor", 100),
     "fraud": ("fraud_ppm", 10_000), "pd": ("pd_ppm", 10_000), "income": ("income_month_minor", 100),
     "joint_limit": ("joint_limit_minor", 100), "joint_exposure": ("joint_exposure_minor", 100),
-    "debts": ("bureau_total_drawn", 100),
+    "debts": ("bureau_total_drawn", 100), "present_limit": ("limit_minor", 100), "asked": ("requested_minor", 100),
     **{name: (name, 100) for name in ("line_purchase_sum_1d", "line_purchase_mean_90d", "line_purchase_max_90d")},
 }  # fmt: skip
 _EXPECTED = {
     "expected", "reasons", "action", "deadline_minutes", "four_eyes", "installments", "price", "grade", "limit",
+    "most", "least", "cooling_days",
 }  # fmt: skip
 
 
 def _scenarios() -> list[Any]:
     found = []
-    for name, file in ((AUTHORIZE, "purchases.toml"), (APPLY, "applications.toml")):
+    for name, file in FILES.items():
         content = tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
         found += [pytest.param(name, each, id=f"{name}: {each['title']}") for each in content["scenario"]]
     return found
@@ -55,7 +61,8 @@ def test_scenario(name: CheckpointName, scenario: dict[str, Any]) -> None:
         assert outputs.get(output, usual) == scenario.get(word, usual)
     for word, output, scale in (
         ("installments", "most_installments", 1), ("price", "price_code", 1), ("grade", "grade", 1),
-        ("limit", "limit_minor", 100),
+        ("limit", "limit_minor", 100), ("most", "most_minor", 100), ("least", "least_minor", 100),
+        ("cooling_days", "cooling_days", 1),
     ):  # fmt: skip
         if word in scenario:
             expected = scenario[word]

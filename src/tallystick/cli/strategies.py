@@ -79,7 +79,7 @@ def explain(folder: Path, checkpoint: CheckpointName, *, case: Path) -> None:
     folder
         The strategy's folder.
     checkpoint
-        Where the case is decided: apply or authorize.
+        Where the case is decided: apply, authorize, review_limit or reprice.
     case
         JSON: the case's figures, features and scores by name. What may be missing and is not given is missing.
     """

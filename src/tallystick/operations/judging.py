@@ -96,10 +96,7 @@ def _portfolio_cap(rule: CapRule, judged: Judged, features: pa.Table, *, menu: M
     # Column 0 of the menu is the present limit: today's usage as the optimizer counts it, unrounded.
     today = menu.measures[rule.measure][:, 0]
     segment = None if rule.segment_column is None else _segment(rule, judged, features)
-    bound = rule.bound_for(
-        today=float(today.sum()), segment_today=0.0 if segment is None else float(today[segment].sum())
-    )
-    return PortfolioCap(rule.name, rule.zh, rule.en, rule.measure, bound, segment)
+    return rule.over(today, segment=segment)
 
 
 def _segment(rule: CapRule, judged: Judged, features: pa.Table) -> npt.NDArray[np.bool_]:

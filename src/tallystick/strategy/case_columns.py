@@ -47,6 +47,7 @@ _COUNT: Final = ColumnType("whole", lowest=0, highest=1_000_000, may_be_missing=
 _COUNT_MAYBE: Final = ColumnType("whole", lowest=0, highest=1_000_000)
 _MARK: Final = ColumnType("boolean", may_be_missing=False)
 _MARK_MAYBE: Final = ColumnType("boolean")
+_CONDITION: Final = ColumnType("text", allowed=("open", "charged_off", "closed"), may_be_missing=False)
 
 _AUTHORIZE: Final = (
     CaseColumn("amount_minor", ColumnType("whole", lowest=1, highest=MOST_MINOR, may_be_missing=False),
@@ -59,8 +60,7 @@ _AUTHORIZE: Final = (
     CaseColumn("drawn_minor", _MINOR, "已用额度", "drawn balance"),
     CaseColumn("held_minor", _MINOR, "冻结中金额", "held for merchants"),
     CaseColumn("available_minor", _MINOR, "可用额度", "available credit", may_change=True, moves={"drawn_minor": -1}),
-    CaseColumn("condition", ColumnType("text", allowed=("open", "charged_off", "closed"), may_be_missing=False),
-               "额度状态", "condition of the line"),
+    CaseColumn("condition", _CONDITION, "额度状态", "condition of the line"),
     CaseColumn("days_past_due", _COUNT, "逾期天数", "days past due", may_change=True),
     CaseColumn("months_on_book", _COUNT, "用信月数", "full months since the line was opened", may_change=True),
     CaseColumn("days_since_opened", _COUNT, "开户天数", "days since the line was opened", may_change=True),
@@ -98,10 +98,63 @@ _APPLY: Final = (
                "most days past due on the person's other lines", may_change=True),
 )  # fmt: skip
 
+# What makes a line be looked at again: the night, an event, or the borrower's own wish.
+TRIGGERS: Final = ("nightly", "payment", "income_proof", "delinquency_elsewhere", "early_warning", "borrower_request")
+_TRIGGER: Final = ColumnType("text", allowed=TRIGGERS, may_be_missing=False)
+_WARNING: Final = ColumnType("text", allowed=("none", "amber", "red"), may_be_missing=False)
+
+# A line that is looked at again, whatever for; what is asked of it follows in each checkpoint's own list.
+_LINE_AGAIN: Final = (
+    CaseColumn("trigger", _TRIGGER, "触发原因", "what the review was triggered by"),
+    CaseColumn("limit_minor", ColumnType("whole", lowest=1, highest=MOST_MINOR, may_be_missing=False),
+               "授信额度", "credit limit"),
+    CaseColumn("drawn_minor", _MINOR, "已用额度", "drawn balance", may_change=True),
+    CaseColumn("held_minor", _MINOR, "冻结中金额", "held for merchants"),
+    CaseColumn("condition", _CONDITION, "额度状态", "condition of the line"),
+    CaseColumn("days_past_due", _COUNT, "逾期天数", "days past due", may_change=True),
+    CaseColumn("months_on_book", _COUNT, "用信月数", "full months since the line was opened", may_change=True),
+    CaseColumn("line_is_frozen", _MARK, "额度已冻结", "the line is frozen", may_change=True),
+    CaseColumn("borrower_is_blocked", _MARK, "借款人在禁入名单", "the borrower is on the blocked list"),
+    CaseColumn("is_under_care", _MARK, "处于特殊关怀", "a care holds: hardship, death or identity theft"),
+    CaseColumn("warning", _WARNING, "预警级别", "level of early warning"),
+    CaseColumn("joint_days_past_due", _COUNT, "名下其他额度最长逾期天数",
+               "most days past due on the person's other lines", may_change=True),
+)  # fmt: skip
+
+_REVIEW_LIMIT: Final = (
+    *_LINE_AGAIN,
+    CaseColumn("days_since_increase", _COUNT_MAYBE, "距上次提额的天数", "days since the limit was last raised",
+               may_change=True),
+    CaseColumn("days_since_decrease", _COUNT_MAYBE, "距上次降额的天数", "days since the limit was last lowered",
+               may_change=True),
+    CaseColumn("days_since_request_declined", _COUNT_MAYBE, "距上次提额申请被拒的天数",
+               "days since a request for a higher limit was last declined", may_change=True),
+    CaseColumn("has_open_offer", _MARK, "有待接受的提额邀约", "an offer of a higher limit awaits an answer",
+               may_change=True),
+    CaseColumn("requested_minor", _MINOR_MAYBE, "申请的额度", "the limit asked for", may_change=True),
+    CaseColumn("income_month_minor", _MINOR_MAYBE, "月收入", "income a month, as stated", may_change=True),
+    CaseColumn("income_is_proven", _MARK, "收入已核实", "the income is proven", may_change=True),
+    CaseColumn("joint_limit_minor", _MINOR, "名下其他额度合计（含待接受邀约）",
+               "limits of the person's other lines together, open offers included", may_change=True),
+    CaseColumn("joint_exposure_minor", _MINOR, "名下其他额度已用合计",
+               "exposure of the person's other lines together", may_change=True),
+)  # fmt: skip
+
+_REPRICE: Final = (
+    *_LINE_AGAIN,
+    CaseColumn("present_price_code", ColumnType("text", may_be_missing=False), "现行价格代码", "price code in force"),
+    CaseColumn("days_since_price_change", _COUNT_MAYBE, "距上次调价的天数", "days since the price last changed",
+               may_change=True),
+    CaseColumn("has_open_notice", _MARK, "有未生效的合同变更告知", "a notice of changed terms is not in force yet",
+               may_change=True),
+)  # fmt: skip
+
 # Those without columns have their place; what they decide on comes with them.
 CASE_COLUMNS: Final[Mapping[CheckpointName, tuple[CaseColumn, ...]]] = {
     CheckpointName.APPLY: _APPLY,
     CheckpointName.AUTHORIZE: _AUTHORIZE,
+    CheckpointName.REVIEW_LIMIT: _REVIEW_LIMIT,
+    CheckpointName.REPRICE: _REPRICE,
 }
 
 CONTINUE: Final = "continue"
@@ -121,11 +174,17 @@ class CheckpointOutputs:
 
     Of `outcomes` the first lets the case pass; a deciding step may also say `continue`. `deciding` are given by
     deciding steps, together with the outcome; each of `telling` is given by exactly one other step.
+    `safe` are those that hold where nothing can be decided, `ending` those that end a review which nobody decided,
+    `adverse` those of which the borrower may ask a person. `bounded` is the limit told that affordability bounds.
     """
 
     outcomes: tuple[str, ...]
     deciding: Mapping[str, ColumnType]
     telling: Mapping[str, ColumnType]
+    safe: tuple[str, ...]
+    ending: tuple[str, ...]
+    adverse: tuple[str, ...]
+    bounded: str | None = None
 
     @property
     def passing(self) -> str:
@@ -149,6 +208,9 @@ CHECKPOINT_OUTPUTS: Final[Mapping[CheckpointName, CheckpointOutputs]] = {
             "price_code": ColumnType("text", may_be_missing=False),
             "most_installments": ColumnType("whole", lowest=0, highest=360, may_be_missing=False),
         },
+        safe=("step_up", "review", "decline"),
+        ending=("approve", "decline"),
+        adverse=("decline",),
     ),
     CheckpointName.APPLY: CheckpointOutputs(
         outcomes=("offer", "review", "decline"),
@@ -158,8 +220,43 @@ CHECKPOINT_OUTPUTS: Final[Mapping[CheckpointName, CheckpointOutputs]] = {
             "limit_minor": _MINOR,
             "price_code": ColumnType("text", may_be_missing=False),
         },
+        safe=("review", "decline"),
+        ending=("offer", "decline"),
+        adverse=("decline",),
+        bounded="limit_minor",
+    ),
+    CheckpointName.REVIEW_LIMIT: CheckpointOutputs(
+        outcomes=("increase", "review", "keep", "decrease"),
+        deciding={
+            "action": ColumnType("text", allowed=("none", "freeze_line"), may_be_missing=False),
+            **_DECIDING,
+        },
+        telling={
+            "grade": ColumnType("text", may_be_missing=False),
+            "most_minor": _MINOR,  # no increase goes above it
+            "least_minor": _MINOR,  # no decrease goes below it
+            "cooling_days": _COUNT,  # so long after an increase there is no other
+        },
+        safe=("review", "keep"),
+        ending=("increase", "keep"),
+        adverse=("keep", "decrease"),
+        bounded="most_minor",
+    ),
+    CheckpointName.REPRICE: CheckpointOutputs(
+        outcomes=("lower", "keep", "raise"),
+        deciding={},
+        telling={
+            "grade": ColumnType("text", may_be_missing=False),
+            "price_code": ColumnType("text", may_be_missing=False),
+            "cooling_days": _COUNT,
+        },
+        safe=("keep",),
+        ending=(),
+        adverse=("raise",),
     ),
 }
+# What lets a case pass, of whichever checkpoint.
+PASSING: Final = frozenset(answers.passing for answers in CHECKPOINT_OUTPUTS.values())
 
 # What whoever asked is told of an outcome: zh, en.
 OUTCOME_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -168,4 +265,9 @@ OUTCOME_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "review": ("已转人工审核", "a person will look at it"),
     "decline": ("未通过", "declined"),
     "offer": ("可授信", "a line is offered"),
+    "increase": ("可提高额度", "a higher limit may be offered"),
+    "keep": ("维持不变", "it stays as it is"),
+    "decrease": ("额度下调", "the limit is lowered"),
+    "lower": ("可降低价格", "a lower price may be given"),
+    "raise": ("价格将上调", "the price is to rise"),
 }

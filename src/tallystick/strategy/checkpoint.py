@@ -80,7 +80,7 @@ class CheckpointModel:
 
 @dataclass(frozen=True, slots=True)
 class Affordability:
-    """The bound on a first limit: so many months of income, less the limits there are, and a most per person."""
+    """The bound on a limit to be offered: so many months of income, less the limits there are, a most per person."""
 
     income_multiple_ppm: int
     most_minor: int
@@ -305,9 +305,10 @@ class Checkpoint:
         outputs = {name: values[verdict] for name, values in self._verdicts.outputs.items()}
         for step, _, taken in walked:
             outputs |= {name: step.table.row_outputs[name][taken] for name in step.tells}
-        if self.affordability is not None:
-            outputs["limit_minor"] = self.affordability.limit_minor(
-                outputs["limit_minor"],
+        bounded = CHECKPOINT_OUTPUTS[self.name].bounded
+        if self.affordability is not None and bounded is not None:
+            outputs[bounded] = self.affordability.limit_minor(
+                outputs[bounded],
                 affordable_minor=frame.cells[AFFORDABLE],
                 joint_limit_minor=frame.cells["joint_limit_minor"],
             )

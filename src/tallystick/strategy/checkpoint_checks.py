@@ -10,10 +10,11 @@ from tallystick.strategy.checkpoint_form import CheckpointForm, Purpose
 from tallystick.strategy.columns import ColumnType
 from tallystick.strategy.coverage import missing_slips
 from tallystick.strategy.sheets import SheetRow
-from tallystick.terms.offering import OfferFault, price_for
+from tallystick.terms.offering import OfferFault, own_prices, price_for
 from tallystick.terms.product import OfferKind, Product
 
 _NO_ACTION: Final = "none"
+_LIMITS: Final = ("limit_minor", "most_minor", "least_minor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +127,20 @@ def _of_form(name: CheckpointName, form: CheckpointForm, answers: CheckpointOutp
     for output in ("outcome", *answers.telling):
         if output not in given:
             yield f"no step gives {output}; {name} answers with it"
-    if form.unavailable.outcome not in answers.outcomes[1:]:
+    if form.unavailable.outcome not in answers.safe:
         yield (
             f"unavailable.outcome: {form.unavailable.outcome!r} is not safe; use one of "
-            f"{', '.join(answers.outcomes[1:])}: what is not recorded is never {answers.passing}"
+            f"{', '.join(answers.safe)}: what is not recorded is never {answers.passing}"
         )
-    if form.review is not None and form.review.timeout_outcome not in (answers.passing, answers.outcomes[-1]):
+    if form.review is not None and not answers.ending:
+        yield f"review: {name} sends nothing to a person; remove it"
+    elif form.review is not None and form.review.timeout_outcome not in answers.ending:
         yield (
-            f"review.timeout_outcome: {form.review.timeout_outcome!r} ends no review; use "
-            f"{answers.passing} or {answers.outcomes[-1]}"
+            f"review.timeout_outcome: {form.review.timeout_outcome!r} ends no review; use {' or '.join(answers.ending)}"
         )
     if form.capture is not None and name is not CheckpointName.AUTHORIZE:
         yield f"capture: nothing is captured at {name}; remove it"
-    if form.affordability is not None and "limit_minor" not in answers.telling:
+    if form.affordability is not None and answers.bounded is None:
         yield f"affordability: {name} grants no limit; remove it"
 
 
@@ -182,31 +184,38 @@ def _of_prices(
         yield f"product: {form.product!r} is not known; use one of {', '.join(sorted(products))}"
         return
     for step in steps:
-        if "limit_minor" in step.tells:
-            yield from _of_limits(step, products[form.product])
+        yield from _of_limits(step, products[form.product])
         if "price_code" not in step.tells:
             continue
         for row in step.table.rows:
             code, most = str(row.outputs["price_code"]), int(row.outputs.get("most_installments", 0))
             if code == NO_PRICE and most == 0:
                 continue
-            fault = _price_fault(products[form.product], code, most if name is CheckpointName.AUTHORIZE else None)
+            if name is CheckpointName.AUTHORIZE:
+                fault = _plan_fault(products[form.product], code, most)
+            else:
+                fault = _price_fault(products[form.product], code, own=name is CheckpointName.REPRICE)
             if fault:
                 yield f"step {step.name}, row {row.place}: {fault}"
 
 
 def _of_limits(step: Step, product: Product) -> Iterator[str]:
     least, most = product.limit.least_minor, product.limit.most_minor
-    for row in step.table.rows:
-        if not least <= int(row.outputs["limit_minor"]) <= most:
-            yield f"step {step.name}, row {row.place}, limit_minor: {product.id} has limits from {least} to {most}"
+    for output in _LIMITS:
+        for row in step.table.rows if output in step.tells else ():
+            if not least <= int(row.outputs[output]) <= most:
+                yield f"step {step.name}, row {row.place}, {output}: {product.id} has limits from {least} to {most}"
 
 
-def _price_fault(product: Product, code: str, most_installments: int | None) -> str:
-    if most_installments is None:
-        sold = product.order_installments
-        codes = sorted({price.code for price in sold.prices}) if sold else []
-        return "" if code in codes else f"price_code: {code!r} is none of {product.id}; use {', '.join(codes)} or none"
+def _price_fault(product: Product, code: str, *, own: bool) -> str:
+    """Why a line cannot have a price; one that is its `own` is paid by no merchant."""
+    sold = product.order_installments
+    prices = () if sold is None else own_prices(sold) if own else sold.prices
+    codes = sorted({price.code for price in prices})
+    return "" if code in codes else f"price_code: {code!r} is none of {product.id}; use {', '.join(codes)} or none"
+
+
+def _plan_fault(product: Product, code: str, most_installments: int) -> str:
     offered = price_for(product, offer=OfferKind.ORDER_INSTALLMENTS, price_code=code, installments=most_installments)
     return str(offered) if isinstance(offered, OfferFault) else ""
 

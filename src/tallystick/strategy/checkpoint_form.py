@@ -91,7 +91,7 @@ class ModelForm(Section, frozen=True, kw_only=True):
 
 
 class AffordabilityForm(Section, frozen=True, kw_only=True):
-    """The bound on a first limit: a multiple of the monthly income, less the limits that the person has already.
+    """The bound on a limit to be offered: a multiple of the monthly income, less the other limits of the person.
 
     It is the column `affordable_minor`, missing where the income is. The limit is the lower of it and the table's,
     in whole steps, and never takes all limits of a person above `most_minor`.

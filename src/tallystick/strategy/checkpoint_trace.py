@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from tallystick.strategy.assignment import Key
-from tallystick.strategy.case_columns import CONTINUE, OUTCOME_TEXTS
+from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, CONTINUE, OUTCOME_TEXTS, PASSING
 from tallystick.strategy.checkpoint import Checkpoint, Decisions, Step
 from tallystick.strategy.checkpoint_form import Purpose
 from tallystick.strategy.columns import Columns
@@ -14,7 +14,7 @@ from tallystick.strategy.smallest_change import SmallestChange, smallest_change
 from tallystick.strategy.tables import TraceStep, one_case
 from tallystick.units.money import MINOR_DIGITS
 
-_HUMAN_REVIEW: Final = (
+HUMAN_REVIEW: Final = (
     "您可以要求人工复核本次自动化决定。",
     "You may ask that a person looks at this automated decision again.",
 )
@@ -40,7 +40,7 @@ class StepTrace:
     @property
     def would_refuse(self) -> bool:
         """Whether the step, asked alone, would not let the case go on."""
-        return self.step.decides and self.outputs["outcome"] not in (CONTINUE, "approve", "offer")
+        return self.step.decides and self.outputs["outcome"] not in {CONTINUE, *PASSING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,17 @@ def explanation(
                 for value in (change.present, change.wanted)
             )
             better = OUTCOME_TEXTS[change.outcome][side]
+            at_zh, at_en = f"若{figure}为{wanted}", f"With {figure} at {wanted}"
+            if isinstance(change.wanted, bool):
+                at_zh, at_en = f"若“{figure}”为{wanted}", f"If “{figure}” were {wanted}"
             lines.append(
                 (
-                    f"若{figure}为{wanted}（现为{present}），其他不变，结果将是{mark}{better}",
-                    f"With {figure} at {wanted} (now {present}), all else the same, the answer would be{mark}{better}",
+                    f"{at_zh}（现为{present}），其他不变，结果将是{mark}{better}",
+                    f"{at_en} (now {present}), all else the same, the answer would be{mark}{better}",
                 )[side]
             )
-        if outcome == checkpoint.outcomes[-1]:
-            lines.append(_HUMAN_REVIEW[side])
+        if outcome in CHECKPOINT_OUTPUTS[checkpoint.name].adverse:
+            lines.append(HUMAN_REVIEW[side])
         sides.append(tuple(lines))
     return Explanation(*sides)
 

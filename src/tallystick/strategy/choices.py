@@ -37,7 +37,7 @@ def limit_grid(*, cap_minor: int, rules: LimitRules) -> Integers:
     [100000, 200000, 300000]
     """
     highest = min(cap_minor, rules.person_cap_minor)
-    first = int(_step_covering(np.int64(rules.lowest_minor), rules=rules))
+    first = int(step_covering(np.int64(rules.lowest_minor), rules=rules))
     return np.arange(first, highest + 1, rules.step_minor, dtype=np.int64)
 
 
@@ -54,7 +54,7 @@ def choices_of(lines: Lines, *, grid_minor: Integers, rules: LimitRules) -> Choi
     within_guards = grid <= highest_increase(lines, rules=rules)[:, None]
     increase = (grid > present) & lines.may_increase[:, None] & within_guards & covers
     decrease = (grid < present) & lines.may_decrease[:, None] & covers
-    covering = _step_covering(np.maximum(lines.drawn_minor, rules.lowest_minor), rules=rules)
+    covering = step_covering(np.maximum(lines.drawn_minor, rules.lowest_minor), rules=rules)
     beyond_grid = covering > (grid_minor[-1] if grid_minor.size else 0)
     lowered = lines.may_decrease & beyond_grid & (covering < lines.limit_minor)
     stay = np.ones((len(lines), 1), dtype=np.bool_)
@@ -67,7 +67,7 @@ def choices_of(lines: Lines, *, grid_minor: Integers, rules: LimitRules) -> Choi
 def lowest_increase(lines: Lines, *, rules: LimitRules) -> Integers:
     """The first whole step above each line's present limit that covers what is drawn, whatever the cap."""
     least = np.maximum(np.maximum(lines.limit_minor + 1, lines.drawn_minor), rules.lowest_minor)
-    return _step_covering(least, rules=rules)
+    return step_covering(least, rules=rules)
 
 
 def highest_increase(lines: Lines, *, rules: LimitRules) -> npt.NDArray[np.float64]:
@@ -81,6 +81,12 @@ def highest_increase(lines: Lines, *, rules: LimitRules) -> npt.NDArray[np.float
     return np.minimum(np.minimum(by_ratio, by_step), by_income)
 
 
-def _step_covering(amount_minor: npt.NDArray[np.int64] | np.int64, *, rules: LimitRules) -> Integers:
+def step_covering(amount_minor: npt.NDArray[np.int64] | np.int64, *, rules: LimitRules) -> Integers:
+    """The first whole step that covers an amount.
+
+    >>> rules = LimitRules(100_000, 100_000, 1_000_000, 2_000_000, 3_000_000, 20_000_000)
+    >>> step_covering(np.array([412_300, 500_000]), rules=rules).tolist()
+    [500000, 500000]
+    """
     steps: Integers = -(-np.asarray(amount_minor, dtype=np.int64) // rules.step_minor)
     return steps * rules.step_minor

@@ -91,9 +91,13 @@ class Menu:
 def limit_menu(
     lines: Lines, *, cap_minor: int, rules: LimitRules, economics: Economics, prices: tuple[Price, ...]
 ) -> Menu:
-    """Choices and figures of all lines, built in chunks so that no temporary outgrows the answer."""
-    grid = limit_grid(cap_minor=cap_minor, rules=rules)
-    choices = choices_of(lines, grid_minor=grid, rules=rules)
+    """Every line's choices under a cap on limits, and what each is expected to earn and to use."""
+    choices = choices_of(lines, grid_minor=limit_grid(cap_minor=cap_minor, rules=rules), rules=rules)
+    return menu_of(lines, choices, cap_minor=cap_minor, economics=economics, prices=prices)
+
+
+def menu_of(lines: Lines, choices: Choices, *, cap_minor: int, economics: Economics, prices: tuple[Price, ...]) -> Menu:
+    """Figures of the choices of all lines, built in chunks so that no temporary outgrows the answer."""
     shape = choices.limit_minor.shape
     profit = np.empty(shape)
     measures = {

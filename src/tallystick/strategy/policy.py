@@ -12,7 +12,8 @@ from typing import Any, Final
 from tallystick.strategy.choices import LimitRules
 from tallystick.strategy.columns import ColumnType
 from tallystick.strategy.economics import Economics, StrategyFaults, read_economics
-from tallystick.strategy.limits import MEASURES
+from tallystick.strategy.limits import MEASURES, PortfolioCap
+from tallystick.strategy.lines import Flags, Floats
 from tallystick.strategy.tables import DecisionTable, TableDeclaration, TableFaults, compile_table
 from tallystick.terms.caps import LegalCap, NoLegalCap, person_cap, price_cap
 from tallystick.units.rates import PPM
@@ -28,6 +29,7 @@ _LIMIT_FIGURES: Final = (
     "income_multiple_ppm",
 )
 _TEXTS: Final = ("name", "zh", "en", "jurisdiction", "currency")
+_RESERVE: Final = "request_reserve_ppm"
 _CAP_TEXTS: Final = ("name", "zh", "en", "measure")
 _CAP_BOUNDS: Final = ("most_minor", "most_ratio_to_today_ppm")
 _SHARE_BOUNDS: Final = ("most_share_ppm", "most_share_above_today_ppm")
@@ -63,6 +65,12 @@ class CapRule:
             case _:
                 return self.bound
 
+    def over(self, today: Floats, *, segment: Flags | None) -> PortfolioCap:
+        """The cap on a book: `today` (lines,) is what each line uses of the measure now, `segment` who belongs."""
+        segment_today = 0.0 if segment is None else float(today[segment].sum())
+        bound = self.bound_for(today=float(today.sum()), segment_today=segment_today)
+        return PortfolioCap(self.name, self.zh, self.en, self.measure, bound, segment)
+
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
@@ -81,6 +89,7 @@ class Strategy:
     price_cap: LegalCap
     person_cap: LegalCap
     sha256: str
+    request_reserve_ppm: int = 0  # of what a night leaves of each cap, for what borrowers ask by day
 
 
 def standard_strategy_files() -> dict[str, str]:
@@ -174,10 +183,13 @@ def _rules(text: str, *, on: date, segments: set[str]) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise StrategyFaults([f"{file}: not TOML: {error}"]) from error
     faults = [f"{file}: {name}: not known; remove it or correct its name"
-              for name in content if name not in {*_TEXTS, "limits", "portfolio_cap"}]  # fmt: skip
+              for name in content if name not in {*_TEXTS, "limits", "portfolio_cap", _RESERVE}]  # fmt: skip
     faults += [f"{file}: {name}: missing or empty; give a text" for name in _TEXTS if not _is_text(content.get(name))]
     limits = _limit_figures(content.get("limits"), file=file, faults=faults)
     caps = _cap_rules(content.get("portfolio_cap", []), file=file, faults=faults, segments=segments)
+    reserve_ppm = content.get(_RESERVE, 0)
+    if not _is_amount(reserve_ppm) or reserve_ppm > PPM:
+        faults.append(f"{file}: {_RESERVE}: must be whole ppm between 0 and {PPM}, not {reserve_ppm!r}")
     jurisdiction = str(content.get("jurisdiction", ""))
     try:
         law = (price_cap(jurisdiction=jurisdiction, on=on), person_cap(jurisdiction=jurisdiction, on=on))
@@ -194,6 +206,7 @@ def _rules(text: str, *, on: date, segments: set[str]) -> dict[str, Any]:
         **{name: content[name] for name in _TEXTS},
         "limits": LimitRules(**limits, person_cap_minor=law[1].bound),
         "caps": caps,
+        _RESERVE: reserve_ppm,
         "price_cap": law[0],
         "person_cap": law[1],
     }

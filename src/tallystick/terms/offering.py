@@ -91,6 +91,11 @@ def price_for(
     )
 
 
+def own_prices(offer: InstallmentOffer) -> tuple[InstallmentPrice, ...]:
+    """The prices that the borrower pays, none of them shared by a merchant."""
+    return tuple(price for price in offer.prices if not price.merchant_subsidy_ppm)
+
+
 def principal_fault(offer: InstallmentOffer, *, principal_minor: int) -> OfferFault | None:
     """Why an amount cannot be put into this kind of plan."""
     if principal_minor < offer.least_principal_minor:

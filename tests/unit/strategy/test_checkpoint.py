@@ -7,6 +7,7 @@ import pytest
 from tests.checkpoints import (
     SMALL_FORM,
     SMALL_TABLES,
+    USUAL,
     cases,
     compiled,
     random_cases,
@@ -80,7 +81,7 @@ def test_at_most_four_reasons_each_once() -> None:
     assert len(reasons) == LARGEST_REASONS
 
 
-@pytest.mark.parametrize("name", [AUTHORIZE, APPLY])
+@pytest.mark.parametrize("name", list(USUAL))
 def test_one_by_one_equals_as_a_batch(name: CheckpointName) -> None:
     checkpoint = standard_checkpoint(name)
     columns = random_cases(checkpoint, 400, seed=5)

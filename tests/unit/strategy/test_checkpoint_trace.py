@@ -9,7 +9,7 @@ from tallystick.strategy.checkpoint_trace import explain_case, figure_text, trac
 AUTHORIZE, APPLY = CheckpointName.AUTHORIZE, CheckpointName.APPLY
 
 
-@pytest.mark.parametrize("name", [AUTHORIZE, APPLY])
+@pytest.mark.parametrize("name", list(USUAL))
 def test_a_trace_tells_what_was_decided(name: CheckpointName) -> None:
     """Each step's last row met is the one that took the case, and the reasons follow from the steps alone."""
     checkpoint = standard_checkpoint(name)

@@ -80,6 +80,7 @@ def test_a_missing_file_is_named(file: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
+        ("reserve_ppm = 100_000", "reserve_ppm = 1_000_001", "strategy.toml: request_reserve_ppm: must be whole ppm"),
         ('name = "standard"', 'name = " "', "strategy.toml: name: missing or empty"),
         ('name = "standard"', 'nane = "standard"', "strategy.toml: nane: not known"),
         ('currency = "CNY"', 'currency = "JPY"', "strategy.toml: currency: CN-"),

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.checkpoints import SMALL_FORM, SMALL_TABLES, cases, compiled, random_cases, small_files, standard_checkpoint
+from tests.checkpoints import (
+    SMALL_FORM,
+    SMALL_TABLES,
+    USUAL,
+    cases,
+    compiled,
+    random_cases,
+    small_files,
+    standard_checkpoint,
+)
 
 from tallystick.strategy.case_columns import CASE_COLUMNS, CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
@@ -71,12 +80,12 @@ def test_it_is_what_trying_every_value_finds() -> None:
 
 
 def test_what_is_told_is_true_on_the_standard_strategy() -> None:
-    for name, told_least in ((AUTHORIZE, 20), (APPLY, 10)):
+    for name in USUAL:
         checkpoint = standard_checkpoint(name)
-        columns = random_cases(checkpoint, 300, seed=8)
+        columns = random_cases(checkpoint, 150, seed=8)
         ranks = {outcome: rank for rank, outcome in enumerate(checkpoint.outcomes)}
         told = 0
-        for index in range(300):
+        for index in range(150):
             change = smallest_change(checkpoint, columns, index=index)
             if change is None:
                 continue
@@ -90,7 +99,7 @@ def test_what_is_told_is_true_on_the_standard_strategy() -> None:
             after = checkpoint.decide(one).outcome[0]
             assert ranks[after] < ranks[before]
             assert after == change.outcome
-        assert told > told_least
+        assert told > 5, name
 
 
 def test_the_amount_that_would_have_passed_to_the_cent() -> None:
