@@ -22,6 +22,7 @@ from tallystick.strategy.columns import ColumnType, nearest
 from tallystick.strategy.differences import Difference, strategy_differences
 from tallystick.strategy.economics import StrategyFaults
 from tallystick.strategy.policy import STRATEGY_FILES, Strategy, read_strategy, standard_strategy_files
+from tallystick.strategy.reviewed_lines import UNGRADED
 from tallystick.strategy.tables import DecisionTable
 from tallystick.terms.catalog import shipped_products
 
@@ -70,6 +71,7 @@ def whole_strategy(files: Mapping[str, bytes], *, on: date) -> WholeStrategy:
         faults += refused.faults
     if review is not None:
         faults += _law_faults(review, checkpoints)
+        faults += _grade_faults(review, checkpoints)
     if faults or review is None:
         raise StrategyFaults(faults)
     return WholeStrategy(review, checkpoints)
@@ -83,6 +85,20 @@ def _law_faults(review: Strategy, checkpoints: Mapping[CheckpointName, Checkpoin
         f"{cap.bound}, which {cap.id} allows one person; lower it"
         for name, checkpoint in checkpoints.items()
         if checkpoint.affordability is not None and checkpoint.affordability.most_minor > cap.bound
+    ]
+
+
+def _grade_faults(review: Strategy, checkpoints: Mapping[CheckpointName, Checkpoint]) -> list[str]:
+    """Grades of the limit review of which nothing says what a limit earns: such a line would never rise, in silence."""
+    known = (*review.economics.grade_names(), UNGRADED)
+    checkpoint = checkpoints.get(CheckpointName.REVIEW_LIMIT)
+    steps = checkpoint.steps if checkpoint else ()
+    told = [step.tells["grade"].vocabulary or () for step in steps if "grade" in step.tells]
+    return [
+        f"{CheckpointName.REVIEW_LIMIT}: grade {grade!r} has no economics{nearest(name=grade, among=known)}; "
+        f"add it to economics.toml, or tell one of {', '.join(known)}"
+        for grade in dict.fromkeys(grade for grades in told for grade in grades)
+        if grade not in known
     ]
 
 

@@ -88,6 +88,13 @@ def test_a_case_of_a_file_is_decided(folder: Path, tmp_path: Path) -> None:
         explain_case_file(folder, checkpoint=CheckpointName.APPLY, case=case)
 
 
+def test_a_grade_of_the_limit_review_needs_economics(folder: Path) -> None:
+    table = folder / "review_limit" / "grade.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("70000,D,", "70000,D2,"), encoding="utf-8")
+    with pytest.raises(StrategyFaults, match="review_limit: grade 'D2' has no economics; the nearest is `D`"):
+        read_whole_strategy(folder, on=ON)
+
+
 def test_a_checkpoint_that_decides_nothing_is_refused_by_name(folder: Path) -> None:
     with pytest.raises(StrategyFaults, match="it decides nothing at watch; it decides at apply, authorize"):
         read_checkpoint_folder(folder, checkpoint=CheckpointName.WATCH)

@@ -1,0 +1,38 @@
+"""What a borrower who asked for a higher limit is told at once: the limit or none, why, and what would change it."""
+
+from typing import Final
+
+from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.checkpoint_trace import HUMAN_REVIEW, Explanation, explain_case, figure_text
+from tallystick.strategy.columns import Columns
+from tallystick.strategy.limit_targets import LimitTargets
+from tallystick.strategy.reviewed_lines import TARGET_REASON_TEXTS, ReviewedLines, TargetReason
+
+_OFFERED: Final = ("可将额度提高至{}，您接受后生效", "a limit of {} is offered; it holds once you accept it")
+_LOWERED: Final = ("额度下调至{}", "the limit is lowered to {}")
+_NO_MORE: Final = ("未能更高的原因：{}", "Why it is not more: {}")
+_STAYS: Final = ("额度维持不变", "the limit stays as it is")
+
+
+def explain_limit(
+    checkpoint: Checkpoint, columns: Columns, reviewed: ReviewedLines, targets: LimitTargets, *, index: int
+) -> Explanation:
+    """One line's answer (counted from 0) in the borrower's words.
+
+    What the checkpoint's rules kept, or sent to a person, is told with their reasons and the smallest change. What they
+    let rise is told by its limit, and why it is not more; where it does not rise after all, why not.
+    """
+    target, present = int(targets.target_minor[index]), int(reviewed.lines.limit_minor[index])
+    held_by = TARGET_REASON_TEXTS[TargetReason(targets.held_by[index])]
+    amount = figure_text("limit_minor", target, currency=checkpoint.currency)
+    if reviewed.outcome[index] != "increase":
+        told = explain_case(checkpoint, columns, index=index)
+        if target >= present:
+            return told
+        zh, en = (text.format(figure) for text, figure in zip(_LOWERED, amount, strict=True))
+        return Explanation((zh, *told.zh[1:]), (en, *told.en[1:]))
+    if target > present:
+        zh, en = (text.format(figure) for text, figure in zip(_OFFERED, amount, strict=True))
+        why_zh, why_en = (text.format(why) for text, why in zip(_NO_MORE, held_by, strict=True))
+        return Explanation((zh, why_zh), (en, why_en))
+    return Explanation(*((stays, why, asks) for stays, why, asks in zip(_STAYS, held_by, HUMAN_REVIEW, strict=True)))
