@@ -43,12 +43,10 @@ def columns_of(*changes: dict[str, Any]) -> dict[str, Column]:
     return columns
 
 
-def decided(
-    columns: dict[str, Column], *, strategy: Strategy | None = None, person: Column | None = None
-) -> ReviewedLines:
-    """Lines as the standard `review_limit` decides them."""
+def decided(columns: dict[str, Column], *, strategy: Strategy | None = None, **beside: Column) -> ReviewedLines:
+    """Lines as the standard `review_limit` decides them; `beside` is what `reviewed_lines` may be told of them."""
     decisions = standard_checkpoint(CheckpointName.REVIEW_LIMIT).decide(columns)
-    return reviewed_lines(columns, decisions, strategy=strategy or standard_strategy(), person=person)
+    return reviewed_lines(columns, decisions, strategy=strategy or standard_strategy(), **beside)
 
 
 def random_book(count: int, *, seed: int) -> tuple[dict[str, Column], Column]:

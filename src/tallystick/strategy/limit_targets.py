@@ -170,7 +170,7 @@ class _BookCap:
 
 def _caps(reviewed: ReviewedLines, *, strategy: Strategy, segments: Mapping[str, Texts]) -> list[_BookCap]:
     present = _measures(reviewed, reviewed.lines.limit_minor, strategy=strategy)
-    base = _measures(reviewed, reviewed.base_minor(strategy.limits), strategy=strategy)
+    base = _measures(reviewed, reviewed.counted_minor(strategy.limits), strategy=strategy)
     caps = []
     for rule in strategy.caps:
         cap = rule.over(present[rule.measure], segment=_segment(rule, reviewed, segments))

@@ -76,6 +76,7 @@ class ReviewedLines:
     least_minor: Integers
     room_minor: Integers  # what the law lets this line have more
     asked_minor: Floats  # NaN where nobody asked for an amount
+    offered_minor: Integers  # by an offer that still awaits an answer; 0 without one
     is_cooling: Flags
     is_offered: Flags  # the law lets the grade's price be asked
 
@@ -97,6 +98,14 @@ class ReviewedLines:
         floor = np.maximum(np.maximum(self.exposure_minor, self.least_minor), rules.lowest_minor)
         lowered = np.minimum(step_covering(floor, rules=rules), self.lines.limit_minor)
         return np.where(self.outcome == "decrease", lowered, self.lines.limit_minor)
+
+    def counted_minor(self, rules: LimitRules) -> Integers:
+        """The limit at which a line stands in the portfolio caps: `base_minor`, or what it was offered and may accept.
+
+        A line that is lowered has no offer any more.
+        """
+        base = self.base_minor(rules)
+        return np.where(self.outcome == "decrease", base, np.maximum(base, self.offered_minor))
 
     def bound_minor(self, rules: LimitRules) -> Floats:
         """The highest limit that every guard allows an increase, whatever the portfolio caps."""
@@ -139,12 +148,14 @@ def reviewed_lines(
     strategy: Strategy,
     person: npt.ArrayLike | None = None,
     present_rate_ppm: Floats | None = None,
+    offered_minor: Integers | None = None,
 ) -> ReviewedLines:
     """Lines as `review_limit` decided them; `columns` are those of the case.
 
     `person` (lines,) tells lines of one person apart from others: what the law leaves a person is shared by those of
     the lines that may rise. Without it every line is another person's. `present_rate_ppm` (lines,) is a year's price
-    of what is drawn; NaN, or without it, the grade's.
+    of what is drawn; NaN, or without it, the grade's. `offered_minor` (lines,) is the limit of an offer that still
+    awaits an answer, 0 without one: the portfolio caps count it as accepted.
 
     The column `pd_ppm` is the line's PD; where it is missing or absent, its grade's. A grade that `economics.toml`
     does not know raises nothing and counts as the weakest.
@@ -185,6 +196,7 @@ def reviewed_lines(
             person_cap_minor=strategy.limits.person_cap_minor,
         ),
         asked_minor=_figures(columns, "requested_minor"),
+        offered_minor=np.zeros(len(limit), dtype=np.int64) if offered_minor is None else offered_minor,
         is_cooling=is_cooling,
         is_offered=is_offered,
     )

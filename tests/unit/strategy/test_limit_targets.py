@@ -157,6 +157,19 @@ def test_a_book_above_its_cap_already_raises_nothing_and_is_no_error() -> None:
     assert night.prices.caps[0].left == 0
 
 
+def test_an_offer_that_awaits_an_answer_counts_as_accepted_until_the_line_is_lowered() -> None:
+    """Of 2,500 yuan of room an offer of 10,000 more takes 2,400; another thousand would be 240."""
+    asks = {**D, "trigger": "borrower_request", "requested_minor": 1_100_000}
+    strategy = _strategy(_drawn_at_most(2 * 400_000 + 250_000))
+    offered = {"offered_minor": np.array([2_000_000, 0])}
+    waits = decided(columns_of({**D, "has_open_offer": True}, asks), strategy=strategy, **offered)
+    night = review_book(waits, strategy=strategy)
+    assert night.targets.target_minor.tolist() == [1_000_000, 1_000_000]
+    assert night.prices.caps[0].left == 10_000
+    gone = decided(columns_of({**D, "has_open_offer": True, "warning": "red"}, asks), strategy=strategy, **offered)
+    assert review_book(gone, strategy=strategy).targets.target_minor.tolist() == [400_000, 1_100_000]
+
+
 def test_two_lines_of_a_person_share_what_the_law_leaves() -> None:
     rich = {**D, "income_month_minor": 50_000_000, "pd_ppm": 53_000}
     book = columns_of({**rich, "joint_limit_minor": 18_500_000}, {**rich, "joint_limit_minor": 18_500_000})
