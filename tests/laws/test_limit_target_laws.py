@@ -93,7 +93,7 @@ def test_no_line_and_no_cap_is_passed_and_the_day_answers_as_the_night(bounds: t
     assert (turned.targets.held_by == night.targets.held_by[order]).all()
 
     for line in np.flatnonzero(reviewed.lines.may_increase)[:25]:
-        one = answer_at_prices(reviewed.at(np.array([line])), night.prices, strategy=strategy, within_left=False)
+        one = answer_at_prices(reviewed.at(np.array([line])), night.prices.as_by_night(), strategy=strategy)
         assert one.target_minor[0] == night.targets.target_minor[line]
         assert one.reason[0] == night.targets.reason[line]
         assert one.held_by[0] == night.targets.held_by[line]

@@ -34,6 +34,12 @@ class NightPrices(msgspec.Struct, frozen=True):
     caps: tuple[CapPrice, ...]
     is_open: bool = True
 
+    def as_by_night(self) -> "NightPrices":
+        """The same prices with nothing spent: for lines that the night counted, whose use is in it already."""
+        return msgspec.structs.replace(
+            self, caps=tuple(msgspec.structs.replace(cap, left=math.inf) for cap in self.caps)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class LimitTargets:
@@ -105,25 +111,19 @@ def answer_at_prices(
     *,
     strategy: Strategy,
     segments: Mapping[str, Texts] | None = None,
-    within_left: bool = True,
 ) -> LimitTargets:
     """The targets of lines asked about one by one, at the prices of the last night and within what it left.
 
-    The same choice as the night's for the same line. What a choice uses of each cap is to be taken off what is left
-    by whoever records it, before the next is asked. `within_left` is false where the night counted the line already.
+    The same choice as the night's for the same line, where what is left has room for it. What a choice uses of each cap
+    (`usage_of`) is to be taken off what is left by whoever records it, before the next is asked.
     """
     base = reviewed.base_minor(strategy.limits)
     menu = _extras(reviewed, strategy=strategy)
-    resources = [
-        cap.as_resource(_segment(rule, reviewed, segments or {}))
-        for cap, rule in zip(prices.caps, _rules_of(prices, strategy), strict=True)
-    ]
+    resources = _resources(prices, reviewed, strategy=strategy, segments=segments or {})
     problem = _problem(menu, resources)
     free = best_choices(problem, np.zeros(problem.caps))
-    if not prices.is_open:
-        menu = replace(menu, choices=replace(menu.choices, allowed=_only_stay(menu.choices.allowed)))
-    elif within_left:
-        menu = replace(menu, choices=replace(menu.choices, allowed=_fits(menu, resources)))
+    allowed = _fits(menu, resources) if prices.is_open else _only_stay(menu.choices.allowed)
+    menu = replace(menu, choices=replace(menu.choices, allowed=allowed))
     choice = best_choices(_problem(menu, resources), np.array([cap.price for cap in prices.caps]))
     may = reviewed.lines.may_increase
     return _targets(
@@ -145,10 +145,7 @@ def usage_of(
     """What targets use of each cap beyond the present book, shape (lines, caps): what is to be taken off its `left`."""
     menu = _extras(reviewed, strategy=strategy)
     choice = (menu.choices.limit_minor == target_minor[:, None]).argmax(axis=1)
-    resources = [
-        cap.as_resource(_segment(rule, reviewed, segments or {}))
-        for cap, rule in zip(prices.caps, _rules_of(prices, strategy), strict=True)
-    ]
+    resources = _resources(prices, reviewed, strategy=strategy, segments=segments or {})
     return _problem(menu, resources).usage_at(np.arange(len(reviewed)), choice)
 
 
@@ -189,6 +186,14 @@ def _segment(rule: CapRule, reviewed: ReviewedLines, segments: Mapping[str, Text
         raise ValueError(f"portfolio cap {rule.name} reads the segment column {column}, which is not given; add it")
     values = reviewed.grade if column == GRADE_SEGMENT else segments[column]
     return np.isin(values.astype(str), rule.segment_values)
+
+
+def _resources(
+    prices: NightPrices, reviewed: ReviewedLines, *, strategy: Strategy, segments: Mapping[str, Texts]
+) -> list[Cap]:
+    """What the night left of each cap, as it weighs these lines."""
+    rules = _rules_of(prices, strategy)
+    return [cap.as_resource(_segment(rule, reviewed, segments)) for cap, rule in zip(prices.caps, rules, strict=True)]
 
 
 def _rules_of(prices: NightPrices, strategy: Strategy) -> list[CapRule]:
