@@ -126,7 +126,7 @@ def _lightgbm_contest(training: pa.Table) -> Contest:
 
 
 def _lightgbm_call(booster: Any, model: Boosted, batch: pa.Table) -> Call:
-    matrix = matrix_of(table=batch, coded=model.coded)
+    matrix = matrix_of(columns=batch, coded=model.coded)
     # a few rows are faster without waking threads: the peer gets what suits it, as ours does
     threads = {"num_threads": 1} if len(matrix) < THREADS_FROM_ROWS else {}
     return lambda: np.asarray(booster.predict(matrix, raw_score=True, **threads))

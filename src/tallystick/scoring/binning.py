@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tallystick.scoring.columns import Codes, category_column, numeric_column
-from tallystick.scoring.model import ColumnFault, Direction, Floats, ModelFeature
+from tallystick.scoring.model import ColumnFault, Columns, Direction, Floats, ModelFeature
 from tallystick.scoring.partition import (
     Counts,
     Objective,
@@ -101,7 +101,7 @@ class FeatureBins:
         ordinary = (f"[{low}, {high})" for low, high in pairwise(bounds))
         return (*ordinary, *(f"= {plain_number(special)}" for special in self.specials), "missing")
 
-    def indices(self, columns: pa.Table) -> BinIndices:
+    def indices(self, columns: Columns) -> BinIndices:
         """The bin of each row, shape (rows,). Raises `ColumnFault` when the column is absent or of another type."""
         if self.feature.kind == "category":
             return self._of_categories(*category_column(columns, self.feature.name))

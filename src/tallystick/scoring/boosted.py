@@ -12,7 +12,7 @@ import pyarrow as pa
 from tallystick.scoring import lightgbm_text, xgboost_json
 from tallystick.scoring.folds import Flags, derived_seed, stratified_folds, two_outcomes
 from tallystick.scoring.matrix import CodedFeature, fit_coding, matrix_of
-from tallystick.scoring.model import ColumnFault, Floats, ModelFeature, MonotoneFault
+from tallystick.scoring.model import ColumnFault, Columns, Floats, ModelFeature, MonotoneFault
 from tallystick.scoring.trees import Tree, refuse_broken_directions
 
 __all__ = ["Boosted", "BoostedSettings", "MonotoneFault", "boosted_from_weights", "fit_boosted", "fit_boosted_size"]
@@ -98,25 +98,25 @@ class Boosted:
         """What the model reads, in order; a direction "auto" has become the one that was fitted."""
         return tuple(coded.feature for coded in self.coded)
 
-    def log_odds(self, columns: pa.Table) -> Floats:
+    def log_odds(self, columns: Columns) -> Floats:
         """Log odds of bad per row, shape (rows,). Raises `ColumnFault` naming every column that does not fit.
 
         XGBoost computes in single precision, so its log odds are good to some 1e-6.
         """
-        matrix = matrix_of(table=columns, coded=self.coded)
+        matrix = matrix_of(columns=columns, coded=self.coded)
         if not len(matrix):
             return np.empty(0)
         if self.kind == "lightgbm":
             return np.asarray(self._lightgbm_raw(matrix, pred_contrib=False), dtype=np.float64)
         return np.asarray(self._booster.inplace_predict(matrix, predict_type="margin"), dtype=np.float64)
 
-    def contributions(self, columns: pa.Table) -> Floats:
+    def contributions(self, columns: Columns) -> Floats:
         """Shapley attribution of the log odds, shape (rows, features + 1), in log odds; the last column is the base.
 
         TreeSHAP of the library itself, path-dependent. Source: Lundberg et al., Nature Machine Intelligence 2,
         2020. XGBoost's single-precision residue (some 1e-6) goes to the base, so that each row sums to `log_odds`.
         """
-        matrix = matrix_of(table=columns, coded=self.coded)
+        matrix = matrix_of(columns=columns, coded=self.coded)
         if not len(matrix):
             return np.empty((0, len(self.coded) + 1))
         if self.kind == "lightgbm":
@@ -154,7 +154,7 @@ def fit_boosted(
     """
     is_bad = two_outcomes(target, rows=table.num_rows, least=settings.folds)
     coded = fit_coding(table=table, is_bad=is_bad, features=features)
-    matrix = matrix_of(table=table, coded=coded)
+    matrix = matrix_of(columns=table, coded=coded)
     held_out = _held_out(is_bad, settings, seed)
     if settings.kind == "lightgbm":
         trees = _train_lightgbm(matrix, is_bad.astype(np.float64), coded, settings, held_out, seed)
@@ -185,7 +185,7 @@ def fit_boosted_size(
         raise ColumnFault(f"{np.count_nonzero(strange):,} sizes are missing or out of range: leave those rows out")
     is_large = two_outcomes(size > np.median(size), rows=table.num_rows, least=settings.folds)
     coded = fit_coding(table=table, is_bad=is_large, features=features)
-    matrix = matrix_of(table=table, coded=coded)
+    matrix = matrix_of(columns=table, coded=coded)
     held_out = _held_out(is_large, settings, seed)
     trees = _train_lightgbm(matrix, size, coded, settings, held_out, seed, objective=link)
     return _proven(_loaded(settings.kind, coded, trees))

@@ -14,7 +14,7 @@ from tallystick.scoring.boosted import boosted_from_weights
 from tallystick.scoring.calibration import Calibration, PdPpm, calibration_from_json, pd_ppm
 from tallystick.scoring.columns import category_column, numeric_column
 from tallystick.scoring.folds import checked_outcome
-from tallystick.scoring.model import Floats, Model, ModelFeature, ModelKind
+from tallystick.scoring.model import Columns, Floats, Model, ModelFeature, ModelKind
 from tallystick.scoring.scorecard import scorecard_from_weights
 
 FORMAT = 1
@@ -67,11 +67,11 @@ class FittedModel:
     manifest: Manifest
     model_id: str
 
-    def pd(self, columns: pa.Table) -> Floats:
+    def pd(self, columns: Columns) -> Floats:
         """PD per row over the label's window, shape (rows,). Raises `ColumnFault` as the model does."""
         return self.calibration.pd(self.model.log_odds(columns))
 
-    def pd_ppm(self, columns: pa.Table) -> PdPpm:
+    def pd_ppm(self, columns: Columns) -> PdPpm:
         """PD per row in whole ppm, 1..999,999: what rules read."""
         return pd_ppm(self.pd(columns))
 

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import rankdata
 
-from tallystick.scoring.columns import category_column, numeric_column
+from tallystick.scoring.columns import category_column, numeric_column, row_count
 from tallystick.scoring.folds import Flags
-from tallystick.scoring.model import ColumnFault, Direction, Floats, ModelFeature
+from tallystick.scoring.model import ColumnFault, Columns, Direction, Floats, ModelFeature
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +46,17 @@ def fit_coding(*, table: pa.Table, is_bad: Flags, features: Sequence[ModelFeatur
     return tuple(coded)
 
 
-def matrix_of(*, table: pa.Table, coded: Sequence[CodedFeature]) -> Floats:
-    """The features of a table, shape (rows, features), NaN for missing. Raises `ColumnFault` naming all faults.
+def matrix_of(*, columns: Columns, coded: Sequence[CodedFeature]) -> Floats:
+    """The features of some columns, shape (rows, features), NaN for missing. Raises `ColumnFault` naming all faults.
 
     Checks and stand-ins are one pass over the whole matrix: for one row, a call per column would be most of the time.
     """
-    matrix = np.empty((table.num_rows, len(coded)))
+    matrix = np.empty((row_count(columns), len(coded)))
     faults: list[str] = []
     for place, one in enumerate(coded):
         try:
             is_category = one.feature.kind == "category"
-            matrix[:, place] = _codes(table, one) if is_category else numeric_column(table, one.feature.name)
+            matrix[:, place] = _codes(columns, one) if is_category else numeric_column(columns, one.feature.name)
         except ColumnFault as fault:
             matrix[:, place] = np.nan
             faults.append(str(fault))
@@ -100,8 +100,8 @@ def _fit_category(table: pa.Table, feature: ModelFeature) -> CodedFeature:
     return CodedFeature(feature=plain, categories=values, stand_in=stand_in)
 
 
-def _codes(table: pa.Table, coded: CodedFeature) -> Floats:
-    codes, values = category_column(table, coded.feature.name)
+def _codes(columns: Columns, coded: CodedFeature) -> Floats:
+    codes, values = category_column(columns, coded.feature.name)
     place_of = {category: float(place) for place, category in enumerate(coded.categories)}
     places = np.array([*(place_of.get(value, np.nan) for value in values), np.nan])  # code -1 is the last place
     return places[codes]

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 Floats = npt.NDArray[np.float64]
+# What is scored and decided: arrays by name on the purchase path, Arrow tables everywhere else.
+Columns: TypeAlias = Mapping[str, npt.NDArray[Any]] | pa.Table
 ModelKind = Literal["scorecard", "lightgbm", "xgboost"]
 Direction = Literal["up", "down", "none", "auto"]
 
@@ -32,14 +34,14 @@ class Model(Protocol):
     @property
     def features(self) -> tuple[ModelFeature, ...]: ...
 
-    def log_odds(self, columns: pa.Table) -> Floats:
+    def log_odds(self, columns: Columns) -> Floats:
         """Log odds of bad per row, shape (rows,). Columns beyond the model's own are ignored.
 
         Raises `ColumnFault` naming the column when one is absent or of the wrong type.
         """
         ...
 
-    def contributions(self, columns: pa.Table) -> Floats:
+    def contributions(self, columns: Columns) -> Floats:
         """Shapley attribution of the log odds, shape (rows, features + 1): one column per feature, then the base.
 
         Each row sums to `log_odds`; a positive entry made the row riskier than the average training row.

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from tallystick.scoring.binning import FeatureBins
-from tallystick.scoring.model import ColumnFault, Floats, ModelFeature, ModelKind
+from tallystick.scoring.columns import row_count
+from tallystick.scoring.model import ColumnFault, Columns, Floats, ModelFeature, ModelKind
 from tallystick.scoring.scorecard_sql import select_text
 from tallystick.scoring.scorecard_table import BinRow, bin_row, csv_text, toml_text
 
@@ -105,26 +105,26 @@ class Scorecard:
         """The score of a row whose every bin has the population's own odds, rounded once."""
         return round(self.scale.offset - self.scale.factor * self.intercept)
 
-    def log_odds(self, columns: pa.Table) -> Floats:
+    def log_odds(self, columns: Columns) -> Floats:
         """Log odds of bad per row, exact, shape (rows,). Raises `ColumnFault` naming every faulty column."""
-        total = np.full(columns.num_rows, self.intercept)
+        total = np.full(row_count(columns), self.intercept)
         for feature, places in zip(self.scored, self._places(columns), strict=True):
             total += np.array(feature.log_odds)[places]
         return total
 
-    def points(self, columns: pa.Table) -> Points:
+    def points(self, columns: Columns) -> Points:
         """The score per row: a sum of whole points, shape (rows,). Raises `ColumnFault` as `log_odds` does."""
-        total = np.full(columns.num_rows, self.base_points, dtype=np.int64)
+        total = np.full(row_count(columns), self.base_points, dtype=np.int64)
         for feature, places in zip(self.scored, self._places(columns), strict=True):
             total += np.array(feature.points(self.scale.factor), dtype=np.int64)[places]
         return total
 
-    def contributions(self, columns: pa.Table) -> Floats:
+    def contributions(self, columns: Columns) -> Floats:
         """coefficient x (WOE - mean WOE) per feature, then the base, shape (rows, features + 1).
 
         These are the Shapley values of an additive model: they sum to `log_odds`; positive is riskier than average.
         """
-        parts = np.empty((columns.num_rows, len(self.scored) + 1))
+        parts = np.empty((row_count(columns), len(self.scored) + 1))
         base = self.intercept
         for place, (feature, places) in enumerate(zip(self.scored, self._places(columns), strict=True)):
             mean = feature.coefficient * feature.woe_mean
@@ -164,7 +164,7 @@ class Scorecard:
         text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
         return {WEIGHTS_FILE: f"{text}\n".encode()}
 
-    def _places(self, columns: pa.Table) -> list[npt.NDArray[np.int64]]:
+    def _places(self, columns: Columns) -> list[npt.NDArray[np.int64]]:
         places, faults = [], []
         for feature in self.scored:
             try:

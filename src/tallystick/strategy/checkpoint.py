@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from tallystick.scoring.columns import column_names, missing_cells, row_count
 from tallystick.scoring.manifest import FittedModel
+from tallystick.scoring.model import Columns
 from tallystick.strategy.assignment import Key, place_ppm
 from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, CONTINUE, CheckpointName
 from tallystick.strategy.checkpoint_form import Purpose
-from tallystick.strategy.columns import Cells, Columns, ColumnType, Frame, SmallBatchReader
+from tallystick.strategy.columns import Cells, ColumnType, Frame, SmallBatchReader
 from tallystick.strategy.matching import Rows
 from tallystick.strategy.purchase_economics import PurchaseEconomics
 from tallystick.strategy.tables import DecisionTable
@@ -190,17 +191,16 @@ class Checkpoint:
         A model that is not there yet, or a feature that is absent altogether, leaves the whole score missing: the
         tables say what happens then.
         """
-        names = columns.column_names if isinstance(columns, pa.Table) else tuple(columns)
-        count = columns.num_rows if isinstance(columns, pa.Table) else len(next(iter(columns.values())))
-        scores = {column: np.full(count, np.nan) for column in self.scores}
+        names, rows = column_names(columns), row_count(columns)
+        scores = {column: np.full(rows, np.nan) for column in self.scores}
         for model in self.models:
-            wanted = [feature.name for feature in model.fitted.model.features]
-            if not set(wanted) <= set(names):
+            features = {feature.name: feature for feature in model.fitted.model.features}
+            if not features.keys() <= set(names):
                 continue
-            table = pa.table({name: pa.array(columns[name], from_pandas=True) for name in wanted})
-            scores[model.column] = model.fitted.pd_ppm(table).astype(np.float64)
+            score = model.fitted.pd_ppm(columns).astype(np.float64)
             for name in model.needs:
-                scores[model.column][np.asarray(table.column(name).is_null())] = np.nan
+                score[missing_cells(columns, features[name])] = np.nan
+            scores[model.column] = score
         return scores
 
     def decide(self, columns: Columns, *, request_ids: Sequence[Key] | None = None) -> Decisions:

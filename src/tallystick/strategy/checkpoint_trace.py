@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from tallystick.scoring.model import Columns
 from tallystick.strategy.assignment import Key
 from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, CONTINUE, OUTCOME_TEXTS, PASSING
 from tallystick.strategy.checkpoint import Checkpoint, Decisions, Step
 from tallystick.strategy.checkpoint_form import Purpose
-from tallystick.strategy.columns import Columns
 from tallystick.strategy.smallest_change import SmallestChange, smallest_change
 from tallystick.strategy.tables import TraceStep, one_case
 from tallystick.units.money import MINOR_DIGITS

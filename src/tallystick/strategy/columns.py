@@ -3,18 +3,17 @@
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tallystick.scoring.model import ColumnFault
+from tallystick.scoring.model import ColumnFault, Columns
 
 ColumnKind = Literal["number", "whole", "text", "boolean"]
 Cells = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
-Columns: TypeAlias = Mapping[str, npt.NDArray[Any]] | pa.Table
 
 # Conditions compute in float64, which holds every whole number up to here exactly: 90 trillion yuan in fen.
 LARGEST_WHOLE = 2**53 - 1

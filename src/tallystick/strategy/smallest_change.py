@@ -18,9 +18,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from tallystick.scoring.model import Columns
 from tallystick.strategy.case_columns import CASE_COLUMNS, CaseColumn
 from tallystick.strategy.checkpoint import AFFORDABLE, Checkpoint
-from tallystick.strategy.columns import Columns, Frame
+from tallystick.strategy.columns import Frame
 from tallystick.strategy.expressions import (
     Absolute,
     Arithmetic,

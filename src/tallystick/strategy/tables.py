@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from sqlglot import exp
 
-from tallystick.strategy.columns import Columns, ColumnType, Frame, read_columns
+from tallystick.scoring.model import Columns
+from tallystick.strategy.columns import ColumnType, Frame, read_columns
 from tallystick.strategy.coverage import Coverage, RowReach, cover
 from tallystick.strategy.declarations import (
     NEXT_ROW,

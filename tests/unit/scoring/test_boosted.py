@@ -83,6 +83,18 @@ def test_one_row_scores_as_the_same_row_among_many(fitted: tuple[Boosted, pa.Tab
     assert model.contributions(table.slice(0, 0)).shape == (0, 5)
 
 
+def test_arrays_score_as_the_arrow_table_of_them(fitted: tuple[Boosted, pa.Table, Floats]) -> None:
+    model, table, _ = fitted
+    arrays = {name: table[name].to_numpy() for name in table.column_names}
+    assert model.log_odds(arrays).tolist() == model.log_odds(table).tolist()
+    for row in range(0, 300, 7):
+        one = {name: values[row : row + 1] for name, values in arrays.items()}
+        assert model.log_odds(one).tolist() == model.log_odds(table.slice(row, 1)).tolist()
+    short = {**arrays, "segment": arrays["segment"][:1]}
+    with pytest.raises(ColumnFault, match=r"segment has 1, .* has 2,500"):
+        model.log_odds(short)
+
+
 def test_contributions_sum_to_the_log_odds(fitted: tuple[Boosted, pa.Table, Floats]) -> None:
     model, table, _ = fitted
     contributions = model.contributions(table)

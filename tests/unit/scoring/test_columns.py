@@ -1,11 +1,14 @@
-"""Arrow columns become numbers with NaN and category codes, or a fault that says the way out."""
+"""Columns become numbers with NaN and category codes, or a fault that says the way out."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
-from tallystick.scoring.columns import category_column, numeric_column
-from tallystick.scoring.model import ColumnFault
+from tallystick.scoring.columns import category_column, missing_cells, numeric_column, row_count
+from tallystick.scoring.model import ColumnFault, ModelFeature
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,42 @@ def test_every_numeric_type_becomes_float64_with_nan(column: pa.ChunkedArray) ->
     numbers = numeric_column(pa.table({"x": column}), "x")
     assert numbers.dtype == np.float64
     np.testing.assert_array_equal(numbers, [1.0, np.nan, 3.0])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([1.0, np.nan, 0.0]),
+        np.array([1.0, np.nan, 0.0], dtype=np.float32),
+        np.array([1, None, 0], dtype=object),
+        np.array([True, None, False], dtype=object),
+        np.ma.MaskedArray([1, 7, 0], mask=[False, True, False]),
+    ],
+)
+def test_an_array_reads_as_the_arrow_column_of_its_values(values: npt.NDArray[Any]) -> None:
+    np.testing.assert_array_equal(numeric_column({"x": values}, "x"), [1.0, np.nan, 0.0])
+    assert missing_cells({"x": values}, ModelFeature("x", "numeric")).tolist() == [False, True, False]
+
+
+def test_arrays_of_whole_numbers_truths_and_texts() -> None:
+    columns = {"n": np.array([-3, 2**53]), "b": np.array([True, False]), "c": np.array(["b", None], dtype=object)}
+    assert numeric_column(columns, "n").tolist() == [-3.0, 2.0**53]
+    assert numeric_column(columns, "b").tolist() == [1.0, 0.0]
+    assert category_column(columns, "c")[0].tolist() == [0, -1]
+    assert missing_cells(columns, ModelFeature("c", "category")).tolist() == [False, True]
+
+
+def test_faults_of_arrays_name_the_column_and_the_way_out() -> None:
+    columns = {"big": np.array([0, 2**53 + 1]), "low": np.array([0, -(2**53) - 1]), "mixed": np.array(["a", 1], object)}
+    for name in ("big", "low"):
+        with pytest.raises(ColumnFault, match=rf"column {name} .*2\*\*53"):
+            numeric_column(columns, name)
+    with pytest.raises(ColumnFault, match="column mixed holds values of several types"):
+        numeric_column(columns, "mixed")
+    with pytest.raises(ColumnFault, match=r"column absent is absent.*it has: big, low, mixed"):
+        numeric_column(columns, "absent")
+    with pytest.raises(ColumnFault, match=r"differ in their number of rows: y has 1, x has 2"):
+        row_count({"x": np.ones(2), "y": np.ones(1)})
 
 
 def test_booleans_count_and_a_null_column_is_all_missing() -> None:
