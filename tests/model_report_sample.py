@@ -68,4 +68,6 @@ def model_report() -> ModelReport:
         "settings": {"learning_rate": 0.03},
         "hashes": {"data_sha256": "ab" * 32},
         "reads_what_credit_may_not": True,
+        "base_rate": {"learned_share": 0.009, "stated_share": 0.001, "source": {"zh": "假设", "en": "an assumption"}},
+        "limits": [{"zh": "模拟数据", "en": "simulated data"}],
     }  # fmt: skip

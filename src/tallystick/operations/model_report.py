@@ -21,6 +21,7 @@ from tallystick.reports.model_summary import (
     GainPoint,
     GroupFairness,
     ModelReport,
+    MovedBaseRate,
     Period,
     Rows,
 )
@@ -36,6 +37,7 @@ from tallystick.scoring.model import Floats
 from tallystick.scoring.stability import population_stability
 from tallystick.scoring.validation import Interval, auc, reliability
 from tallystick.sources.training_form import TrainingConfig
+from tallystick.units.rates import PPM
 
 _EFFECT_ROWS = 5_000
 _EFFECTS_SHOWN = 24
@@ -92,6 +94,19 @@ def report_of(config: TrainingConfig, folds: tuple[Fold, ...], trained: Trained)
         hashes=trained.hashes,
         reads_what_credit_may_not=config.table is None
         and not all(load_as_of_catalog().by_name[name].credit_use for name in config.features),
+        base_rate=_base_rate(config, fold.train),
+        limits=[{"zh": limit.zh, "en": limit.en} for limit in config.limit],
+    )
+
+
+def _base_rate(config: TrainingConfig, train: Part) -> MovedBaseRate | None:
+    stated = config.base_rate
+    if stated is None:
+        return None
+    return MovedBaseRate(
+        learned_share=float(train.is_bad.mean()),
+        stated_share=stated.bad_ppm / PPM,
+        source={"zh": stated.zh, "en": stated.en},
     )
 
 

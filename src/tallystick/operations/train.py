@@ -21,7 +21,7 @@ from tallystick.operations.training_sets import Fold, TrainingFault, build_folds
 from tallystick.operations.watched_rows import Seen, outcome_reference, seen_cases, seen_events
 from tallystick.reports.model_summary import Contender, Estimate, ModelReport
 from tallystick.scoring.boosted import Boosted
-from tallystick.scoring.calibration import Calibration, fit_calibration
+from tallystick.scoring.calibration import Calibration, base_rate_shift, fit_calibration
 from tallystick.scoring.crossfit import out_of_fold
 from tallystick.scoring.manifest import Manifest, model_files, model_id, training_hash
 from tallystick.scoring.model import Floats
@@ -29,6 +29,7 @@ from tallystick.scoring.reference import reference_json
 from tallystick.sources.raw_events import read_raw_events
 from tallystick.sources.raw_tables import read_raw_table
 from tallystick.sources.training_form import LearnerKind, TrainingConfig, parse_training, training_text
+from tallystick.units.rates import PPM
 
 _CALIBRATION_FOLDS: Final = 3
 
@@ -72,8 +73,10 @@ def _train(config: TrainingConfig, data: Path, *, text: str, file: str, out: Pat
         "features_sha256": features_hash(config),
         "lock_sha256": hashlib.sha256(lock_text().encode()).hexdigest(),
     }
+    # Report and reference are at the learning data's own base rate: there alone what came can be held against what was
+    # told. A lender whose base rate is the stated one finds the same agreement in what the shipped map tells.
     files = model_files(
-        model, calibration, _manifest(config, folds[0], model, contenders[0], hashes),
+        model, _shipped(calibration, config, folds[0]), _manifest(config, folds[0], model, contenders[0], hashes),
         reference=reference_json(outcome_reference(model, calibration, seen)),
     )  # fmt: skip
     progress.step({"zh": "撰写报告", "en": "writing the report"})
@@ -134,6 +137,14 @@ def _calibration(config: TrainingConfig, fold: Fold) -> Calibration:
 
     crossed = out_of_fold(part.table, part.is_bad, fit, _CALIBRATION_FOLDS, config.seed)
     return fit_calibration(crossed.log_odds, part.is_bad)
+
+
+def _shipped(calibration: Calibration, config: TrainingConfig, fold: Fold) -> Calibration:
+    """The map at the base rate of where the model will be used."""
+    if config.base_rate is None:
+        return calibration
+    learned, stated = float(fold.train.is_bad.mean()), config.base_rate.bad_ppm / PPM
+    return calibration.shifted(base_rate_shift(learned=learned, stated=stated))
 
 
 def _manifest(

@@ -223,9 +223,19 @@ def card_section(report: ModelReport, say: Texts) -> Section:
         say("trained.card_use", outcome=report["outcome"][say.language]),
         say("trained.card_apart", **apart),
         say("trained.card_reject"),
+        *_base_rate(report, say),
+        *(limit[say.language] for limit in report["limits"]),
         *([say("trained.card_credit")] if report["reads_what_credit_may_not"] else []),
     ]
     return Section("card", say("trained.card"), items=tuple(items))
+
+
+def _base_rate(report: ModelReport, say: Texts) -> list[str]:
+    moved = report["base_rate"]
+    if moved is None:
+        return []
+    learned, stated = (percent_text(moved["learned_share"]), percent_text(moved["stated_share"]))
+    return [say("trained.card_base_rate", learned=learned, stated=stated, source=moved["source"][say.language])]
 
 
 def _apart(counts: dict[str, int], say: Texts) -> str:

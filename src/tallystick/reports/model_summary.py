@@ -90,6 +90,14 @@ class Fairness(TypedDict):
     refused: bool
 
 
+class MovedBaseRate(TypedDict):
+    """The share of bads among the rows learned from, and that to which the shipped probabilities were moved."""
+
+    learned_share: float
+    stated_share: float
+    source: Bilingual
+
+
 class ModelReport(TypedDict):
     """Everything of one training run; the same data and configuration give the same report."""
 
@@ -119,3 +127,5 @@ class ModelReport(TypedDict):
     settings: dict[str, float | int | str]
     hashes: dict[str, str]
     reads_what_credit_may_not: bool
+    base_rate: MovedBaseRate | None
+    limits: list[Bilingual]

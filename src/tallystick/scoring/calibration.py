@@ -169,6 +169,20 @@ def central_tendency_shift(pd: npt.ArrayLike, mean: float) -> float:
     return float(brentq(lambda shift: float(expit(logits + shift).mean()) - mean, -reach, reach, xtol=1e-12))
 
 
+def base_rate_shift(*, learned: float, stated: float) -> float:
+    """What to add to every logit where bads look as they did, and goods too, but bads are another share of all.
+
+    Bayes' rule: the odds of every row change by the same factor, that of the odds of the two shares (Elkan, IJCAI 2001,
+    theorem 2). Unlike `central_tendency_shift` it does not presume that rows of each score come as often as before.
+
+    >>> round(base_rate_shift(learned=0.01, stated=0.001), 6)  # odds of 1 to 99 become 1 to 999
+    -2.311635
+    """
+    if not (0.0 < learned < 1.0 and 0.0 < stated < 1.0):
+        raise ValueError(f"base rates are {learned} and {stated}: both must be between 0 and 1")
+    return math.log(stated / (1 - stated)) - math.log(learned / (1 - learned))
+
+
 def shift_to_central_tendency(pd: npt.ArrayLike, mean: float) -> Floats:
     """The PDs with one shift on every logit, so that their mean is `mean` and their order is kept.
 

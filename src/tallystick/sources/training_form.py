@@ -17,6 +17,7 @@ from tallystick.sources.files import FileFault
 from tallystick.terms.form import FaultNotes, FormFaults, read_fields
 
 BUILT_IN: Final = (
+    "authorize-prior",
     "handbook-fraud",
     "home-credit-application",
     "jdd-demand",
@@ -166,6 +167,24 @@ class FairnessForm(msgspec.Struct, frozen=True):
     approve_percent: Annotated[int, Meta(ge=1, le=99)] = 80
 
 
+class BaseRate(msgspec.Struct, frozen=True):
+    """The share of bads where the model will be used, where that is not the share among the rows it learns from.
+
+    `zh` and `en` say where the figure comes from.
+    """
+
+    bad_ppm: Annotated[int, Meta(ge=1, le=999_999)]
+    zh: Text
+    en: Text
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """What the model cannot do, to stand in its card."""
+
+    zh: Text
+    en: Text
+
+
 class TrainingConfig(msgspec.Struct, frozen=True):
     """Everything that a training run is told; the same file and data give the same bytes."""
 
@@ -185,6 +204,8 @@ class TrainingConfig(msgspec.Struct, frozen=True):
     published: tuple[Published, ...] = ()
     alerts: Alerts | None = None
     fairness: FairnessForm = FairnessForm()
+    base_rate: BaseRate | None = None
+    limit: tuple[Limit, ...] = ()
 
     @property
     def told(self) -> OutcomeRule | TableSource:

@@ -82,6 +82,28 @@ def test_the_folder_is_a_model_that_loads_and_tells_what_it_is_made_of(tmp_path:
     assert [one["attribute"]["en"] for one in report["fairness"]] == ["sex"]
 
 
+def test_a_stated_base_rate_moves_what_ships_and_nothing_else(tmp_path: Path, events: Path) -> None:
+    """All odds by one factor; what was measured stays at the base rate that it was measured at."""
+    report = trained(tmp_path, events)
+    stated = '\n[base_rate]\nbad_ppm = 1_000\nzh = "假设"\nen = "an assumption"\n'
+    moved = trained(tmp_path, events, config=CONFIG + stated, out="moved")
+    before, after = (
+        {name: text for name, text in all_files(tmp_path / folder).items() if "/" not in name}
+        for folder in ("model", "moved")
+    )
+    assert {name for name in before if before[name] != after[name]} == {"calibration.json", "manifest.json"}
+    share = report["train"]["bads"] / report["train"]["rows"]
+    rows = pa.table({name: [0.0, 1.0, 9.0] for name in parse_training(CONFIG, file="c").features})
+    plain, shifted = load_model(before).pd(rows), load_model(after).pd(rows)
+    factor = 0.001 / 0.999 / (share / (1 - share))
+    np.testing.assert_allclose(shifted / (1 - shifted), plain / (1 - plain) * factor)
+    assert moved["calibration"] == report["calibration"]
+    assert moved["base_rate"] == {
+        "learned_share": share, "stated_share": 0.001, "source": {"zh": "假设", "en": "an assumption"},
+    }  # fmt: skip
+    assert report["base_rate"] is None
+
+
 def test_training_learns_only_from_what_was_known_when_the_test_began(tmp_path: Path, events: Path) -> None:
     config = parse_training(CONFIG.replace("gap_days = 7", "gap_days = 3"), file="c")
     raw = raw_of(events, config)
@@ -228,7 +250,7 @@ def test_local_hours_follow_the_clocks_of_the_zone(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_trained_is_refused_by_name(tmp_path: Path, events: Path) -> None:
-    with pytest.raises(FileFault, match="no built-in configuration: handbook-fraud"):
+    with pytest.raises(FileFault, match="no built-in configuration: authorize-prior"):
         train(TrainRequest(config="nothing", out=tmp_path / "m"), progress=Silent())
     with pytest.raises(TrainingFault, match="data: missing"):
         trained(tmp_path, None)  # type: ignore[arg-type]
