@@ -28,6 +28,7 @@ USUAL_PURCHASE: dict[str, Any] = {
     "device_distinct_borrower_7d": 1, "line_is_new_merchant": False, "line_is_new_device": False,
     "line_is_new_address": False, "line_fraud_count_7d": 0, "device_fraud_count_30d": 0,
     "merchant_label_count_30d": 400, "merchant_fraud_share_30d": 0.001, "line_kilometers_per_hour": 3.0,
+    "line_amount_to_max_90d": 0.25, "merchant_fraud_share_1d": 0.001, "merchant_fraud_share_7d": 0.001,
     "line_days_past_due_max_90d": 0, "line_minimum_payment_streak": 0, "fraud_ppm": None,
 }  # fmt: skip
 
@@ -72,6 +73,12 @@ USUAL: Mapping[CheckpointName, dict[str, Any]] = {
 def standard_files() -> dict[str, bytes]:
     """The files of the standard strategy."""
     return {name: text.encode() for name, text in standard_strategy_files().items()}
+
+
+def other_line_ends(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files as another editor saves what people edit; a model's are not edited."""
+    edited = (".toml", ".csv")
+    return {name: text.replace(b"\n", b"\r\n") if name.endswith(edited) else text for name, text in files.items()}
 
 
 def compiled(name: CheckpointName, files: Mapping[str, bytes]) -> Checkpoint:

@@ -4,6 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from tests.checkpoints import USUAL, cases, standard_checkpoint
 
@@ -38,7 +40,7 @@ def _scenarios() -> list[Any]:
 
 
 def _case(name: CheckpointName, scenario: dict[str, Any]) -> dict[str, Any]:
-    told = {key: value for key, value in scenario.items() if key not in {"title", "missing", *_EXPECTED}}
+    told = {key: value for key, value in scenario.items() if key not in {"title", "missing", "scored", *_EXPECTED}}
     missing = scenario.get("missing", [])
     if missing == ["all features"]:
         missing = standard_checkpoint(name).features
@@ -49,10 +51,27 @@ def _case(name: CheckpointName, scenario: dict[str, Any]) -> dict[str, Any]:
     return case
 
 
+def _cases(name: CheckpointName, *scenarios: dict[str, Any]) -> pa.Table:
+    """The cases of scenarios, with the score of the model that ships where they ask for it."""
+    columns = cases(name, *(_case(name, scenario) for scenario in scenarios))
+    if name is APPLY:
+        return columns
+    given = {figure: columns[figure].to_pylist() for figure in columns.column_names}
+    pairs = zip(given["amount_minor"], given["line_purchase_max_90d"], strict=True)
+    given["line_amount_to_max_90d"] = [None if most is None else amount / most for amount, most in pairs]
+    [model] = standard_checkpoint(name).models
+    reads = [feature.name for feature in model.fitted.model.features]
+    score = standard_checkpoint(name).score({figure: np.array(given[figure], dtype=np.float64) for figure in reads})
+    for case, scenario in enumerate(scenarios):
+        if scenario.get("scored"):
+            given["fraud_ppm"][case] = float(score["fraud_ppm"][case])
+    return pa.table(given)
+
+
 @pytest.mark.parametrize(("name", "scenario"), _scenarios())
 def test_scenario(name: CheckpointName, scenario: dict[str, Any]) -> None:
     checkpoint = standard_checkpoint(name)
-    decided = checkpoint.decide(cases(name, _case(name, scenario)))
+    decided = checkpoint.decide(_cases(name, scenario))
     assert decided.outcome[0] == scenario["expected"]
     assert list(decided.reasons[0]) == scenario.get("reasons", [])
     outputs = {output: values[0] for output, values in decided.outputs.items()}
@@ -73,8 +92,8 @@ def test_every_row_of_the_standard_strategy_that_refuses_has_its_scenario() -> N
     """A new rule comes with the case that shows it."""
     for name in USUAL:
         checkpoint = standard_checkpoint(name)
-        told = [_case(name, each.values[1]) for each in _scenarios() if each.values[0] == name]
-        decided = checkpoint.decide(cases(name, *told))
+        told = [each.values[1] for each in _scenarios() if each.values[0] == name]
+        decided = checkpoint.decide(_cases(name, *told))
         for step in checkpoint.steps:
             if step.decides:
                 reached = {step.table.rows[row].id for row in decided.rows[step.name]}

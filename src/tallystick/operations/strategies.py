@@ -14,8 +14,9 @@ from tallystick.features.catalog import load_catalog
 from tallystick.operations.model_folders import EVIDENCE
 from tallystick.operations.outputs import prepare_folder, write_files
 from tallystick.reports.summary import Bilingual
+from tallystick.scoring.boosted import Boosted, trees_of
 from tallystick.strategy.case_columns import CASE_COLUMNS, CheckpointName
-from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.checkpoint import Checkpoint, CheckpointModel
 from tallystick.strategy.checkpoint_reading import checkpoint_folders, read_checkpoints
 from tallystick.strategy.checkpoint_trace import CaseTrace, Explanation, explain_case, trace_case
 from tallystick.strategy.columns import ColumnType, nearest
@@ -231,6 +232,23 @@ def _reached(table: DecisionTable) -> Bilingual:
     return {"zh": f"{table.name}：{count} 行，{proof_zh}", "en": f"{table.name}: {count} rows, {proof_en}"}
 
 
+def _scored_by(model: CheckpointModel) -> Bilingual:
+    """What yields a score: which model, how much it reads, of how many trees, and where the score is missing."""
+    fitted = model.fitted
+    features = len(fitted.model.features)
+    trees = len(trees_of(fitted.model)) if isinstance(fitted.model, Boosted) else 0
+    grown_zh, grown_en = (f"，{trees} 棵树", f", {trees} trees") if trees else ("", "")
+    lacks_zh, lacks_en = (
+        (f"；{'、'.join(model.needs)} 缺失时无评分", f"; missing where {' or '.join(model.needs)} is")
+        if model.needs
+        else ("", "")
+    )
+    return {
+        "zh": f"  {model.column}：{fitted.model_id}，{features} 个特征{grown_zh}{lacks_zh}",
+        "en": f"  {model.column}: {fitted.model_id}, {features} features{grown_en}{lacks_en}",
+    }
+
+
 def _checkpoint_coverage(checkpoint: Checkpoint) -> list[Bilingual]:
     away = [column for column in checkpoint.scores if column not in {model.column for model in checkpoint.models}]
     features, steps = len(checkpoint.features), len(checkpoint.steps)
@@ -241,6 +259,7 @@ def _checkpoint_coverage(checkpoint: Checkpoint) -> list[Bilingual]:
             "no case falls through, every missing value has its row",
         }
     ]
+    told += [_scored_by(model) for model in checkpoint.models]
     told += [
         {"zh": f"  {column}：尚无模型，评分缺失", "en": f"  {column}: no model yet, the score is missing"}
         for column in away

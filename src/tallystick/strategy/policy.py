@@ -93,7 +93,7 @@ class Strategy:
 
 
 def standard_strategy_files() -> dict[str, str]:
-    """The texts of the strategy that ships with Tallystick, by their path inside its folder."""
+    """The texts of the strategy that ships with Tallystick, by their path inside its folder; its model's too."""
     return dict(_texts_below(files("tallystick.strategy").joinpath("standard"), inside=""))
 
 

@@ -1,6 +1,7 @@
 """A strategy folder on disk: which files it is made of, all of its faults, one case from a file."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -48,8 +49,8 @@ def test_hidden_files_and_a_models_evidence_are_no_part_of_a_strategy(folder: Pa
         (folder / inside).mkdir(parents=True)
         (folder / inside / "report.html").write_bytes(b"x")
     assert strategy_files(folder) == before
-    (folder / "models" / "fraud" / "manifest.json").write_bytes(b"{}")
-    assert set(strategy_files(folder)) - set(before) == {"models/fraud/manifest.json"}
+    (folder / "models" / "fraud" / "more.json").write_bytes(b"{}")
+    assert set(strategy_files(folder)) - set(before) == {"models/fraud/more.json"}
 
 
 def test_faults_of_the_review_and_of_all_checkpoints_come_together(folder: Path) -> None:
@@ -70,7 +71,13 @@ def test_faults_of_the_review_and_of_all_checkpoints_come_together(folder: Path)
 def test_what_was_proven_is_told_of_every_table() -> None:
     told = [each["en"] for each in coverage_of(read_whole_strategy(None, on=ON))]
     assert "  velocity: 8 rows, every row is proven to be reached" in told
-    assert "  fraud_ppm: no model yet, the score is missing" in told
+    assert "  pd_ppm: no model yet, the score is missing" in told
+    [scored] = [each for each in told if each.startswith("  fraud_ppm: ")]
+    assert re.fullmatch(
+        r"  fraud_ppm: model_[0-9a-f]{24}, 4 features, 100 trees; "
+        "missing where line_amount_to_max_90d or merchant_fraud_share_30d is",
+        scored,
+    )
     assert "    1 % are randomized" in told
 
 

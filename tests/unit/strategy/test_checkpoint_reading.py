@@ -44,10 +44,11 @@ def _form(old: str, new: str) -> str:
     return SMALL_FORM.replace(old, new, 1)
 
 
-def test_the_standard_strategy_has_no_fault_and_needs_no_model() -> None:
+def test_the_standard_strategy_has_no_fault_and_ships_a_model_of_purchases_alone() -> None:
     checkpoint = standard_checkpoint(AUTHORIZE)
     assert checkpoint.scores == ("fraud_ppm",)
-    assert checkpoint.models == ()
+    assert [model.column for model in checkpoint.models] == ["fraud_ppm"]
+    assert standard_checkpoint(CheckpointName.APPLY).models == ()
     assert len(checkpoint.steps) == 11
     assert checkpoint.timeout_outcome == "decline"
     assert checkpoint.unavailable == ("decline", "TRY_AGAIN")
@@ -253,8 +254,10 @@ def _model(*features: str) -> dict[str, bytes]:
 
 def _with_model(files: dict[str, bytes], *, more: str = "") -> dict[str, bytes]:
     form = standard_files()["authorize/checkpoint.toml"].decode()
-    named = form.replace("[models.fraud]", f'[models.fraud]\nfolder = "models/fraud"{more}')
-    return {**standard_files(), **files, "authorize/checkpoint.toml": named.encode()}
+    before, rest = form.split("[models.fraud]\n", 1)
+    named = f'{before}[models.fraud]\nfolder = "models/fraud"{more}\n{rest[rest.index("column =") :]}'
+    others = {path: text for path, text in standard_files().items() if not path.startswith("models/fraud/")}
+    return {**others, **files, "authorize/checkpoint.toml": named.encode()}
 
 
 def test_a_model_of_the_folder_scores_in_whole_ppm_and_its_features_are_known() -> None:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.checkpoints import standard_files
+from tests.checkpoints import other_line_ends, standard_files
 
 from tallystick.strategy.differences import Difference, strategy_differences
 
@@ -23,7 +23,7 @@ def _edited(file: str, old: str, new: str) -> tuple[Difference, ...]:
 
 def test_the_same_strategy_does_not_differ_whatever_its_line_ends() -> None:
     assert _differences(BEFORE) == ()
-    assert _differences({name: text.replace(b"\n", b"\r\n") for name, text in BEFORE.items()}) == ()
+    assert _differences(other_line_ends(BEFORE)) == ()
 
 
 def test_a_threshold_is_told_in_words_and_yuan() -> None:
@@ -89,14 +89,14 @@ def test_files_that_come_and_go() -> None:
 def test_models_are_told_by_their_names_and_features() -> None:
     def model(*features: str, rows: int) -> dict[str, bytes]:
         manifest = {"kind": "lightgbm", "rows": rows, "features": [{"name": name} for name in features]}
-        return {"models/fraud/manifest.json": json.dumps(manifest).encode(), "models/fraud/weights.txt": b"w"}
+        return {"models/second/manifest.json": json.dumps(manifest).encode(), "models/second/weights.txt": b"w"}
 
     (new,) = _differences({**BEFORE, **model("amount", rows=1)})
     assert new.en.startswith("a new model, model_")
     before, after = ({**BEFORE, **each} for each in (model("amount", rows=1), model("amount", "is_night", rows=2)))
     told = strategy_differences(before, after, words=WORDS, currency="CNY")
     assert [(each.file, each.place, each.en) for each in told[1:]] == [
-        ("models/fraud", "rows", "1 becomes 2"), ("models/fraud", "features", "with is_night added"),
+        ("models/second", "rows", "1 becomes 2"), ("models/second", "features", "with is_night added"),
     ]  # fmt: skip
     assert told[0].en.startswith("another model: model_")
     assert strategy_differences(before, before, words=WORDS, currency="CNY") == ()

@@ -4,6 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from tests.checkpoints import other_line_ends
 
 from tallystick.strategy.columns import ColumnType
 from tallystick.strategy.economics import StrategyFaults
@@ -127,7 +128,8 @@ def test_a_grade_that_economics_do_not_know_is_named_in_its_row() -> None:
 
 def test_the_name_of_a_strategy_is_over_every_file_and_no_line_end() -> None:
     assert strategy_sha256(dict(reversed(TEXTS.items()))) == strategy_sha256(TEXTS)
-    assert strategy_sha256({name: text.replace("\n", "\r\n") for name, text in TEXTS.items()}) == strategy_sha256(TEXTS)
+    as_bytes = {name: text.encode() for name, text in TEXTS.items()}
+    assert strategy_sha256(as_bytes) == strategy_sha256(other_line_ends(as_bytes)) == strategy_sha256(TEXTS)
     edited = {strategy_sha256(TEXTS | {name: TEXTS[name] + " "}) for name in STRATEGY_FILES}
     assert len(edited) == len(STRATEGY_FILES)
     assert strategy_sha256(TEXTS) not in edited
