@@ -10,8 +10,9 @@ import pytest
 from tests.books import Books
 from tests.deciding import DAY, Lender, opened
 
-from tallystick.operations.authorizing import Authorized, PutOff, Reused
+from tallystick.operations.authorizing import Authorized, PutOff
 from tallystick.operations.deciding import NoRelease
+from tallystick.operations.decision_record import Reused
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import promote
 from tallystick.servicing import facts

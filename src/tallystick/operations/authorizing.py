@@ -5,17 +5,28 @@ a line in use elsewhere puts its purchase off, and the caller asks again with th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, timedelta, tzinfo
 from typing import Any, Final, TypeAlias
 
-import msgspec
-import pyarrow as pa
 from msgspec import Struct
 from psycopg import Connection
 
-from tallystick import __version__
-from tallystick.features.event_tables import EVENT_TABLES, REQUEST_SCHEMA
+from tallystick.features.event_tables import REQUEST_SCHEMA
 from tallystick.operations.deciding import Deciders, Deciding
+from tallystick.operations.decision_record import (
+    REVIEWED,
+    Request,
+    Reused,
+    batch_of,
+    decide,
+    decision_of,
+    due_at,
+    refused_after,
+    request_columns,
+    review_of,
+    stream_rows,
+    told_again,
+)
 from tallystick.operations.lines import Act, line_write, record
 from tallystick.operations.positions import position_beside
 from tallystick.servicing import facts
@@ -30,17 +41,14 @@ from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.decisions import Batch, StoredDecision
 from tallystick.storage.event_streams import write_stream
-from tallystick.storage.features import FeaturesSeen, features_at
 from tallystick.storage.freezes import Freeze, Subject
 from tallystick.storage.lines import Recording, StoredLine
 from tallystick.storage.reviews import Review
 from tallystick.strategy.case_columns import CheckpointName
-from tallystick.strategy.case_record import CaseRecord, Figures, decide_cases, encode_record
-from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.case_record import CaseRecord, Figures, encode_record
 from tallystick.units.periods import full_months
 
 APPROVED: Final = "approve"
-REVIEWED: Final = "review"
 DECLINED: Final = "decline"
 MOST_TOGETHER: Final = 256
 
@@ -73,12 +81,6 @@ class Purchase(Struct, frozen=True, kw_only=True):
 
 class PutOff(Struct, frozen=True):
     """Nothing was decided: the line or its borrower is in use, or a case of the same batch had to come first."""
-
-
-class Reused(Struct, frozen=True):
-    """The key came before with another purchase: `decision_id` is the decision on that one."""
-
-    decision_id: int
 
 
 class Withdrawn(Struct, frozen=True):
@@ -130,11 +132,6 @@ def withdraw(connection: Connection, decision: StoredDecision, *, act: Act) -> N
         return
     if decision.hold_id is not None and decision.line_id is not None:
         record(connection, decision.line_id, facts.HoldVoided(hold_id=decision.hold_id), act=act)
-
-
-def told_again(before: StoredDecision, request_digest: bytes) -> StoredDecision | Reused:
-    """The answer to a request that was decided before, if it is the same one."""
-    return before if before.request_digest == request_digest else Reused(before.decision_id)
 
 
 def _check(purchases: Sequence[Purchase]) -> None:
@@ -211,15 +208,15 @@ class _Batch:
         self._terms = Contracts(connection)
         self._strategy_ids = deciding.strategies_of([each.borrower.borrower_id for each in cases])
         self._requests = _requests(cases, act=act, zone=zone)
-        asked = pa.table(self._requests, schema=REQUEST_SCHEMA)
-        self._seen: FeaturesSeen = features_at(connection, asked, features=deciding.features)
-        self._record = decide_cases(
-            deciding.checkpoints,
+        frozen = _frozen(connection, cases)
+        self._decided = decide(
+            connection,
+            deciding,
             strategy_ids=self._strategy_ids,
             requests=self._requests,
-            figures=_figures(cases, frozen=_frozen(connection, cases), day=act.today),
-            features=_by_name(self._seen.columns),
+            figures=[_figures_of(each, frozen=frozen, day=act.today) for each in cases],
         )
+        self._record = self._decided.record
 
     def behind_a_freeze(self) -> list[_Case]:
         """The cases that come after one that freezes their device: they have to be decided on the device as frozen."""
@@ -236,17 +233,8 @@ class _Batch:
     def write(self) -> dict[int, StoredDecision]:
         """Hold, freeze and queue as decided, and write the record."""
         taken = [self._taken(place) for place in range(len(self._cases))]
-        record = _with_refusals(self._record, [each.refusal for each in taken])
-        batch = Batch(
-            batch_id=next(self._act.event_ids),
-            checkpoint=record.checkpoint,
-            release_number=self._deciding.release.number,
-            decided_at=self._act.at,
-            business_day=self._act.today,
-            cases=record.cases,
-            seen=self._seen.seen,
-            decided_by_version=__version__,
-        )
+        record = refused_after(self._decided, [each.refusal for each in taken])
+        batch = batch_of(self._decided, self._deciding, act=self._act)
         made = [self._decision(record, place, each, batch=batch) for place, each in enumerate(taken)]
         with self._connection.pipeline():
             self._write_lines(taken)
@@ -277,7 +265,7 @@ class _Batch:
         purchase = self._cases[place].purchase
         expires_on = purchase.expires_on
         if self._record.outcome[place] == REVIEWED:
-            expires_on = max(expires_on, self._due_at(place).date() + timedelta(days=2))
+            expires_on = max(expires_on, due_at(self._record, place, act=self._act).date() + timedelta(days=2))
         return facts.HoldPlaced(
             hold_id=purchase.decision_id,
             amount_minor=purchase.amount_minor,
@@ -285,9 +273,6 @@ class _Batch:
             merchant_id=purchase.merchant_id,
             category=purchase.category or "",
         )
-
-    def _due_at(self, place: int) -> datetime:
-        return self._act.at + timedelta(minutes=self._record.outputs["deadline_minutes"][place])
 
     def _admitted(self, case: _Case, step: Step, fact: AnyFact) -> AnyFact | Refusal:
         circumstances = Circumstances(today=self._act.today, borrower=case.position, contracts=self._terms)
@@ -309,51 +294,21 @@ class _Batch:
 
     def _decision(self, record: CaseRecord, place: int, taken: "_Taken", *, batch: Batch) -> StoredDecision:
         purchase = taken.case.purchase
-        return StoredDecision(
+        request = Request(
             decision_id=purchase.decision_id,
-            batch_id=batch.batch_id,
-            place=place,
-            checkpoint=batch.checkpoint,
-            strategy_id=self._strategy_ids[place],
             request_key=purchase.request_key,
             request_digest=purchase.request_digest,
             borrower_id=taken.case.borrower.borrower_id,
             line_id=purchase.line_id,
             amount_minor=purchase.amount_minor,
-            outcome=record.outcome[place] if taken.refusal is None else DECLINED,
-            reasons=record.reasons[place] if taken.refusal is None else (str(taken.refusal.reason),),
-            outputs={name: values[place] for name, values in record.outputs.items() if values[place] is not None},
-            probability_ppm=record.probability_ppm[place],
-            is_explored=record.is_explored[place],
-            refused_because=record.refused_because[place],
-            refused_figures=None if taken.refusal is None else msgspec.to_builtins(taken.refusal.figures),
-            hold_id=taken.hold_id,
-            decided_at=batch.decided_at,
         )
+        return decision_of(record, place, request, batch=batch, hold_id=taken.hold_id, refused=taken.refusal)
 
     def _reviews(self, record: CaseRecord, made: Sequence[StoredDecision]) -> Iterator[Review]:
-        for place, decision in enumerate(made):
-            if decision.outcome != REVIEWED:
-                continue
-            timeout_outcome = self._checkpoint(place).timeout_outcome
-            assert timeout_outcome is not None, "a checkpoint that reviews says what happens in the end"
-            yield Review(
-                review_id=decision.decision_id,
-                checkpoint=decision.checkpoint,
-                borrower_id=decision.borrower_id,
-                line_id=decision.line_id,
-                amount_minor=decision.amount_minor,
-                device_id=self._cases[place].purchase.device_id,
-                hold_id=decision.hold_id,
-                priority=record.outputs["priority"][place],
-                due_at=self._due_at(place),
-                needs_two=record.outputs["four_eyes"][place],
-                timeout_outcome=timeout_outcome,
-                opened_at=self._act.at,
-            )
-
-    def _checkpoint(self, place: int) -> Checkpoint:
-        return self._deciding.checkpoints[self._strategy_ids[place]]
+        for case, decision in zip(self._cases, made, strict=True):
+            if decision.outcome == REVIEWED:
+                checkpoint, device_id = self._deciding.checkpoints[decision.strategy_id], case.purchase.device_id
+                yield review_of(record, decision, checkpoint=checkpoint, device_id=device_id, act=self._act)
 
     def _freezes(self, record: CaseRecord, made: Sequence[StoredDecision]) -> Iterator[Freeze]:
         subjects = {"freeze_line": Subject.LINE, "freeze_device": Subject.DEVICE}
@@ -374,12 +329,12 @@ class _Batch:
     def _write_streams(self, made: Sequence[StoredDecision]) -> None:
         """What later decisions may know: that it was asked, and what was answered, if it was."""
         asked = self._requests | {"event_id": self._requests["request_id"]}
-        write_stream(self._connection, "purchase", _rows("purchase", asked))
+        write_stream(self._connection, "purchase", stream_rows("purchase", asked))
         answered = [place for place, each in enumerate(made) if each.outcome in (APPROVED, DECLINED)]
         if answered:
             told = {name: [values[place] for place in answered] for name, values in asked.items()}
             told["is_declined"] = [made[place].outcome == DECLINED for place in answered]
-            write_stream(self._connection, "purchase_outcome", _rows("purchase_outcome", told))
+            write_stream(self._connection, "purchase_outcome", stream_rows("purchase_outcome", told))
 
 
 class _Taken(Struct, frozen=True):
@@ -391,39 +346,20 @@ class _Taken(Struct, frozen=True):
     refusal: Refusal | None
 
 
-def _with_refusals(record: CaseRecord, refusals: Sequence[Refusal | None]) -> CaseRecord:
-    for place, refusal in enumerate(refusals):
-        if refusal is not None:
-            record.refused_because[place] = str(refusal.reason)
-    return record
-
-
 def _requests(cases: Sequence[_Case], *, act: Act, zone: tzinfo) -> Figures:
     """The purchases as the features' catalog asks."""
-    offset = act.at.astimezone(zone).utcoffset()
-    assert offset is not None, "a zone knows its offset"
-    tick = tick_of(act.at)
-    columns: Figures = {name: [None] * len(cases) for name in REQUEST_SCHEMA.names}
-    columns |= {name: [getattr(each.purchase, name) for each in cases] for name in _OF_PURCHASE}
-    columns["request_id"] = [each.purchase.decision_id for each in cases]
-    columns["borrower_id"] = [each.borrower.borrower_id for each in cases]
-    columns["tick"] = [tick] * len(cases)
-    columns["kind"] = ["purchase"] * len(cases)
-    columns["utc_offset_minutes"] = [int(offset.total_seconds()) // 60] * len(cases)
-    return columns
+    asked = [
+        {
+            **{name: getattr(each.purchase, name) for name in _OF_PURCHASE},
+            "request_id": each.purchase.decision_id,
+            "borrower_id": each.borrower.borrower_id,
+        }
+        for each in cases
+    ]
+    return request_columns(asked, kind="purchase", act=act, zone=zone)
 
 
 _OF_PURCHASE: Final = tuple(name for name in REQUEST_SCHEMA.names if name in Purchase.__struct_fields__)
-
-
-def tick_of(at: datetime) -> int:
-    """An instant as streams tell it: microseconds since 1970.
-
-    >>> from datetime import UTC
-    >>> tick_of(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
-    1000005
-    """
-    return (at - datetime(1970, 1, 1, tzinfo=at.tzinfo)) // timedelta(microseconds=1)
 
 
 def _frozen(connection: Connection, cases: Sequence[_Case]) -> set[tuple[Subject, int]]:
@@ -432,13 +368,8 @@ def _frozen(connection: Connection, cases: Sequence[_Case]) -> set[tuple[Subject
     return freezes.standing_freezes(connection, asked)
 
 
-def _figures(cases: Sequence[_Case], *, frozen: set[tuple[Subject, int]], day: date) -> Figures:
-    """The columns of a case at `authorize`, in the order of `case_columns`."""
-    rows = [_figures_of(each, frozen=frozen, day=day) for each in cases]
-    return {name: [row[name] for row in rows] for name in rows[0]}
-
-
 def _figures_of(case: _Case, *, frozen: set[tuple[Subject, int]], day: date) -> Mapping[str, Any]:
+    """The columns of a case at `authorize`, in the order of `case_columns`."""
     purchase, line = case.purchase, case.step.line
     assert line is not None
     return {
@@ -460,13 +391,3 @@ def _figures_of(case: _Case, *, frozen: set[tuple[Subject, int]], day: date) -> 
         "merchant_pays_price": purchase.merchant_pays_price,
         "merchant_is_blocked": (Subject.MERCHANT, purchase.merchant_id) in frozen,
     }
-
-
-def _by_name(features: pa.Table) -> Figures:
-    return {name: column.to_pylist() for name, column in zip(features.schema.names, features.columns, strict=True)
-            if name != "request_id"}  # fmt: skip
-
-
-def _rows(stream: str, columns: Figures) -> pa.Table:
-    schema = EVENT_TABLES[stream].schema()
-    return pa.table({name: columns[name] for name in schema.names}, schema=schema)

@@ -1,0 +1,188 @@
+"""What every live checkpoint does alike: requests in columns, the decision as a row, its review, rows of streams."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick import __version__
+from tallystick.features.event_tables import EVENT_TABLES, REQUEST_SCHEMA
+from tallystick.features.visible_set import VisibleSet
+from tallystick.operations.deciding import Deciding
+from tallystick.operations.lines import Act
+from tallystick.servicing.refusals import Refusal
+from tallystick.storage.decisions import Batch, StoredDecision
+from tallystick.storage.features import features_at
+from tallystick.storage.reviews import Review
+from tallystick.strategy.case_record import CaseRecord, Figures, decide_cases
+from tallystick.strategy.checkpoint import Checkpoint
+
+REVIEWED: Final = "review"
+
+
+class Reused(Struct, frozen=True):
+    """The key came before with another request: `decision_id` is the decision on that one."""
+
+    decision_id: int
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """Who asks for what, as the decision's row names it; `request_digest` tells one request of a key from another."""
+
+    decision_id: int
+    request_key: str
+    request_digest: bytes
+    borrower_id: int
+    line_id: int | None = None
+    amount_minor: int | None = None
+
+
+class Decided(Struct, frozen=True):
+    """A batch as the strategies decided it, and what its features were read from."""
+
+    record: CaseRecord
+    seen: VisibleSet
+
+
+def told_again(before: StoredDecision, request_digest: bytes) -> StoredDecision | Reused:
+    """The answer to a request that was decided before, if it is the same one."""
+    return before if before.request_digest == request_digest else Reused(before.decision_id)
+
+
+def request_columns(asked: Sequence[Mapping[str, Any]], *, kind: str, act: Act, zone: tzinfo) -> Figures:
+    """Requests as the features' catalog asks, in columns; what a request does not tell is missing."""
+    offset = act.at.astimezone(zone).utcoffset()
+    assert offset is not None, "a zone knows its offset"
+    columns: Figures = {name: [each.get(name) for each in asked] for name in REQUEST_SCHEMA.names}
+    columns["tick"] = [tick_of(act.at)] * len(asked)
+    columns["kind"] = [kind] * len(asked)
+    columns["utc_offset_minutes"] = [int(offset.total_seconds()) // 60] * len(asked)
+    return columns
+
+
+def tick_of(at: datetime) -> int:
+    """An instant as streams tell it: microseconds since 1970.
+
+    >>> from datetime import UTC
+    >>> tick_of(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
+    1000005
+    """
+    return (at - datetime(1970, 1, 1, tzinfo=at.tzinfo)) // timedelta(microseconds=1)
+
+
+def decide(
+    connection: Connection,
+    deciding: Deciding,
+    *,
+    strategy_ids: Sequence[str],
+    requests: Figures,
+    figures: Sequence[Mapping[str, Any]],
+) -> Decided:
+    """Read the features of requests and decide their cases; `figures` has the columns of each case. Writes nothing."""
+    seen = features_at(connection, pa.table(requests, schema=REQUEST_SCHEMA), features=deciding.features)
+    features = {
+        name: column.to_pylist()
+        for name, column in zip(seen.columns.schema.names, seen.columns.columns, strict=True)
+        if name != "request_id"
+    }
+    record = decide_cases(
+        deciding.checkpoints,
+        strategy_ids=strategy_ids,
+        requests=requests,
+        figures={name: [row[name] for row in figures] for name in figures[0]},
+        features=features,
+    )
+    return Decided(record, seen.seen)
+
+
+def refused_after(decided: Decided, refusals: Sequence[Refusal | None]) -> CaseRecord:
+    """The record with what the books refused of it, an entry per case: an input of the record, not a second opinion."""
+    for place, refusal in enumerate(refusals):
+        if refusal is not None:
+            decided.record.refused_because[place] = str(refusal.reason)
+    return decided.record
+
+
+def batch_of(decided: Decided, deciding: Deciding, *, act: Act) -> Batch:
+    """The batch of a record, decided now."""
+    return Batch(
+        batch_id=next(act.event_ids),
+        checkpoint=decided.record.checkpoint,
+        release_number=deciding.release.number,
+        decided_at=act.at,
+        business_day=act.today,
+        cases=decided.record.cases,
+        seen=decided.seen,
+        decided_by_version=__version__,
+    )
+
+
+def decision_of(
+    record: CaseRecord,
+    place: int,
+    request: Request,
+    *,
+    batch: Batch,
+    hold_id: int | None = None,
+    refused: Refusal | OfferFault | None = None,
+) -> StoredDecision:
+    """One case as its row tells it: what the books refused is of the worst outcome, with their reason and figures."""
+    refused_because, strategy_id = record.refused_because[place], record.strategies[record.strategy[place]]
+    return StoredDecision(
+        decision_id=request.decision_id,
+        batch_id=batch.batch_id,
+        place=place,
+        checkpoint=batch.checkpoint,
+        strategy_id=strategy_id,
+        request_key=request.request_key,
+        request_digest=request.request_digest,
+        borrower_id=request.borrower_id,
+        line_id=request.line_id,
+        amount_minor=request.amount_minor,
+        outcome=record.outcome[place] if refused_because is None else "decline",
+        reasons=record.reasons[place] if refused_because is None else (refused_because,),
+        outputs={name: values[place] for name, values in record.outputs.items() if values[place] is not None},
+        probability_ppm=record.probability_ppm[place],
+        is_explored=record.is_explored[place],
+        refused_because=refused_because,
+        refused_figures=None if refused is None else msgspec.to_builtins(refused.figures),
+        hold_id=hold_id,
+        decided_at=batch.decided_at,
+    )
+
+
+def due_at(record: CaseRecord, place: int, *, act: Act) -> datetime:
+    """Until when a person has to have looked at a case."""
+    return act.at + timedelta(minutes=record.outputs["deadline_minutes"][place])
+
+
+def review_of(
+    record: CaseRecord, decision: StoredDecision, *, checkpoint: Checkpoint, device_id: int | None, act: Act
+) -> Review:
+    """A case that a person looks at, as it enters the queue."""
+    timeout_outcome = checkpoint.timeout_outcome
+    assert timeout_outcome is not None, "a checkpoint that reviews says what happens in the end"
+    return Review(
+        review_id=decision.decision_id,
+        checkpoint=decision.checkpoint,
+        borrower_id=decision.borrower_id,
+        line_id=decision.line_id,
+        amount_minor=decision.amount_minor,
+        device_id=device_id,
+        hold_id=decision.hold_id,
+        priority=record.outputs["priority"][decision.place],
+        due_at=due_at(record, decision.place, act=act),
+        needs_two=record.outputs["four_eyes"][decision.place],
+        timeout_outcome=timeout_outcome,
+        opened_at=act.at,
+    )
+
+
+def stream_rows(stream: str, columns: Figures) -> pa.Table:
+    """Rows of a stream from columns that have more."""
+    schema = EVENT_TABLES[stream].schema()
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
