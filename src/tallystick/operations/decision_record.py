@@ -20,6 +20,7 @@ from tallystick.storage.features import features_at
 from tallystick.storage.reviews import Review
 from tallystick.strategy.case_record import CaseRecord, Figures, decide_cases
 from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.terms.offering import OfferFault
 
 REVIEWED: Final = "review"
 
@@ -99,7 +100,7 @@ def decide(
     return Decided(record, seen.seen)
 
 
-def refused_after(decided: Decided, refusals: Sequence[Refusal | None]) -> CaseRecord:
+def refused_after(decided: Decided, refusals: Sequence[Refusal | OfferFault | None]) -> CaseRecord:
     """The record with what the books refused of it, an entry per case: an input of the record, not a second opinion."""
     for place, refusal in enumerate(refusals):
         if refusal is not None:

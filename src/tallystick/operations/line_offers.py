@@ -90,21 +90,65 @@ def open_line(
     disclosure = quote_line(connection, product_id=product_id, limit_minor=limit_minor, act=act)
     if isinstance(disclosure, OfferFault):
         return disclosure
-    refusal = unaccepted(disclosure, accepted_hash=accepted_hash)
-    if refusal is not None:
-        return refusal
+    _keep_contract(connection, disclosure, act=act)
+    return _open(connection, disclosure, borrower_id=borrower_id, accepted_hash=accepted_hash, act=act)
+
+
+def offer_line(
+    connection: Connection, *, borrower_id: int, product_id: str, limit_minor: int, act: Act
+) -> Disclosure | Refusal | OfferFault:
+    """The disclosure of a line that may be offered to a person today; its contract is kept, for as long as it is open.
+
+    What the books or the law would refuse is not offered. Raises `NotSold` where no version is sold today.
+    """
+    disclosure = quote_line(connection, product_id=product_id, limit_minor=limit_minor, act=act)
+    if isinstance(disclosure, OfferFault):
+        return disclosure
+    _keep_contract(connection, disclosure, act=act)
+    opening = _opening(disclosure, borrower_id=borrower_id, acceptance_id=None)
+    return why_refused(connection, next(act.event_ids), opening, act=act) or disclosure
+
+
+def open_offered_line(
+    connection: Connection, disclosure: Disclosure, *, borrower_id: int, accepted_hash: str | None, act: Act
+) -> Recorded | Refusal | OfferFault:
+    """Open exactly the line that was offered, on its disclosure and the contract that it names.
+
+    Books and law are asked once more, for they may have changed while the offer was open.
+    """
     assert disclosure.line is not None
-    product = product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
+    contract = freeze(contracts.Contracts(connection)[disclosure.terms_hash], on=act.today)
+    unlawful = _unlawful(contract, limit_minor=disclosure.line.limit_minor, on=act.today)
+    return unlawful or _open(connection, disclosure, borrower_id=borrower_id, accepted_hash=accepted_hash, act=act)
+
+
+def _keep_contract(connection: Connection, disclosure: Disclosure, *, act: Act) -> None:
+    product = product_in_force(
+        contracts.published_products(connection), product_id=disclosure.product_id, on=disclosure.offered_on
+    )
     contracts.add_contract(connection, product, frozen_at=act.at)
-    line_id, acceptance_id = next(act.event_ids), next(act.event_ids)
-    opening = facts.LineOpened(
+
+
+def _opening(disclosure: Disclosure, *, borrower_id: int, acceptance_id: int | None) -> facts.LineOpened:
+    assert disclosure.line is not None
+    return facts.LineOpened(
         borrower_id=borrower_id,
         contract_hash=disclosure.terms_hash,
-        currency=product.currency,
-        limit_minor=limit_minor,
+        currency=disclosure.currency,
+        limit_minor=disclosure.line.limit_minor,
         cash_limit_minor=disclosure.line.cash_limit_minor,
         acceptance_id=acceptance_id,
     )
+
+
+def _open(
+    connection: Connection, disclosure: Disclosure, *, borrower_id: int, accepted_hash: str | None, act: Act
+) -> Recorded | Refusal:
+    refusal = unaccepted(disclosure, accepted_hash=accepted_hash)
+    if refusal is not None:
+        return refusal
+    line_id, acceptance_id = next(act.event_ids), next(act.event_ids)
+    opening = _opening(disclosure, borrower_id=borrower_id, acceptance_id=acceptance_id)
     opened = record(connection, line_id, opening, act=act)
     if isinstance(opened, Recorded):
         keep_acceptance(

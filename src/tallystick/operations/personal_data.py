@@ -4,7 +4,7 @@ import msgspec
 from psycopg import Connection
 
 from tallystick.operations.lines import Act
-from tallystick.storage import borrowers, delivery, trust
+from tallystick.storage import applications, borrowers, delivery, trust
 from tallystick.storage.trust import IdentityTaken, PersonalRecord
 from tallystick.trust.master_key import MasterKey
 from tallystick.trust.personal_data import (
@@ -78,6 +78,7 @@ def erase_person(connection: Connection, borrower_id: int, *, act: Act) -> Trust
     if kept is None:
         return TrustRefusal(TrustReason.PERSON_UNKNOWN, "borrower_id", "no personal data was given for this borrower")
     trust.erase_personal_record(connection, borrower_id, erased_at=act.at, erased_by=act.actor)
+    applications.forget_stated(connection, borrower_id)
     return None
 
 

@@ -165,6 +165,7 @@ class Checkpoint:
     reasons: Mapping[str, tuple[str, str]]
     words: Mapping[str, tuple[str, str]]
     inside_features: frozenset[str]
+    product: str
     currency: str
     timeout_outcome: str | None
     unavailable: tuple[str, str]  # the safe outcome and its reason

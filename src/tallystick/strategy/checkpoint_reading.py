@@ -132,6 +132,7 @@ def _compiled(
         inside_features=frozenset(
             each.name for name in read if name in catalog.by_name for each in catalog.by_name[name].request_columns
         ),
+        product=form.product,
         currency=products[form.product].currency,
         timeout_outcome=form.review.timeout_outcome if form.review else None,
         unavailable=(form.unavailable.outcome, form.unavailable.reason),

@@ -18,6 +18,7 @@ HUMAN_REVIEW: Final = (
     "您可以要求人工复核本次自动化决定。",
     "You may ask that a person looks at this automated decision again.",
 )
+_BY_A_PERSON: Final = ("本次结果由人工审核作出。", "A person looked at it and decided.")
 _MARKS: Final = {True: ("是", "yes"), False: ("否", "no")}
 
 
@@ -109,29 +110,43 @@ def explanation(
     checkpoint: Checkpoint, *, outcome: str, reasons: tuple[str, ...], change: SmallestChange | None
 ) -> Explanation:
     """What the borrower is told of a recorded decision: its outcome, reasons, and a change if one may be named."""
+    zh, en = (_told(checkpoint, side, outcome=outcome, reasons=reasons, change=change) for side in (0, 1))
+    if outcome not in CHECKPOINT_OUTPUTS[checkpoint.name].adverse:
+        return Explanation(zh, en)
+    return Explanation((*zh, HUMAN_REVIEW[0]), (*en, HUMAN_REVIEW[1]))
+
+
+def explanation_of_person(checkpoint: Checkpoint, *, outcome: str, reasons: tuple[str, ...]) -> Explanation:
+    """What the borrower is told where a person judged: the outcome and the reasons, and that a person did."""
     sides = []
-    for side, mark in enumerate(("：", ": ")):
-        lines = [OUTCOME_TEXTS[outcome][side], *(checkpoint.reasons[code][side] for code in reasons)]
-        if change is not None:
-            figure = (change.zh, change.en)[side]
-            present, wanted = (
-                figure_text(change.figure, value, currency=checkpoint.currency)[side]
-                for value in (change.present, change.wanted)
-            )
-            better = OUTCOME_TEXTS[change.outcome][side]
-            at_zh, at_en = f"若{figure}为{wanted}", f"With {figure} at {wanted}"
-            if isinstance(change.wanted, bool):
-                at_zh, at_en = f"若“{figure}”为{wanted}", f"If “{figure}” were {wanted}"
-            lines.append(
-                (
-                    f"{at_zh}（现为{present}），其他不变，结果将是{mark}{better}",
-                    f"{at_en} (now {present}), all else the same, the answer would be{mark}{better}",
-                )[side]
-            )
-        if outcome in CHECKPOINT_OUTPUTS[checkpoint.name].adverse:
-            lines.append(HUMAN_REVIEW[side])
-        sides.append(tuple(lines))
+    for side in (0, 1):
+        told = _told(checkpoint, side, outcome=outcome, reasons=reasons, change=None)
+        sides.append((*told, _BY_A_PERSON[side]))
     return Explanation(*sides)
+
+
+def _told(
+    checkpoint: Checkpoint, side: int, *, outcome: str, reasons: tuple[str, ...], change: SmallestChange | None
+) -> tuple[str, ...]:
+    """The lines in one language: 0 is Chinese, 1 English."""
+    lines = [OUTCOME_TEXTS[outcome][side], *(checkpoint.reasons[code][side] for code in reasons)]
+    if change is not None:
+        figure = (change.zh, change.en)[side]
+        present, wanted = (
+            figure_text(change.figure, value, currency=checkpoint.currency)[side]
+            for value in (change.present, change.wanted)
+        )
+        better, mark = OUTCOME_TEXTS[change.outcome][side], ("：", ": ")[side]
+        at_zh, at_en = f"若{figure}为{wanted}", f"With {figure} at {wanted}"
+        if isinstance(change.wanted, bool):
+            at_zh, at_en = f"若“{figure}”为{wanted}", f"If “{figure}” were {wanted}"
+        lines.append(
+            (
+                f"{at_zh}（现为{present}），其他不变，结果将是{mark}{better}",
+                f"{at_en} (now {present}), all else the same, the answer would be{mark}{better}",
+            )[side]
+        )
+    return tuple(lines)
 
 
 def figure_text(name: str, value: object, *, currency: str) -> tuple[str, str]:
