@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 from tests.api.conftest import Api
+from tests.api.test_applications_api import DECIDERS, applied, borrower_with_report, promote_standard
 from tests.api.test_lines_api import draw_in_installments, open_line
 
 from tallystick.web.app import create_app
@@ -44,6 +45,9 @@ def known_ids(api: Api) -> dict[str, str]:
     waiver = {"kind": "waived", "component": "fee", "amount_minor": 100, "reason": "goodwill"}
     proposal = api.made(f"/v1/lines/{line['line_id']}/proposals", waiver)
     offer = api.made(f"/v1/lines/{line['line_id']}/limit-offers", {"limit_minor": 4_000_000, "reason": "review"})
+    object.__setattr__(api.edge, "deciders", DECIDERS)
+    promote_standard(api)
+    application = applied(api, borrower_with_report(api, "applicant"))
     endpoint = api.made("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/"})
     clock = api.made("/v1/test-clocks", {"name": "a month", "stands_at": "2026-02-05T02:00:00Z"})
     return {
@@ -58,6 +62,8 @@ def known_ids(api: Api) -> dict[str, str]:
         "proposal_id": proposal["id"],
         "clock_id": clock["id"],
         "offer_id": offer["id"],
+        "application_id": application["id"],
+        "credit_offer_id": application["offer"]["id"],
         "endpoint_id": endpoint["endpoint"]["id"],
     }
 

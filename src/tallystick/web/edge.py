@@ -12,6 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from tallystick.operations.api_keys import Caller, Callers
 from tallystick.operations.clocks import act_by_clock
+from tallystick.operations.deciding import Deciders
 from tallystick.operations.lines import Act
 from tallystick.storage import clocks
 from tallystick.trust.destinations import Reach
@@ -33,6 +34,7 @@ class Edge:
     master_key: MasterKey
     reach: Reach
     callers: Callers = field(default_factory=Callers)
+    deciders: Deciders = field(default_factory=Deciders)
     rate_limits: RateLimits = field(default_factory=RateLimits)
 
     def act_of(self, caller: Caller) -> Act:
