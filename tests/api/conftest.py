@@ -19,6 +19,7 @@ from psycopg_pool import ConnectionPool
 from tests.books import Books
 
 from tallystick.operations.api_keys import KeyRequest, MadeKey, make_api_key
+from tallystick.operations.deciding import Deciders
 from tallystick.operations.lines import Act
 from tallystick.storage.arrays import dump_lists_at_once
 from tallystick.trust.destinations import Reach
@@ -98,7 +99,13 @@ def make_key(edge: Edge, *scopes: Scope, holder: str, mode: Mode = Mode.TEST) ->
 
 
 @pytest.fixture
-def edge(database_url: str) -> Iterator[Edge]:
+def deciders() -> Deciders:
+    """Strategies compiled for one test; a module whose tests promote the same one may keep them."""
+    return Deciders()
+
+
+@pytest.fixture
+def edge(database_url: str, deciders: Deciders) -> Iterator[Edge]:
     """A test's own database, with a product published."""
     with psycopg.connect(database_url) as connection:
         Books(connection)
@@ -111,6 +118,7 @@ def edge(database_url: str) -> Iterator[Edge]:
             ids=IdSource(node=0, now_ms=lambda: time.time_ns() // 1_000_000),
             master_key=MasterKey(bytes(range(32))),
             reach=Reach.PRIVATE,
+            deciders=deciders,
         )
 
 

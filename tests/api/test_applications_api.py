@@ -23,6 +23,12 @@ VERIFIED = {
 DECIDERS = Deciders()
 
 
+@pytest.fixture
+def deciders() -> Deciders:
+    """Kept from test to test."""
+    return DECIDERS
+
+
 def promote_standard(api: Api) -> None:
     """Let the standard strategy decide."""
     with api.edge.pool.connection() as connection:
@@ -58,7 +64,6 @@ def applied(api: Api, borrower_id: str, **more: object) -> dict[str, Any]:
 @pytest.fixture
 def lending(api: Api) -> Api:
     """A lender whose standard strategy decides."""
-    object.__setattr__(api.edge, "deciders", DECIDERS)
     promote_standard(api)
     return api
 
@@ -191,7 +196,6 @@ def test_without_a_strategy_nothing_is_decided_and_the_same_key_may_ask_again(ap
     refused = api.post("/v1/applications", body_of(borrower_id), key="early")
     assert (refused.status_code, refused.json()["code"]) == (503, "no_strategy_in_force")
     assert "`tallystick strategy submit`, `approve`, `promote`" in refused.json()["detail"]
-    object.__setattr__(api.edge, "deciders", DECIDERS)
     promote_standard(api)
     assert api.post("/v1/applications", body_of(borrower_id), key="early").status_code == 201
 

@@ -11,6 +11,7 @@ from tests.api.conftest import Api
 from tests.api.test_applications_api import DECIDERS, applied, borrower_with_report, promote_standard
 from tests.api.test_lines_api import draw_in_installments, open_line
 
+from tallystick.operations.deciding import Deciders
 from tallystick.web.app import create_app
 from tallystick.web.edge import Edge
 
@@ -31,6 +32,12 @@ BOUNDED = settings(
 
 
 @pytest.fixture
+def deciders() -> Deciders:
+    """Kept from test to test."""
+    return DECIDERS
+
+
+@pytest.fixture
 def known_ids(api: Api) -> dict[str, str]:
     """Things that exist, by the name of the path parameter that names them."""
     line = open_line(api)
@@ -45,7 +52,6 @@ def known_ids(api: Api) -> dict[str, str]:
     waiver = {"kind": "waived", "component": "fee", "amount_minor": 100, "reason": "goodwill"}
     proposal = api.made(f"/v1/lines/{line['line_id']}/proposals", waiver)
     offer = api.made(f"/v1/lines/{line['line_id']}/limit-offers", {"limit_minor": 4_000_000, "reason": "review"})
-    object.__setattr__(api.edge, "deciders", DECIDERS)
     promote_standard(api)
     application = applied(api, borrower_with_report(api, "applicant"))
     endpoint = api.made("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/"})

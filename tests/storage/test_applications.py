@@ -1,5 +1,8 @@
 """Applications decided: person, device and history seen, an offer with its document, and who decides otherwise."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -323,6 +326,18 @@ def test_an_override_grants_once_a_second_person_agrees(lender: Lender) -> None:
     assert made.application_id not in learned_from(lender)
     counted = overrides.override_counts(lender.books.connection)
     assert counted == {made.strategy_id: OverrideCounts(applications=1, granted=1, taken_back=0)}
+
+
+def test_the_releases_show_how_often_a_strategy_was_overridden(lender: Lender, database_url: str) -> None:
+    made = applied(lender, 1, NO_DOCUMENTS)
+    applied(lender, 2)
+    assert isinstance(proposed(lender, made.application_id, 500_000), Override)
+    assert isinstance(agreed(lender, made.application_id), CreditOffer)
+    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "TALLYSTICK_LANGUAGE": "en"}
+    command = [sys.executable, "-m", "tallystick", "strategy", "releases"]
+    run = subprocess.run(command, env=environment | {"COLUMNS": "120"}, capture_output=True, text=True, check=True)
+    assert "Overridden/applications" in run.stdout
+    assert " 1/2 " in run.stdout
 
 
 def test_an_override_that_is_rejected_changes_nothing(lender: Lender) -> None:

@@ -1,7 +1,7 @@
 """Commands over strategies: copy, check, compare and explain a folder; submit, approve, promote and roll back."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -178,17 +178,20 @@ def rollback(*, by: str, because: str) -> None:
 
 @app.command
 def releases(*, most: int = 20) -> None:
-    """Show which strategies decide now, and which did before.
+    """Show which strategies decide now, and which did before, and how often persons decided otherwise.
 
     Parameters
     ----------
     most
         How many releases to show, the latest first.
     """
+    from tallystick.storage.overrides import override_counts
     from tallystick.storage.strategies import releases as made
 
     with opened_books() as connection:
-        _show_releases(made(connection, most=most))
+        counts = override_counts(connection)
+        overridden = {each: (counted.overridden, counted.applications) for each, counted in counts.items()}
+        _show_releases(made(connection, most=most), overridden=overridden)
 
 
 def _challengers(given: Sequence[str]) -> "list[Challenger]":
@@ -217,10 +220,10 @@ def _tell_releases(release: "Release | StrategyRefusal") -> None:
     if isinstance(release, StrategyRefusal):
         _refuse(release)
     else:
-        _show_releases([release])
+        _show_releases([release], overridden={})
 
 
-def _show_releases(made: "Sequence[Release]") -> None:
+def _show_releases(made: "Sequence[Release]", *, overridden: "Mapping[str, tuple[int, int]]") -> None:
     from tallystick.reports.release_terminal import ReleaseTold, releases_table
 
     told = [
@@ -235,7 +238,7 @@ def _show_releases(made: "Sequence[Release]") -> None:
         )
         for release in made
     ]
-    terminal().print(releases_table(told, language=settings().language))
+    terminal().print(releases_table(told, overridden=overridden, language=settings().language))
 
 
 def _tell(key: str, name: str, strategy_id: str) -> None:

@@ -1,6 +1,6 @@
 """Which strategies decide, since when and why, in the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
@@ -40,14 +40,21 @@ class ReleaseTold:
     because: str
 
 
-def releases_table(releases: Sequence[ReleaseTold], *, language: Language) -> Table | Text:
-    """The releases, the one that decides now first."""
+def releases_table(
+    releases: Sequence[ReleaseTold], *, overridden: Mapping[str, tuple[int, int]], language: Language
+) -> Table | Text:
+    """The releases, the one that decides now first.
+
+    `overridden` tells of a strategy how many applications persons decided otherwise, of how many that it decided.
+    """
     say = texts_in(language)
     if not releases:
         return Text(say("release.none"))
     table = plain_table(say("release.title"))
     table.add_column(Text(say("release.number")), justify="right", no_wrap=True)
     table.add_column(Text(say("release.decides")), no_wrap=True)
+    if overridden:
+        table.add_column(Text(say("release.overridden")), justify="right", no_wrap=True)
     table.add_column(Text(say("release.released")), overflow="fold")
     table.add_column(Text(say("release.because")), overflow="fold")
     for place, release in enumerate(releases):
@@ -56,9 +63,14 @@ def releases_table(releases: Sequence[ReleaseTold], *, language: Language) -> Ta
         if release.undoes is not None:
             undoes = say("release.undoes", number=str(release.undoes))
             because = f"{undoes}: {because}"
+        counts = [overridden.get(strategy) for strategy, _ in shares]
         table.add_row(
             Text(str(release.number)),
             Text("\n".join(f"{strategy[:DIGITS]} {percent_text(share / PPM)}" for strategy, share in shares)),
+            *(
+                [Text("\n".join("-" if each is None else f"{each[0]:,}/{each[1]:,}" for each in counts))]
+                * bool(overridden)
+            ),
             Text(f"{release.released_at}\n{release.released_by}"),
             Text(because),
             style="bold" if place == 0 else "dim",
