@@ -145,7 +145,7 @@ def test_the_same_key_gives_the_same_answer_and_another_body_is_told(lending: Ap
     other = api.post("/v1/applications", body_of(borrower_id, is_student=True), key="one")
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
     other = api.post("/v1/applications", body_of(borrower_id, is_student=True), key="one-more")
-    assert other.json()["reasons"] == ["STUDENT", "APPLICATION_OPEN"]
+    assert other.json()["reasons"] == ["STUDENT"]
 
 
 def test_lists_go_back_from_the_newest(lending: Api) -> None:
@@ -207,6 +207,16 @@ def test_a_day_that_cannot_be_is_told(lending: Api) -> None:
         assert (refused.status_code, refused.json()["code"], refused.json()["param"]) == (
             422, "date_implausible", param,
         )  # fmt: skip
+
+
+def test_what_an_erased_person_stated_is_gone_and_the_decision_stays(lending: Api) -> None:
+    borrower_id = borrower_with_report(lending)
+    lending.put(f"/v1/borrowers/{borrower_id}/personal-data", {"full_name": "Li Lei"})
+    made = applied(lending, borrower_id)
+    assert made["stated"]["income_month_minor"] == 1_000_000
+    lending.delete(f"/v1/borrowers/{borrower_id}/personal-data")
+    now = lending.get(f"/v1/applications/{made['id']}").json()
+    assert (now["stated"], now["decided_outcome"], now["offer"]) == (None, "offer", made["offer"])
 
 
 def test_what_is_not_there_is_told_in_the_callers_language(lending: Api) -> None:

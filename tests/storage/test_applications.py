@@ -21,6 +21,7 @@ from tallystick.operations.application_answers import turn_down_offer
 from tallystick.operations.application_judgments import (
     approve_offer,
     decline_after_review,
+    decline_after_timeout,
     offer_after_review,
     propose_offer,
     reject_offer,
@@ -84,21 +85,20 @@ def proposed(lender: Lender, application_id: int, limit_minor: int, *, by: str =
     """An officer wants a declined application to be offered a line."""
     act = lender.act(actor=by)
     return propose_offer(
-        lender.books.connection, application_id, limit_minor=limit_minor, reason="known to us", deciders=DECIDERS,
-        act=act,
+        lender.books.connection, application_id, limit_minor=limit_minor, reason="known to us", act=act
     )  # fmt: skip
 
 
 def agreed(lender: Lender, application_id: int, *, by: str = "bo") -> Any:
     """A second person agrees."""
     act = lender.act(actor=by)
-    return approve_offer(lender.books.connection, application_id, note="seen", deciders=DECIDERS, act=act)
+    return approve_offer(lender.books.connection, application_id, note="seen", act=act)
 
 
-def reviewed(lender: Lender, application_id: int, *, by: str = "ann", agreed_by: str | None = None) -> Any:
+def reviewed(lender: Lender, review_id: int, *, by: str = "ann", agreed_by: str | None = None) -> Any:
     """A review ends with an offer."""
     act = msgspec.structs.replace(lender.act(actor=by), approved_by=agreed_by)
-    return offer_after_review(lender.books.connection, application_id, deciders=DECIDERS, act=act)
+    return offer_after_review(lender.books.connection, review_id, act=act)
 
 
 def learned_from(lender: Lender) -> set[int]:
@@ -299,16 +299,31 @@ def test_who_was_declined_by_the_strategy_may_ask_for_a_person_and_two_may_grant
     made = applied(lender, 1, NO_DOCUMENTS)
     asked = ask_human_review(lender.books.connection, made.application_id, act=lender.act(actor="app"))
     assert isinstance(asked, StoredApplication)
-    review = read_review(lender.books.connection, made.application_id)
+    assert asked.human_review_id is not None
+    review = read_review(lender.books.connection, asked.human_review_id)
     assert review is not None
     assert (asked.state, review.needs_two, review.timeout_outcome) == (ApplicationState.IN_REVIEW, True, "decline")
     for alone in (None, " ANN"):
-        refused = reviewed(lender, made.application_id, agreed_by=alone)
+        refused = reviewed(lender, review.review_id, agreed_by=alone)
         assert reason_of(refused) is RefusalReason.SECOND_PERSON_MISSING
-    assert reviewed(lender, made.application_id, agreed_by="bo").limit_minor == 800_000
+    assert reviewed(lender, review.review_id, agreed_by="bo").limit_minor == 800_000
     [override] = overrides.overrides_of(lender.books.connection, made.application_id)
     assert (override.proposed_by, override.decided_by, override.to_outcome) == ("ann", "bo", "offer")
     assert made.application_id not in learned_from(lender)
+
+
+def test_what_ran_out_of_time_was_seen_by_nobody_so_that_a_person_may_be_asked_for(lender: Lender) -> None:
+    applicant(lender, 21, NOTHING_TOLD)
+    made, connection = applied(lender, 21), lender.books.connection
+    late = decline_after_timeout(connection, made.application_id, act=lender.act(actor="clock"))
+    assert isinstance(late, StoredApplication)
+    assert (late.state, late.told_reasons) == (ApplicationState.DECLINED, None)
+    asked = ask_human_review(connection, made.application_id, act=lender.act(actor="app"))
+    assert isinstance(asked, StoredApplication)
+    assert asked.human_review_id not in (None, made.application_id)
+    assert isinstance(decline_after_review(connection, asked.human_review_id or 0, act=lender.act()), StoredApplication)
+    again = ask_human_review(connection, made.application_id, act=lender.act(actor="app"))
+    assert reason_of(again) is RefusalReason.APPLICATION_REVIEWED
 
 
 def test_an_override_grants_once_a_second_person_agrees(lender: Lender) -> None:

@@ -12,7 +12,7 @@ from tallystick.operations.credit_offering import LineTerms, Offered, keep_offer
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.storage import credit_offers, overrides
+from tallystick.storage import applications, credit_offers, overrides
 from tallystick.storage.applications import ApplicationState, StoredApplication
 from tallystick.storage.credit_offers import CreditOffer
 from tallystick.storage.limit_offers import OfferAnswer
@@ -23,49 +23,50 @@ from tallystick.terms.offering import OfferFault
 
 
 def offer_after_review(
-    connection: Connection,
-    application_id: int,
-    *,
-    deciders: Deciders,
-    act: Act,
-    reason: str = "human review",
-    limit_minor: int | None = None,
+    connection: Connection, review_id: int, *, act: Act, reason: str = "human review", limit_minor: int | None = None
 ) -> CreditOffer | Refusal | OfferFault:
     """A reviewed application is offered a line, of the tables' first limit unless a person gives another.
 
     Where the strategy had declined it, `act.actor` proposes and `act.approved_by` agrees, and that is an override.
     """
-    application = _in_review(connection, application_id)
+    application = _in_review(connection, review_id)
     if isinstance(application, Refusal):
         return application
-    overridden = application.decided_outcome == DECLINED
-    agreed_by = act.approved_by
+    overridden, agreed_by = application.decided_outcome == DECLINED, act.approved_by
     if overridden and (agreed_by is None or is_same_person(act.actor, agreed_by)):
         return Refusal(RefusalReason.SECOND_PERSON_MISSING, field="approved_by")
     granted_minor = application.limit_minor if limit_minor is None else limit_minor
-    offer = _offer(connection, application, limit_minor=granted_minor, offered_by=act.actor, deciders=deciders, act=act)
+    offer = _offer(connection, application, limit_minor=granted_minor, offered_by=act.actor, act=act)
     if not isinstance(offer, Offered):
         return offer
     if overridden:
+        assert agreed_by is not None
         override = _override(application, OFFERED, limit_minor=granted_minor, told_reasons=None, reason=reason, act=act)
         overrides.add_override(connection, override)
-        assert agreed_by is not None
         overrides.decide_override(
             connection, override.override_id, decision="approved", by=agreed_by, at=act.at, note=""
         )
     return _granted(connection, application, offer, act=act)
 
 
-def decline_after_review(connection: Connection, application_id: int, *, act: Act) -> StoredApplication | Refusal:
-    """A reviewed application is declined, for the reasons that it was reviewed or declined for at first."""
-    application = _in_review(connection, application_id)
+def decline_after_review(connection: Connection, review_id: int, *, act: Act) -> StoredApplication | Refusal:
+    """A person declines a reviewed application, for the reasons that it was reviewed or declined for at first."""
+    application = _in_review(connection, review_id)
     if isinstance(application, Refusal):
         return application
     return moved(connection, application, ApplicationState.DECLINED, act=act, told_reasons=application.reasons)
 
 
+def decline_after_timeout(connection: Connection, review_id: int, *, act: Act) -> StoredApplication | Refusal:
+    """Nobody looked in time: declined by the strategy's own rule, so that the borrower may still ask for a person."""
+    application = _in_review(connection, review_id)
+    if isinstance(application, Refusal):
+        return application
+    return moved(connection, application, ApplicationState.DECLINED, act=act)
+
+
 def propose_offer(
-    connection: Connection, application_id: int, *, limit_minor: int, reason: str, deciders: Deciders, act: Act
+    connection: Connection, application_id: int, *, limit_minor: int, reason: str, act: Act
 ) -> Override | Refusal | OfferFault:
     """An officer wants a declined application to be offered a line; a second person has to agree.
 
@@ -78,7 +79,7 @@ def propose_offer(
     if waits is not None:
         figures = {"proposed_by": waits.proposed_by}
         return Refusal(RefusalReason.OVERRIDE_WAITS, field="application_id", figures=figures)
-    offer = _offer(connection, application, limit_minor=limit_minor, offered_by=act.actor, deciders=deciders, act=act)
+    offer = _offer(connection, application, limit_minor=limit_minor, offered_by=act.actor, act=act)
     if not isinstance(offer, Offered):
         return offer
     override = _override(application, OFFERED, limit_minor=limit_minor, told_reasons=None, reason=reason, act=act)
@@ -87,7 +88,7 @@ def propose_offer(
 
 
 def approve_offer(
-    connection: Connection, application_id: int, *, note: str, deciders: Deciders, act: Act
+    connection: Connection, application_id: int, *, note: str, act: Act
 ) -> CreditOffer | Refusal | OfferFault:
     """A second person agrees: the line is offered today, in the name of who proposed it."""
     application = _declined(connection, application_id)
@@ -102,7 +103,6 @@ def approve_offer(
         application,
         limit_minor=waits.limit_minor,
         offered_by=waits.proposed_by,
-        deciders=deciders,
         act=act,
     )
     if not isinstance(offer, Offered):
@@ -151,8 +151,9 @@ def decided_by(connection: Connection, application: StoredApplication, *, decide
     return deciders.compiled(connection, application.strategy_id)[CheckpointName.APPLY]
 
 
-def _in_review(connection: Connection, application_id: int) -> StoredApplication | Refusal:
-    application = lock_application(connection, application_id)
+def _in_review(connection: Connection, review_id: int) -> StoredApplication | Refusal:
+    application_id = applications.application_of_review(connection, review_id)
+    application = None if application_id is None else lock_application(connection, application_id)
     if application is None:
         return Refusal(RefusalReason.APPLICATION_UNKNOWN, field="application_id")
     if application.state is not ApplicationState.IN_REVIEW:
@@ -187,7 +188,6 @@ def _offer(
     *,
     limit_minor: int,
     offered_by: str,
-    deciders: Deciders,
     act: Act,
 ) -> Offered | Refusal | OfferFault:
     return offered_line(
@@ -195,7 +195,7 @@ def _offer(
         application.application_id,
         borrower_id=application.borrower_id,
         terms=LineTerms(
-            product_id=decided_by(connection, application, deciders=deciders).product,
+            product_id=application.product_id,
             limit_minor=limit_minor,
             grade=application.grade,
             price_code=application.price_code,

@@ -140,7 +140,7 @@ def apply(connection: Connection, asked: Application, *, deciders: Deciders, act
         amount_minor=record.outputs["limit_minor"][0],
     )
     decision = decision_of(record, 0, request, batch=batch, refused=refused)
-    application = _application(asked, decision, beside=beside, act=act)
+    application = _application(asked, decision, product_id=checkpoint.product, beside=beside, act=act)
     decisions.write_batch(connection, batch, [decision], trace=encode_record(record))
     applications.add_application(connection, application)
     if offered is not None:
@@ -232,7 +232,7 @@ _STATES: Final = {
 
 
 def _application(
-    asked: Application, decision: StoredDecision, *, beside: PersonApplications, act: Act
+    asked: Application, decision: StoredDecision, *, product_id: str, beside: PersonApplications, act: Act
 ) -> StoredApplication:
     return StoredApplication(
         application_id=asked.application_id,
@@ -241,6 +241,7 @@ def _application(
         decided_outcome=decision.outcome,
         reasons=decision.reasons,
         refused_because=decision.refused_because,
+        product_id=product_id,
         grade=decision.outputs["grade"],
         limit_minor=decision.outputs["limit_minor"],
         price_code=decision.outputs["price_code"],
@@ -266,9 +267,9 @@ def _write_stream(connection: Connection, record: CaseRecord, decision: StoredDe
 
 
 def ask_human_review(connection: Connection, application_id: int, *, act: Act) -> StoredApplication | Refusal:
-    """The borrower asks that a person looks at a declined application: it waits for one, and then for a second.
+    """The borrower asks that a person looks at a declined application: it waits for one, and for a second to grant it.
 
-    Once: what a person has looked at is no automated decision.
+    Once, and not after a person declined: that is no automated decision.
     """
     application = lock_application(connection, application_id)
     if application is None:
@@ -277,10 +278,10 @@ def ask_human_review(connection: Connection, application_id: int, *, act: Act) -
         return Refusal(
             RefusalReason.APPLICATION_NOT_DECLINED, field="application_id", figures={"state": application.state}
         )
-    if application.told_reasons is not None or reviews.read_review(connection, application_id) is not None:
+    if application.told_reasons is not None or application.human_review_id is not None:
         return Refusal(RefusalReason.APPLICATION_REVIEWED, field="application_id")
     review = Review(
-        review_id=application_id,
+        review_id=next(act.event_ids),
         checkpoint=str(CheckpointName.APPLY),
         borrower_id=application.borrower_id,
         line_id=None,
@@ -294,6 +295,7 @@ def ask_human_review(connection: Connection, application_id: int, *, act: Act) -
         opened_at=act.at,
     )
     reviews.open_reviews(connection, [review])
+    applications.note_human_review(connection, application_id, review.review_id)
     return moved(connection, application, ApplicationState.IN_REVIEW, act=act)
 
 

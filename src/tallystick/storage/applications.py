@@ -40,7 +40,8 @@ class StoredApplication(Struct, frozen=True, kw_only=True):
     """An application as it stands; `application_id` is its decision's id as well.
 
     `limit_minor`, `grade` and `price_code` are what the tables gave, whatever was decided. `told_reasons` stand in
-    place of `reasons` where a person declined. `is_repeat`: another one of the person was open.
+    place of `reasons` where a person declined. `is_repeat`: another one of the person was open. `human_review_id` is
+    the review that the borrower asked for; one that the strategy wanted has the application's own id.
     """
 
     application_id: int
@@ -49,6 +50,7 @@ class StoredApplication(Struct, frozen=True, kw_only=True):
     decided_outcome: str
     reasons: tuple[str, ...]
     refused_because: str | None
+    product_id: str
     grade: str
     limit_minor: int
     price_code: str
@@ -64,6 +66,7 @@ class StoredApplication(Struct, frozen=True, kw_only=True):
     state: ApplicationState
     state_since: date
     told_reasons: tuple[str, ...] | None = None
+    human_review_id: int | None = None
 
 
 class PersonApplications(Struct, frozen=True):
@@ -148,6 +151,22 @@ def move_application(
         "UPDATE applications SET state = %s, state_since = %s, told_reasons = %s WHERE application_id = %s",
         [state, since, _plain("told_reasons", told_reasons), application_id],
     )
+
+
+def note_human_review(connection: Connection, application_id: int, human_review_id: int) -> None:
+    """Keep which review the borrower asked for; the database refuses a second one."""
+    connection.execute(
+        "UPDATE applications SET human_review_id = %s WHERE application_id = %s", [human_review_id, application_id]
+    )
+
+
+def application_of_review(connection: Connection, review_id: int) -> int | None:
+    """The application that a review is about."""
+    row = connection.execute(
+        "SELECT application_id FROM applications WHERE application_id = %s OR human_review_id = %s",
+        [review_id, review_id],
+    ).fetchone()
+    return None if row is None else int(row[0])
 
 
 def forget_stated(connection: Connection, borrower_id: int) -> None:

@@ -136,7 +136,8 @@ class OverrideView(Struct, frozen=True):
 class ApplicationView(Struct, frozen=True):
     """An application as it stands. `decided_outcome` is what the strategy `strategy_id` said, or books and law.
 
-    `reasons` are the codes that hold; `explanation` has their words, and is null in lists. `offer` is the latest one.
+    `reasons` are the codes that hold, `explanation` has their words. `offer` is the latest one. In lists `stated` and
+    `explanation` are null; `stated` is so for good where the person was erased.
     """
 
     id: str
@@ -151,6 +152,7 @@ class ApplicationView(Struct, frozen=True):
     applied_at: datetime
     offer: CreditOfferView | None
     overrides: list[OverrideView]
+    stated: Stated | None
     explanation: ExplanationView | None
 
 
@@ -171,6 +173,7 @@ def _listed(connection: Connection, application: StoredApplication) -> Applicati
         applied_at=application.applied_at,
         offer=None if offer is None else credit_offer_view(offer),
         overrides=[_override_view(each) for each in overrides.overrides_of(connection, number)],
+        stated=None,
         explanation=None,
     )
 
@@ -185,7 +188,8 @@ def _view(request: Asked, connection: Connection, number: int) -> ApplicationVie
         return Refusal(RefusalReason.APPLICATION_UNKNOWN, field="application_id")
     told = explained(connection, application, deciders=edge_of(request).deciders)
     whole = _listed(connection, application)
-    return msgspec.structs.replace(whole, explanation=ExplanationView(list(told.zh), list(told.en)))
+    words = ExplanationView(list(told.zh), list(told.en))
+    return msgspec.structs.replace(whole, stated=application.stated, explanation=words)
 
 
 @post(
@@ -376,14 +380,7 @@ def override(
     def act_on(connection: Connection, number: int, *, act: Act) -> object:
         match data:
             case GrantBody():
-                return propose_offer(
-                    connection,
-                    number,
-                    limit_minor=data.limit_minor,
-                    reason=data.reason,
-                    deciders=deciders,
-                    act=act,
-                )
+                return propose_offer(connection, number, limit_minor=data.limit_minor, reason=data.reason, act=act)
             case TakeBackBody():
                 reasons = tuple(data.reasons)
                 return take_offer_back(
@@ -405,10 +402,9 @@ def approve(
     request: Asked, application_id: ApplicationPath, data: JSONBody[SecondBody], idempotency_key: IdempotencyKey
 ) -> Response[ApplicationView]:
     """A second person agrees: the line is offered today."""
-    deciders = edge_of(request).deciders
 
     def act_on(connection: Connection, number: int, *, act: Act) -> object:
-        return approve_offer(connection, number, note=data.note, deciders=deciders, act=act)
+        return approve_offer(connection, number, note=data.note, act=act)
 
     return _changed(request, application_id, data, act_on, idempotency_key=idempotency_key)
 

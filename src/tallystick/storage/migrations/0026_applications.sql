@@ -10,6 +10,7 @@ CREATE TABLE applications (
     decided_outcome  text NOT NULL CHECK (decided_outcome IN ('offer', 'review', 'decline')),
     reasons          jsonb NOT NULL CHECK (jsonb_array_length(reasons) <= 4),
     refused_because  text,
+    product_id       text NOT NULL,
     grade            text NOT NULL,
     limit_minor      bigint NOT NULL CHECK (limit_minor >= 0),      -- the first limit by the tables
     price_code       text NOT NULL,
@@ -26,6 +27,7 @@ CREATE TABLE applications (
         CHECK (state IN ('in_review', 'offered', 'declined', 'accepted', 'turned_down')),
     state_since      date NOT NULL,
     told_reasons     jsonb,                                         -- in place of `reasons`, where a person declined
+    human_review_id  bigint UNIQUE,                                 -- of the review that the borrower asked for, once
     CONSTRAINT a_decline_says_why CHECK (decided_outcome = 'offer' OR reasons <> '[]')
 );
 CREATE INDEX applications_of_borrower ON applications (borrower_id, application_id);
@@ -36,10 +38,11 @@ CREATE INDEX applications_by_strategy ON applications (strategy_id);
 CREATE FUNCTION keep_application() RETURNS trigger
     LANGUAGE plpgsql AS $$
 DECLARE
-    may_change CONSTANT text[] := ARRAY['state', 'state_since', 'told_reasons', 'stated'];
+    may_change CONSTANT text[] := ARRAY['state', 'state_since', 'told_reasons', 'stated', 'human_review_id'];
 BEGIN
     IF (to_jsonb(OLD) - may_change) IS DISTINCT FROM (to_jsonb(NEW) - may_change)
        OR (NEW.stated IS NOT NULL AND NEW.stated IS DISTINCT FROM OLD.stated)
+       OR (OLD.human_review_id IS NOT NULL AND NEW.human_review_id IS DISTINCT FROM OLD.human_review_id)
        OR NOT (OLD.state = NEW.state OR (OLD.state, NEW.state) IN (
             ('in_review', 'offered'), ('in_review', 'declined'), ('declined', 'in_review'), ('declined', 'offered'),
             ('offered', 'declined'), ('offered', 'accepted'), ('offered', 'turned_down')
