@@ -3,14 +3,17 @@
 from datetime import date, timedelta
 from typing import Any
 
+from msgspec.structs import replace
 from tests.deciding import SHANGHAI, Lender
 
 from tallystick.operations.application_answers import accept_offer
 from tallystick.operations.applications import Application, Applied, BureauReport, apply, note_bureau_report
+from tallystick.operations.deciding import Deciders
 from tallystick.operations.lines import Recorded
-from tallystick.servicing.refusals import Refusal
+from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import credit_offers
 from tallystick.storage.applications import ApplicationState, Stated, StoredApplication, read_application
+from tallystick.storage.credit_offers import CreditOffer
 from tallystick.terms.offering import OfferFault
 
 # Thirty-five years old, verified, 10,000 yuan a month as stated.
@@ -30,6 +33,11 @@ REPORT = BureauReport(
     bureau_score=680, open_lines=2, total_limit_minor=5_000_000, total_drawn_minor=2_000_000, inquiries_90d=1,
     worst_days_past_due_24m=0,
 )  # fmt: skip
+
+# Compiled once: every test promotes the same strategy.
+DECIDERS = Deciders()
+NOTHING_TOLD = BureauReport()
+NO_DOCUMENTS = replace(USUAL, documents_are_complete=False)
 
 
 def applicant(
@@ -94,3 +102,16 @@ def state_of(lender: Lender, application_id: int) -> ApplicationState:
     application = read_application(lender.books.connection, application_id)
     assert application is not None
     return application.state
+
+
+def reason_of(refused: object) -> RefusalReason:
+    """Why something was refused."""
+    assert isinstance(refused, Refusal), refused
+    return refused.reason
+
+
+def offer_of(lender: Lender, application_id: int) -> CreditOffer:
+    """The latest offer on an application."""
+    offer = credit_offers.last_offer_of(lender.books.connection, application_id)
+    assert offer is not None
+    return offer

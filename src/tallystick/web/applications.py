@@ -1,39 +1,39 @@
 """Applications for a line: decided, explained, offered, accepted, and looked at by persons."""
 
-from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Final
 
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import JSONBody, QueryParameter
-from msgspec import Meta, Struct
+from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.application_answers import accept_offer, turn_down_offer
-from tallystick.operations.application_explanations import explained
-from tallystick.operations.application_judgments import approve_offer, propose_offer, reject_offer, take_offer_back
 from tallystick.operations.applications import Application, apply, ask_human_review
 from tallystick.operations.deciding import NoRelease
 from tallystick.operations.decision_record import Reused
 from tallystick.operations.lines import Act
-from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.storage import applications, credit_offers, overrides
-from tallystick.storage.applications import ApplicationState, Stated, StoredApplication
-from tallystick.storage.overrides import Override
+from tallystick.servicing.refusals import Refusal
+from tallystick.storage import applications
+from tallystick.storage.applications import ApplicationState, Stated
 from tallystick.terms.contract import NotSold
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.personal_data import Contact, body_fingerprint, contact_number
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read, write
-from tallystick.web.credit_offers import CreditOfferView, credit_offer_view
+from tallystick.web.application_views import (
+    ApplicationView,
+    changed_application,
+    listed_application,
+    told_application,
+)
 from tallystick.web.edge import Asked, body_bytes, caller_of, edge_of
 from tallystick.web.happening import Happened, happened
 from tallystick.web.parameters import (
     AcceptedHash,
     AfterApplication,
-    AmountMinor,
     ApplicationPath,
     BorrowerId,
     BureauReportId,
@@ -41,7 +41,6 @@ from tallystick.web.parameters import (
     IdempotencyKey,
     LimitMinor,
     OfBorrower,
-    OptionalText,
     Page,
     PageLimit,
     Text,
@@ -89,109 +88,6 @@ class AcceptOfferBody(Struct, frozen=True, forbid_unknown_fields=True):
     accepted_hash: AcceptedHash
 
 
-class _Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="outcome"):
-    """An application decided otherwise; `outcome` says how."""
-
-
-class GrantBody(_Override, frozen=True, tag="offer"):
-    """What was declined is offered a line; nothing happens until a second person approves."""
-
-    limit_minor: AmountMinor
-    reason: Text
-
-
-class TakeBackBody(_Override, frozen=True, tag="decline"):
-    """What was offered is declined. `reasons` are codes of the strategy, told to the borrower; `reason` is not told."""
-
-    reasons: Annotated[list[Code], Meta(min_length=1, max_length=4)]
-    reason: Text
-
-
-class SecondBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a second person decided so."""
-
-    note: OptionalText = ""
-
-
-class ExplanationView(Struct, frozen=True):
-    """What the borrower is told, line by line: the answer, the reasons, what would have changed it, and rights."""
-
-    zh: list[str]
-    en: list[str]
-
-
-class OverrideView(Struct, frozen=True):
-    """Where a person decided otherwise than the strategy; `decision` is null while it waits for a second person."""
-
-    from_outcome: str
-    to_outcome: str
-    limit_minor: int | None
-    reason: str
-    proposed_by: str
-    proposed_at: datetime
-    decision: str | None
-    decided_by: str | None
-
-
-class ApplicationView(Struct, frozen=True):
-    """An application as it stands. `decided_outcome` is what the strategy `strategy_id` said, or books and law.
-
-    `reasons` are the codes that hold, `explanation` has their words. `offer` is the latest one. In lists `stated` and
-    `explanation` are null; `stated` is so for good where the person was erased.
-    """
-
-    id: str
-    borrower_id: str
-    state: ApplicationState
-    state_since: date
-    strategy_id: str
-    decided_outcome: str
-    reasons: list[str]
-    refused_because: str | None
-    grade: str
-    applied_at: datetime
-    offer: CreditOfferView | None
-    overrides: list[OverrideView]
-    stated: Stated | None
-    explanation: ExplanationView | None
-
-
-def _listed(connection: Connection, application: StoredApplication) -> ApplicationView:
-    number = application.application_id
-    offer = credit_offers.last_offer_of(connection, number)
-    reasons = application.reasons if application.told_reasons is None else application.told_reasons
-    return ApplicationView(
-        id=encode_id(IdPrefix.APPLICATION, number),
-        borrower_id=encode_id(IdPrefix.BORROWER, application.borrower_id),
-        state=application.state,
-        state_since=application.state_since,
-        strategy_id=application.strategy_id,
-        decided_outcome=application.decided_outcome,
-        reasons=list(reasons),
-        refused_because=application.refused_because,
-        grade=application.grade,
-        applied_at=application.applied_at,
-        offer=None if offer is None else credit_offer_view(offer),
-        overrides=[_override_view(each) for each in overrides.overrides_of(connection, number)],
-        stated=None,
-        explanation=None,
-    )
-
-
-def _override_view(override: Override) -> OverrideView:
-    return msgspec.convert(override, OverrideView, from_attributes=True)
-
-
-def _view(request: Asked, connection: Connection, number: int) -> ApplicationView | Refusal:
-    application = applications.read_application(connection, number)
-    if application is None:
-        return Refusal(RefusalReason.APPLICATION_UNKNOWN, field="application_id")
-    told = explained(connection, application, deciders=edge_of(request).deciders)
-    whole = _listed(connection, application)
-    words = ExplanationView(list(told.zh), list(told.en))
-    return msgspec.structs.replace(whole, stated=application.stated, explanation=words)
-
-
 @post(
     "/applications",
     operation_id="apply",
@@ -223,7 +119,7 @@ def apply_one(
                 detail="This key came before with another application: use a new key for another one",
                 param="Idempotency-Key",
             )
-        return _view(request, connection, made.application_id)
+        return told_application(request, connection, made.application_id)
 
     try:
         return write(request, data, run, idempotency_key=idempotency_key)
@@ -288,7 +184,7 @@ def list_all(
         return page(
             rows,
             limit=limit,
-            view=lambda row: _listed(connection, row),
+            view=lambda row: listed_application(connection, row),
             place=lambda row: encode_id(IdPrefix.APPLICATION, row.application_id),
         )
 
@@ -306,7 +202,7 @@ def list_all(
 def get_one(request: Asked, application_id: ApplicationPath) -> Response[ApplicationView]:
     """One application: where it stands, and what the borrower is told of it."""
     number = path_id(IdPrefix.APPLICATION, application_id)
-    return read(request, lambda connection, _: _view(request, connection, number))
+    return read(request, lambda connection, _: told_application(request, connection, number))
 
 
 @post(
@@ -342,7 +238,7 @@ def decline(
     request: Asked, application_id: ApplicationPath, idempotency_key: IdempotencyKey
 ) -> Response[ApplicationView]:
     """The borrower says no: no line is opened, and the application is closed."""
-    return _changed(request, application_id, None, turn_down_offer, idempotency_key=idempotency_key)
+    return changed_application(request, application_id, None, turn_down_offer, idempotency_key=idempotency_key)
 
 
 @post(
@@ -357,94 +253,10 @@ def human_review(
     request: Asked, application_id: ApplicationPath, idempotency_key: IdempotencyKey
 ) -> Response[ApplicationView]:
     """The borrower asks that a person looks at what was declined automatically."""
-    return _changed(request, application_id, None, ask_human_review, idempotency_key=idempotency_key)
-
-
-@post(
-    "/applications/{application_id:str}/override",
-    operation_id="override_application",
-    tags=["applications"],
-    guards=[needs(Scope.OVERRIDES_WRITE)],
-    responses=problems(404, 409, 422),
-    sync_to_thread=True,
-)
-def override(
-    request: Asked,
-    application_id: ApplicationPath,
-    data: JSONBody[GrantBody | TakeBackBody],
-    idempotency_key: IdempotencyKey,
-) -> Response[ApplicationView]:
-    """An officer decides otherwise than the strategy: kept with its reason, and counted against the strategy."""
-    deciders = edge_of(request).deciders
-
-    def act_on(connection: Connection, number: int, *, act: Act) -> object:
-        match data:
-            case GrantBody():
-                return propose_offer(connection, number, limit_minor=data.limit_minor, reason=data.reason, act=act)
-            case TakeBackBody():
-                reasons = tuple(data.reasons)
-                return take_offer_back(
-                    connection, number, reasons=reasons, reason=data.reason, deciders=deciders, act=act
-                )
-
-    return _changed(request, application_id, data, act_on, idempotency_key=idempotency_key)
-
-
-@post(
-    "/applications/{application_id:str}/override/approve",
-    operation_id="approve_override",
-    tags=["applications"],
-    guards=[needs(Scope.OVERRIDES_WRITE)],
-    responses=problems(404, 409, 422),
-    sync_to_thread=True,
-)
-def approve(
-    request: Asked, application_id: ApplicationPath, data: JSONBody[SecondBody], idempotency_key: IdempotencyKey
-) -> Response[ApplicationView]:
-    """A second person agrees: the line is offered today."""
-
-    def act_on(connection: Connection, number: int, *, act: Act) -> object:
-        return approve_offer(connection, number, note=data.note, act=act)
-
-    return _changed(request, application_id, data, act_on, idempotency_key=idempotency_key)
-
-
-@post(
-    "/applications/{application_id:str}/override/reject",
-    operation_id="reject_override",
-    tags=["applications"],
-    guards=[needs(Scope.OVERRIDES_WRITE)],
-    responses=problems(404, 409, 422),
-    sync_to_thread=True,
-)
-def reject(
-    request: Asked, application_id: ApplicationPath, data: JSONBody[SecondBody], idempotency_key: IdempotencyKey
-) -> Response[ApplicationView]:
-    """A second person does not agree: the application stays declined."""
-
-    def act_on(connection: Connection, number: int, *, act: Act) -> object:
-        return reject_offer(connection, number, note=data.note, act=act)
-
-    return _changed(request, application_id, data, act_on, idempotency_key=idempotency_key)
-
-
-def _changed(
-    request: Asked, application_id: str, body: object, act_on: Callable[..., object], *, idempotency_key: str
-) -> Response[ApplicationView]:
-    """Act on an application, and tell how it stands after that."""
-    number = path_id(IdPrefix.APPLICATION, application_id)
-
-    def run(connection: Connection, act: Act) -> ApplicationView | Refusal | OfferFault:
-        try:
-            done = act_on(connection, number, act=act)
-        except NotSold as fault:
-            raise not_sold(fault) from fault
-        return done if isinstance(done, Refusal | OfferFault) else _view(request, connection, number)
-
-    return write(request, body, run, idempotency_key=idempotency_key)
+    return changed_application(request, application_id, None, ask_human_review, idempotency_key=idempotency_key)
 
 
 router = Router(
     "/",
-    route_handlers=[apply_one, list_all, get_one, accept, decline, human_review, override, approve, reject],
+    route_handlers=[apply_one, list_all, get_one, accept, decline, human_review],
 )

@@ -1,0 +1,121 @@
+"""How applications are told, and what every act on one answers: the application as it stands after that."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import msgspec
+from litestar import Response
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.application_explanations import explained
+from tallystick.operations.lines import Act
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.storage import applications, credit_offers, overrides
+from tallystick.storage.applications import ApplicationState, Stated, StoredApplication
+from tallystick.storage.overrides import Override
+from tallystick.terms.contract import NotSold
+from tallystick.terms.offering import OfferFault
+from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.web.answering import write
+from tallystick.web.credit_offers import CreditOfferView, credit_offer_view
+from tallystick.web.edge import Asked, edge_of
+from tallystick.web.parameters import path_id
+from tallystick.web.quotes import not_sold
+
+
+class ExplanationView(Struct, frozen=True):
+    """What the borrower is told, line by line: the answer, the reasons, what would have changed it, and rights."""
+
+    zh: list[str]
+    en: list[str]
+
+
+class OverrideView(Struct, frozen=True):
+    """Where a person decided otherwise than the strategy; `decision` is null while it waits for a second person."""
+
+    from_outcome: str
+    to_outcome: str
+    limit_minor: int | None
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    decision: str | None
+    decided_by: str | None
+
+
+class ApplicationView(Struct, frozen=True):
+    """An application as it stands. `decided_outcome` is what the strategy `strategy_id` said, or books and law.
+
+    `reasons` are the codes that hold, `explanation` has their words. `offer` is the latest one. In lists `stated` and
+    `explanation` are null; `stated` is so for good where the person was erased.
+    """
+
+    id: str
+    borrower_id: str
+    state: ApplicationState
+    state_since: date
+    strategy_id: str
+    decided_outcome: str
+    reasons: list[str]
+    refused_because: str | None
+    grade: str
+    applied_at: datetime
+    offer: CreditOfferView | None
+    overrides: list[OverrideView]
+    stated: Stated | None
+    explanation: ExplanationView | None
+
+
+def listed_application(connection: Connection, application: StoredApplication) -> ApplicationView:
+    """An application as a list tells it."""
+    number = application.application_id
+    offer = credit_offers.last_offer_of(connection, number)
+    reasons = application.reasons if application.told_reasons is None else application.told_reasons
+    return ApplicationView(
+        id=encode_id(IdPrefix.APPLICATION, number),
+        borrower_id=encode_id(IdPrefix.BORROWER, application.borrower_id),
+        state=application.state,
+        state_since=application.state_since,
+        strategy_id=application.strategy_id,
+        decided_outcome=application.decided_outcome,
+        reasons=list(reasons),
+        refused_because=application.refused_because,
+        grade=application.grade,
+        applied_at=application.applied_at,
+        offer=None if offer is None else credit_offer_view(offer),
+        overrides=[_override_view(each) for each in overrides.overrides_of(connection, number)],
+        stated=None,
+        explanation=None,
+    )
+
+
+def _override_view(override: Override) -> OverrideView:
+    return msgspec.convert(override, OverrideView, from_attributes=True)
+
+
+def told_application(request: Asked, connection: Connection, number: int) -> ApplicationView | Refusal:
+    """An application with what was stated and what the borrower is told of it."""
+    application = applications.read_application(connection, number)
+    if application is None:
+        return Refusal(RefusalReason.APPLICATION_UNKNOWN, field="application_id")
+    told = explained(connection, application, deciders=edge_of(request).deciders)
+    whole = listed_application(connection, application)
+    words = ExplanationView(list(told.zh), list(told.en))
+    return msgspec.structs.replace(whole, stated=application.stated, explanation=words)
+
+
+def changed_application(
+    request: Asked, application_id: str, body: object, act_on: Callable[..., object], *, idempotency_key: str
+) -> Response[ApplicationView]:
+    """Act on an application, and tell how it stands after that."""
+    number = path_id(IdPrefix.APPLICATION, application_id)
+
+    def run(connection: Connection, act: Act) -> ApplicationView | Refusal | OfferFault:
+        try:
+            done = act_on(connection, number, act=act)
+        except NotSold as fault:
+            raise not_sold(fault) from fault
+        return done if isinstance(done, Refusal | OfferFault) else told_application(request, connection, number)
+
+    return write(request, body, run, idempotency_key=idempotency_key)
