@@ -94,7 +94,7 @@ def test_a_reviewed_application_is_offered_or_declined_by_a_person(lender: Lende
     assert (declined.state, declined.told_reasons) == (ApplicationState.DECLINED, second.reasons)
     again = ask_human_review(lender.books.connection, second.application_id, act=lender.act())
     assert reason_of(again) is RefusalReason.APPLICATION_REVIEWED
-    assert overrides.overrides_of(lender.books.connection, first.application_id) == []
+    assert overrides.overrides_of(lender.books.connection, [first.application_id]) == {}
     assert first.application_id in learned_from(lender)
 
 
@@ -110,7 +110,7 @@ def test_who_was_declined_by_the_strategy_may_ask_for_a_person_and_two_may_grant
         refused = reviewed(lender, review.review_id, agreed_by=alone)
         assert reason_of(refused) is RefusalReason.SECOND_PERSON_MISSING
     assert reviewed(lender, review.review_id, agreed_by="bo").limit_minor == 800_000
-    [override] = overrides.overrides_of(lender.books.connection, made.application_id)
+    [override] = overrides.overrides_of(lender.books.connection, [made.application_id])[made.application_id]
     assert (override.proposed_by, override.decided_by, override.to_outcome) == ("ann", "bo", "offer")
     assert made.application_id not in learned_from(lender)
 

@@ -1,5 +1,6 @@
 """Lines that were offered on applications: their terms, the documents that were shown, and the answers."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -55,11 +56,19 @@ def read_credit_offer(connection: Connection, offer_id: int) -> CreditOffer | No
 
 def last_offer_of(connection: Connection, application_id: int) -> CreditOffer | None:
     """The latest offer on an application; lock the application before it is answered."""
-    row = connection.execute(
-        f"SELECT {_SELECTED} FROM credit_offers WHERE application_id = %s ORDER BY offer_id DESC LIMIT 1",
-        [application_id],
-    ).fetchone()
-    return None if row is None else _offer(row)
+    return last_offers_of(connection, [application_id]).get(application_id)
+
+
+def last_offers_of(connection: Connection, application_ids: Sequence[int]) -> dict[int, CreditOffer]:
+    """The latest offers on these applications, of those that have one."""
+    rows = connection.execute(
+        f"""
+        SELECT DISTINCT ON (application_id) {_SELECTED} FROM credit_offers
+        WHERE application_id = ANY(%s::bigint[]) ORDER BY application_id, offer_id DESC
+        """,
+        [list(application_ids)],
+    )
+    return {offer.application_id: offer for offer in map(_offer, rows)}
 
 
 def credit_offers_before(

@@ -1,5 +1,6 @@
 """Where a person decided otherwise than the strategy, and how often for each strategy: every statement."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -63,12 +64,16 @@ def waiting_override(connection: Connection, application_id: int) -> Override | 
     return None if row is None else _override(row)
 
 
-def overrides_of(connection: Connection, application_id: int) -> list[Override]:
-    """All overrides of an application, the oldest first."""
+def overrides_of(connection: Connection, application_ids: Sequence[int]) -> dict[int, list[Override]]:
+    """All overrides of these applications, the oldest first, by application."""
     rows = connection.execute(
-        f"SELECT {_SELECTED} FROM overrides WHERE application_id = %s ORDER BY override_id", [application_id]
+        f"SELECT {_SELECTED} FROM overrides WHERE application_id = ANY(%s::bigint[]) ORDER BY override_id",
+        [list(application_ids)],
     )
-    return [_override(row) for row in rows]
+    found: dict[int, list[Override]] = {}
+    for override in map(_override, rows):
+        found.setdefault(override.application_id, []).append(override)
+    return found
 
 
 def decide_override(

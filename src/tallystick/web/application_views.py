@@ -1,6 +1,6 @@
 """How applications are told, and what every act on one answers: the application as it stands after that."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -13,6 +13,7 @@ from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import applications, credit_offers, overrides
 from tallystick.storage.applications import ApplicationState, Stated, StoredApplication
+from tallystick.storage.credit_offers import CreditOffer
 from tallystick.storage.overrides import Override
 from tallystick.terms.contract import NotSold
 from tallystick.terms.offering import OfferFault
@@ -67,13 +68,20 @@ class ApplicationView(Struct, frozen=True):
     explanation: ExplanationView | None
 
 
-def listed_application(connection: Connection, application: StoredApplication) -> ApplicationView:
-    """An application as a list tells it."""
-    number = application.application_id
-    offer = credit_offers.last_offer_of(connection, number)
+def listed_applications(connection: Connection, rows: Sequence[StoredApplication]) -> list[ApplicationView]:
+    """Applications as a list tells them."""
+    numbers = [row.application_id for row in rows]
+    offers = credit_offers.last_offers_of(connection, numbers)
+    decided_otherwise = overrides.overrides_of(connection, numbers)
+    return [_view(row, offers.get(row.application_id), decided_otherwise.get(row.application_id, [])) for row in rows]
+
+
+def _view(
+    application: StoredApplication, offer: CreditOffer | None, decided_otherwise: Sequence[Override]
+) -> ApplicationView:
     reasons = application.reasons if application.told_reasons is None else application.told_reasons
     return ApplicationView(
-        id=encode_id(IdPrefix.APPLICATION, number),
+        id=encode_id(IdPrefix.APPLICATION, application.application_id),
         borrower_id=encode_id(IdPrefix.BORROWER, application.borrower_id),
         state=application.state,
         state_since=application.state_since,
@@ -84,7 +92,7 @@ def listed_application(connection: Connection, application: StoredApplication) -
         grade=application.grade,
         applied_at=application.applied_at,
         offer=None if offer is None else credit_offer_view(offer),
-        overrides=[_override_view(each) for each in overrides.overrides_of(connection, number)],
+        overrides=[_override_view(each) for each in decided_otherwise],
         stated=None,
         explanation=None,
     )
@@ -100,7 +108,7 @@ def told_application(request: Asked, connection: Connection, number: int) -> App
     if application is None:
         return Refusal(RefusalReason.APPLICATION_UNKNOWN, field="application_id")
     told = explained(connection, application, deciders=edge_of(request).deciders)
-    whole = listed_application(connection, application)
+    [whole] = listed_applications(connection, [application])
     words = ExplanationView(list(told.zh), list(told.en))
     return msgspec.structs.replace(whole, stated=application.stated, explanation=words)
 

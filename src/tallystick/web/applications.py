@@ -21,12 +21,12 @@ from tallystick.terms.contract import NotSold
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.personal_data import Contact, body_fingerprint, contact_number
 from tallystick.trust.scopes import Scope
-from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.units.ids import IdPrefix
 from tallystick.web.answering import read, write
 from tallystick.web.application_views import (
     ApplicationView,
     changed_application,
-    listed_application,
+    listed_applications,
     told_application,
 )
 from tallystick.web.edge import Asked, body_bytes, caller_of, edge_of
@@ -182,10 +182,7 @@ def list_all(
     def run(connection: Connection, _: Act) -> Page[ApplicationView]:
         rows = applications.applications_before(connection, before_id, most=limit + 1, borrower_id=owner, state=stands)
         return page(
-            rows,
-            limit=limit,
-            view=lambda row: listed_application(connection, row),
-            place=lambda row: encode_id(IdPrefix.APPLICATION, row.application_id),
+            listed_applications(connection, rows), limit=limit, view=lambda told: told, place=lambda told: told.id
         )
 
     return read(request, run)
