@@ -54,7 +54,7 @@ def _case(name: CheckpointName, scenario: dict[str, Any]) -> dict[str, Any]:
 def _cases(name: CheckpointName, *scenarios: dict[str, Any]) -> pa.Table:
     """The cases of scenarios, with the score of the model that ships where they ask for it."""
     columns = cases(name, *(_case(name, scenario) for scenario in scenarios))
-    if name is APPLY:
+    if name is not CheckpointName.AUTHORIZE:
         return columns
     given = {figure: columns[figure].to_pylist() for figure in columns.column_names}
     pairs = zip(given["amount_minor"], given["line_purchase_max_90d"], strict=True)

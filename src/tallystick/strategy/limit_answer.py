@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from tallystick.scoring.model import Columns
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.checkpoint_trace import HUMAN_REVIEW, Explanation, explain_case, figure_text
-from tallystick.strategy.columns import Columns
 from tallystick.strategy.limit_targets import LimitTargets
 from tallystick.strategy.reviewed_lines import TARGET_REASON_TEXTS, ReviewedLines, TargetReason
 

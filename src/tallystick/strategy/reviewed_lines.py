@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tallystick.scoring.model import Columns
 from tallystick.strategy.checkpoint import Decisions
 from tallystick.strategy.choices import LimitRules, highest_increase, step_covering
-from tallystick.strategy.columns import Columns
 from tallystick.strategy.lines import Flags, Floats, Integers, Lines
 from tallystick.strategy.policy import Strategy
 from tallystick.strategy.prices import price_grades

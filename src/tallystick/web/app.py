@@ -13,8 +13,8 @@ from litestar.openapi.spec import Components, SecurityScheme
 from tallystick import __version__
 from tallystick.web import (
     acceptances,
-    authorizations,
     applications,
+    authorizations,
     books,
     borrowers,
     bureau_reports,

@@ -10,9 +10,10 @@ from litestar.params import JSONBody
 from msgspec import Meta, Struct
 from psycopg import Connection, OperationalError
 
-from tallystick.operations.authorizing import Authorized, Purchase, Reused, Withdrawn
+from tallystick.operations.authorizing import Authorized, Purchase, Withdrawn
 from tallystick.operations.capturing import Claim, capture, void
 from tallystick.operations.deciding import Deciders, NoRelease
+from tallystick.operations.decision_record import Reused
 from tallystick.operations.lines import Act
 from tallystick.operations.public_events import public_fact
 from tallystick.servicing.refusals import Refusal, RefusalReason
