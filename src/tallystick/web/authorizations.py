@@ -414,7 +414,7 @@ def _installments(decision: StoredDecision, product: Product) -> list[Installmen
 def get_authorization(request: Asked, authorization_id: AuthorizationPath) -> Response[AuthorizationView]:
     """One authorization, and what of it is held now."""
     number = path_id(IdPrefix.AUTHORIZATION, authorization_id)
-    deciders = _checkout(request).deciders
+    deciders = edge_of(request).deciders
 
     def run(connection: Connection, _: Act) -> AuthorizationView:
         return _views(connection, [_of_purchase(connection, number)], deciders=deciders)[0]
@@ -435,7 +435,7 @@ def list_authorizations(
 ) -> Response[Page[AuthorizationView]]:
     """The line's authorizations, the newest first."""
     number, before_id = line_number(line_id), place_id(IdPrefix.AUTHORIZATION, after)
-    deciders = _checkout(request).deciders
+    deciders = edge_of(request).deciders
 
     def run(connection: Connection, _: Act) -> Page[AuthorizationView]:
         made = decisions.decisions_before(
@@ -491,7 +491,7 @@ def capture_authorization(
     """Draw what was authorized: once, or in parts while the hold is kept, within the strategy's tolerance."""
     number = path_id(IdPrefix.AUTHORIZATION, authorization_id)
     plausible(data.effective_on, param="effective_on")
-    edge, caller, deciders = edge_of(request), caller_of(request), _checkout(request).deciders
+    edge, caller, deciders = edge_of(request), caller_of(request), edge_of(request).deciders
     claim = Claim(
         amount_minor=data.amount_minor,
         keeps_hold=data.keeps_hold,

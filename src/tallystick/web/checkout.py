@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from tallystick.operations.api_keys import Caller
 from tallystick.operations.authorizing import Authorized, Purchase, PutOff, authorize, withdraw
-from tallystick.operations.deciding import Deciders, Deciding
+from tallystick.operations.deciding import Deciding
 from tallystick.operations.lines import Act
 from tallystick.storage.clocks import clocks_of_lines
 from tallystick.storage.contracts import Contracts
@@ -52,7 +52,6 @@ class Checkout:
 
     def __init__(self, edge: Edge, *, metrics: Metrics) -> None:
         self._edge = edge
-        self.deciders = Deciders()
         self.desk: Desk[Waiting, Told] = Desk(
             self._decide,
             name="authorize",
@@ -79,13 +78,13 @@ class Checkout:
 
     def _warm(self) -> float:
         with self._connection() as connection:
-            self.deciders.warm(connection)
+            self._edge.deciders.warm(connection)
         return _WARM_EVERY_S
 
     @property
     def deciding(self) -> Deciding | None:
         """What decided last, without asking the database: it says what is safe while that is away."""
-        return self.deciders.last(CheckpointName.AUTHORIZE)
+        return self._edge.deciders.last(CheckpointName.AUTHORIZE)
 
     def _decide(self, waiting: Sequence[Waiting]) -> list[Told | None]:
         """One transaction; those with the same actor and instant are one batch of the record."""
@@ -94,7 +93,7 @@ class Checkout:
             connection.execute(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
             for act, together in self._together(connection, waiting):
                 purchases = [each.purchase for each in together]
-                answers = authorize(connection, purchases, deciders=self.deciders, act=act, zone=self._edge.zone)
+                answers = authorize(connection, purchases, deciders=self._edge.deciders, act=act, zone=self._edge.zone)
                 told |= {each.decision_id: answer for each, answer in zip(purchases, answers, strict=True)}
             made = self._with_terms(connection, told)
         return [made[each.purchase.decision_id] for each in waiting]
@@ -105,7 +104,7 @@ class Checkout:
         told: dict[int, Told | None] = {}
         for decision_id, answer in answers.items():
             if isinstance(answer, StoredDecision) and answer.line_id is not None:
-                checkpoint = self.deciders.compiled(connection, answer.strategy_id)[CheckpointName.AUTHORIZE]
+                checkpoint = self._edge.deciders.compiled(connection, answer.strategy_id)[CheckpointName.AUTHORIZE]
                 told[decision_id] = Told(answer, checkpoint, contracts[hashes[answer.line_id]])
             else:
                 told[decision_id] = None if isinstance(answer, PutOff) else Told(answer)
