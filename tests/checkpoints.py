@@ -24,7 +24,7 @@ USUAL_PURCHASE: dict[str, Any] = {
     "device_is_frozen": False, "borrower_is_blocked": False, "merchant_is_blocked": False,
     "merchant_pays_price": False, "is_night": False, "line_purchase_count_1h": 0, "line_purchase_count_1d": 1,
     "line_purchase_sum_1d": 5_000, "line_purchase_mean_90d": 30_000.0, "line_purchase_max_90d": 80_000,
-    "merchant_purchase_count_90d": 5_000, "line_distinct_merchant_1d": 1, "device_distinct_borrower_1d": 1,
+    "merchant_purchase_count_30d": 2_000, "line_distinct_merchant_1d": 1, "device_distinct_borrower_1d": 1,
     "device_distinct_borrower_7d": 1, "line_is_new_merchant": False, "line_is_new_device": False,
     "line_is_new_address": False, "line_fraud_count_7d": 0, "device_fraud_count_30d": 0,
     "merchant_label_count_30d": 400, "merchant_fraud_share_30d": 0.001, "line_kilometers_per_hour": 3.0,

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.api.conftest import Api
-from tests.api.test_lines_api import MERCHANT, open_line, quoted, standing
+from tests.api.test_lines_api import MERCHANT, accepted_line, open_line, quoted, standing
 
 from tallystick.operations.lines import Act
 from tallystick.operations.strategies import strategy_files
@@ -82,11 +82,20 @@ def test_a_decline_is_an_answer_with_its_reasons_in_both_languages(lending: Api)
 
 
 def test_what_the_books_refuse_is_told_with_its_figures(lending: Api) -> None:
-    line_id = open_line(lending)["line_id"]  # nothing is known of it yet: a large order would go to a person
-    told = bought(lending, line_id, 3_000_001)
-    assert (told["outcome"], told["reasons"][0]["code"]) == ("decline", "available_credit_exceeded")
-    assert "3,000,000" in told["reasons"][0]["en"]
-    assert "3,000,000" in told["reasons"][0]["zh"]
+    body = {"reference": "two-lines", "jurisdiction": "CN", "currency": "CNY", "joint_cap_minor": 3_000_000}
+    borrower_id = lending.made("/v1/borrowers", body)["id"]
+    one, two = (
+        lending.made("/v1/lines", accepted_line(lending, borrower_id, limit_minor=each))["line_id"]
+        for each in (1_000_000, 2_000_000)
+    )
+    lending.clock.at += timedelta(days=1)
+    with lending.edge.pool.connection() as connection:
+        connection.execute("UPDATE borrowers SET joint_cap_minor = 100000")
+    bought(lending, one, 60_000)
+    told = bought(lending, two, 50_000)
+    assert (told["outcome"], told["reasons"][0]["code"]) == ("decline", "joint_cap_exceeded")
+    assert "40,000" in told["reasons"][0]["en"]
+    assert "40,000" in told["reasons"][0]["zh"]
 
 
 def test_parts_are_captured_within_what_was_authorized_and_the_tolerance(lending: Api) -> None:
