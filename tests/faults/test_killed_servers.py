@@ -1,4 +1,7 @@
-"""Servers killed while they answer: what was acknowledged is in the books once, and nothing is there by half."""
+"""Servers killed while they answer: what was acknowledged is in the books once, and nothing is there by half.
+
+Payers pay and buyers buy at the same time, on lines of their own.
+"""
 
 import os
 import random
@@ -11,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -20,11 +24,13 @@ from tallystick.ledger.transfer import Address
 from tallystick.storage.embedded import keeper_pid, stop
 from tallystick.storage.ledger import shared_balance
 from tallystick.storage.place import Place, place
+from tallystick.units.ids import IdPrefix, encode_id
 
 COMMAND = [sys.executable, "-m", "tallystick"]
 MERCHANT = "merchant_0000000000005"
 PAID_MINOR = 7
-_ASK_AGAIN = frozenset({"database_away", "overloaded", "idempotency_in_progress", "rate_limited"})
+BOUGHT_MINOR = 11
+_ASK_AGAIN = frozenset({"database_away", "overloaded", "idempotency_in_progress", "rate_limited", "undecided"})
 
 
 def until(is_so: Callable[[], bool], *, seconds: float) -> None:
@@ -120,57 +126,80 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 
 @dataclass
-class Payers:
-    """Clients that pay without a pause, and repeat with the same key whatever was not answered."""
+class Clients:
+    """Clients that ask without a pause, and repeat with the same key whatever was not answered."""
 
     client: httpx.Client
     line_ids: list[str]
-    acknowledged: dict[str, str] = field(default_factory=dict)
+    acknowledged: dict[str, dict[str, Any]] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
     threads: list[threading.Thread] = field(default_factory=list)
+    name: str = ""
 
     def start(self, count: int) -> None:
-        """Begin to pay."""
+        """Begin to ask."""
         for number in range(count):
-            thread = threading.Thread(target=self._pay, args=[number])
+            thread = threading.Thread(target=self._ask, args=[number])
             thread.start()
             self.threads.append(thread)
 
     def stop(self) -> None:
-        """Finish the payments that were begun."""
+        """Finish what was begun."""
         self.stopping.set()
         for thread in self.threads:
             thread.join(timeout=60)
             assert not thread.is_alive()
 
-    def _pay(self, payer: int) -> None:
+    def request(self, reference: str, line_id: str) -> tuple[str, dict[str, Any]]:
+        """The path and the body of one request."""
+        raise NotImplementedError
+
+    def _ask(self, client: int) -> None:
         number = 0
         while not self.stopping.is_set():
             number += 1
-            reference = f"payer-{payer}-{number}"
-            line_id = self.line_ids[number % len(self.line_ids)]
-            while (event_id := self._answer(reference, line_id)) is None:
+            reference = f"{self.name}-{client}-{number}"
+            line_id = self.line_ids[(number * 7 + client) % len(self.line_ids)]
+            while (told := self._answer(reference, line_id)) is None:
                 time.sleep(0.05)
-            self.acknowledged[reference] = event_id
+            self.acknowledged[reference] = told
 
-    def _answer(self, reference: str, line_id: str) -> str | None:
-        """The event of a payment that was acknowledged; None where it must be asked for again."""
-        body = {"amount_minor": PAID_MINOR, "channel": "bank", "reference": reference}
+    def _answer(self, reference: str, line_id: str) -> dict[str, Any] | None:
+        """What was acknowledged; None where it must be asked for again."""
+        path, body = self.request(reference, line_id)
         try:
-            answer = self.client.post(
-                f"/v1/lines/{line_id}/payments", json=body, headers={"Idempotency-Key": reference}
-            )
+            answer = self.client.post(path, json=body, headers={"Idempotency-Key": reference})
         except httpx.TransportError:
             return None
-        if answer.status_code == 201:
-            return str(answer.json()["event_id"])
-        assert answer.json()["code"] in _ASK_AGAIN, answer.text
+        told: dict[str, Any] = answer.json()
+        if answer.status_code == 201 or told["code"] == "authorization_withdrawn":
+            return told
+        assert told["code"] in _ASK_AGAIN, answer.text
         return None
 
 
-def test_every_acknowledged_payment_is_there_once_whoever_was_killed(installation: Installation) -> None:
+class Payers(Clients):
+    """They pay."""
+
+    def request(self, reference: str, line_id: str) -> tuple[str, dict[str, Any]]:
+        """A payment of a few cents."""
+        body = {"amount_minor": PAID_MINOR, "channel": "bank", "reference": reference}
+        return f"/v1/lines/{line_id}/payments", body
+
+
+class Buyers(Clients):
+    """They buy."""
+
+    def request(self, reference: str, line_id: str) -> tuple[str, dict[str, Any]]:
+        """A small purchase, confirmed by a second factor."""
+        body = {"line_id": line_id, "amount_minor": BOUGHT_MINOR, "merchant_id": MERCHANT, "step_up_passed": True}
+        return "/v1/authorizations", body
+
+
+def test_what_was_acknowledged_is_there_once_whoever_was_killed(installation: Installation, tmp_path: Path) -> None:
     installation.run("products", "publish", "baitiao")
     token = installation.run("keys", "create", "checkout")
+    _release(installation, tmp_path / "strategy")
     installation.serve()
     with httpx.Client(
         base_url=f"http://127.0.0.1:{installation.port}",
@@ -178,8 +207,10 @@ def test_every_acknowledged_payment_is_there_once_whoever_was_killed(installatio
         timeout=30,
         trust_env=False,
     ) as client:
-        payers = Payers(client, [_drawn_line(client, f"person-{number}") for number in range(5)])
-        payers.start(4)
+        payers = Payers(client, [_drawn_line(client, f"person-{number}") for number in range(5)], name="payer")
+        buyers = Buyers(client, [_drawn_line(client, f"buyer-{number}") for number in range(40)], name="buyer")
+        payers.start(3)
+        buyers.start(3)
         try:
             moment = random.Random(2611)
             for killed in ("api", "database", "keeper", "api", "database"):
@@ -193,8 +224,10 @@ def test_every_acknowledged_payment_is_there_once_whoever_was_killed(installatio
                     installation.kill_database()
         finally:
             payers.stop()
+            buyers.stop()
     assert len(payers.acknowledged) > 50
     with psycopg.connect(installation.at.url) as connection:
+        _purchases_are_whole(connection, buyers.acknowledged)
         booked: dict[str, int] = dict(
             connection.execute("SELECT reference, count(*) FROM payments GROUP BY reference").fetchall()
         )
@@ -210,6 +243,45 @@ def test_every_acknowledged_payment_is_there_once_whoever_was_killed(installatio
     assert cash.net_minor == PAID_MINOR * len(booked)
     assert halves == (0,)
     installation.run("ledger", "verify")
+    installation.run("replay", "--all", "--features")
+
+
+def _purchases_are_whole(connection: psycopg.Connection, acknowledged: dict[str, dict[str, Any]]) -> None:
+    """Each has one decision, with the outcome that was told; each approval its hold, and no hold is there without."""
+    assert len(acknowledged) > 50
+    rows = connection.execute(
+        """
+        SELECT split_part(request_key, '/', 2), decision_id, outcome, withdrawn_decisions.decision_id IS NOT NULL,
+               EXISTS (SELECT FROM decision_traces WHERE decision_traces.batch_id = decisions.batch_id),
+               EXISTS (SELECT FROM line_objects WHERE object_id = hold_id AND kind = 'hold')
+        FROM decisions LEFT JOIN withdrawn_decisions USING (decision_id)
+        """
+    ).fetchall()
+    decided = {reference: (encode_id(IdPrefix.AUTHORIZATION, number), outcome, gone)
+               for reference, number, outcome, gone, *_ in rows}  # fmt: skip
+    assert len(decided) == len(rows), "a request is decided once"
+    assert decided.keys() == acknowledged.keys()
+    for reference, told in acknowledged.items():
+        number, outcome, is_withdrawn = decided[reference]
+        if "code" in told:
+            assert is_withdrawn
+        else:
+            assert (told["id"], told["outcome"], is_withdrawn) == (number, outcome, False)
+    assert all(has_trace and has_hold == (outcome == "approve") for _, _, outcome, _, has_trace, has_hold in rows)
+    approved = sum(outcome == "approve" and not gone for _, outcome, gone in decided.values())
+    assert approved > 20
+    [(held_minor, most_over_minor)] = connection.execute(
+        "SELECT sum(held_minor), max(drawn_minor + held_minor - limit_minor) FROM lines"
+    ).fetchall()
+    assert (held_minor, most_over_minor <= 0) == (approved * BOUGHT_MINOR, True)
+
+
+def _release(installation: Installation, folder: Path) -> None:
+    """The standard strategy decides."""
+    installation.run("strategy", "init", str(folder))
+    strategy_id = installation.run("strategy", "submit", str(folder), "--by", "ann").split()[-1]
+    installation.run("strategy", "approve", strategy_id, "--by", "bo")
+    installation.run("strategy", "promote", strategy_id, "--by", "bo", "--because", "begin")
 
 
 def _drawn_line(client: httpx.Client, reference: str) -> str:
