@@ -10,7 +10,7 @@ from itertools import count
 import msgspec
 import psycopg
 import pytest
-from tests.books import Books
+from tests.books import Books, ended
 from tests.deciding import Lender, opened
 
 from tallystick.operations.authorizing import PutOff
@@ -45,14 +45,7 @@ def lender(database_url: str) -> Iterator[Lender]:
 
 def replayed(lender: Lender, *, features: bool = False) -> Replayed:
     """Everything decided again by a process that knows nothing yet."""
-    steps = replay_since(lender.books.connection, EVER, deciders=Deciders(), features=features)
-    while True:
-        try:
-            assert 0 < next(steps) <= 1
-        except StopIteration as ended:
-            told = ended.value
-            assert isinstance(told, Replayed)
-            return told
+    return ended(replay_since(lender.books.connection, EVER, deciders=Deciders(), features=features))
 
 
 def test_all_decisions_are_the_same_again_and_so_are_their_features(lender: Lender) -> None:
