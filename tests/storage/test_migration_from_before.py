@@ -7,14 +7,16 @@ from datetime import date, timedelta
 
 import psycopg
 import pytest
-from tests.books import OPENED_ON, Books
+from tests.books import AT, OPENED_ON, Books
 
 from tallystick.operations.close_day import close_day
 from tallystick.operations.ledger import keep_books, verify
 from tallystick.operations.lines import Recorded
 from tallystick.operations.progress import Silent
+from tallystick.servicing import facts
 from tallystick.storage import lines
 from tallystick.storage.embedded import Running
+from tallystick.storage.freezes import freezes_before
 from tallystick.storage.migration import Migration, SchemaFault, applied_numbers, known_migrations, migrate
 
 # What the version before this one had: money files, settlement, direct debits and the rest came after.
@@ -128,3 +130,21 @@ def test_tiles_of_before_stand_for_rows_that_are_all_committed(server: Running) 
             connection.execute(
                 "INSERT INTO tiles_purchase (entity, key, hours, from_tick) VALUES ('merchant', '6', 1, 0)"
             )
+
+
+def test_lines_that_were_frozen_before_stand_in_the_list_of_freezes(server: Running) -> None:
+    known = tuple(each for each in known_migrations() if each.number < 27)
+    with database(server, "test_before_6") as url, psycopg.connect(url, autocommit=True) as connection:
+        migrate(connection, known=known)
+        books = lived(connection)
+        books.add_borrower(2)
+        books.open_line(8, 2)
+        books.act(7, facts.LineFrozen(reason="lost"), CLOSED_ON + timedelta(days=3))
+        connection.execute("DELETE FROM freezes")  # the version before had none of it
+        migrate(connection)
+        found = freezes_before(connection, None, most=5)
+        assert [(each.subject_id, each.reason, each.placed_by, each.placed_at) for each in found] == [
+            (7, "lost", "clerk", AT)
+        ]
+        assert isinstance(books.act(7, facts.LineUnfrozen(reason="found"), CLOSED_ON + timedelta(days=3)), Recorded)
+        assert freezes_before(connection, None, most=5, standing=True) == []

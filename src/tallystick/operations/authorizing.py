@@ -240,7 +240,7 @@ class _Batch:
             self._write_lines(taken)
             decisions.write_batch(self._connection, batch, made, trace=encode_record(record))
             reviews.open_reviews(self._connection, list(self._reviews(record, made)))
-            freezes.place_freezes(self._connection, list(self._freezes(record, made)))
+            freezes.place_freezes(self._connection, list(self._freezes(record, made, taken)))
             self._write_streams(made)
         return {each.decision_id: each for each in made}
 
@@ -310,11 +310,16 @@ class _Batch:
                 checkpoint, device_id = self._deciding.checkpoints[decision.strategy_id], case.purchase.device_id
                 yield review_of(record, decision, checkpoint=checkpoint, device_id=device_id, act=self._act)
 
-    def _freezes(self, record: CaseRecord, made: Sequence[StoredDecision]) -> Iterator[Freeze]:
+    def _freezes(
+        self, record: CaseRecord, made: Sequence[StoredDecision], taken: "Sequence[_Taken]"
+    ) -> Iterator[Freeze]:
+        """What the decisions freeze: of a line only what its books took, so that both tell the same."""
         subjects = {"freeze_line": Subject.LINE, "freeze_device": Subject.DEVICE}
-        for case, action, decision in zip(self._cases, record.outputs["action"], made, strict=True):
+        for each, action, decision in zip(taken, record.outputs["action"], made, strict=True):
             subject = subjects.get(action)
-            number = case.purchase.line_id if subject is Subject.LINE else case.purchase.device_id
+            number = each.case.purchase.line_id if subject is Subject.LINE else each.case.purchase.device_id
+            if subject is Subject.LINE and (each.step.line is None or each.step.line.frozen_because is None):
+                continue
             if subject is not None and number is not None:
                 yield Freeze(
                     freeze_id=next(self._act.event_ids),

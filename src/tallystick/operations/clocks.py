@@ -53,6 +53,12 @@ def act_by_clock(act: Act, *, stands_at: datetime, zone: tzinfo) -> Act:
     return msgspec.structs.replace(act, at=stands_at, today=stands_at.astimezone(zone).date())
 
 
+def act_on_line(connection: Connection, line_id: int, *, act: Act, zone: tzinfo) -> Act:
+    """The act as it is on a line: by the line's test clock, if it follows one."""
+    clock = clocks.clock_of_line(connection, line_id)
+    return act if clock is None else act_by_clock(act, stands_at=clock.stands_at, zone=zone)
+
+
 def unknown_clock() -> TrustRefusal:
     """There is no test clock of that id."""
     return TrustRefusal(TrustReason.CLOCK_UNKNOWN, "test_clock_id", "make a test clock, or list those there are")

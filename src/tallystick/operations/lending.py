@@ -16,7 +16,7 @@ from tallystick.operations.lines import Act, Recorded, is_same_person, record, w
 from tallystick.servicing import facts
 from tallystick.servicing.facts import NEEDS_SECOND_PERSON, AnyFact, DrawKind, PlanChoice
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.storage import borrowers, contracts, lines, payments, proposals
+from tallystick.storage import borrowers, contracts, lines, payments, proposals, reviews
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import VersionFault
 from tallystick.storage.payments import KnownPayment
@@ -168,6 +168,8 @@ def draw(
 
     A merchant's subsidy of the price is kept back from what the merchant is paid.
     """
+    if request.hold_id is not None and reviews.open_review_of_hold(connection, request.hold_id) is not None:
+        return Refusal(RefusalReason.HOLD_UNDER_REVIEW, field="hold_id")
     drawn_on = on or act.today
     choice, merchant_fee_minor = None, request.merchant_fee_minor
     if request.plan is not None:

@@ -24,9 +24,11 @@ from tallystick.servicing.keeping_up import next_due_on
 from tallystick.servicing.line import Line
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.servicing.steps import Step, caught_up, changes_from, is_late, with_event, with_late_event
-from tallystick.storage import borrowers, lines, money_rows
+from tallystick.storage import borrowers, freezes, lines, money_rows, reviews
 from tallystick.storage.contracts import Contracts
+from tallystick.storage.freezes import Freeze, Subject
 from tallystick.storage.lines import LineWrite, Recording, StoredLine
+from tallystick.storage.reviews import ActKind, ReviewAct
 
 # Facts that use credit or grant it wait for the person's other lines: the legal limit is per person.
 _USES_CREDIT: Final = (facts.LineOpened, facts.HoldPlaced, facts.Drawdown, facts.LimitChanged)
@@ -80,12 +82,15 @@ def record(
 ) -> Recorded | Refusal:
     """Record a fact on a line from the business day `on` (None: today); a refusal leaves the line caught up only.
 
-    Money that two persons found in suspense and that is taken back from the line stands there again, as a new item.
+    Money that two persons found in suspense and that is taken back from the line stands there again, as a new item. A
+    freeze stands in the list exactly while the line is frozen, and a review ends with the hold that it is about.
     """
     judged = _judged(connection, line_id, fact, act=act, on=on)
     recorded = _recorded(connection, line_id, judged, act=act, on=on)
     if isinstance(judged, _Judged) and isinstance(recorded, Recorded) and judged.target is not None:
         _suspend_again(connection, judged.target.fact, because=kind_of(fact), act=act)
+    if isinstance(fact, facts.HoldVoided) and isinstance(recorded, Recorded):
+        _withdraw_review(connection, recorded.line, fact.hold_id, act=act)
     return recorded
 
 
@@ -108,8 +113,60 @@ def _recorded(
     event = Event(next(act.event_ids), on or act.today, judged.admitted)
     after = _with_event(connection, line_id, judged.step, event, target=judged.target)
     assert after.line is not None
-    _write(connection, after, revision=judged.revision, act=act)
+    if (judged.frozen_because is None) == (after.line.frozen_because is None):
+        _write(connection, after, revision=judged.revision, act=act)
+    else:
+        with connection.transaction():  # the database asks at its end whether both tell the same
+            _write(connection, after, revision=judged.revision, act=act)
+            _keep_freeze(connection, after.line, because=_why(judged.admitted), act=act)
     return Recorded(event=event, line=after.line, revision=judged.revision + 1, transfers=after.transfers)
+
+
+def _keep_freeze(connection: Connection, line: Line, *, because: str, act: Act) -> None:
+    """Have a freeze stand exactly while the line is frozen in its own state, whichever fact made or ended that."""
+    if line.frozen_because is None:
+        standing = freezes.standing_freeze(connection, Subject.LINE, line.line_id)
+        assert standing is not None, "a line is frozen where a freeze of it stands"
+        freezes.lift_freeze(connection, standing.freeze_id, by=act.actor, at=act.at, because=because)
+        return
+    placed = Freeze(
+        freeze_id=next(act.event_ids),
+        subject=Subject.LINE,
+        subject_id=line.line_id,
+        reason=line.frozen_because or because,
+        decision_id=None,
+        placed_by=act.actor,
+        placed_at=act.at,
+    )
+    freezes.place_freezes(connection, [placed])
+
+
+def _why(fact: AnyFact) -> str:
+    """Why a fact was recorded, in its own words where it has any."""
+    return getattr(fact, "reason", "") or kind_of(fact)
+
+
+def _withdraw_review(connection: Connection, line: Line, hold_id: int, *, act: Act) -> None:
+    """End the review that waits about a hold of which nothing is left: there is nothing to judge any more."""
+    if any(hold.hold_id == hold_id for hold in line.holds):
+        return
+    review_id = reviews.open_review_of_hold(connection, hold_id)
+    review = None if review_id is None else reviews.read_review(connection, review_id, lock=True)
+    if review is None or review.outcome is not None:
+        return
+    reviews.close_review(connection, review.review_id, reviews.WITHDRAWN, by=act.actor, at=act.at)
+    reviews.add_act(
+        connection,
+        ReviewAct(
+            review_id=review.review_id,
+            act_id=next(act.event_ids),
+            kind=ActKind.WITHDRAWN,
+            outcome=reviews.WITHDRAWN,
+            reason=kind_of(facts.HoldVoided(hold_id=hold_id)),
+            actor=act.actor,
+            acted_at=act.at,
+        ),
+    )
 
 
 def _suspend_again(connection: Connection, taken_back: AnyFact, *, because: str, act: Act) -> None:
@@ -132,10 +189,14 @@ def why_refused(connection: Connection, line_id: int, fact: AnyFact, *, act: Act
 
 
 class _Judged(Struct, frozen=True):
-    """A line caught up, and what became of a fact proposed to it; `target` is the event that the fact takes back."""
+    """A line caught up, and what became of a fact proposed to it; `target` is the event that the fact takes back.
+
+    `frozen_because` is what the line was frozen by before.
+    """
 
     step: Step
     revision: int
+    frozen_because: str | None
     admitted: AnyFact | Refusal
     target: Event | None
 
@@ -153,6 +214,7 @@ def _judged(connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on
     return _Judged(
         step=step,
         revision=stored.revision if stored else 0,
+        frozen_because=stored.line.frozen_because if stored else None,
         admitted=admit(step.line, fact, on=on or act.today, circumstances=circumstances),
         target=circumstances.target,
     )

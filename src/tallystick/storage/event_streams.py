@@ -5,7 +5,7 @@ The live tables are written, or temporary ones that stand before them.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +47,16 @@ def write_stream(connection: Connection, name: str, rows: pa.Table) -> None:
         raise StreamFaults(faults)
     with _told_if_known(name):
         connection.execute(_INSERTS[name], [rows.column(each).to_pylist() for each in schema.names], prepare=True)
+
+
+def read_event(connection: Connection, name: str, event_id: int) -> dict[str, Any] | None:
+    """One row of a live stream that is written, by column; None where there is none."""
+    columns = [column.name for column in EVENT_TABLES[name].columns]
+    statement = sql.SQL("SELECT {} FROM {} WHERE event_id = %s").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(STREAM_PREFIX + name)
+    )
+    row = connection.execute(statement, [event_id]).fetchone()
+    return None if row is None else dict(zip(columns, row, strict=True))
 
 
 def _row_faults(name: str, rows: pa.Table, schema: pa.Schema) -> list[str]:

@@ -106,6 +106,34 @@ def read_freeze(connection: Connection, freeze_id: int) -> Freeze | None:
     return None if row is None else _freeze(row)
 
 
+def standing_freeze(connection: Connection, subject: Subject, subject_id: int) -> Freeze | None:
+    """The freeze of a subject that stands."""
+    row = connection.execute(
+        f"SELECT {_SELECTED} FROM freezes WHERE subject = %s AND subject_id = %s AND lifted_at IS NULL",
+        [str(subject), subject_id],
+    ).fetchone()
+    return None if row is None else _freeze(row)
+
+
+# A device or a merchant may have had millions of purchases, and their holds ended long ago: the newest are looked at.
+_LOOKED_AT: Final = 10_000
+_HELD: Final = """
+    SELECT decisions.line_id, decisions.hold_id FROM (
+        SELECT event_id FROM stream_purchase WHERE {key} = %s ORDER BY tick DESC LIMIT %s
+    ) AS purchase
+    JOIN decisions ON decision_id = event_id AND hold_id IS NOT NULL
+    JOIN lines ON lines.line_id = decisions.line_id AND lines.held_minor > 0
+    ORDER BY decisions.line_id, decisions.hold_id
+"""
+_KEYS: Final = {Subject.DEVICE: "device_id", Subject.MERCHANT: "merchant_id"}
+
+
+def holds_decided_on(connection: Connection, subject: Subject, subject_id: int) -> list[tuple[int, int]]:
+    """Line and hold of what was decided of late about a device or a merchant, on lines that hold something still."""
+    statement = _HELD.format(key=_KEYS[subject]).encode()
+    return connection.execute(statement, [subject_id, _LOOKED_AT]).fetchall()
+
+
 def freezes_before(
     connection: Connection,
     before_id: int | None,

@@ -270,4 +270,5 @@ OUTCOME_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "decrease": ("额度下调", "the limit is lowered"),
     "lower": ("可降低价格", "a lower price may be given"),
     "raise": ("价格将上调", "the price is to rise"),
+    "withdrawn": ("订单已撤回，不再审核", "the order was taken back before anybody judged it"),
 }

@@ -1,6 +1,6 @@
 """How one case was decided, from one source for both readers: every row met for the officer, words for the borrower."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -107,10 +107,22 @@ def explain_case(checkpoint: Checkpoint, columns: Columns, *, index: int, reques
 
 
 def explanation(
-    checkpoint: Checkpoint, *, outcome: str, reasons: tuple[str, ...], change: SmallestChange | None
+    checkpoint: Checkpoint,
+    *,
+    outcome: str,
+    reasons: tuple[str, ...],
+    change: SmallestChange | None,
+    also: Mapping[str, tuple[str, str]] | None = None,
 ) -> Explanation:
-    """What the borrower is told of a recorded decision: its outcome, reasons, and a change if one may be named."""
-    zh, en = (_told(checkpoint, side, outcome=outcome, reasons=reasons, change=change) for side in (0, 1))
+    """What the borrower is told of a recorded decision: its outcome, reasons, and a change if one may be named.
+
+    `also` has the texts of reasons that are not the strategy's own: those of the books.
+    """
+    texts = {**checkpoint.reasons, **(also or {})}
+    zh, en = (
+        _told(checkpoint, side, outcome=outcome, reasons=[texts[code] for code in reasons], change=change)
+        for side in (0, 1)
+    )
     if outcome not in CHECKPOINT_OUTPUTS[checkpoint.name].adverse:
         return Explanation(zh, en)
     return Explanation((*zh, HUMAN_REVIEW[0]), (*en, HUMAN_REVIEW[1]))
@@ -120,16 +132,22 @@ def explanation_of_person(checkpoint: Checkpoint, *, outcome: str, reasons: tupl
     """What the borrower is told where a person judged: the outcome and the reasons, and that a person did."""
     sides = []
     for side in (0, 1):
-        told = _told(checkpoint, side, outcome=outcome, reasons=reasons, change=None)
+        texts = [checkpoint.reasons[code] for code in reasons]
+        told = _told(checkpoint, side, outcome=outcome, reasons=texts, change=None)
         sides.append((*told, _BY_A_PERSON[side]))
     return Explanation(*sides)
 
 
 def _told(
-    checkpoint: Checkpoint, side: int, *, outcome: str, reasons: tuple[str, ...], change: SmallestChange | None
+    checkpoint: Checkpoint,
+    side: int,
+    *,
+    outcome: str,
+    reasons: Sequence[tuple[str, str]],
+    change: SmallestChange | None,
 ) -> tuple[str, ...]:
     """The lines in one language: 0 is Chinese, 1 English."""
-    lines = [OUTCOME_TEXTS[outcome][side], *(checkpoint.reasons[code][side] for code in reasons)]
+    lines = [OUTCOME_TEXTS[outcome][side], *(texts[side] for texts in reasons)]
     if change is not None:
         figure = (change.zh, change.en)[side]
         present, wanted = (

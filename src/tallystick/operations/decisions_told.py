@@ -1,0 +1,106 @@
+"""A recorded decision for its readers: how it came about for the officer, and in words for the borrower."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.deciding import Deciders
+from tallystick.operations.reviewing import final_outcome
+from tallystick.storage import decisions, reviews
+from tallystick.storage.decisions import StoredDecision
+from tallystick.storage.reviews import Review
+from tallystick.strategy.case_columns import CheckpointName
+from tallystick.strategy.case_record import CaseRecord, decode_record
+from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.checkpoint_form import Purpose
+from tallystick.strategy.checkpoint_trace import CaseTrace, Explanation, explanation, trace_case
+from tallystick.strategy.smallest_change import smallest_change
+
+_REVIEW: Final = "review"
+
+
+class Evidence(Struct, frozen=True):
+    """What a decision was made of: every figure, feature and score of the case, and every row that it met."""
+
+    figures: dict[str, Any]
+    features: dict[str, Any]
+    scores: dict[str, Any]
+    trace: CaseTrace
+
+
+class DecisionTold(Struct, frozen=True):
+    """A decision with what came of it; `evidence` is None once its trace was deleted in its time."""
+
+    decision: StoredDecision
+    review: Review | None
+    final_outcome: str
+    checkpoint: Checkpoint
+    evidence: Evidence | None
+    explanation: Explanation
+
+
+def tell_decision(
+    connection: Connection, deciders: Deciders, decision_id: int, *, refusals: Mapping[str, tuple[str, str]]
+) -> DecisionTold | None:
+    """A decision for its readers; None where there is none.
+
+    `refusals` has the texts, Chinese and English, of what the books may refuse.
+    """
+    decision = decisions.read_decision(connection, decision_id)
+    if decision is None:
+        return None
+    review = reviews.read_review(connection, decision_id) if decision.outcome == _REVIEW else None
+    name = CheckpointName(decision.checkpoint)
+    checkpoint = deciders.compiled(connection, decision.strategy_id)[name]
+    content = decisions.read_trace(connection, decision.batch_id)
+    record = None if content is None else decode_record(content)
+    outcome = final_outcome(decision, review)
+    return DecisionTold(
+        decision=decision,
+        review=review,
+        final_outcome=outcome,
+        checkpoint=checkpoint,
+        evidence=None if record is None else _evidence(checkpoint, record, decision.place),
+        explanation=_explanation(checkpoint, record, decision, outcome=outcome, refusals=refusals),
+    )
+
+
+def _evidence(checkpoint: Checkpoint, record: CaseRecord, place: int) -> Evidence:
+    columns = record.columns_of(place)
+    return Evidence(
+        figures={name: values[place] for name, values in record.figures.items()},
+        features={name: values[place] for name, values in record.features.items()},
+        scores={name: values[place] for name, values in record.scores.items()},
+        trace=trace_case(checkpoint, columns, index=0, request_id=record.request_ids[place]),
+    )
+
+
+def _explanation(
+    checkpoint: Checkpoint,
+    record: CaseRecord | None,
+    decision: StoredDecision,
+    *,
+    outcome: str,
+    refusals: Mapping[str, tuple[str, str]],
+) -> Explanation:
+    """What the borrower is told now.
+
+    A change is named only where the tables of a credit step decided: what a person, the books or a fraud check said is
+    not undone by another figure.
+    """
+    passes = outcome == checkpoint.outcomes[0]
+    change = None
+    if record is not None and outcome == decision.outcome and decision.refused_because is None:
+        columns, decided_by = record.columns_of(decision.place), record.decided_by[decision.place]
+        step = next(step for step in checkpoint.steps if step.name == decided_by)
+        if step.purpose is Purpose.CREDIT:
+            change = smallest_change(checkpoint, columns, index=0)
+    return explanation(
+        checkpoint,
+        outcome=outcome,
+        reasons=() if passes else decision.reasons,
+        change=change,
+        also=refusals,
+    )

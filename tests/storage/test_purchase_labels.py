@@ -1,0 +1,80 @@
+"""What a purchase turned out to be: confirmed once, and known to decisions from then on."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import count
+
+import psycopg
+import pytest
+from tests.books import Books
+from tests.deciding import Lender, opened
+
+from tallystick.operations.authorizing import tick_of
+from tallystick.operations.purchase_labels import label_purchase
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.storage.decisions import StoredDecision
+from tallystick.storage.event_streams import read_event
+from tallystick.storage.purchase_labels import PurchaseLabel, read_label
+
+
+@pytest.fixture
+def lender(database_url: str) -> Iterator[Lender]:
+    """Lines of 30,000 yuan, and the standard strategy in force."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        books = Books(connection, ids=count(1_000))
+        opened(books, range(1, 4))
+        lender = Lender(books)
+        lender.release()
+        yield lender
+
+
+def asked(lender: Lender, line_id: int) -> StoredDecision:
+    """A small purchase on device 9."""
+    [decision] = lender.ask(lender.purchase(line_id, 100, device_id=9))
+    assert isinstance(decision, StoredDecision)
+    return decision
+
+
+def test_confirmed_fraud_counts_from_when_it_is_recorded(lender: Lender) -> None:
+    bought = asked(lender, 1)
+    lender.now += timedelta(days=2)
+    assert asked(lender, 1).outcome == "approve"
+    connection = lender.books.connection
+    label = label_purchase(
+        connection, bought.decision_id, is_fraud=True, reason="card holder called", act=lender.act(actor="desk")
+    )
+    assert isinstance(label, PurchaseLabel)
+    assert read_label(connection, bought.decision_id) == label
+    assert (label.actor, label.recorded_at) == ("desk", lender.now)
+    row, purchase = (read_event(connection, name, number) for name, number in (
+        ("fraud_label", label.event_id), ("purchase", bought.decision_id)))  # fmt: skip
+    assert row is not None
+    assert purchase is not None
+    assert (row["tick"], row["purchased_at_tick"], row["is_fraud"]) == (tick_of(lender.now), purchase["tick"], True)
+    same = ("line_id", "borrower_id", "device_id", "merchant_id", "category", "amount_minor")
+    assert [row[name] for name in same] == [purchase[name] for name in same]
+    lender.now += timedelta(seconds=1)
+    after = asked(lender, 1)
+    assert (after.outcome, after.reasons[0]) == ("decline", "FRAUD_ON_LINE")
+
+
+def test_confirmed_good_stops_nobody(lender: Lender) -> None:
+    bought = asked(lender, 1)
+    act = lender.act(actor="desk")
+    label_purchase(lender.books.connection, bought.decision_id, is_fraud=False, reason="delivered", act=act)
+    lender.now += timedelta(seconds=1)
+    assert asked(lender, 1).outcome == "approve"
+
+
+def test_a_purchase_is_confirmed_once_and_nothing_else_is(lender: Lender) -> None:
+    bought, connection, act = asked(lender, 1), lender.books.connection, lender.act()
+    assert isinstance(
+        label_purchase(connection, bought.decision_id, is_fraud=False, reason="x", act=act), PurchaseLabel
+    )
+    for is_fraud in (False, True):
+        again = label_purchase(connection, bought.decision_id, is_fraud=is_fraud, reason="x", act=act)
+        assert again == Refusal(RefusalReason.LABEL_EXISTS, field="decision_id")
+    unknown = label_purchase(connection, 5, is_fraud=True, reason="x", act=act)
+    assert unknown == Refusal(RefusalReason.DECISION_UNKNOWN, field="decision_id")
+    with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+        connection.execute("UPDATE purchase_labels SET is_fraud = true")
