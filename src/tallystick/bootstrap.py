@@ -35,6 +35,11 @@ def settings() -> Settings:
     return read_settings(os.environ)
 
 
+def business_zone() -> timezone:
+    """The lender's own zone: it says which business day an instant belongs to."""
+    return _BUSINESS_ZONE
+
+
 def business_date() -> date:
     """Today, by the lender's clock: the only place where a date comes from the wall."""
     return datetime.now(UTC).astimezone(_BUSINESS_ZONE).date()
@@ -89,6 +94,7 @@ def serving_edge(pool: "ConnectionPool[Connection]") -> "Edge":
         ids=id_source(node),
         master_key=master_key(),
         reach=Reach(settings().webhook_reach),
+        review_minutes=settings().review_minutes,
     )
 
 

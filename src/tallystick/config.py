@@ -9,6 +9,7 @@ Language = Literal["zh", "en"]
 
 WebhookReach = Literal["public", "private"]
 
+_MINUTES_OF_A_DAY: Final = 24 * 60
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
 
@@ -22,6 +23,7 @@ class Settings:
 
     `database_url` names a PostgreSQL server of one's own; without it, Tallystick keeps one in `data_folder`, and there
     the master key too where `master_key_text` does not give it. `webhook_reach` keeps webhooks on the public internet.
+    `review_minutes` is how long a review that somebody took and left is kept from others.
     """
 
     language: Language = "en"
@@ -29,6 +31,7 @@ class Settings:
     data_folder: Path = Path("tallystick-data")
     master_key_text: str | None = field(default=None, repr=False)
     webhook_reach: WebhookReach = "public"
+    review_minutes: int = 30
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -43,6 +46,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         data_folder=_data_folder(environment),
         master_key_text=environment.get("TALLYSTICK_MASTER_KEY") or None,
         webhook_reach=_webhook_reach(environment),
+        review_minutes=_review_minutes(environment),
     )
 
 
@@ -79,3 +83,12 @@ def _webhook_reach(environment: Mapping[str, str]) -> WebhookReach:
         if stated == reach:
             return cast("WebhookReach", reach)
     raise SettingsFault(f"TALLYSTICK_WEBHOOK_REACH is {stated!r}: give public, or private for development")
+
+
+def _review_minutes(environment: Mapping[str, str]) -> int:
+    stated = environment.get("TALLYSTICK_REVIEW_MINUTES", "30")
+    if not stated.isdecimal() or not 1 <= int(stated) <= _MINUTES_OF_A_DAY:
+        raise SettingsFault(
+            f"TALLYSTICK_REVIEW_MINUTES is {stated!r}: give whole minutes from 1 to {_MINUTES_OF_A_DAY}"
+        )
+    return int(stated)

@@ -223,9 +223,11 @@ def test_nobody_approves_what_is_frozen_meanwhile(lender: Lender, database_url: 
             " VALUES (1, %s, 7, 'x', 'x', now())",
             [str(subject)],
         )
-    told = judge(connection, waiting.decision_id, "approve", reason="ok", act=lender.act(actor="ann"))
+    told = judge(connection, waiting.decision_id, "approve", reason="ok", act=lender.act(actor="ann"), zone=SHANGHAI)
     assert told == Refusal(RefusalReason.SUBJECT_FROZEN, field="review_id", figures={"subjects": [str(subject)]})
-    declined = judge(connection, waiting.decision_id, "decline", reason="ok", act=lender.act(actor="ann"))
+    declined = judge(
+        connection, waiting.decision_id, "decline", reason="ok", act=lender.act(actor="ann"), zone=SHANGHAI
+    )
     assert isinstance(declined, Review)
 
 
@@ -240,7 +242,7 @@ def test_freeze_and_judge_at_once_leave_nothing_approved_on_what_is_frozen_but_l
         def approves(waiting: StoredDecision = waiting, act: object = by_hand, gate: threading.Barrier = gate) -> None:
             with psycopg.connect(database_url) as connection:
                 gate.wait()
-                judge(connection, waiting.decision_id, "approve", reason="ok", act=act)  # type: ignore[arg-type]
+                judge(connection, waiting.decision_id, "approve", reason="ok", act=act, zone=SHANGHAI)  # type: ignore[arg-type]
 
         thread = threading.Thread(target=approves)
         thread.start()

@@ -9,7 +9,7 @@ import pytest
 from tests.books import Books
 from tests.deciding import Lender, opened
 
-from tallystick.operations.authorizing import tick_of
+from tallystick.operations.decision_record import tick_of
 from tallystick.operations.purchase_labels import label_purchase
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage.decisions import StoredDecision

@@ -15,7 +15,7 @@ from tests.deciding import SHANGHAI, Lender, opened
 
 from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.features.event_tables import REQUEST_SCHEMA
-from tallystick.operations.authorizing import tick_of
+from tallystick.operations.decision_record import tick_of
 from tallystick.operations.lending import DrawRequest, draw
 from tallystick.operations.lines import Recorded, record
 from tallystick.operations.reviewing import close_overdue, final_outcome, judge, release, take_next
@@ -62,7 +62,9 @@ def judged(lender: Lender, decision: StoredDecision, outcome: str, actor: str) -
     """An answer with a reason, in one transaction."""
     connection = lender.books.connection
     with connection.transaction():
-        return judge(connection, decision.decision_id, outcome, reason="called back", act=lender.act(actor=actor))
+        return judge(
+            connection, decision.decision_id, outcome, reason="called back", act=lender.act(actor=actor), zone=SHANGHAI
+        )
 
 
 def held_minor(lender: Lender, line_id: int) -> int:
@@ -208,7 +210,7 @@ def test_what_is_declined_gives_its_hold_back_and_is_told_as_declined(lender: Le
 def test_a_review_ends_only_as_its_checkpoint_may(lender: Lender) -> None:
     decision = waits(lender, 1)
     assert reason_of(judged(lender, decision, "offer", "ann")) is RefusalReason.REVIEW_OUTCOME_UNKNOWN
-    unknown = judge(lender.books.connection, 5, "approve", reason="x", act=lender.act())
+    unknown = judge(lender.books.connection, 5, "approve", reason="x", act=lender.act(), zone=SHANGHAI)
     assert reason_of(unknown) is RefusalReason.REVIEW_UNKNOWN
 
 
@@ -304,7 +306,7 @@ def approving(lender: Lender, decision: StoredDecision) -> Callable[[psycopg.Con
 
     def run(connection: psycopg.Connection) -> object:
         with connection.transaction():
-            return judge(connection, decision.decision_id, "approve", reason="ok", act=act)
+            return judge(connection, decision.decision_id, "approve", reason="ok", act=act, zone=SHANGHAI)
 
     return run
 

@@ -8,6 +8,7 @@ from datetime import tzinfo
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import Connection
 
 from tallystick.operations import reviewing
@@ -49,8 +50,7 @@ def freeze(
     Of lines that are in use that very moment, the next round of `stop_in_flight` declines them.
     """
     if subject is Subject.LINE:
-        there = act_on_line(connection, subject_id, act=act, zone=zone)
-        recorded = record(connection, subject_id, facts.LineFrozen(reason=reason), act=there)
+        recorded = freeze_line(connection, subject_id, reason=reason, act=act, zone=zone)
         if isinstance(recorded, Refusal):
             return recorded
     else:
@@ -67,9 +67,28 @@ def freeze(
             placed_at=act.at,
         )
         freezes.place_freezes(connection, [placed])
-    found = freezes.standing_freeze(connection, subject, subject_id)
+    found = _stopped(connection, subject, subject_id, act=act, zone=zone)
     assert found is not None, "it was placed, by us or by who was quicker"
-    reviewing.stop_in_flight(connection, act=act, zone=zone, most=MOST_HOLDS, freeze_id=found.freeze_id)
+    return found
+
+
+def freeze_line(connection: Connection, line_id: int, *, reason: str, act: Act, zone: tzinfo) -> Recorded | Refusal:
+    """Freeze a line at once, and decline what waits for a person on it: the line as it stands after that."""
+    there = act_on_line(connection, line_id, act=act, zone=zone)
+    recorded = record(connection, line_id, facts.LineFrozen(reason=reason), act=there)
+    if isinstance(recorded, Refusal):
+        return recorded
+    _stopped(connection, Subject.LINE, line_id, act=act, zone=zone)
+    stored = lines.read_line(connection, line_id)
+    assert stored is not None, "it was frozen"
+    return replace(recorded, line=stored.line, revision=stored.revision)
+
+
+def _stopped(connection: Connection, subject: Subject, subject_id: int, *, act: Act, zone: tzinfo) -> Freeze | None:
+    """The freeze of a subject that stands, after what waits on it was declined."""
+    found = freezes.standing_freeze(connection, subject, subject_id)
+    if found is not None:
+        reviewing.stop_in_flight(connection, act=act, zone=zone, most=MOST_HOLDS, freeze_id=found.freeze_id)
     return found
 
 
@@ -135,20 +154,17 @@ def void_holds(
     if unknown:
         return Refusal(RefusalReason.HOLD_UNKNOWN, field="hold_ids")
     wanted = [each for hold_id, each in listed.items() if hold_ids is None or hold_id in hold_ids]
-    return [
-        each
-        for each in wanted
-        if _void(connection, each, act=act_on_line(connection, each.line_id, act=act, zone=zone))
-    ]
+    return [each for each in wanted if _void(connection, each, act=act, zone=zone)]
 
 
-def _void(connection: Connection, held: OpenHold, *, act: Act) -> bool:
+def _void(connection: Connection, held: OpenHold, *, act: Act, zone: tzinfo) -> bool:
     lines.lock_line(connection, held.line_id)
     review = None if held.review_id is None else reviews.read_review(connection, held.review_id, lock=True)
     if review is not None and review.outcome is None:
-        reviewing.stop(connection, review, reason="frozen", act=act)
+        reviewing.stop(connection, review, reason="frozen", act=act, zone=zone)
         return True
-    voided = record(connection, held.line_id, facts.HoldVoided(hold_id=held.hold.hold_id), act=act)
+    there = act_on_line(connection, held.line_id, act=act, zone=zone)
+    voided = record(connection, held.line_id, facts.HoldVoided(hold_id=held.hold.hold_id), act=there)
     return isinstance(voided, Recorded)
 
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 from psycopg import Connection
 
 from tallystick.features.event_tables import EVENT_TABLES
-from tallystick.operations.authorizing import tick_of
+from tallystick.operations.decision_record import tick_of
 from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import decisions, purchase_labels

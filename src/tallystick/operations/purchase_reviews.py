@@ -6,7 +6,7 @@ import pyarrow as pa
 from psycopg import Connection
 
 from tallystick.features.event_tables import EVENT_TABLES
-from tallystick.operations.authorizing import tick_of
+from tallystick.operations.decision_record import tick_of
 from tallystick.operations.lines import Act, record
 from tallystick.servicing import facts
 from tallystick.servicing.refusals import Refusal, RefusalReason

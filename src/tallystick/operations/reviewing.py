@@ -82,6 +82,7 @@ def judge(
     *,
     reason: str,
     act: Act,
+    zone: tzinfo,
     assigned_minutes: int = ASSIGNED_MINUTES,
 ) -> Review | Refusal:
     """Answer a case for good; where two are needed, the first approval is a proposal and the second one holds.
@@ -107,7 +108,7 @@ def judge(
         if is_same_person(review.proposed_by, act.actor):
             figures = {"proposed_by": review.proposed_by}
             return Refusal(RefusalReason.SECOND_PERSON_MISSING, field="outcome", figures=figures)
-    return _close(connection, review, outcome, kind=ActKind.JUDGED, reason=reason, act=act)
+    return _close(connection, review, outcome, kind=ActKind.JUDGED, reason=reason, act=act, zone=zone)
 
 
 def close_overdue(connection: Connection, *, act: Act, zone: tzinfo, most: int) -> int:
@@ -123,8 +124,8 @@ def close_overdue(connection: Connection, *, act: Act, zone: tzinfo, most: int) 
             if review is None or review.outcome is not None:
                 continue
             outcome = _timeout_outcome(connection, review)
-            there = _act_there(connection, line_id, act=act, zone=zone)
-            _close(connection, review, outcome, kind=ActKind.TIMED_OUT, reason=review.timeout_outcome, act=there)
+            reason = f"configured: {review.timeout_outcome}"
+            _close(connection, review, outcome, kind=ActKind.TIMED_OUT, reason=reason, act=act, zone=zone)
             closed += 1
     return closed
 
@@ -141,15 +142,14 @@ def stop_in_flight(connection: Connection, *, act: Act, zone: tzinfo, most: int,
             review = _free_review(connection, review_id, line_id)
             if review is None or review.outcome is not None:
                 continue
-            there = _act_there(connection, line_id, act=act, zone=zone)
-            stop(connection, review, reason="frozen", act=there)
+            stop(connection, review, reason="frozen", act=act, zone=zone)
             stopped += 1
     return stopped
 
 
-def stop(connection: Connection, review: Review, *, reason: str, act: Act) -> Review:
+def stop(connection: Connection, review: Review, *, reason: str, act: Act, zone: tzinfo) -> Review:
     """Decline a review that is locked, because what it is about was stopped."""
-    return _close(connection, review, _worst(review), kind=ActKind.STOPPED, reason=reason, act=act)
+    return _close(connection, review, _worst(review), kind=ActKind.STOPPED, reason=reason, act=act, zone=zone)
 
 
 def _timeout_outcome(connection: Connection, review: Review) -> str:
@@ -164,11 +164,15 @@ def _worst(review: Review) -> str:
     return CHECKPOINT_OUTPUTS[CheckpointName(review.checkpoint)].outcomes[-1]
 
 
-def _close(connection: Connection, review: Review, outcome: str, *, kind: ActKind, reason: str, act: Act) -> Review:
+def _close(
+    connection: Connection, review: Review, outcome: str, *, kind: ActKind, reason: str, act: Act, zone: tzinfo
+) -> Review:
+    """Close a review now; what follows on its line happens by the line's test clock, if it follows one."""
     reviews.close_review(connection, review.review_id, outcome, by=act.actor, at=act.at)
     _add_act(connection, review, kind, outcome=outcome, reason=reason, act=act)
     closed = _read(connection, review.review_id)
-    CLOSINGS[review.checkpoint].follow(connection, closed, act)
+    there = act if review.line_id is None else act_on_line(connection, review.line_id, act=act, zone=zone)
+    CLOSINGS[review.checkpoint].follow(connection, closed, there)
     return closed
 
 
@@ -203,10 +207,6 @@ def _read(connection: Connection, review_id: int) -> Review:
     review = reviews.read_review(connection, review_id)
     assert review is not None, "reviews are kept"
     return review
-
-
-def _act_there(connection: Connection, line_id: int | None, *, act: Act, zone: tzinfo) -> Act:
-    return act if line_id is None else act_on_line(connection, line_id, act=act, zone=zone)
 
 
 def _add_act(

@@ -14,6 +14,7 @@ from tallystick.operations.api_keys import Caller, Callers
 from tallystick.operations.clocks import act_by_clock
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.lines import Act
+from tallystick.operations.reviewing import ASSIGNED_MINUTES
 from tallystick.storage import clocks
 from tallystick.trust.destinations import Reach
 from tallystick.trust.master_key import MasterKey
@@ -25,7 +26,10 @@ Asked = Request[Caller, None, State]
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """Everything that is not in a request. `zone` says which business day an instant belongs to."""
+    """Everything that is not in a request. `zone` says which business day an instant belongs to.
+
+    `review_minutes` is how long a review that somebody took and left is kept from others.
+    """
 
     pool: ConnectionPool[Connection]
     clock: Callable[[], datetime]
@@ -33,8 +37,9 @@ class Edge:
     ids: Iterator[int]
     master_key: MasterKey
     reach: Reach
-    callers: Callers = field(default_factory=Callers)
+    review_minutes: int = ASSIGNED_MINUTES
     deciders: Deciders = field(default_factory=Deciders)
+    callers: Callers = field(default_factory=Callers)
     rate_limits: RateLimits = field(default_factory=RateLimits)
 
     def act_of(self, caller: Caller) -> Act:

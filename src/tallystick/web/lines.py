@@ -8,6 +8,7 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.clocks import act_by_clock, unknown_clock
+from tallystick.operations.freezing import freeze_line
 from tallystick.operations.line_offers import open_line
 from tallystick.operations.lines import Act
 from tallystick.operations.standing import line_today
@@ -234,9 +235,14 @@ def change_limit(
 def freeze(
     request: Asked, line_id: LinePath, data: JSONBody[WhyBody], idempotency_key: IdempotencyKey
 ) -> Response[Happened]:
-    """No new hold or draw until the line is unfrozen."""
-    fact = facts.LineFrozen(reason=data.reason)
-    return record_fact(request, line_number(line_id), data, lambda _: fact, idempotency_key=idempotency_key)
+    """No new hold or draw until the line is unfrozen; what waits for a person on it is declined."""
+    number, edge = line_number(line_id), edge_of(request)
+
+    def run(connection: Connection, act: Act) -> Happened | Refusal | OfferFault:
+        frozen = freeze_line(connection, number, reason=data.reason, act=act, zone=edge.zone)
+        return happened(connection, frozen, act=act)
+
+    return write(request, data, run, idempotency_key=idempotency_key, line_id=number)
 
 
 @post(

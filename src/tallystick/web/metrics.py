@@ -39,6 +39,9 @@ class Metrics:
             "tallystick_ledger_kept_timestamp_seconds", "When the books were last folded and sealed",
             registry=self.registry,
         )  # fmt: skip
+        self.reviews_closed = Counter(
+            "tallystick_reviews_closed", "Reviews closed without a person", ["because"], registry=self.registry
+        )
         self.rolled_until = Gauge(
             "tallystick_tiles_rolled_until_timestamp_seconds",
             "Until when this server rolled up the busy keys of a stream",

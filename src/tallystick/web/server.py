@@ -11,6 +11,7 @@ import uvicorn
 from tallystick.web.bookkeeping import Bookkeeping
 from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
+from tallystick.web.review_keeping import ReviewKeeping
 from tallystick.web.rounds import Rounds
 from tallystick.web.sending import Sending
 from tallystick.web.tiling import Tiling
@@ -61,7 +62,10 @@ def kept_up(look: Callable[[], object]) -> Iterator[None]:
 
 
 def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> None:
-    """Answer until told to stop; webhooks are sent, the books kept and busy keys rolled up meanwhile."""
+    """Answer until told to stop.
+
+    Meanwhile webhooks are sent, the books kept, busy keys rolled up, and reviews closed whose time is over.
+    """
     config = uvicorn.Config(
         frame,
         host=host,
@@ -72,7 +76,7 @@ def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> 
         timeout_graceful_shutdown=_FINISH_S,
         lifespan="on",
     )
-    beside = [part(edge, metrics=frame.metrics) for part in (Sending, Bookkeeping, Tiling)]
+    beside = [part(edge, metrics=frame.metrics) for part in (Sending, Bookkeeping, Tiling, ReviewKeeping)]
     for work in (*beside, frame.checkout):
         work.start()
     try:

@@ -1,0 +1,221 @@
+"""Decisions that were made: listed, explained to borrower and officer, and what purchases turned out to be."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from litestar import Response, Router, get, post
+from litestar.params import JSONBody, QueryParameter
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.decisions_told import DecisionTold, tell_decision
+from tallystick.operations.lines import Act
+from tallystick.operations.purchase_labels import label_purchase
+from tallystick.servicing.refusals import Refusal, RefusalReason
+from tallystick.storage import reviews
+from tallystick.storage.decisions import StoredDecision, decisions_before
+from tallystick.storage.purchase_labels import PurchaseLabel, read_label
+from tallystick.strategy.case_columns import CheckpointName
+from tallystick.trust.scopes import Scope
+from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.web.answering import read, write
+from tallystick.web.decision_views import (
+    REFUSAL_WORDS,
+    DecisionRow,
+    ExplanationView,
+    OfficerView,
+    ReasonView,
+    decision_row,
+    explanation_view,
+    officer_view,
+    optional_id,
+    reason_views,
+)
+from tallystick.web.edge import Asked, edge_of
+from tallystick.web.parameters import (
+    AfterDecision,
+    DecisionPath,
+    IdempotencyKey,
+    OfBorrower,
+    OfLine,
+    Page,
+    PageLimit,
+    Text,
+    body_id,
+    must_have,
+    needs,
+    page,
+    path_id,
+    place_id,
+)
+from tallystick.web.problems import problems
+
+
+class Outcome(StrEnum):
+    """What a checkpoint may answer."""
+
+    APPROVE = "approve"
+    OFFER = "offer"
+    STEP_UP = "step_up"
+    REVIEW = "review"
+    DECLINE = "decline"
+
+
+class Reader(StrEnum):
+    """For whom a decision is told."""
+
+    BORROWER = "borrower"
+    OFFICER = "officer"
+
+
+OfCheckpoint = Annotated[CheckpointName | None, QueryParameter(description="Of this checkpoint only")]
+
+
+class LabelBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a purchase turned out to be, and how that is known."""
+
+    is_fraud: bool
+    reason: Text
+
+
+class LabelView(Struct, frozen=True):
+    """What a purchase turned out to be; decisions know of it from `recorded_at`."""
+
+    decision_id: str
+    is_fraud: bool
+    reason: str
+    actor: str
+    recorded_at: datetime
+
+
+class DecisionView(Struct, frozen=True):
+    """A decision with its reasons and what the borrower is told of it; `officer` is told to an officer only."""
+
+    decision: DecisionRow
+    review_id: str | None
+    reasons: list[ReasonView]
+    explanation: ExplanationView
+    label: LabelView | None
+    officer: OfficerView | None
+
+
+@get(
+    "/decisions",
+    operation_id="list_decisions",
+    tags=["decisions"],
+    guards=[needs(Scope.DECISIONS_READ)],
+    responses=problems(),
+    sync_to_thread=True,
+)
+def list_all(
+    request: Asked,
+    line_id: OfLine = None,
+    borrower_id: OfBorrower = None,
+    checkpoint: OfCheckpoint = None,
+    outcome: Annotated[Outcome | None, QueryParameter(description="Decided like this only, before any review")] = None,
+    limit: PageLimit = 20,
+    after: AfterDecision = None,
+) -> Response[Page[DecisionRow]]:
+    """Decisions, the newest first."""
+    before_id = place_id(IdPrefix.DECISION, after)
+    line = None if line_id is None else body_id(IdPrefix.LINE, line_id, param="line_id")
+    borrower = None if borrower_id is None else body_id(IdPrefix.BORROWER, borrower_id, param="borrower_id")
+
+    def run(connection: Connection, _: Act) -> Page[DecisionRow]:
+        rows = decisions_before(
+            connection,
+            before_id,
+            most=limit + 1,
+            line_id=line,
+            borrower_id=borrower,
+            checkpoint=checkpoint,
+            outcome=outcome,
+        )
+        return page(rows, limit=limit, view=lambda row: told_row(connection, row), place=_place)
+
+    return read(request, run)
+
+
+def told_row(connection: Connection, decision: StoredDecision) -> DecisionRow:
+    """A decision in a list, with what came of its review."""
+    is_reviewed = decision.outcome == Outcome.REVIEW
+    return decision_row(decision, reviews.read_review(connection, decision.decision_id) if is_reviewed else None)
+
+
+def _place(decision: StoredDecision) -> str:
+    return encode_id(IdPrefix.DECISION, decision.decision_id)
+
+
+@get(
+    "/decisions/{decision_id:str}",
+    operation_id="get_decision",
+    tags=["decisions"],
+    guards=[needs(Scope.DECISIONS_READ)],
+    responses=problems(404),
+    sync_to_thread=True,
+)
+def get_one(
+    request: Asked,
+    decision_id: DecisionPath,
+    reader: Annotated[Reader, QueryParameter(name="for", description="`officer` needs the scope traces:read")] = (
+        Reader.BORROWER
+    ),
+) -> Response[DecisionView]:
+    """A decision in the borrower's words, in Chinese and English; for an officer with every row that the case met."""
+    if reader is Reader.OFFICER:
+        must_have(request, Scope.TRACES_READ)
+    number, edge = path_id(IdPrefix.DECISION, decision_id), edge_of(request)
+
+    def run(connection: Connection, _: Act) -> DecisionView | Refusal:
+        told = tell_decision(connection, edge.deciders, number, refusals=REFUSAL_WORDS)
+        if told is None:
+            return Refusal(RefusalReason.DECISION_UNKNOWN, field="decision_id")
+        return _view(told, read_label(connection, number), reader=reader)
+
+    return read(request, run)
+
+
+def _view(told: DecisionTold, label: PurchaseLabel | None, *, reader: Reader) -> DecisionView:
+    return DecisionView(
+        decision=decision_row(told.decision, told.review),
+        review_id=optional_id(IdPrefix.REVIEW, told.review.review_id if told.review else None),
+        reasons=reason_views(told.checkpoint, told.decision.reasons),
+        explanation=explanation_view(told.explanation),
+        label=None if label is None else _label_view(label),
+        officer=officer_view(told) if reader is Reader.OFFICER else None,
+    )
+
+
+@post(
+    "/decisions/{decision_id:str}/label",
+    operation_id="label_decision",
+    tags=["decisions"],
+    guards=[needs(Scope.LABELS_WRITE)],
+    responses=problems(404, 409, 422),
+    sync_to_thread=True,
+)
+def label(
+    request: Asked, decision_id: DecisionPath, data: JSONBody[LabelBody], idempotency_key: IdempotencyKey
+) -> Response[LabelView]:
+    """Confirm that a purchase was fraud, or good: once. Decisions count it from now on, not before."""
+    number = path_id(IdPrefix.DECISION, decision_id)
+
+    def run(connection: Connection, act: Act) -> LabelView | Refusal:
+        labelled = label_purchase(connection, number, is_fraud=data.is_fraud, reason=data.reason, act=act)
+        return labelled if isinstance(labelled, Refusal) else _label_view(labelled)
+
+    return write(request, data, run, idempotency_key=idempotency_key)
+
+
+def _label_view(label: PurchaseLabel) -> LabelView:
+    return LabelView(
+        decision_id=encode_id(IdPrefix.DECISION, label.decision_id),
+        is_fraud=label.is_fraud,
+        reason=label.reason,
+        actor=label.actor,
+        recorded_at=label.recorded_at,
+    )
+
+
+router = Router("/", route_handlers=[list_all, get_one, label])
