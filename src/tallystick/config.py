@@ -39,6 +39,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
     >>> read_settings({"LANG": "zh_CN.UTF-8"}).language
     'zh'
+    >>> read_settings({"TALLYSTICK_REVIEW_MINUTES": "0"})
+    Traceback (most recent call last):
+    tallystick.config.SettingsFault: TALLYSTICK_REVIEW_MINUTES is '0': give whole minutes from 1 to 1440
     """
     return Settings(
         language=_language(environment),

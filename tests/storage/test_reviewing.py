@@ -1,5 +1,8 @@
 """What a person looks at: one queue for all, judged once, by two above the threshold, and closed in time."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -416,3 +419,15 @@ def test_the_answers_count_for_later_decisions_from_when_they_were_given(lender:
         assert declined_share() == before
         lender.now += timedelta(seconds=1)
         assert declined_share() == [share]
+
+
+def test_the_command_closes_what_is_overdue(lender: Lender, database_url: str) -> None:
+    decision = waits(lender, 1)  # in June 2026: long ago by the wall's clock
+    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "TALLYSTICK_LANGUAGE": "en"}
+    for said in ("✓ stopped 0, timed out 1", "✓ stopped 0, timed out 0"):
+        run = subprocess.run(
+            [sys.executable, "-m", "tallystick", "reviews", "close", "--by", "cron"],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (run.stdout.strip(), run.stderr) == (said, "")
+    assert kinds(lender, decision) == [(ActKind.TIMED_OUT, "decline", "cron")]

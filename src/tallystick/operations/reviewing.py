@@ -137,7 +137,8 @@ def stop_in_flight(connection: Connection, *, act: Act, zone: tzinfo, most: int,
     `connection` commits by itself.
     """
     stopped = 0
-    for review_id, line_id in reviews.reviews_of_frozen(connection, freeze_id=freeze_id, most=most):
+    found = reviews.reviews_of_frozen(connection, checkpoints=CLOSINGS, freeze_id=freeze_id, most=most)
+    for review_id, line_id in found:
         with connection.transaction():
             review = _free_review(connection, review_id, line_id)
             if review is None or review.outcome is not None:
@@ -156,8 +157,9 @@ def _timeout_outcome(connection: Connection, review: Review) -> str:
     outcome, worst = review.timeout_outcome, _worst(review)
     if outcome == worst:
         return worst
-    alone = review.needs_two
-    return worst if alone or CLOSINGS[review.checkpoint].refused(connection, review, outcome) else outcome
+    if review.needs_two or CLOSINGS[review.checkpoint].refused(connection, review, outcome) is not None:
+        return worst
+    return outcome
 
 
 def _worst(review: Review) -> str:

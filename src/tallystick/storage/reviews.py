@@ -204,19 +204,20 @@ def overdue_reviews(
 
 _OF_FROZEN: Final = """
     SELECT review_id, line_id FROM reviews JOIN freezes ON {subject} AND lifted_at IS NULL
-    WHERE outcome IS NULL AND (%(freeze_id)s::bigint IS NULL OR freeze_id = %(freeze_id)s)
+    WHERE outcome IS NULL AND checkpoint = ANY(%(checkpoints)s::text[])
+      AND (%(freeze_id)s::bigint IS NULL OR freeze_id = %(freeze_id)s)
 """
 _OF_FROZEN_LINE: Final = _OF_FROZEN.format(subject="subject = 'line' AND subject_id = line_id")
 _OF_FROZEN_DEVICE: Final = _OF_FROZEN.format(subject="subject = 'device' AND subject_id = device_id")
 
 
 def reviews_of_frozen(
-    connection: Connection, *, freeze_id: int | None = None, most: int
+    connection: Connection, *, checkpoints: Collection[str], freeze_id: int | None, most: int
 ) -> list[tuple[int, int | None]]:
     """Open reviews, and their lines, whose line or device is frozen: by one freeze, or by any. By line."""
     return connection.execute(
         f"({_OF_FROZEN_LINE}) UNION ({_OF_FROZEN_DEVICE}) ORDER BY line_id, review_id LIMIT %(most)s".encode(),
-        {"freeze_id": freeze_id, "most": most},
+        {"checkpoints": list(checkpoints), "freeze_id": freeze_id, "most": most},
     ).fetchall()
 
 
