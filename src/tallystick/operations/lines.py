@@ -118,19 +118,23 @@ def _recorded(
     else:
         with connection.transaction():  # the database asks at its end whether both tell the same
             _write(connection, after, revision=judged.revision, act=act)
-            _keep_freeze(connection, after.line, because=_why(judged.admitted), act=act)
+            _keep_freeze(connection, after.line, event, act=act)
     return Recorded(event=event, line=after.line, revision=judged.revision + 1, transfers=after.transfers)
 
 
-def _keep_freeze(connection: Connection, line: Line, *, because: str, act: Act) -> None:
-    """Have a freeze stand exactly while the line is frozen in its own state, whichever fact made or ended that."""
+def _keep_freeze(connection: Connection, line: Line, event: Event, *, act: Act) -> None:
+    """Have a freeze stand exactly while the line is frozen in its own state, whichever event made or ended that.
+
+    It has the id of the event that made it.
+    """
+    because = _why(event.fact)
     if line.frozen_because is None:
         standing = freezes.standing_freeze(connection, Subject.LINE, line.line_id)
         assert standing is not None, "a line is frozen where a freeze of it stands"
         freezes.lift_freeze(connection, standing.freeze_id, by=act.actor, at=act.at, because=because)
         return
     placed = Freeze(
-        freeze_id=next(act.event_ids),
+        freeze_id=event.event_id,
         subject=Subject.LINE,
         subject_id=line.line_id,
         reason=line.frozen_because or because,
