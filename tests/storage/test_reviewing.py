@@ -14,10 +14,11 @@ import psycopg
 import pyarrow as pa
 import pytest
 from tests.books import Books
-from tests.deciding import SHANGHAI, Lender, opened
+from tests.deciding import DAY, SHANGHAI, Lender, opened
 
 from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.features.event_tables import REQUEST_SCHEMA
+from tallystick.operations.clocks import make_clock
 from tallystick.operations.decision_record import tick_of
 from tallystick.operations.lending import DrawRequest, draw
 from tallystick.operations.lines import Recorded, record
@@ -27,6 +28,7 @@ from tallystick.servicing import facts
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import decisions, lines, reviews
 from tallystick.storage.borrowers import write_block
+from tallystick.storage.clocks import follow_clock
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.event_streams import read_event
 from tallystick.storage.features import features_at
@@ -419,6 +421,20 @@ def test_the_answers_count_for_later_decisions_from_when_they_were_given(lender:
         assert declined_share() == before
         lender.now += timedelta(seconds=1)
         assert declined_share() == [share]
+
+
+def test_on_a_line_of_a_test_clock_the_hold_is_given_back_on_its_own_day(lender: Lender) -> None:
+    decision = waits(lender, 1)
+    connection = lender.books.connection
+    clock = make_clock(connection, name="tomorrow", stands_at=lender.now + timedelta(days=1), act=lender.act())
+    follow_clock(connection, 1, test_clock_id=clock.test_clock_id)
+    review = judged(lender, decision, "decline", "ann")
+    assert isinstance(review, Review)
+    assert review.closed_at == lender.now
+    last = lines.read_events(connection, 1)[-1]
+    assert (last.fact, last.effective_on) == (
+        facts.HoldVoided(hold_id=decision.hold_id or 0), DAY + timedelta(days=1),
+    )  # fmt: skip
 
 
 def test_the_command_closes_what_is_overdue(lender: Lender, database_url: str) -> None:
