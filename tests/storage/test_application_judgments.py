@@ -21,7 +21,7 @@ from tests.applying import (
     state_of,
 )
 from tests.books import Books
-from tests.deciding import Lender
+from tests.deciding import SHANGHAI, Lender
 
 from tallystick.operations.application_judgments import (
     approve_offer,
@@ -34,12 +34,13 @@ from tallystick.operations.application_judgments import (
 )
 from tallystick.operations.applications import ask_human_review
 from tallystick.operations.lines import Recorded
+from tallystick.operations.reviewing import judge
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import overrides
 from tallystick.storage.applications import ApplicationState, StoredApplication
 from tallystick.storage.credit_offers import CreditOffer
 from tallystick.storage.overrides import Override, OverrideCounts
-from tallystick.storage.reviews import read_review
+from tallystick.storage.reviews import Review, read_review
 from tallystick.terms.offering import OfferFault, OfferReason
 
 
@@ -219,3 +220,47 @@ def test_the_database_refuses_by_itself(lender: Lender) -> None:
     for statement in REFUSED:
         with pytest.raises((psycopg.errors.IntegrityConstraintViolation, psycopg.errors.CheckViolation)):
             lender.books.connection.execute(statement.encode())
+
+
+def queued(lender: Lender, review_id: int, outcome: str, by: str) -> Any:
+    """A person judges it in the queue, as any review."""
+    connection = lender.books.connection
+    with connection.transaction():
+        return judge(connection, review_id, outcome, reason="seen", act=lender.act(actor=by), zone=SHANGHAI)
+
+
+def test_an_application_is_judged_in_the_queue_like_any_review(lender: Lender) -> None:
+    for borrower_id in (21, 22):
+        applicant(lender, borrower_id, NOTHING_TOLD)
+    made = applied(lender, 21)
+    assert state_of(lender, made.application_id) is ApplicationState.IN_REVIEW
+    judged = queued(lender, made.application_id, "offer", "cy")
+    assert isinstance(judged, Review)
+    assert (judged.outcome, state_of(lender, made.application_id)) == ("offer", ApplicationState.OFFERED)
+    other = applied(lender, 22)
+    assert isinstance(queued(lender, other.application_id, "decline", "cy"), Review)
+    assert state_of(lender, other.application_id) is ApplicationState.DECLINED
+
+
+def test_two_grant_what_the_strategy_declined_and_that_is_an_override(lender: Lender) -> None:
+    made = applied(lender, 1, NO_DOCUMENTS)
+    asked = ask_human_review(lender.books.connection, made.application_id, act=lender.act(actor="app"))
+    assert isinstance(asked, StoredApplication)
+    assert asked.human_review_id is not None
+    first = queued(lender, asked.human_review_id, "offer", "ann")
+    assert (first.proposed_by, first.outcome) == ("ann", None)
+    refused = queued(lender, asked.human_review_id, "offer", "ann")
+    assert isinstance(refused, Refusal)
+    second = queued(lender, asked.human_review_id, "offer", "bo")
+    assert isinstance(second, Review)
+    assert (second.outcome, state_of(lender, made.application_id)) == ("offer", ApplicationState.OFFERED)
+
+
+def test_what_the_books_refuse_leaves_the_review_open(lender: Lender) -> None:
+    applicant(lender, 21, NOTHING_TOLD)
+    made = applied(lender, 21)
+    lender.books.connection.execute("UPDATE borrowers SET joint_cap_minor = 0 WHERE borrower_id = 21")
+    assert isinstance(queued(lender, made.application_id, "offer", "cy"), Refusal)
+    left = read_review(lender.books.connection, made.application_id)
+    assert left is not None
+    assert (left.outcome, state_of(lender, made.application_id)) == (None, ApplicationState.IN_REVIEW)

@@ -33,6 +33,7 @@ from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.event_streams import read_event
 from tallystick.storage.features import features_at
 from tallystick.storage.reviews import ActKind, Review, ReviewState, Wanted
+from tallystick.terms.offering import OfferFault
 
 ONE = 1_600_000  # large for a line of 30,000 yuan: one person
 TWO = 2_900_000  # very large: two persons
@@ -63,7 +64,7 @@ def taken(lender: Lender, actor: str) -> int | None:
     return None if review is None else review.review_id
 
 
-def judged(lender: Lender, decision: StoredDecision, outcome: str, actor: str) -> Review | Refusal:
+def judged(lender: Lender, decision: StoredDecision, outcome: str, actor: str) -> Review | Refusal | OfferFault:
     """An answer with a reason, in one transaction."""
     connection = lender.books.connection
     with connection.transaction():

@@ -5,14 +5,17 @@ from datetime import date
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.operations.authorizing import APPROVED
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.lending import DrawRequest, PlanRequest, draw
 from tallystick.operations.lines import Act, Recorded, record
+from tallystick.operations.reviewing import final_outcome
 from tallystick.servicing import facts
 from tallystick.servicing.line import Hold
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import decisions, lines
 from tallystick.storage.decisions import StoredDecision
+from tallystick.storage.reviews import read_review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.terms.offering import OfferFault
 from tallystick.units.rates import PPM
@@ -80,7 +83,7 @@ def capture(
 def void(connection: Connection, decision: StoredDecision, *, amount_minor: int | None, act: Act) -> Recorded | Refusal:
     """Give back what is held, or part of it; a purchase that waits for a person too."""
     if decision.line_id is None or decision.hold_id is None:
-        return _not_approved(decision)
+        return _not_approved(decision.outcome)
     voided = facts.HoldVoided(hold_id=decision.hold_id, amount_minor=amount_minor)
     return record(connection, decision.line_id, voided, act=act)
 
@@ -89,14 +92,16 @@ def _held(connection: Connection, decision: StoredDecision) -> Hold | Refusal:
     """The hold, with its line locked, so that two claims never take the same yuan."""
     if decisions.withdrawn_among(connection, [decision.decision_id]):
         return Refusal(RefusalReason.AUTHORIZATION_WITHDRAWN, field="authorization_id")
-    if decision.hold_id is None or decision.line_id is None or decision.outcome != "approve":
-        return _not_approved(decision)
+    if decision.hold_id is None or decision.line_id is None:
+        return _not_approved(decision.outcome)
     stored = lines.lock_line(connection, decision.line_id)
+    outcome = final_outcome(decision, read_review(connection, decision.decision_id))
+    if outcome != APPROVED:
+        return _not_approved(outcome)
     assert stored is not None, "a hold stands on a line"
     held = next((each for each in stored.line.holds if each.hold_id == decision.hold_id), None)
     return held or Refusal(RefusalReason.HOLD_UNKNOWN, field="authorization_id")
 
 
-def _not_approved(decision: StoredDecision) -> Refusal:
-    figures = {"outcome": decision.outcome}
-    return Refusal(RefusalReason.AUTHORIZATION_NOT_APPROVED, field="authorization_id", figures=figures)
+def _not_approved(outcome: str) -> Refusal:
+    return Refusal(RefusalReason.AUTHORIZATION_NOT_APPROVED, field="authorization_id", figures={"outcome": outcome})

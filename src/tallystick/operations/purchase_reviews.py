@@ -13,7 +13,7 @@ from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import borrowers, freezes, lines
 from tallystick.storage.event_streams import read_event, write_stream
 from tallystick.storage.freezes import Subject
-from tallystick.storage.reviews import Review
+from tallystick.storage.reviews import ActKind, Review
 
 _APPROVE = "approve"
 
@@ -44,7 +44,7 @@ def purchase_refused(connection: Connection, review: Review, outcome: str) -> Re
     return None
 
 
-def follow_purchase(connection: Connection, review: Review, act: Act) -> None:
+def follow_purchase(connection: Connection, review: Review, act: Act, *, kind: ActKind, reason: str) -> None:  # noqa: ARG001
     """Give the hold of a declined purchase back, and tell the answer to later decisions."""
     is_declined = review.outcome != _APPROVE
     if is_declined and review.line_id is not None and review.hold_id is not None:

@@ -6,11 +6,12 @@ itself. The line is locked before the review, as everywhere, so that nobody wait
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta, tzinfo
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.operations.application_reviews import application_refused, follow_application
 from tallystick.operations.clocks import act_on_line
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.operations.purchase_reviews import follow_purchase, purchase_refused
@@ -19,10 +20,19 @@ from tallystick.storage import lines, reviews
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.reviews import ActKind, Review, ReviewAct
 from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, CheckpointName
+from tallystick.terms.offering import OfferFault
 
 # How long a review that somebody took and left is kept from others.
 ASSIGNED_MINUTES: Final = 30
 _REVIEW: Final = "review"
+
+
+class Follow(Protocol):
+    """Write what follows from a review that was closed, or say why it cannot be: then it was not closed."""
+
+    def __call__(
+        self, connection: Connection, review: Review, act: Act, /, *, kind: ActKind, reason: str
+    ) -> Refusal | OfferFault | None: ...
 
 
 class Closing(Struct, frozen=True):
@@ -33,12 +43,21 @@ class Closing(Struct, frozen=True):
     """
 
     refused: Callable[[Connection, Review, str], Refusal | None]
-    follow: Callable[[Connection, Review, Act], None]
+    follow: Follow
+
+
+class _NotFollowed(Exception):
+    """What would follow is refused: nothing is written."""
+
+    def __init__(self, refusal: Refusal | OfferFault) -> None:
+        super().__init__(str(refusal.reason))
+        self.refusal = refusal
 
 
 # By checkpoint; one that is not here opens no reviews.
 CLOSINGS: Final[Mapping[str, Closing]] = {
     CheckpointName.AUTHORIZE: Closing(refused=purchase_refused, follow=follow_purchase),
+    CheckpointName.APPLY: Closing(refused=application_refused, follow=follow_application),
 }
 
 
@@ -84,7 +103,7 @@ def judge(
     act: Act,
     zone: tzinfo,
     assigned_minutes: int = ASSIGNED_MINUTES,
-) -> Review | Refusal:
+) -> Review | Refusal | OfferFault:
     """Answer a case for good; where two are needed, the first approval is a proposal and the second one holds.
 
     The outcome is the checkpoint's best or worst. A decline needs one person, also against another's proposal. What
@@ -125,8 +144,11 @@ def close_overdue(connection: Connection, *, act: Act, zone: tzinfo, most: int) 
                 continue
             outcome = _timeout_outcome(connection, review)
             reason = f"configured: {review.timeout_outcome}"
-            _close(connection, review, outcome, kind=ActKind.TIMED_OUT, reason=reason, act=act, zone=zone)
-            closed += 1
+            for each in (outcome, _worst(review)):
+                told = _close(connection, review, each, kind=ActKind.TIMED_OUT, reason=reason, act=act, zone=zone)
+                if isinstance(told, Review):
+                    closed += 1
+                    break
     return closed
 
 
@@ -150,7 +172,9 @@ def stop_in_flight(connection: Connection, *, act: Act, zone: tzinfo, most: int,
 
 def stop(connection: Connection, review: Review, *, reason: str, act: Act, zone: tzinfo) -> Review:
     """Decline a review that is locked, because what it is about was stopped."""
-    return _close(connection, review, _worst(review), kind=ActKind.STOPPED, reason=reason, act=act, zone=zone)
+    stopped = _close(connection, review, _worst(review), kind=ActKind.STOPPED, reason=reason, act=act, zone=zone)
+    assert isinstance(stopped, Review), "nothing keeps a case from being declined"
+    return stopped
 
 
 def _timeout_outcome(connection: Connection, review: Review) -> str:
@@ -168,13 +192,22 @@ def _worst(review: Review) -> str:
 
 def _close(
     connection: Connection, review: Review, outcome: str, *, kind: ActKind, reason: str, act: Act, zone: tzinfo
-) -> Review:
-    """Close a review now; what follows on its line happens by the line's test clock, if it follows one."""
-    reviews.close_review(connection, review.review_id, outcome, by=act.actor, at=act.at)
-    _add_act(connection, review, kind, outcome=outcome, reason=reason, act=act)
-    closed = _read(connection, review.review_id)
+) -> Review | Refusal | OfferFault:
+    """Close a review now, or say why what would follow cannot be, and leave it open.
+
+    What follows on its line happens by the line's test clock, if it follows one.
+    """
     there = act if review.line_id is None else act_on_line(connection, review.line_id, act=act, zone=zone)
-    CLOSINGS[review.checkpoint].follow(connection, closed, there)
+    try:
+        with connection.transaction():
+            reviews.close_review(connection, review.review_id, outcome, by=act.actor, at=act.at)
+            _add_act(connection, review, kind, outcome=outcome, reason=reason, act=act)
+            closed = _read(connection, review.review_id)
+            refusal = CLOSINGS[review.checkpoint].follow(connection, closed, there, kind=kind, reason=reason)
+            if refusal is not None:
+                raise _NotFollowed(refusal)
+    except _NotFollowed as not_followed:
+        return not_followed.refusal
     return closed
 
 

@@ -159,6 +159,7 @@ CASE_COLUMNS: Final[Mapping[CheckpointName, tuple[CaseColumn, ...]]] = {
 
 CONTINUE: Final = "continue"
 NO_PRICE: Final = "none"
+NO_ACTION: Final = "none"
 
 # What deciding steps may give beside the outcome, and what a case has where no step says otherwise.
 _DECIDING: Final[Mapping[str, ColumnType]] = {

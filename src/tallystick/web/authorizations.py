@@ -16,10 +16,12 @@ from tallystick.operations.deciding import Deciders, NoRelease
 from tallystick.operations.decision_record import Reused
 from tallystick.operations.lines import Act
 from tallystick.operations.public_events import public_fact
+from tallystick.operations.reviewing import final_outcome
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import decisions, lines
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.decisions import StoredDecision
+from tallystick.storage.reviews import read_review
 from tallystick.strategy.case_columns import NO_PRICE, OUTCOME_TEXTS, CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.terms.offering import OfferFault
@@ -151,7 +153,8 @@ class InstallmentsView(Struct, frozen=True):
 class AuthorizationView(Struct, frozen=True):
     """A decision on a purchase, as it was made.
 
-    `outcome`: approve, step_up, review or decline. Of an approval, and of a purchase that waits for a person,
+    `outcome`: approve, step_up, review or decline; `final_outcome` is what came of it in the end where a person judged,
+    time was over or the order was taken back. Of an approval, and of a purchase that waits for a person,
     `hold_id` is held; `held_minor` is what of it is held now. `is_withdrawn`: it was decided too late and taken back.
     """
 
@@ -160,6 +163,7 @@ class AuthorizationView(Struct, frozen=True):
     merchant_id: str | None
     amount_minor: int
     outcome: str
+    final_outcome: str
     zh: str
     en: str
     reasons: list[ReasonView]
@@ -351,16 +355,19 @@ def _view(
     product: Product,
     held_minor: int,
     is_withdrawn: bool = False,
+    final: str | None = None,
 ) -> AuthorizationView:
     assert decision.line_id is not None
     assert decision.amount_minor is not None
-    zh, en = OUTCOME_TEXTS[decision.outcome]
+    final = decision.outcome if final is None else final
+    zh, en = OUTCOME_TEXTS[final]
     return AuthorizationView(
         id=encode_id(IdPrefix.AUTHORIZATION, decision.decision_id),
         line_id=encode_id(IdPrefix.LINE, decision.line_id),
         merchant_id=None if merchant_id is None else encode_id(IdPrefix.MERCHANT, merchant_id),
         amount_minor=decision.amount_minor,
         outcome=decision.outcome,
+        final_outcome=final,
         zh=zh,
         en=en,
         reasons=[_reason(code, decision, checkpoint) for code in decision.reasons],
@@ -472,6 +479,7 @@ def _views(connection: Connection, made: list[StoredDecision], *, deciders: Deci
                 product=Contracts(connection)[stored.line.contract_hash],
                 held_minor=sum(hold.left_minor for hold in held),
                 is_withdrawn=decision.decision_id in withdrawn,
+                final=final_outcome(decision, read_review(connection, decision.decision_id)),
             )
         )
     return views

@@ -16,13 +16,14 @@ from tallystick.storage.clocks import clocks_of_lines
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.lines import contracts_of_lines
-from tallystick.strategy.case_columns import CheckpointName
+from tallystick.strategy.case_columns import NO_ACTION, CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.terms.product import Product
 from tallystick.trust.scopes import Mode
 from tallystick.web.desk import Desk
 from tallystick.web.edge import Edge
 from tallystick.web.metrics import Metrics
+from tallystick.web.review_keeping import stop_frozen
 from tallystick.web.rounds import Rounds
 
 WORKERS: Final = 2
@@ -96,6 +97,8 @@ class Checkout:
                 answers = authorize(connection, purchases, deciders=self._edge.deciders, act=act, zone=self._edge.zone)
                 told |= {each.decision_id: answer for each, answer in zip(purchases, answers, strict=True)}
             made = self._with_terms(connection, told)
+        if any(isinstance(each, StoredDecision) and each.outputs["action"] != NO_ACTION for each in told.values()):
+            stop_frozen(self._edge)  # a round finds what a crash leaves here
         return [made[each.purchase.decision_id] for each in waiting]
 
     def _with_terms(self, connection: Connection, answers: Mapping[int, Authorized]) -> dict[int, Told | None]:

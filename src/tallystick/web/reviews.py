@@ -17,6 +17,7 @@ from tallystick.storage import reviews
 from tallystick.storage.decisions import decisions_before
 from tallystick.storage.reviews import ActKind, Review, ReviewAct, ReviewState, Wanted
 from tallystick.strategy.case_columns import CheckpointName
+from tallystick.terms.offering import OfferFault
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read, write
@@ -318,7 +319,7 @@ def answer(
     """Answer for good, with a reason. Where two are needed, the first approval waits for another holder's."""
     number, edge = path_id(IdPrefix.REVIEW, review_id), edge_of(request)
 
-    def run(connection: Connection, act: Act) -> ReviewView | Refusal:
+    def run(connection: Connection, act: Act) -> ReviewView | Refusal | OfferFault:
         judged = judge(
             connection,
             number,
@@ -328,7 +329,7 @@ def answer(
             zone=edge.zone,
             assigned_minutes=edge.review_minutes,
         )
-        return judged if isinstance(judged, Refusal) else review_view(judged)
+        return review_view(judged) if isinstance(judged, Review) else judged
 
     return write(request, data, run, idempotency_key=idempotency_key)
 
