@@ -198,7 +198,7 @@ def _work(
             turn += 1
         elapsed, cpu = time.perf_counter() - began, time.process_time() - cpu
     if profiled:
-        pstats.Stats(profile, stream=None).sort_stats("tottime").print_stats(40)
+        pstats.Stats(profile, stream=None).sort_stats("cumtime").print_stats(75)
     checkpoint = deciding.checkpoints[deciding.release.champion_id]
     trees = sum(getattr(model.fitted.model, "tree_count", 0) for model in checkpoint.models)
     return Turn(times, dict(outcomes), elapsed, cpu, deciding.release.champion_id, len(deciding.features), trees)
