@@ -146,3 +146,11 @@ def test_the_commands(lender: Lender, database_url: str) -> None:
     assert command(database_url, "--all").returncode == 1
     assert command(database_url).returncode == 2
     assert "begins with decision_" in command(database_url, "line_1").stderr
+
+
+def test_what_decisions_were_made_of_is_deleted_once_its_time_is_over(lender: Lender, database_url: str) -> None:
+    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "TALLYSTICK_LANGUAGE": "en"}
+    run = [sys.executable, "-m", "tallystick", "decisions", "forget", "--days", "30"]
+    told = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "batches were made of is deleted" in told
+    assert replayed(lender).without_trace == 40, "they were decided in June"

@@ -45,6 +45,7 @@ for group in (
     portfolio.mapping_app,
     database.app,
     debits.app,
+    decisions.app,
     features.app,
     ledger.app,
     money.app,

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from cyclopts import App
+
 from tallystick.bootstrap import error_terminal, opened_books, settings, shown_progress, start_of_day, terminal
 
 if TYPE_CHECKING:
     from tallystick.operations.replaying import Difference
     from tallystick.reports.replay_terminal import DifferenceTold
+
+app = App(name="decisions", help="Decisions that were made, and how long what they were made of is kept.")
 
 
 def replay(
@@ -33,6 +37,31 @@ def replay(
         sys.exit(2)
     differs = _replay_one(decision, features=features) if decision else _replay_all(since, features=features)
     sys.exit(1 if differs else 0)
+
+
+@app.command
+def forget(*, days: int) -> None:
+    """Delete what decisions were made of, once its time is over; the decisions and their reasons stay.
+
+    Parameters
+    ----------
+    days
+        How many days a trace is kept. A replay needs it, and so does a backtest.
+    """
+    from datetime import timedelta
+
+    from tallystick.bootstrap import business_date
+    from tallystick.reports.replay_terminal import forgotten_text
+    from tallystick.storage.decisions import forget_traces
+
+    if days < 1:
+        error_terminal().print("days: give one at least", style="red")
+        sys.exit(2)
+    before, dropped = start_of_day(business_date() - timedelta(days=days)), 0
+    with opened_books() as connection:
+        while (gone := forget_traces(connection, before=before, most=1_000)) > 0:
+            dropped += gone
+    terminal().print(forgotten_text(dropped, language=settings().language))
 
 
 def _replay_one(decision: str, *, features: bool) -> bool:

@@ -48,3 +48,8 @@ def decision_text(decision: str, *, outcome: str, strategy: str, at: str, langua
     """One decision in a line."""
     say = texts_in(language)
     return Text(say("replay.decision", decision=decision, outcome=outcome, strategy=strategy, at=at), style="bold")
+
+
+def forgotten_text(batches: int, *, language: Language) -> Text:
+    """How many batches' traces were deleted."""
+    return Text(texts_in(language)("replay.forgotten", batches=count_text(batches)))
