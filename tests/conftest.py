@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -59,11 +60,18 @@ def template_database(server: Running) -> Iterator[str]:
 @pytest.fixture
 def database_url(server: Running, template_database: str) -> Iterator[str]:
     """A migrated database of the test's own."""
+    with copied_database(server, template_database) as url:
+        yield url
+
+
+@contextmanager
+def copied_database(server: Running, template: str) -> Iterator[str]:
+    """The URL of a copy of a database, dropped at the end."""
     name = f"test_{os.getpid()}_{time.monotonic_ns()}"
     with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         yield _with_database(server.url, name)
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 @pytest.fixture

@@ -107,6 +107,13 @@ def deciders() -> Deciders:
 @pytest.fixture
 def edge(database_url: str, deciders: Deciders) -> Iterator[Edge]:
     """A test's own database, with a product published."""
+    with edge_over(database_url, deciders=deciders) as edge:
+        yield edge
+
+
+@contextmanager
+def edge_over(database_url: str, *, deciders: Deciders) -> Iterator[Edge]:
+    """What a server is made with, over a database in which a product is published."""
     with psycopg.connect(database_url) as connection:
         Books(connection)
     pool: ConnectionPool[psycopg.Connection]
@@ -145,6 +152,13 @@ def served(edge: Edge, logs: io.StringIO) -> Iterator[tuple[str, Frame]]:
 def api(edge: Edge, served: tuple[str, Frame]) -> Iterator[Api]:
     """A caller that may do everything."""
     url, frame = served
+    with caller_of(edge, frame, url) as api:
+        yield api
+
+
+@contextmanager
+def caller_of(edge: Edge, frame: Frame, url: str) -> Iterator[Api]:
+    """Somebody who may do everything at a server."""
     clock = edge.clock
     assert isinstance(clock, SetClock)
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:

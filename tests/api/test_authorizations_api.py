@@ -128,7 +128,7 @@ def test_what_is_given_back_in_part_and_expires(lending: Api) -> None:
     assert standing(lending, line_id)["held_minor"] == 0
     assert lending.post(f"{path}/capture", {"amount_minor": 1_000}).json()["code"] == "hold_unknown"
     too_long = lending.post("/v1/authorizations", asked(line_id, expires_on="2027-01-05"))
-    assert (too_long.status_code, too_long.json()["param"]) == (400, "expires_on")
+    assert (too_long.status_code, too_long.json()["code"]) == (422, "hold_too_long")
 
 
 def test_the_same_request_has_the_same_answer(lending: Api) -> None:
@@ -154,7 +154,7 @@ def test_many_at_once_are_answered_each_on_its_own(lending: Api) -> None:
     assert told[3]["problem"]["code"] == "line_not_open"
     assert standing(lending, one)["held_minor"] == 50_000
     twice = lending.post("/v1/authorizations/batch", {"items": [items[0], items[0]]})
-    assert (twice.status_code, twice.json()["param"]) == (400, "items")
+    assert (twice.status_code, twice.json()["code"]) == (422, "key_twice")
 
 
 def test_two_purchases_never_take_the_last_yuan_both(lending: Api) -> None:

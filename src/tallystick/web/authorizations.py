@@ -218,13 +218,13 @@ async def authorize_one(
     tags=["authorizations"],
     guards=[needs(Scope.AUTHORIZATIONS_WRITE)],
     status_code=200,
-    responses=problems(),
+    responses=problems(422),
 )
 async def authorize_batch(request: Asked, data: JSONBody[BatchBody]) -> Response[BatchView]:
     """Decide several purchases, each with its own key and its own status."""
     keys = [item.idempotency_key for item in data.items]
     if len(set(keys)) < len(keys):
-        raise Problem("request_invalid", status=400, detail="items: a key is given twice", param="items")
+        raise Problem("key_twice", status=422, detail="items: a key is given twice; give each its own", param="items")
     answers = await asyncio.gather(*(_answered(request, item) for item in data.items))
     return Response(content=BatchView(list(answers)), status_code=200)
 
@@ -317,8 +317,8 @@ def _purchase(request: Asked, body: AuthorizationBody, key: str) -> Purchase:
     expires_on = plausible(body.expires_on, param="expires_on") or today + timedelta(days=_HOLD_DAYS)
     if expires_on > today + timedelta(days=_MOST_HOLD_DAYS):
         raise Problem(
-            "request_invalid",
-            status=400,
+            "hold_too_long",
+            status=422,
             detail=f"expires_on: a hold stands for at most {_MOST_HOLD_DAYS} days; give an earlier day",
             param="expires_on",
         )
