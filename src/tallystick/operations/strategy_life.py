@@ -15,6 +15,7 @@ from tallystick.operations.strategies import whole_strategy
 from tallystick.storage import strategies as stored
 from tallystick.storage.strategies import Release, StoredStrategy
 from tallystick.strategy.assignment import Challenger
+from tallystick.strategy.damage_limits import DamageLimits, shipped_damage_limits
 from tallystick.units.rates import PPM
 
 _LEAST_DIGITS: Final = 6
@@ -76,9 +77,17 @@ def approve(connection: Connection, named: str, *, note: str, act: Act) -> Store
 
 
 def promote(
-    connection: Connection, champion: str, challengers: Sequence[Challenger] = (), *, because: str, act: Act
+    connection: Connection,
+    champion: str,
+    challengers: Sequence[Challenger] = (),
+    *,
+    because: str,
+    act: Act,
+    damage_limits: DamageLimits | None = None,
 ) -> Release | StrategyRefusal:
     """Let a strategy decide from now on, challengers for their shares of the borrowers.
+
+    It stands as long as it keeps its damage limits: those that ship, where none are given.
 
     Borrowers are dealt by a hash of their ids with the release's salt. The salt stays while there are challengers, so
     that a borrower stays with the strategy that had him where shares allow it.
@@ -93,8 +102,9 @@ def promote(
     refusal = _shares_fault(chosen, dealt)
     if refusal is not None:
         return refusal
+    limits = shipped_damage_limits() if damage_limits is None else damage_limits
     last = current_release(connection)
-    if last is not None and (last.champion_id, last.challengers) == (chosen[0], dealt):
+    if last is not None and (last.champion_id, last.challengers, last.damage_limits) == (chosen[0], dealt, limits):
         return StrategyRefusal(StrategyReason.NOTHING_CHANGES, "strategy", {"release": last.number})
     number = last.number + 1 if last else 1
     release = Release(
@@ -107,6 +117,7 @@ def promote(
         released_by=act.actor,
         released_at=act.at,
         because=because,
+        damage_limits=limits,
     )
     stored.add_release(connection, release)
     return release
@@ -125,7 +136,7 @@ def roll_back(
     if of_release is not None and (not made or made[0].number != of_release):
         figures = {"release": made[0].number if made else 0}
         return StrategyRefusal(StrategyReason.RELEASED_MEANWHILE, "release", figures)
-    standing = _standing(made)
+    standing = standing_releases(made)
     if len(standing) < 2:
         return StrategyRefusal(StrategyReason.NOTHING_TO_ROLL_BACK, "release")
     undone, before = standing[-1], standing[-2]
@@ -139,6 +150,7 @@ def roll_back(
         released_by=act.actor,
         released_at=act.at,
         because=because,
+        damage_limits=before.damage_limits,
     )
     stored.add_release(connection, release)
     return release
@@ -188,7 +200,7 @@ def _shares_fault(chosen: Sequence[str], challengers: Sequence[Challenger]) -> S
     return None
 
 
-def _standing(history: Sequence[Release]) -> list[Release]:
+def standing_releases(history: Sequence[Release]) -> list[Release]:
     """What decided and was not undone, the oldest first: a rollback takes the last of them away."""
     standing: list[Release] = []
     for release in reversed(history):

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.strategy.assignment import Challenger
+from tallystick.strategy.damage_limits import DamageLimits, shipped_damage_limits
 
 
 class StoredStrategy(Struct, frozen=True):
@@ -22,7 +23,10 @@ class StoredStrategy(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True):
-    """Who decides from `released_at` on: the champion, but for the shares of its challengers, named by their hashes."""
+    """Who decides from `released_at` on: the champion, but for the shares of its challengers, named by their hashes.
+
+    Beyond its `damage_limits` it is undone by itself.
+    """
 
     number: int
     kind: str
@@ -33,9 +37,11 @@ class Release(Struct, frozen=True):
     released_by: str
     released_at: datetime
     because: str
+    damage_limits: DamageLimits
 
 
 _CHALLENGERS: Final = msgspec.json.Decoder(tuple[Challenger, ...])
+_LIMITS: Final = msgspec.json.Decoder(DamageLimits)
 _STRATEGIES: Final = """
     SELECT strategies.strategy_id, name, strategies.submitted_by, submitted_at, approved_by
     FROM strategies LEFT JOIN strategy_approvals USING (strategy_id)
@@ -103,15 +109,28 @@ def releases(connection: Connection, *, most: int | None = None) -> list[Release
                                           ORDER BY place)
                          FROM release_challengers AS challenger
                          WHERE challenger.release_number = release.release_number), '[]')::text,
-               salt, undoes_number, released_by, released_at, because
+               salt, undoes_number, released_by, released_at, because, damage_limits::text
         FROM strategy_releases AS release ORDER BY release_number DESC LIMIT %s
         """,
         [most],
     )
-    return [
-        Release(number, kind, champion_id, _CHALLENGERS.decode(dealt), *told)
-        for number, kind, champion_id, dealt, *told in rows
-    ]
+    return [_release(row) for row in rows]
+
+
+def _release(row: tuple[Any, ...]) -> Release:
+    number, kind, champion_id, dealt, salt, undoes_number, released_by, released_at, because, limits = row
+    return Release(
+        number=number,
+        kind=kind,
+        champion_id=champion_id,
+        challengers=_CHALLENGERS.decode(dealt),
+        salt=salt,
+        undoes_number=undoes_number,
+        released_by=released_by,
+        released_at=released_at,
+        because=because,
+        damage_limits=shipped_damage_limits() if limits is None else _LIMITS.decode(limits),
+    )
 
 
 def last_release_number(connection: Connection) -> int | None:
@@ -133,8 +152,9 @@ def add_release(connection: Connection, release: Release) -> None:
     connection.execute(
         """
         INSERT INTO strategy_releases
-            (release_number, kind, champion_id, salt, undoes_number, released_by, released_at, because)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+            (release_number, kind, champion_id, salt, undoes_number, released_by, released_at, because,
+             damage_limits)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         [
             release.number,
@@ -145,6 +165,7 @@ def add_release(connection: Connection, release: Release) -> None:
             release.released_by,
             release.released_at,
             release.because,
+            msgspec.json.encode(release.damage_limits).decode(),
         ],
     )
     for place, challenger in enumerate(release.challengers):
