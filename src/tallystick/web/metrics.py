@@ -48,6 +48,18 @@ class Metrics:
             ["stream"],
             registry=self.registry,
         )
+        self.damage_undone = Counter(
+            "tallystick_damage_releases_undone", "Releases that this server undid for their damage",
+            registry=self.registry,
+        )  # fmt: skip
+        self.damage_alarms = Gauge(
+            "tallystick_damage_alarms", "Damage limits that are passed and undo nothing: somebody has to look",
+            registry=self.registry,
+        )  # fmt: skip
+        self.damage_looked_at = Gauge(
+            "tallystick_damage_looked_timestamp_seconds", "When this server last looked at what is decided",
+            registry=self.registry,
+        )  # fmt: skip
         self.desk_batch_cases = Histogram(
             "tallystick_desk_batch_cases",
             "Cases that were decided together",

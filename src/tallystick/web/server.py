@@ -9,6 +9,7 @@ from typing import Final
 import uvicorn
 
 from tallystick.web.bookkeeping import Bookkeeping
+from tallystick.web.damage_watch import DamageWatch
 from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
 from tallystick.web.review_keeping import ReviewKeeping
@@ -64,7 +65,8 @@ def kept_up(look: Callable[[], object]) -> Iterator[None]:
 def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> None:
     """Answer until told to stop.
 
-    Meanwhile webhooks are sent, the books kept, busy keys rolled up, and reviews closed whose time is over.
+    Meanwhile webhooks are sent, the books kept, busy keys rolled up, reviews closed whose time is over, and what is
+    decided is watched.
     """
     config = uvicorn.Config(
         frame,
@@ -76,7 +78,8 @@ def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> 
         timeout_graceful_shutdown=_FINISH_S,
         lifespan="on",
     )
-    beside = [part(edge, metrics=frame.metrics) for part in (Sending, Bookkeeping, Tiling, ReviewKeeping)]
+    parts = (Sending, Bookkeeping, Tiling, ReviewKeeping, DamageWatch)
+    beside = [part(edge, metrics=frame.metrics) for part in parts]
     for work in (*beside, frame.checkout):
         work.start()
     try:
