@@ -136,7 +136,15 @@ def approve(strategy: str, /, *, by: str, note: str = "") -> None:
 
 
 @app.command
-def promote(strategy: str, /, *, by: str, because: str, challenger: list[str] | None = None) -> None:
+def promote(
+    strategy: str,
+    /,
+    *,
+    by: str,
+    because: str,
+    challenger: list[str] | None = None,
+    damage_limits: Path | None = None,
+) -> None:
     """Let an approved strategy decide from now on.
 
     Parameters
@@ -149,12 +157,16 @@ def promote(strategy: str, /, *, by: str, because: str, challenger: list[str] | 
         Why.
     challenger
         HASH=PERCENT: another approved strategy, and the percent of borrowers for whom it decides.
+    damage_limits
+        A file of damage limits, beyond which the release is undone by itself; without it those that ship.
     """
+    from tallystick.operations.damage import read_damage_limits_file
     from tallystick.operations.strategy_life import promote as run
 
     challengers = _challengers(challenger or ())
+    limits = None if damage_limits is None else read_damage_limits_file(damage_limits)
     with opened_books() as connection, connection.transaction():
-        release = run(connection, strategy, challengers, because=because, act=act_of(by))
+        release = run(connection, strategy, challengers, because=because, act=act_of(by), damage_limits=limits)
     _tell_releases(release)
 
 
@@ -192,6 +204,31 @@ def releases(*, most: int = 20) -> None:
         counts = override_counts(connection)
         overridden = {each: (counted.overridden, counted.applications) for each, counted in counts.items()}
         _show_releases(made(connection, most=most), overridden=overridden)
+
+
+@app.command
+def damage(*, limits: bool = False) -> None:
+    """Show what the release in force decides, beside its damage limits.
+
+    Parameters
+    ----------
+    limits
+        Print the limits that ship instead, to be edited by you.
+    """
+    from tallystick.operations.damage import damage_of_release
+    from tallystick.reports.damage_terminal import damage_tables, damage_verdict
+    from tallystick.strategy.damage_limits import shipped_damage_limits_text
+
+    screen, language = terminal(), settings().language
+    if limits:
+        screen.print(shipped_damage_limits_text(), markup=False, highlight=False, soft_wrap=True, end="")
+        return
+    with opened_books() as connection:
+        found = damage_of_release(connection, at=act_of("damage").at)
+    number = 0 if found.release is None else found.release.number
+    for table in damage_tables(found.figures, release=number, language=language):
+        screen.print(table)
+    screen.print(damage_verdict(found.figures, language=language), markup=False)
 
 
 def _challengers(given: Sequence[str]) -> "list[Challenger]":
