@@ -18,7 +18,7 @@ from tallystick.storage import strategies
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.strategies import Release
 from tallystick.strategy.assignment import Challenger
-from tallystick.strategy.damage import Measure
+from tallystick.strategy.damage import Beside, Measure
 from tallystick.strategy.damage_limits import DamageLimits, shipped_damage_limits
 
 LINES = range(1, 101)
@@ -118,6 +118,22 @@ def test_a_bad_challenger_is_undone_beside_the_champion_of_the_same_hour(lender:
     damage = watched(lender)
     assert {(each.finding.strategy_id, each.finding.measure) for each in damage.passed} == {(bad, Measure.DECLINES)}
     assert traffic(lender) == {released.champion_id}
+
+
+def test_a_challenger_added_does_not_end_the_trial_of_the_champion(lender: Lender) -> None:
+    """Beside this hour of yesterday; undone release by release, until the champion before decides again."""
+    good = traffic(lender)
+    lender.now += timedelta(days=1)
+    bad = lender.release(files=declines_all()).champion_id
+    promoted(lender, declines_all(), shipped_damage_limits(), Challenger(lender.keep(renamed("small")), 1))
+    for _ in range(2):
+        assert traffic(lender) == {bad}
+        damage = watched(lender)
+        assert {(each.finding.measure, each.finding.beside) for each in damage.passed} == {
+            (Measure.DECLINES, Beside.DAYS_BEFORE)
+        }
+        assert damage.undone_by is not None
+    assert traffic(lender) == good
 
 
 def test_a_good_release_stays(lender: Lender) -> None:

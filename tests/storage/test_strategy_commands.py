@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tallystick.operations.strategies import copy_standard_strategy
 from tallystick.operations.strategy_life import StrategyReason
 from tallystick.reports.texts import texts_in
+from tallystick.storage.strategies import releases
 
 
 def strategy(url: str, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
@@ -60,6 +62,23 @@ def test_from_a_folder_to_deciding_and_back(database_url: str, tmp_path: Path) -
     assert listed.index("complaints") < listed.index("trial") < listed.index("launch")
     again = refused(strategy(database_url, "rollback", "--by", "cy", "--because", "more", language="zh"))
     assert "没有更早的发布" in again
+
+
+def test_damage_limits_are_printed_edited_and_given_to_a_release(database_url: str, tmp_path: Path) -> None:
+    kept = submitted(database_url, tmp_path / "mine", name="mine")
+    told(strategy(database_url, "approve", kept, "--by", "bo"))
+    text = told(strategy(database_url, "damage", "--limits"))
+    file = tmp_path / "limits.toml"
+    file.write_text(text.replace("trial_hours = 72", "trial_hours = 0").replace("ratio_ppm = 2_000_000", "", 1))
+    with_limits = ("promote", kept, "--by", "bo", "--because", "launch", "--damage-limits", str(file))
+    faults = refused(strategy(database_url, *with_limits))
+    assert "trial_hours" in faults
+    assert "authorize.approvals.ratio_ppm: missing" in faults
+    file.write_text(text.replace("trial_hours = 72", "trial_hours = 5"), encoding="utf-8")
+    told(strategy(database_url, *with_limits))
+    with psycopg.connect(database_url) as connection:
+        assert releases(connection)[0].damage_limits.trial_hours == 5
+    assert "No decision within the last hour" in told(strategy(database_url, "damage"))
 
 
 @pytest.mark.parametrize("given", ["abcdef12", "abcdef12=", "=5", "abcdef12=five", "abcdef12=Infinity", "a=0.00001"])
