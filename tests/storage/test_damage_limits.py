@@ -15,6 +15,7 @@ from tallystick.operations.damage import Damage, damage_of_release, watch_damage
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import promote
 from tallystick.storage import strategies
+from tallystick.storage.clocks import Clock, add_clock
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.strategies import Release
 from tallystick.strategy.assignment import Challenger
@@ -151,7 +152,7 @@ def test_a_good_release_stays(lender: Lender) -> None:
 
 
 def test_too_few_decisions_say_nothing(lender: Lender) -> None:
-    """Forty borrowers, however often they try: their many decisions are not many opinions."""
+    """Forty borrowers, however often they try, are not many opinions; lines that follow a test's clock are none."""
     traffic(lender)
     lender.release(files=declines_all())
     for _ in range(3):
@@ -160,6 +161,11 @@ def test_too_few_decisions_say_nothing(lender: Lender) -> None:
     assert found.figures
     assert found.passed == ()
     traffic(lender)
+    connection = lender.books.connection
+    add_clock(connection, Clock(5, "trial run", lender.now, "ann", lender.now))
+    connection.execute("UPDATE lines SET test_clock_id = 5 WHERE line_id > 40")
+    assert watched(lender).passed == ()
+    connection.execute("UPDATE lines SET test_clock_id = NULL")
     assert watched(lender).undone_by is not None
 
 
