@@ -248,11 +248,17 @@ def batches_since(
             yield batch, None if trace is None else bytes(trace)
 
 
-def count_batches(connection: Connection, since: datetime, *, checkpoint: str | None = None) -> int:
+def count_batches(
+    connection: Connection, since: datetime, *, checkpoint: str | None = None, until: datetime | None = None
+) -> int:
     """How many batches there are from an instant on."""
     row = connection.execute(
-        "SELECT count(*) FROM decision_batches WHERE decided_at >= %s AND (%s::text IS NULL OR checkpoint = %s)",
-        [since, checkpoint, checkpoint],
+        """
+        SELECT count(*) FROM decision_batches
+        WHERE decided_at >= %s AND (%s::timestamptz IS NULL OR decided_at < %s)
+          AND (%s::text IS NULL OR checkpoint = %s)
+        """,
+        [since, until, until, checkpoint, checkpoint],
     ).fetchone()
     assert row is not None
     return int(row[0])

@@ -56,9 +56,13 @@ class CaseRecord(Struct, frozen=True, kw_only=True):
         """The requests' ids, in the order of the cases."""
         return self.requests["request_id"]
 
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """What all cases were decided on, as a checkpoint reads it."""
+        return arrays_of(self._read())
+
     def columns_of(self, case: int) -> dict[str, npt.NDArray[Any]]:
         """What one case was decided on, as a checkpoint reads it."""
-        return {name: _column(values[case : case + 1]) for name, values in self._read().items()}
+        return arrays_of({name: values[case : case + 1] for name, values in self._read().items()})
 
     def _read(self) -> Figures:
         return self.figures | self.features | self.scores
@@ -82,7 +86,7 @@ def decide_cases(
     """
     names = tuple(dict.fromkeys(strategy_ids))
     count = len(strategy_ids)
-    given = {name: _column(values) for name, values in (figures | features).items()}
+    given = arrays_of(figures | features)
     request_ids = requests["request_id"]
     decided = _Decided(count)
     for name in names:
@@ -158,6 +162,11 @@ class _Decided:
             told = self.told[name].setdefault(column, [None] * self._count)
             for case, value in zip(cases, values, strict=True):
                 told[case] = value
+
+
+def arrays_of(figures: Figures) -> dict[str, npt.NDArray[Any]]:
+    """Recorded columns as a checkpoint reads them."""
+    return {name: _column(values) for name, values in figures.items()}
 
 
 def _column(values: Sequence[Any]) -> npt.NDArray[Any]:

@@ -36,7 +36,8 @@ class DecisionLog:
     """Recorded decisions with what came of them; arrays have shape (cases,), or (cases, outcomes) where it says so.
 
     `outcome` is a place among the checkpoint's outcomes, `probability_ppm` what was recorded with it, and `chances`
-    (cases, outcomes) what the strategy that decided says of all outcomes (`Checkpoint.outcome_probabilities`).
+    (cases, outcomes) what the strategy that decided says of all outcomes (`Checkpoint.outcome_probabilities`). Where
+    borrowers are dealt to several strategies by chance, both may be those of all of them by their shares.
     `is_mature` must depend on the case alone, such as on its date, and not on what was decided: if a decline counted as
     known at once and an approval after its window, the young cases would all be declines. `reward_minor` is read of
     mature cases only. `least_minor` and `most_minor` (cases, outcomes) bound what an outcome could have brought.
@@ -204,6 +205,17 @@ def off_policy_value(
     )
 
 
+def chances_agree(chances: Floats, outcome: Wholes, *, probability_ppm: Floats) -> Flags:
+    """On which cases the outcome's chance is the probability that was recorded with it, and not nothing.
+
+    >>> chances_agree(np.array([[0.3, 0.7], [0.3, 0.7], [1.0, 0.0]]), np.array([1, 1, 1]),
+    ...     probability_ppm=np.array([700_000.0, 300_000.0, 0.0])).tolist()
+    [True, False, False]
+    """
+    given = chances[np.arange(len(outcome)), outcome]
+    return (np.abs(given - probability_ppm / PPM) <= _SAME_PROBABILITY) & (given > 0.0)
+
+
 def _check(log: DecisionLog, chances: Floats) -> None:
     cases = len(log.outcome)
     for name, column in (
@@ -223,9 +235,8 @@ def _check(log: DecisionLog, chances: Floats) -> None:
         strange = np.count_nonzero((np.abs(table.sum(axis=1) - 1.0) > _SUM_TO_ONE) | (table < 0.0).any(axis=1))
         if strange:
             raise ValueError(f"{whose} chances are no probabilities that sum to 1 on {strange} cases")
-    recorded = log.chances[np.arange(cases), log.outcome]
-    other = np.count_nonzero(np.abs(recorded - log.probability_ppm / PPM) > _SAME_PROBABILITY)
-    if other or not (recorded > 0.0).all():
+    other = np.count_nonzero(~chances_agree(log.chances, log.outcome, probability_ppm=log.probability_ppm))
+    if other:
         raise ValueError(
             f"{other} recorded probabilities are not those of the strategy that decided: give each case the chances of "
             "its own strategy, on the inputs recorded with it"
