@@ -38,6 +38,7 @@ for command in (
     training.train,
     books.close_day,
     decisions.replay,
+    decisions.backtest,
     server.serve,
 ):
     app.command(command)

@@ -1,15 +1,29 @@
-"""Commands over decisions that were made: decide them again, and prove that they are what they were."""
+"""Commands over decisions that were made: decide them again as they were, or as another strategy would."""
 
 import sys
 from collections.abc import Sequence
-from datetime import date
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App
+import msgspec
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
-from tallystick.bootstrap import error_terminal, opened_books, settings, shown_progress, start_of_day, terminal
+from tallystick.bootstrap import (
+    business_date,
+    error_terminal,
+    now_tick,
+    opened_books,
+    settings,
+    shown_progress,
+    start_of_day,
+    terminal,
+)
+from tallystick.cli.strategies import refuse
 
 if TYPE_CHECKING:
+    from tallystick.operations.backtesting import Backtest
     from tallystick.operations.replaying import Difference
     from tallystick.reports.replay_terminal import DifferenceTold
 
@@ -124,3 +138,105 @@ def _told(differences: "Sequence[Difference]") -> "list[DifferenceTold]":
         )
         for each in differences
     ]
+
+
+def backtest(
+    *,
+    strategy: str,
+    since: date,
+    checkpoint: Literal["authorize", "apply"] = "authorize",
+    until: date | None = None,
+    segment: str | None = None,
+    performance_days: Annotated[int, Parameter(validator=Number(gte=1, lte=730))] = 30,
+    out: Path | None = None,
+) -> None:
+    """Run another strategy over recorded cases: who is decided otherwise, what it should earn, what the log says.
+
+    Parameters
+    ----------
+    strategy
+        Its folder, or the hash of a kept one, or the first digits of it.
+    since
+        The first business day whose cases count.
+    checkpoint
+        Where they were decided.
+    until
+        The last business day whose cases count; without it all up to now.
+    segment
+        A recorded column, such as category, to break the swap set down by.
+    performance_days
+        How long after a purchase it is told whether it was fraud; younger ones are not mature.
+    out
+        A JSON file for all figures.
+    """
+    from tallystick.operations.backtesting import Question, strategy_named
+    from tallystick.operations.backtesting import backtest as run
+    from tallystick.operations.deciding import Deciders
+    from tallystick.operations.outputs import write_bytes
+    from tallystick.operations.strategy_life import StrategyRefusal
+    from tallystick.operations.whole_files import refuse_unwritable
+    from tallystick.strategy.case_columns import CheckpointName
+
+    if out is not None:
+        refuse_unwritable(out)
+    question = Question(
+        checkpoint=CheckpointName(checkpoint),
+        since=start_of_day(since),
+        until=None if until is None else start_of_day(until + timedelta(days=1)),
+        known_tick=now_tick(),
+        performance_days=performance_days,
+        segment=segment,
+    )
+    language = settings().language
+    with opened_books() as connection, shown_progress(language) as progress:
+        progress.step({"zh": "读取策略", "en": "reading the strategy"})
+        tested = strategy_named(connection, strategy, on=business_date())
+        if isinstance(tested, StrategyRefusal):
+            progress.finish()
+            refuse(tested)
+        progress.step({"zh": "用新策略判断", "en": "deciding by the other strategy"})
+        found = progress.through(run(connection, tested, question, deciders=Deciders()))
+    _show(found)
+    if out is not None:
+        write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n", out)
+
+
+def _show(found: "Backtest") -> None:
+    """The three parts, each as its figures or as the reason why there are none."""
+    from tallystick.operations.backtesting import NoFigure
+    from tallystick.operations.both_decided import BOOKS
+    from tallystick.reports import backtest_terminal as shown
+    from tallystick.reports.release_terminal import DIGITS
+
+    screen, language = terminal(), settings().language
+    days, observed = found.performance_days, found.observed
+    for line in shown.head_lines(
+        found.name,
+        found.strategy_id[:DIGITS],
+        checkpoint=found.checkpoint,
+        language=language,
+        batches=found.batches,
+        cases=found.cases,
+        refused=found.refused,
+        recomputed=found.recomputed,
+        no_trace=found.without_trace,
+    ):
+        screen.print(line)
+    steps = found.steps | {BOOKS: shown.books_word()}
+    currency = found.currency
+    screen.print(
+        shown.swap_report(found.swapped, steps=steps, reasons=found.reasons, currency=currency, language=language)
+    )
+    if isinstance(found.expected, NoFigure):
+        screen.print(shown.no_figures_text("expected", found.expected, days=days, language=language))
+    else:
+        screen.print(shown.expected_report(found.expected, currency=currency, language=language))
+        screen.print(shown.score_text(language=language))
+    if isinstance(found.value, NoFigure):
+        screen.print(shown.no_figures_text("value", found.value, days=days, language=language))
+        return
+    screen.print(shown.value_report(found.value, currency=currency, language=language))
+    if observed is not None:
+        for line in shown.known_lines(days=days, **msgspec.structs.asdict(observed), language=language):
+            screen.print(line)
+    screen.print(shown.verdict_text(found.value, language=language))

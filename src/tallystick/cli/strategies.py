@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App
 
@@ -130,7 +130,7 @@ def approve(strategy: str, /, *, by: str, note: str = "") -> None:
     with opened_books() as connection, connection.transaction():
         approved = run(connection, strategy, note=note, act=act_of(by))
     if isinstance(approved, StrategyRefusal):
-        _refuse(approved)
+        refuse(approved)
     else:
         _tell("approved", approved.name, approved.strategy_id)
 
@@ -255,7 +255,7 @@ def _tell_releases(release: "Release | StrategyRefusal") -> None:
     from tallystick.operations.strategy_life import StrategyRefusal
 
     if isinstance(release, StrategyRefusal):
-        _refuse(release)
+        refuse(release)
     else:
         _show_releases([release], overridden={})
 
@@ -285,7 +285,7 @@ def _tell(key: str, name: str, strategy_id: str) -> None:
     terminal().print(f"✓ {told}", markup=False, soft_wrap=True)
 
 
-def _refuse(refusal: "StrategyRefusal") -> None:
+def refuse(refusal: "StrategyRefusal") -> NoReturn:
     """Say why not, with the way out, and end with status 2."""
     from tallystick.reports.release_terminal import step_text
 

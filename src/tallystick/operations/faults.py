@@ -4,6 +4,7 @@ from typing import Final
 
 from tallystick.features.as_of_build import StreamFaults
 from tallystick.ledger.chain import AnchorFault
+from tallystick.operations.backtesting import BacktestFault
 from tallystick.operations.close_day import DayNotOver, DayPassedOver
 from tallystick.operations.contract_changes import ChangeFault
 from tallystick.operations.database import DatabaseFault
@@ -44,6 +45,7 @@ FAULTS: Final = (
     AccountFault,
     ActorFault,
     AnchorFault,
+    BacktestFault,
     CalibrationFault,
     ChangeFault,
     ChannelFault,

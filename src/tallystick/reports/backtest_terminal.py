@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+import numpy as np
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -28,9 +29,75 @@ from tallystick.units.money import minor_per_major
 Words = Mapping[str, tuple[str, str]]  # zh, en
 
 MOST_REASONS: Final = 4  # of each side of a flow
+FEW_LABELS: Final = 30
+# Why a part of a backtest has no figures.
+REASONS_WHY_NOT: Final = {
+    why: f"backtest.{why}" for why in ("no_economics", "not_observed", "none_mature", "none_labeled", "other_chances")
+}
 _OUTCOMES: Final = {outcome: f"backtest.{outcome}" for outcome in ("approve", "step_up", "review", "decline", "offer")}
 _METHODS: Final = {method: f"backtest.{method}" for method in ("ips", "snips", "dr")}
 _ARROW: Final = " → "
+
+
+def head_lines(
+    name: str,
+    strategy: str,
+    *,
+    checkpoint: str,
+    language: Language,
+    batches: int,
+    cases: int,
+    **told: int,
+) -> Iterator[Text]:
+    """What was tested, and what is to be known of it: `told` are counts of `refused`, `recomputed`, `no_trace`."""
+    say = texts_in(language)
+    counts = {"batches": count_text(batches), "cases": count_text(cases)}
+    yield Text(say("backtest.head", name=name, strategy=strategy, checkpoint=checkpoint, **counts), style="bold")
+    for key in ("refused", "recomputed", "no_trace"):
+        if told[key]:
+            yield Text(say(f"backtest.{key}", cases=count_text(told[key])))
+
+
+def books_word() -> tuple[str, str]:
+    """What the books' refusals are called among a strategy's steps."""
+    return texts_in("zh")("backtest.books"), texts_in("en")("backtest.books")
+
+
+def score_text(*, language: Language) -> Text:
+    """By whose score both sides are reckoned."""
+    return Text(texts_in(language)("backtest.score_of"))
+
+
+def no_figures_text(part: str, why: str, *, days: int, language: Language) -> Text:
+    """Why `expected` or `value` has no figures; `why` is one of `REASONS_WHY_NOT`."""
+    say = texts_in(language)
+    told = say(REASONS_WHY_NOT[why], days=str(days)) if why == "none_mature" else say(REASONS_WHY_NOT[why])
+    return Text(say(f"backtest.no_{part}", why=told), style="yellow")
+
+
+def known_lines(*, days: int, mature: int, drawn: int, labeled: int, frauds: int, language: Language) -> Iterator[Text]:
+    """How much is known of what came of the cases."""
+    say = texts_in(language)
+    counts = {"mature": mature, "drawn": drawn, "labeled": labeled, "frauds": frauds, "silent": drawn - labeled}
+    told = {name: count_text(count) for name, count in counts.items()}
+    yield Text(say("backtest.outcomes_known", days=str(days), **told))
+    if labeled < FEW_LABELS:
+        yield Text(say("backtest.few"), style="yellow")
+
+
+def verdict_text(value: OffPolicyValue, *, language: Language) -> Text:
+    """Better, worse, the same or not distinguishable, by the last method: the doubly robust one where it is there."""
+    say = texts_in(language)
+    last = value.estimates[-1]
+    ends = np.array([last.change.normal, last.change.bootstrap])
+    told = {"method": last.method.upper(), "share": percent_text(value.settings.confidence, digits=0)}
+    if not value.open_cases and all(each.change.low_minor == 0.0 == each.change.high_minor for each in value.estimates):
+        return Text(say("backtest.verdict_same"), style="bold")
+    if (ends > 0.0).all():
+        return Text(say("backtest.verdict_better", **told), style="bold")
+    if (ends < 0.0).all():
+        return Text(say("backtest.verdict_worse", **told), style="bold")
+    return Text(say("backtest.verdict_open", **told), style="bold")
 
 
 def swap_report(swapped: SwapSet, *, steps: Words, reasons: Words, currency: str, language: Language) -> Group | Text:

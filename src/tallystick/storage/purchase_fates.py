@@ -20,12 +20,18 @@ def drawn_on_holds_minor(connection: Connection, hold_ids: Sequence[int], line_i
 
 
 def fraud_labels(connection: Connection, purchase_ids: Sequence[int]) -> dict[int, tuple[int, bool]]:
-    """Purchases that were confirmed as fraud or as good: since which tick that is known, and whether they are fraud."""
+    """Purchases that were confirmed as fraud or as good: since which tick that is known, and whether they are fraud.
+
+    By the persons who said so, whose word outlives the streams, or by a stream whose rows have the purchases' own ids.
+    """
     rows = connection.execute(
         """
+        SELECT decision_id, (extract(epoch FROM recorded_at) * 1000000)::bigint, is_fraud FROM purchase_labels
+        WHERE decision_id = ANY(%(ids)s::bigint[])
+        UNION ALL
         SELECT event_id, tick, is_fraud FROM stream_fraud_label
-        WHERE event_id = ANY(%s::bigint[]) AND is_fraud IS NOT NULL
+        WHERE event_id = ANY(%(ids)s::bigint[]) AND is_fraud IS NOT NULL
         """,
-        [list(purchase_ids)],
+        {"ids": list(purchase_ids)},
     )
     return {purchase_id: (tick, is_fraud) for purchase_id, tick, is_fraud in rows}

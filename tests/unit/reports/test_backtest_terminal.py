@@ -9,7 +9,16 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from tests.checkpoints import compiled, random_cases, standard_checkpoint, standard_files
 
-from tallystick.reports.backtest_terminal import expected_report, swap_report, value_report
+from tallystick.reports.backtest_terminal import (
+    REASONS_WHY_NOT,
+    expected_report,
+    head_lines,
+    known_lines,
+    no_figures_text,
+    swap_report,
+    value_report,
+    verdict_text,
+)
 from tallystick.reports.figures import LANGUAGES, Language
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
@@ -135,3 +144,44 @@ def test_a_value_without_anything_open_cut_or_young_says_so() -> None:
     assert "No weight was cut" in text
     for absent in ("Not identified", "not mature", "prediction"):
         assert absent not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_was_tested_and_what_is_known_of_it_is_told(language: Language) -> None:
+    told = {"refused": 12, "recomputed": 0, "no_trace": 34_567}
+    lines = head_lines(
+        "autumn", "3f9c21", checkpoint="authorize", language=language, batches=5_678, cases=123_456, **told
+    )
+    text = "".join(map(printed, lines))
+    for figure in ("autumn", "3f9c21", "123,456", "5,678", "12", "34,567"):
+        assert figure in text
+    assert len(text.splitlines()) == 3  # nothing of features read once more
+    few = "".join(map(printed, known_lines(days=30, mature=90, drawn=40, labeled=29, frauds=3, language=language)))
+    many = "".join(map(printed, known_lines(days=30, mature=90, drawn=41, labeled=30, frauds=3, language=language)))
+    assert "11" in few
+    assert {"zh": "很少", "en": "Few"}[language] in few
+    assert {"zh": "很少", "en": "Few"}[language] not in many
+    for part in ("expected", "value"):
+        for why in REASONS_WHY_NOT:
+            assert printed(no_figures_text(part, why, days=77, language=language)).strip()
+    assert "77" in printed(no_figures_text("value", "none_mature", days=77, language=language))
+
+
+def _changed(low: float, high: float, normal: tuple[float, float], bootstrap: tuple[float, float]) -> OffPolicyValue:
+    change = Bounded(low, high, normal, bootstrap)
+    return _value(estimates=(Estimate("ips", change, change), Estimate("dr", change, change)), open_cases=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "zh", "en"),
+    [
+        (_changed(0.0, 0.0, (0.0, 0.0), (0.0, 0.0)), "相同", "worth the same"),
+        (_changed(3.0, 3.0, (1.0, 5.0), (0.5, 6.0)), "更好", "better"),
+        (_changed(3.0, 3.0, (1.0, 5.0), (-0.5, 6.0)), "无法区分", "not distinguishable"),
+        (_changed(-3.0, -2.0, (-4.0, -1.0), (-5.0, -1.0)), "更差", "worse"),
+        (_changed(3.0, 3.0, (float("nan"), float("nan")), (float("nan"), float("nan"))), "无法区分", "not disting"),
+    ],
+)
+def test_a_verdict_is_no_more_than_both_intervals_say(value: OffPolicyValue, zh: str, en: str) -> None:
+    assert zh in printed(verdict_text(value, language="zh"))
+    assert en in printed(verdict_text(value, language="en"))
