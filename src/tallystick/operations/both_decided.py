@@ -187,11 +187,15 @@ class BothDecided:
 
     def _new_side(self, block: CaseBlock, old: Side, same: Flags) -> Side:
         """As the other strategy decides, by the function that decides in life: the requests' ids drive its chance."""
-        nothing = np.full(block.cases, np.nan)
         new = Side(
-            *(values.copy() for values in (old.outcome, old.step, old.reasons, old.limit_minor)),
-            score=nothing, grade=_texts([None] * block.cases), chances=np.zeros_like(old.chances),
-        )  # fmt: skip
+            outcome=old.outcome.copy(),
+            step=old.step.copy(),
+            reasons=old.reasons.copy(),
+            limit_minor=old.limit_minor.copy(),
+            score=np.full(block.cases, np.nan),
+            grade=_texts([None] * block.cases),
+            chances=np.zeros_like(old.chances),
+        )
         cases = np.flatnonzero(same).tolist()
         if not cases:
             return new
