@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from threading import Lock
 from typing import Final
 
@@ -10,6 +11,7 @@ from psycopg import Connection
 
 from tallystick.features.as_of_catalog import AsOfFeature, load_as_of_catalog
 from tallystick.features.per_request_sql import per_request_sql
+from tallystick.operations.strategies import review_strategy
 from tallystick.operations.strategy_life import current_release
 from tallystick.storage import strategies as stored
 from tallystick.storage.strategies import Release
@@ -17,6 +19,7 @@ from tallystick.strategy.assignment import CHAMPION, Assignment
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.checkpoint_reading import read_checkpoints
+from tallystick.strategy.policy import Strategy
 from tallystick.terms.catalog import shipped_products
 
 # Compiled strategies are kept: those of a release and its rollback, and what waits to be promoted.
@@ -51,6 +54,7 @@ class Deciders:
     def __init__(self) -> None:
         self.catalog = load_as_of_catalog()
         self._compiled: dict[str, Checkpoints] = {}
+        self._limits: dict[tuple[str, date], Strategy] = {}
         # One compiles at a time: it takes a second, and what parses expressions is not meant for two threads.
         self._compiling = Lock()
         self._deciding: dict[CheckpointName, Deciding] = {}
@@ -99,6 +103,15 @@ class Deciders:
                 kept = list(self._compiled.items())[1 - _MOST_KEPT :]
                 self._compiled = {**dict(kept), strategy_id: known}
             return known
+
+    def limits(self, connection: Connection, strategy_id: str, *, on: date) -> Strategy:
+        """What a strategy that is kept says of limits, economics and portfolio caps, by the law of a day."""
+        known = self._limits.get((strategy_id, on))
+        if known is None:
+            with self._compiling:
+                known = review_strategy(stored.files_of(connection, strategy_id), on=on)
+                self._limits = {**dict(list(self._limits.items())[1 - _MOST_KEPT :]), (strategy_id, on): known}
+        return known
 
     def warm(self, connection: Connection) -> None:
         """Compile what decides, and what was approved of late, so that no purchase waits for it."""

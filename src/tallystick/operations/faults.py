@@ -14,6 +14,7 @@ from tallystick.operations.features import FeatureUnknown
 from tallystick.operations.judging import InfeasibleCaps
 from tallystick.operations.ledger import AccountFault
 from tallystick.operations.lending import NotPublished
+from tallystick.operations.limit_reviews import LimitReviewFault
 from tallystick.operations.lines import ActorFault
 from tallystick.operations.money_in import ChannelFault
 from tallystick.operations.replaying import DecisionUnknown
@@ -65,6 +66,7 @@ FAULTS: Final = (
     ModelFilesFault,
     MasterKeyFault,
     MonotoneFault,
+    LimitReviewFault,
     NoLegalCap,
     NoRelease,
     NotPublished,

@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from tallystick.features.event_tables import REQUEST_SCHEMA
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.review_cases import KEPT, NIGHTLY
 from tallystick.storage import decisions as stored
 from tallystick.storage.decisions import Batch, StoredDecision
 from tallystick.storage.features import features_at
@@ -118,7 +119,10 @@ def _differences(
     made = {decision.decision_id: decision for decision in stored.read_decisions(connection, record.request_ids)}
     for place, decision_id in enumerate(record.request_ids):
         decision = made.get(decision_id)
-        told = "missing" if decision is None else _row_that_differs(decision, again, batch=batch, place=place)
+        if decision is None:
+            told = None if _has_no_row(again, place) else "missing"
+        else:
+            told = _row_that_differs(decision, again, batch=batch, place=place)
         if told is not None:
             found.append(Difference(batch.batch_id, decision_id, Differs.DECISION, told))
     if features and batch.seen is not None:
@@ -130,6 +134,11 @@ def _first_that_differs(record: CaseRecord, again: CaseRecord) -> str:
     """The first part of a record that is not the same, or that only its packing differs."""
     differing = (name for name in record.__struct_fields__ if getattr(record, name) != getattr(again, name))
     return next(differing, "packing")
+
+
+def _has_no_row(again: CaseRecord, place: int) -> bool:
+    """A line that a night leaves as it is stands in its batch's trace alone."""
+    return again.figures.get("trigger", [None] * again.cases)[place] == NIGHTLY and again.outcome[place] == KEPT
 
 
 def _row_that_differs(decision: StoredDecision, again: CaseRecord, *, batch: Batch, place: int) -> str | None:

@@ -49,7 +49,7 @@ class ExplainedCase:
 
 def read_strategy_folder(folder: Path | None, *, on: date) -> Strategy:
     """What reviews limits in a folder, or in the standard strategy; raises `StrategyFaults` with every fault of it."""
-    return _review(strategy_files(folder), on=on)
+    return review_strategy(strategy_files(folder), on=on)
 
 
 def read_whole_strategy(folder: Path | None, *, on: date) -> WholeStrategy:
@@ -63,7 +63,7 @@ def whole_strategy(files: Mapping[str, bytes], *, on: date) -> WholeStrategy:
     review: Strategy | None = None
     checkpoints: dict[CheckpointName, Checkpoint] = {}
     try:
-        review = _review(files, on=on)
+        review = review_strategy(files, on=on)
     except StrategyFaults as refused:
         faults += refused.faults
     try:
@@ -165,7 +165,8 @@ def _words() -> dict[str, tuple[str, str]]:
     return words | {column.name: (column.zh, column.en) for columns in CASE_COLUMNS.values() for column in columns}
 
 
-def _review(files: Mapping[str, bytes], *, on: date) -> Strategy:
+def review_strategy(files: Mapping[str, bytes], *, on: date) -> Strategy:
+    """What a strategy's files say of limits, economics and caps. Raises `StrategyFaults`."""
     texts: dict[str, str] = {}
     for name in STRATEGY_FILES:
         if name in files:

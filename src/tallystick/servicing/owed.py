@@ -1,6 +1,6 @@
 """What a line owes on a day, as figures and as one list of dues: plans, bills and charges side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Final
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 from tallystick.servicing import plan as plans
 from tallystick.servicing.accruing import MICRO, minor_from_micro
 from tallystick.servicing.allocation import Timing
-from tallystick.servicing.line import BillShare, Draw, Line
+from tallystick.servicing.line import BillShare, Draw, Line, Pause
 from tallystick.servicing.plan_figures import billed_left_minor
 from tallystick.terms.product import Component, Product
 
@@ -136,13 +136,23 @@ def days_past_due(line: Line, *, day: date) -> int:
     oldest = oldest_unpaid_due_on(line, day=day)
     if oldest is None:
         return 0
-    return (day - oldest).days - _paused_days(line, from_on=oldest + timedelta(days=1), until=day)
+    return days_since_missed(oldest, day=day, pauses=line.pauses)
 
 
-def _paused_days(line: Line, *, from_on: date, until: date) -> int:
+def days_since_missed(oldest_unpaid_due_on: date, *, day: date, pauses: Sequence[Pause]) -> int:
+    """Days since a due date that was missed, without the days on which a pause held.
+
+    >>> days_since_missed(date(2026, 3, 1), day=date(2026, 3, 31), pauses=[Pause(date(2026, 3, 11), date(2026, 3, 21))])
+    20
+    """
+    paused = _paused_days(pauses, from_on=oldest_unpaid_due_on + timedelta(days=1), until=day)
+    return (day - oldest_unpaid_due_on).days - paused
+
+
+def _paused_days(pauses: Sequence[Pause], *, from_on: date, until: date) -> int:
     """Days from one day until another begins on which a pause held; a day that two pauses share is one day."""
     days = 0
-    for pause in sorted(line.pauses, key=lambda pause: pause.begins_on):
+    for pause in sorted(pauses, key=lambda pause: pause.begins_on):
         begins_on, ends_on = max(pause.begins_on, from_on), min(pause.ends_on, until)
         if begins_on < ends_on:
             days += (ends_on - begins_on).days

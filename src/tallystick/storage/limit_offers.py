@@ -84,6 +84,14 @@ def read_offer(connection: Connection, offer_id: int) -> LimitOffer | None:
     return None if row is None else _offer(row)
 
 
+def open_offer(connection: Connection, line_id: int) -> LimitOffer | None:
+    """The offer of a line that nobody answered, expired or not; there is one at most."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM limit_offers WHERE line_id = %s AND answer IS NULL", [line_id]
+    ).fetchone()
+    return None if row is None else _offer(row)
+
+
 def offers_of_line(connection: Connection, line_id: int, *, before_id: int | None, most: int) -> list[LimitOffer]:
     """The offers of a line, the newest first."""
     rows = connection.execute(

@@ -40,6 +40,21 @@ class NightPrices(msgspec.Struct, frozen=True):
             self, caps=tuple(msgspec.structs.replace(cap, left=math.inf) for cap in self.caps)
         )
 
+    def with_left(self, left: Sequence[float]) -> "NightPrices":
+        """The same prices with so much left of each cap, in their order."""
+        caps = (msgspec.structs.replace(cap, left=room) for cap, room in zip(self.caps, left, strict=True))
+        return msgspec.structs.replace(self, caps=tuple(caps))
+
+
+def closed_prices(strategy: Strategy) -> NightPrices:
+    """What holds where no night left prices: nobody may have more."""
+    caps = (
+        CapPrice(name=rule.name, measure=rule.measure, price=0.0, left=0.0,
+                 share_ppm=None if rule.segment_column is None else 0)
+        for rule in strategy.caps
+    )  # fmt: skip
+    return NightPrices(tuple(caps), is_open=False)
+
 
 @dataclass(frozen=True, slots=True)
 class LimitTargets:

@@ -39,6 +39,10 @@ class TargetReason(StrEnum):
     LARGEST_STEP = "LARGEST_STEP"
     PORTFOLIO_CAP = "PORTFOLIO_CAP"
     NO_GAIN = "NO_GAIN"
+    # By whoever carries it out: what the strategy would do, and cannot be done.
+    NO_PRICES = "NO_PRICES"
+    REFUSED_BY_BOOKS = "REFUSED_BY_BOOKS"
+    CHANGED_MEANWHILE = "CHANGED_MEANWHILE"
 
 
 # Chinese, English; the officer and the borrower read the same.
@@ -60,6 +64,16 @@ TARGET_REASON_TEXTS: Final[Mapping[TargetReason, tuple[str, str]]] = {
     TargetReason.PORTFOLIO_CAP: ("全部额度的投放空间暂已用完", "what may be lent in all is used up for now"),
     TargetReason.NO_GAIN: (
         "更高的额度暂不能覆盖其风险与成本", "a higher limit would not cover its risk and cost at present",
+    ),
+    TargetReason.NO_PRICES: (
+        "现行策略尚未完成当期额度审查，请明日再试",
+        "the strategy in force has not reviewed all limits yet; please ask again tomorrow",
+    ),
+    TargetReason.REFUSED_BY_BOOKS: (
+        "账户目前的状态不允许提额", "the account as it stands allows no higher limit at present",
+    ),
+    TargetReason.CHANGED_MEANWHILE: (
+        "审查期间额度有变动，下次再审", "the limit changed while it was looked at; it is looked at again next time",
     ),
 }  # fmt: skip
 
