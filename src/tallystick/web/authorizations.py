@@ -31,7 +31,7 @@ from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.units.money import MOST_MINOR
 from tallystick.web.answering import read, write
-from tallystick.web.checkout import Checkout
+from tallystick.web.checkout import Checkout, checkout_of
 from tallystick.web.desk import DeskFull, NotTold
 from tallystick.web.drawdowns import PlanBody, plan_request
 from tallystick.web.edge import Asked, body_bytes, caller_of, edge_of
@@ -246,7 +246,7 @@ _AWAY: Final = "The database is away: ask again in a second, with the same key"
 
 async def _asked(request: Asked, body: AuthorizationBody, key: str) -> tuple[AuthorizationView, bool]:
     """The decision as it is told, and whether it had been made before. Raises `Problem`."""
-    checkout = _checkout(request)
+    checkout = checkout_of(request)
     purchase = _purchase(request, body, key)
     try:
         told = await checkout.ask(purchase, caller=caller_of(request), deadline_s=body.deadline_ms / 1_000)
@@ -540,12 +540,6 @@ def void_authorization(
         return happened(connection, void(connection, decision, amount_minor=data.amount_minor, act=act), act=act)
 
     return write(request, data, run, idempotency_key=idempotency_key)
-
-
-def _checkout(request: Asked) -> Checkout:
-    checkout = request.app.state["checkout"]
-    assert isinstance(checkout, Checkout)
-    return checkout
 
 
 router = Router(

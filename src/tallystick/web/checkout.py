@@ -21,7 +21,7 @@ from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.terms.product import Product
 from tallystick.trust.scopes import Mode
 from tallystick.web.desk import Desk
-from tallystick.web.edge import Edge
+from tallystick.web.edge import Asked, Edge
 from tallystick.web.metrics import Metrics
 from tallystick.web.review_keeping import stop_frozen
 from tallystick.web.rounds import Rounds
@@ -142,3 +142,10 @@ class Checkout:
     def _connection(self) -> Iterator[Connection]:
         with self._edge.pool.connection() as connection:
             yield connection
+
+
+def checkout_of(request: Asked) -> Checkout:
+    """The checkout that the app was made with."""
+    checkout = request.app.state["checkout"]
+    assert isinstance(checkout, Checkout)
+    return checkout

@@ -12,6 +12,7 @@ from tallystick.web.bookkeeping import Bookkeeping
 from tallystick.web.damage_watch import DamageWatch
 from tallystick.web.edge import Edge
 from tallystick.web.frame import Frame
+from tallystick.web.limit_rounds import LimitRounds
 from tallystick.web.review_keeping import ReviewKeeping
 from tallystick.web.rounds import Rounds
 from tallystick.web.sending import Sending
@@ -65,8 +66,8 @@ def kept_up(look: Callable[[], object]) -> Iterator[None]:
 def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> None:
     """Answer until told to stop.
 
-    Meanwhile webhooks are sent, the books kept, busy keys rolled up, reviews closed whose time is over, and what is
-    decided is watched.
+    Meanwhile webhooks are sent, the books kept, busy keys rolled up, reviews closed whose time is over, limits looked
+    at, and what is decided is watched.
     """
     config = uvicorn.Config(
         frame,
@@ -78,7 +79,7 @@ def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> 
         timeout_graceful_shutdown=_FINISH_S,
         lifespan="on",
     )
-    parts = (Sending, Bookkeeping, Tiling, ReviewKeeping, DamageWatch)
+    parts = (Sending, Bookkeeping, Tiling, ReviewKeeping, LimitRounds, DamageWatch)
     beside = [part(edge, metrics=frame.metrics) for part in parts]
     for work in (*beside, frame.checkout):
         work.start()
