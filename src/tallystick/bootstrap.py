@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Ended = TypeVar("Ended")
 
 # The lender's business day: China has one time zone and no daylight saving.
-_BUSINESS_ZONE: Final = timezone(timedelta(hours=8))
+BUSINESS_ZONE: Final = timezone(timedelta(hours=8))
 
 
 def settings() -> Settings:
@@ -42,7 +42,7 @@ def business_zone() -> timezone:
 
 def business_date() -> date:
     """Today, by the lender's clock: the only place where a date comes from the wall."""
-    return datetime.now(UTC).astimezone(_BUSINESS_ZONE).date()
+    return datetime.now(UTC).astimezone(BUSINESS_ZONE).date()
 
 
 def now_tick() -> int:
@@ -52,7 +52,7 @@ def now_tick() -> int:
 
 def start_of_day(day: date) -> datetime:
     """The instant at which a business day begins."""
-    return datetime.combine(day, datetime.min.time(), tzinfo=_BUSINESS_ZONE)
+    return datetime.combine(day, datetime.min.time(), tzinfo=BUSINESS_ZONE)
 
 
 def database_place() -> Where:
@@ -90,7 +90,7 @@ def serving_edge(pool: "ConnectionPool[Connection]") -> "Edge":
     return Edge(
         pool=pool,
         clock=lambda: datetime.now(UTC),
-        zone=_BUSINESS_ZONE,
+        zone=BUSINESS_ZONE,
         ids=id_source(node),
         master_key=master_key(),
         reach=Reach(settings().webhook_reach),
