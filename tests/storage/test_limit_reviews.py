@@ -393,6 +393,9 @@ def test_a_case_that_tables_send_to_a_person_waits_for_one(lender: Reviewer) -> 
     assert review is not None
     assert (answer.outcome, review.checkpoint, review.timeout_outcome) == ("review", "review_limit", "keep")
     assert review.due_at - review.opened_at == timedelta(minutes=1440)
+    again = lender.asked(1, LIMIT + 200_000)
+    assert again.outcome == "review"
+    assert read_review(lender.books.connection, again.decision_id) is None, "it waits already"
 
 
 def test_all_of_it_is_decided_again_the_same_to_the_byte(twelve: Reviewer) -> None:

@@ -104,7 +104,10 @@ def answer_of(
 
 
 def open_review(connection: Connection, decision: StoredDecision, *, timeout_outcome: str, act: Act) -> None:
-    """Put a line into the queue of what a person looks at."""
+    """Put a line into the queue of what a person looks at, if it is not there from another day."""
+    assert decision.line_id is not None, "a limit is a line's"
+    if reviews.waits_for_a_person(connection, decision.line_id, checkpoint=decision.checkpoint):
+        return
     review = Review(
         review_id=decision.decision_id,
         checkpoint=decision.checkpoint,
