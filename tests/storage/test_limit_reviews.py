@@ -268,6 +268,21 @@ def test_a_warning_lowers_at_once_freezes_and_takes_the_offer_back(twelve: Revie
     assert twelve.wished() == []
 
 
+def test_a_line_that_is_only_frozen_has_its_decision_and_keeps_its_limit(twelve: Reviewer) -> None:
+    files = strategy_files(None)
+    files["review_limit/risk.csv"] = files["review_limit/risk.csv"].replace(
+        b"red,warning = 'red',decrease,freeze_line", b"red,warning = 'red',keep,freeze_line"
+    )
+    twelve.release(files=files)
+    stored.add_warning(twelve.books.connection, 1, line_id=2, level="red", by="watch", at=twelve.now)
+    twelve.night()
+    answer, line = twelve.last(2), twelve.line(2)
+    assert (line.limit_minor, line.frozen_because, answer.outcome) == (LIMIT, "WARNED_RED", "kept")
+    assert explain_answer(twelve.books.connection, answer, deciders=twelve.deciders) is not None
+    replayed = ended(replay_since(twelve.books.connection, EVER, deciders=Deciders()))
+    assert replayed.differences == ()
+
+
 def test_by_night_a_line_is_lowered_to_what_is_drawn_and_held_by_then(twelve: Reviewer) -> None:
     stored.add_warning(twelve.books.connection, 1, line_id=2, level="red", by="watch", at=twelve.now)
     steps = twelve.steps()

@@ -16,7 +16,7 @@ from psycopg import Connection
 from tallystick.operations.deciding import Deciders, Deciding
 from tallystick.operations.limit_outcomes import REVIEWED, Done, Target, answer_of, as_it_is, carry_out, open_review
 from tallystick.operations.lines import Act
-from tallystick.operations.review_cases import KEPT, NIGHTLY, Decided, ReviewAsked, decide_lines
+from tallystick.operations.review_cases import KEPT, NIGHTLY, NO_ACTION, Decided, ReviewAsked, decide_lines
 from tallystick.storage import limit_reviews as stored
 from tallystick.storage.close_days import last_closed_day
 from tallystick.storage.limit_reviews import Answer, AnswerSum, Night
@@ -189,7 +189,7 @@ def review_again(connection: Connection, night_id: int, *, strategy: Strategy) -
         return ReviewedBook((), closed_prices(strategy), 0.0)
     reviewed = recorded.reviewed(strategy)
     night = review_book(reviewed, strategy=strategy)
-    told = np.flatnonzero(reviewed.outcome != KEPT)
+    told = np.flatnonzero((reviewed.outcome != KEPT) | (recorded.column("action") != NO_ACTION))
     return ReviewedBook(tuple(targets_of(recorded, reviewed, night.targets, told)), night.prices, night.gap_ppm)
 
 
@@ -238,7 +238,8 @@ def _carry_out(connection: Connection, night: Night, *, strategy: Strategy, act:
 
 
 def _moves(target: Target) -> bool:
-    return target.outcome == "decrease" or target.target_minor > target.limit_minor
+    rises = target.target_minor > target.limit_minor
+    return rises or target.outcome == "decrease" or target.action != NO_ACTION
 
 
 def _answer(target: Target, done: Done, *, night: Night, act: Act) -> Answer:

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from tallystick.features.event_tables import REQUEST_SCHEMA
 from tallystick.operations.deciding import Deciders
-from tallystick.operations.review_cases import KEPT, NIGHTLY
+from tallystick.operations.review_cases import NIGHTLY, is_left_as_it_is
 from tallystick.storage import decisions as stored
 from tallystick.storage.decisions import Batch, StoredDecision
 from tallystick.storage.features import features_at
@@ -138,7 +138,9 @@ def _first_that_differs(record: CaseRecord, again: CaseRecord) -> str:
 
 def _has_no_row(again: CaseRecord, place: int) -> bool:
     """A line that a night leaves as it is stands in its batch's trace alone."""
-    return again.figures.get("trigger", [None] * again.cases)[place] == NIGHTLY and again.outcome[place] == KEPT
+    if again.checkpoint != CheckpointName.REVIEW_LIMIT:
+        return False
+    return again.figures["trigger"][place] == NIGHTLY and is_left_as_it_is(again, place)
 
 
 def _row_that_differs(decision: StoredDecision, again: CaseRecord, *, batch: Batch, place: int) -> str | None:

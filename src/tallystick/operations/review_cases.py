@@ -25,6 +25,7 @@ from tallystick.units.periods import full_months
 NIGHTLY: Final = "nightly"
 BORROWER_REQUEST: Final = "borrower_request"
 KEPT: Final = "keep"
+NO_ACTION: Final = "none"
 
 
 class ReviewAsked(Struct, frozen=True, kw_only=True):
@@ -87,10 +88,15 @@ def decide_lines(
     made = tuple(
         _decision(record, place, asked, strategy_id=strategy_ids[place], batch=batch)
         for place in range(record.cases)
-        if asked.trigger != NIGHTLY or record.outcome[place] != KEPT
+        if asked.trigger != NIGHTLY or not is_left_as_it_is(record, place)
     )
     decisions.write_batch(connection, batch, made, trace=encode_record(record))
     return Decided(batch, record, made)
+
+
+def is_left_as_it_is(record: CaseRecord, place: int) -> bool:
+    """Whether nothing follows from a case: the limit stays, and nothing is frozen."""
+    return record.outcome[place] == KEPT and record.outputs["action"][place] == NO_ACTION
 
 
 def _reviewed_places(read: LinesRead, *, only_line_id: int | None) -> list[int]:
