@@ -133,7 +133,7 @@ def _reason(code: str) -> LimitReasonView:
     operation_id="request_limit",
     tags=["limits"],
     guards=[needs(Scope.LINES_WRITE)],
-    responses=problems(409, 422, 503),
+    responses=problems(404, 409, 422, 503),
     sync_to_thread=True,
 )
 def ask(request: Asked, data: JSONBody[LimitRequestBody], idempotency_key: IdempotencyKey) -> Response[LimitAnswerView]:
