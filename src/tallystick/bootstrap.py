@@ -35,11 +35,6 @@ def settings() -> Settings:
     return read_settings(os.environ)
 
 
-def business_zone() -> timezone:
-    """The lender's own zone: it says which business day an instant belongs to."""
-    return _BUSINESS_ZONE
-
-
 def business_date() -> date:
     """Today, by the lender's clock: the only place where a date comes from the wall."""
     return datetime.now(UTC).astimezone(BUSINESS_ZONE).date()

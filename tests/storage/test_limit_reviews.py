@@ -16,9 +16,9 @@ from tests.books import Books, ended
 from tests.deciding import SHANGHAI, Lender
 
 from tallystick.features.event_tables import EVENT_TABLES
-from tallystick.operations.authorizing import tick_of
 from tallystick.operations.close_day import close_day
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.decision_record import tick_of
 from tallystick.operations.limit_requests import (
     Happened,
     answer_wishes,

@@ -2,7 +2,7 @@
 
 from cyclopts import App
 
-from tallystick.bootstrap import act_of, business_zone, opened_books, settings, terminal
+from tallystick.bootstrap import BUSINESS_ZONE, act_of, opened_books, settings, terminal
 
 app = App(name="reviews", help="What waits for a person. A server closes by itself what nobody judged in time.")
 _MOST = 1_000
@@ -21,7 +21,7 @@ def close(*, by: str = "tallystick") -> None:
 
     stopped = timed_out = 0
     with opened_books() as connection:
-        act, zone = act_of(by), business_zone()
+        act, zone = act_of(by), BUSINESS_ZONE
         while closed := stop_in_flight(connection, act=act, zone=zone, most=_MOST):
             stopped += closed
         while closed := close_overdue(connection, act=act, zone=zone, most=_MOST):

@@ -1,9 +1,12 @@
 """The command that goes from raw events, or a flat file, to a model folder."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tallystick.bootstrap import settings, shown_progress, terminal
-from tallystick.operations.train import TrainRequest
+
+if TYPE_CHECKING:
+    from tallystick.operations.train import TrainRequest
 
 
 def train(config: str, *, out: Path, data: Path | None = None) -> None:
@@ -19,6 +22,7 @@ def train(config: str, *, out: Path, data: Path | None = None) -> None:
         The raw file or folder; without it the one that the configuration names, from here.
     """
     from tallystick.operations.model_folders import EVIDENCE
+    from tallystick.operations.train import TrainRequest
     from tallystick.sources.amount_form import is_amount_config
     from tallystick.sources.training_form import training_text
 
@@ -28,7 +32,7 @@ def train(config: str, *, out: Path, data: Path | None = None) -> None:
     terminal().print(f"{model_id} → {out}\n{out / EVIDENCE / 'report.html'}", markup=False, soft_wrap=True)
 
 
-def _train_outcome(request: TrainRequest) -> str:
+def _train_outcome(request: "TrainRequest") -> str:
     from tallystick.operations.train import train as run
     from tallystick.reports.training_terminal import contenders_table, verdict_text
 
@@ -41,7 +45,7 @@ def _train_outcome(request: TrainRequest) -> str:
     return report["model_id"]
 
 
-def _train_amount(request: TrainRequest) -> str:
+def _train_amount(request: "TrainRequest") -> str:
     from tallystick.operations.train_amount import train_amount
     from tallystick.reports.amount_page import amount_verdict
     from tallystick.reports.amount_terminal import forecasts_table, parts_table

@@ -10,8 +10,8 @@ from psycopg import Connection
 
 from tallystick import __version__
 from tallystick.features.event_tables import REQUEST_SCHEMA
-from tallystick.operations.authorizing import tick_of
 from tallystick.operations.deciding import Deciding
+from tallystick.operations.decision_record import tick_of
 from tallystick.operations.lines import Act
 from tallystick.servicing.owed import days_since_missed
 from tallystick.storage import decisions

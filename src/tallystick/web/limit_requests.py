@@ -23,7 +23,6 @@ from tallystick.strategy.reviewed_lines import TARGET_REASON_TEXTS, TargetReason
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, decode_id, encode_id
 from tallystick.web.answering import read, write
-from tallystick.web.checkout import checkout_of
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.happening import line_number, no_such_line, not_there
 from tallystick.web.parameters import (
@@ -139,7 +138,7 @@ def _reason(code: str) -> LimitReasonView:
 def ask(request: Asked, data: JSONBody[LimitRequestBody], idempotency_key: IdempotencyKey) -> Response[LimitAnswerView]:
     """A borrower asks for a higher limit, and is answered at once, with reasons."""
     number = decode_id(IdPrefix.LINE, data.line_id)
-    deciders, zone = checkout_of(request).deciders, edge_of(request).zone
+    deciders, zone = edge_of(request).deciders, edge_of(request).zone
 
     def run(connection: Connection, act: Act) -> LimitAnswerView | Refusal:
         answer = request_limit(connection, number, data.requested_minor, deciders=deciders, act=act, zone=zone)
@@ -162,7 +161,7 @@ def ask(request: Asked, data: JSONBody[LimitRequestBody], idempotency_key: Idemp
 def get_request(request: Asked, decision_id: LimitRequestPath) -> Response[LimitAnswerView]:
     """One answer, whatever the line was looked at for, in the borrower's words."""
     number = path_id(IdPrefix.DECISION, decision_id)
-    deciders = checkout_of(request).deciders
+    deciders = edge_of(request).deciders
 
     def run(connection: Connection, _: Act) -> LimitAnswerView:
         answer = stored.read_answer(connection, number)
@@ -207,7 +206,7 @@ def _listed(
     request: Asked, line_id: str, *, limit: int, after: str | None, trigger: str | None
 ) -> Response[Page[LimitAnswerView]]:
     number, before_id = line_number(line_id), place_id(IdPrefix.DECISION, after)
-    deciders = checkout_of(request).deciders
+    deciders = edge_of(request).deciders
 
     def run(connection: Connection, _: Act) -> Page[LimitAnswerView] | Refusal:
         if read_line(connection, number) is None:

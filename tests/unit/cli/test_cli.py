@@ -117,3 +117,10 @@ def test_a_wrong_setting_names_the_variable() -> None:
     answer = _run("demo", "--out", "unused", language="fr")
     assert answer.returncode == 2
     assert "TALLYSTICK_LANGUAGE is 'fr'" in " ".join(answer.stderr.split())
+
+
+def test_a_command_begins_without_what_only_training_needs() -> None:
+    heavy = ("duckdb", "lightgbm", "sklearn", "altair", "pandas")
+    told = f"import sys, tallystick.cli.app; print([name for name in {heavy} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
