@@ -20,6 +20,7 @@ from tallystick.operations.decision_record import (
     batch_of,
     decide,
     decision_of,
+    in_columns,
     refused_after,
     request_columns,
     review_of,
@@ -118,7 +119,7 @@ def apply(connection: Connection, asked: Application, *, deciders: Deciders, act
         deciding,
         strategy_ids=strategy_ids,
         requests=request_columns([_as_request(asked)], kind="application", act=act, zone=zone),
-        figures=[_figures(connection, asked, borrower, beside=beside, act=act)],
+        figures=in_columns([_figures(connection, asked, borrower, beside=beside, act=act)]),
     )
     checkpoint, offered, refused = deciding.checkpoints[strategy_id], None, None
     if decided.record.outcome[0] == OFFERED:

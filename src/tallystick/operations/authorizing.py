@@ -21,6 +21,7 @@ from tallystick.operations.decision_record import (
     decide,
     decision_of,
     due_at,
+    in_columns,
     refused_after,
     request_columns,
     review_of,
@@ -214,7 +215,7 @@ class _Batch:
             deciding,
             strategy_ids=self._strategy_ids,
             requests=self._requests,
-            figures=[_figures_of(each, frozen=frozen, day=act.today) for each in cases],
+            figures=in_columns([_figures_of(each, frozen=frozen, day=act.today) for each in cases]),
         )
         self._record = self._decided.record
 

@@ -75,15 +75,24 @@ def tick_of(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=at.tzinfo)) // timedelta(microseconds=1)
 
 
+def in_columns(rows: Sequence[Mapping[str, Any]]) -> Figures:
+    """Figures of one case after the other, as columns.
+
+    >>> in_columns([{"amount_minor": 5}, {"amount_minor": 7}])
+    {'amount_minor': [5, 7]}
+    """
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
 def decide(
     connection: Connection,
     deciding: Deciding,
     *,
     strategy_ids: Sequence[str],
     requests: Figures,
-    figures: Sequence[Mapping[str, Any]],
+    figures: Figures,
 ) -> Decided:
-    """Read the features of requests and decide their cases; `figures` has the columns of each case. Writes nothing."""
+    """Read the features of requests and decide their cases. Writes nothing."""
     seen = features_at(connection, pa.table(requests, schema=REQUEST_SCHEMA), features=deciding.features)
     features = {
         name: column.to_pylist()
@@ -94,7 +103,7 @@ def decide(
         deciding.checkpoints,
         strategy_ids=strategy_ids,
         requests=requests,
-        figures={name: [row[name] for row in figures] for name in figures[0]},
+        figures=figures,
         features=features,
     )
     return Decided(record, seen.seen)

@@ -2,23 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Final
 
-import pyarrow as pa
 from msgspec import Struct
 from psycopg import Connection
 
-from tallystick import __version__
-from tallystick.features.event_tables import REQUEST_SCHEMA
 from tallystick.operations.deciding import Deciding
-from tallystick.operations.decision_record import tick_of
+from tallystick.operations.decision_record import Request, batch_of, decide, decision_of, request_columns
 from tallystick.operations.lines import Act
 from tallystick.servicing.owed import days_since_missed
 from tallystick.storage import decisions
 from tallystick.storage.decisions import Batch, StoredDecision
-from tallystick.storage.features import features_at
 from tallystick.storage.review_cases import LinesRead, lines_of_persons
-from tallystick.strategy.case_record import CaseRecord, Figures, decide_cases, encode_record
+from tallystick.strategy.case_record import CaseRecord, Figures, encode_record
 from tallystick.strategy.recorded_reviews import OFFERED
 from tallystick.units.periods import full_months
 
@@ -66,27 +62,16 @@ def decide_lines(
     figures = {name: [values[place] for place in places] for name, values in figures.items()}
     keys = {name: [read.columns[name][place] for place in places] for name in ("line_id", "borrower_id")}
     requests = _requests(keys, figures, act=act, zone=zone)
-    seen = features_at(connection, pa.table(requests, schema=REQUEST_SCHEMA), features=deciding.features)
-    strategy_ids = deciding.strategies_of(keys["borrower_id"])
-    record = decide_cases(
-        deciding.checkpoints,
-        strategy_ids=strategy_ids,
+    decided = decide(
+        connection,
+        deciding,
+        strategy_ids=deciding.strategies_of(keys["borrower_id"]),
         requests=requests,
         figures=figures,
-        features={name: seen.columns.column(name).to_pylist() for name in seen.columns.schema.names[1:]},
     )
-    batch = Batch(
-        batch_id=next(act.event_ids),
-        checkpoint=record.checkpoint,
-        release_number=deciding.release.number,
-        decided_at=act.at,
-        business_day=act.today,
-        cases=record.cases,
-        seen=seen.seen,
-        decided_by_version=__version__,
-    )
+    record, batch = decided.record, batch_of(decided, deciding, act=act)
     made = tuple(
-        _decision(record, place, asked, strategy_id=strategy_ids[place], batch=batch)
+        _decision(record, place, asked, batch=batch)
         for place in range(record.cases)
         if asked.trigger != NIGHTLY or not is_left_as_it_is(record, place)
     )
@@ -187,43 +172,23 @@ def _days_since(days: Iterable[date | None], *, day: date) -> list[int | None]:
 
 def _requests(keys: Figures, figures: Figures, *, act: Act, zone: tzinfo) -> Figures:
     """The reviews as the features' catalog asks."""
-    count = len(keys["line_id"])
-    offset = act.at.astimezone(zone).utcoffset()
-    assert offset is not None, "a zone knows its offset"
-    columns: dict[str, list[Any]] = {name: [None] * count for name in REQUEST_SCHEMA.names}
-    return columns | {
-        "request_id": [next(act.event_ids) for _ in range(count)],
-        "tick": [tick_of(act.at)] * count,
-        "kind": ["review"] * count,
-        "utc_offset_minutes": [int(offset.total_seconds()) // 60] * count,
-        "income_month_minor": figures["income_month_minor"],
-        **keys,
-    }
+    asked = {"income_month_minor": figures["income_month_minor"], **keys}
+    rows = [dict(zip(asked, values, strict=True)) for values in zip(*asked.values(), strict=True)]
+    columns = request_columns(rows, kind="review", act=act, zone=zone)
+    return columns | {"request_id": [next(act.event_ids) for _ in rows]}
 
 
-def _decision(record: CaseRecord, place: int, asked: ReviewAsked, *, strategy_id: str, batch: Batch) -> StoredDecision:
+def _decision(record: CaseRecord, place: int, asked: ReviewAsked, *, batch: Batch) -> StoredDecision:
     decision_id, line_id = record.request_ids[place], record.requests["line_id"][place]
-    return StoredDecision(
+    request = Request(
         decision_id=decision_id,
-        batch_id=batch.batch_id,
-        place=place,
-        checkpoint=batch.checkpoint,
-        strategy_id=strategy_id,
         request_key=f"review {decision_id}",
         request_digest=f"{asked.trigger} {line_id} {asked.requested_minor}".encode(),
         borrower_id=record.requests["borrower_id"][place],
         line_id=line_id,
         amount_minor=asked.requested_minor,
-        outcome=record.outcome[place],
-        reasons=record.reasons[place],
-        outputs={name: values[place] for name, values in record.outputs.items() if values[place] is not None},
-        probability_ppm=record.probability_ppm[place],
-        is_explored=record.is_explored[place],
-        refused_because=None,
-        refused_figures=None,
-        hold_id=None,
-        decided_at=batch.decided_at,
     )
+    return decision_of(record, place, request, batch=batch)
 
 
 def due_at(decision: StoredDecision) -> datetime:
