@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.applying import USUAL, applicant, applied
 from tests.books import Books, ended
@@ -190,6 +190,7 @@ PURCHASES = st.lists(
 
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PURCHASES)
+@example([(line_id, 1_000_000, "phones", None, True) for line_id in range(1, 21)])  # which chance may approve
 def test_cases_are_decided_alike_singly_in_batches_and_in_a_backtest(
     lender: Lender, purchases: list[tuple[int, int, str | None, int | None, bool]]
 ) -> None:
