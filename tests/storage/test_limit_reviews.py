@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from tests.books import Books, ended
 from tests.deciding import SHANGHAI, Lender
+from tests.waiting import wait_until_all_can_see
 
 from tallystick.features.event_tables import EVENT_TABLES
 from tallystick.operations.close_day import close_day
@@ -305,6 +306,16 @@ def test_a_line_that_changed_while_the_book_was_decided_is_passed_over_and_told(
     assert {each.outcome for each in told.sums} == {"kept"}
 
 
+def test_what_the_books_refuse_is_not_offered_and_told(twelve: Reviewer) -> None:
+    # The lender's own cap on a person, which no table of the strategy reads.
+    twelve.books.connection.execute("UPDATE borrowers SET joint_cap_minor = 1050000")
+    told = twelve.night()
+    refused = [each for each in map(twelve.last, range(1, 13)) if each.reason == "REFUSED_BY_BOOKS"]
+    assert [each.lines for each in told.sums if each.reason == "REFUSED_BY_BOOKS"] == [len(refused)]
+    assert {each.refused_because for each in refused} == {"joint_cap_exceeded"}
+    assert all(twelve.offers(each) == [] for each in range(1, 13))
+
+
 def roomy(lender: Reviewer, *, room: Sequence[float]) -> Night:
     """A night that is over, with so much of each cap left."""
     told = lender.night()
@@ -448,6 +459,7 @@ def test_large_payments_of_the_books_are_wishes_once(twelve: Reviewer) -> None:
         pass
     assert isinstance(twelve.books.pay(12, next(twelve.books.ids), 299_999, day), Recorded)
     assert isinstance(twelve.books.pay(12, next(twelve.books.ids), 300_000, day), Recorded)
+    wait_until_all_can_see(connection)
     read = [wish_for_large_payments(connection, act=twelve.act()) for _ in range(2)]
     assert read == [2, 0]
     answers = twelve.wished()
