@@ -174,7 +174,7 @@ def test_a_night_over_a_book_offers_within_the_portfolio_caps(lender: Reviewer) 
                       score=int(generator.integers(540, 800)), income_minor=int(limit * (0.5 + generator.random())),
                       )  # fmt: skip
     told = lender.night(persons_per_chunk=37)
-    assert told.lines == 160
+    assert told.lines == 160 == sum(each.lines for each in told.sums)
     offered = {each.line_id: each.limit_minor for line_id in range(1, 161) for each in lender.offers(line_id)}
     assert 20 < len(offered) == sum(each.lines for each in told.sums if each.outcome == "offered")
     strategy = lender.deciders.limits(lender.books.connection, told.night.strategy_id, on=lender.act().today)

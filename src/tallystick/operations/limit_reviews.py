@@ -14,7 +14,16 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.deciding import Deciders, Deciding
-from tallystick.operations.limit_outcomes import REVIEWED, Done, Target, answer_of, as_it_is, carry_out, open_review
+from tallystick.operations.limit_outcomes import (
+    REVIEWED,
+    STAYS,
+    Done,
+    Target,
+    answer_of,
+    as_it_is,
+    carry_out,
+    open_review,
+)
 from tallystick.operations.lines import Act
 from tallystick.operations.review_cases import KEPT, NIGHTLY, NO_ACTION, Decided, ReviewAsked, decide_lines
 from tallystick.storage import limit_reviews as stored
@@ -26,7 +35,7 @@ from tallystick.strategy.case_record import decode_record
 from tallystick.strategy.limit_targets import GRADE_SEGMENT, LimitTargets, NightPrices, closed_prices, review_book
 from tallystick.strategy.policy import Strategy
 from tallystick.strategy.recorded_reviews import RecordedLines
-from tallystick.strategy.reviewed_lines import ReviewedLines
+from tallystick.strategy.reviewed_lines import ReviewedLines, TargetReason
 
 PERSONS_PER_CHUNK: Final = 500
 # Lines that are offered more or lowered in one transaction: a purchase on one of them waits for no more.
@@ -87,8 +96,11 @@ def night_told(connection: Connection, night_id: int) -> NightTold:
     """What a night did so far."""
     night = stored.read_night(connection, night_id)
     assert night is not None, "it was begun"
-    sums = tuple(stored.sums_of_night(connection, night_id))
-    return NightTold(night, stored.count_decided(connection, night_id), sums)
+    lines, sums = stored.count_decided(connection, night_id), stored.sums_of_night(connection, night_id)
+    left_as_they_are = lines - sum(each.lines for each in sums)
+    if night.finished_at is not None and left_as_they_are:
+        sums.append(AnswerSum(STAYS, TargetReason.KEPT_BY_RULES.value, left_as_they_are, 0))
+    return NightTold(night, lines, tuple(sums))
 
 
 def prices_of_night(night: Night) -> NightPrices:
