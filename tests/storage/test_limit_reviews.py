@@ -32,6 +32,7 @@ from tallystick.operations.limit_reviews import LimitReviewFault, NightTold, rev
 from tallystick.operations.line_offers import accept_limit
 from tallystick.operations.lines import Recorded
 from tallystick.operations.replaying import replay_since
+from tallystick.operations.reviewing import judge
 from tallystick.operations.strategies import strategy_files
 from tallystick.portfolio.book import book_of, sum_book
 from tallystick.servicing import facts
@@ -43,7 +44,7 @@ from tallystick.storage.event_streams import write_stream
 from tallystick.storage.freezes import Subject, standing_freezes
 from tallystick.storage.limit_offers import LimitOffer, OfferAnswer
 from tallystick.storage.limit_reviews import Answer, Night
-from tallystick.storage.reviews import read_review
+from tallystick.storage.reviews import Review, read_review
 from tallystick.strategy.assignment import Challenger
 from tallystick.strategy.case_record import decode_record
 from tallystick.strategy.limit_targets import NightPrices
@@ -422,6 +423,19 @@ def test_a_case_that_tables_send_to_a_person_waits_for_one(lender: Reviewer) -> 
     again = lender.asked(1, LIMIT + 200_000)
     assert again.outcome == "review"
     assert read_review(lender.books.connection, again.decision_id) is None, "it waits already"
+    assert isinstance(judged(lender, answer.decision_id, "increase"), Refusal), "the care holds still"
+    ended_care = facts.CareEnded(kind=CareKind.HARDSHIP)
+    assert isinstance(lender.books.act(1, ended_care, lender.now.date(), approved_by="bo"), Recorded)
+    assert isinstance(judged(lender, answer.decision_id, "increase"), Review)
+    [offer] = limit_offers.offers_of_line(lender.books.connection, 1, before_id=None, most=5)
+    assert (offer.limit_minor, offer.reason) == (LIMIT + 100_000, "judged: seen")
+
+
+def judged(lender: Reviewer, review_id: int, outcome: str) -> Any:
+    """A person's answer."""
+    connection = lender.books.connection
+    with connection.transaction():
+        return judge(connection, review_id, outcome, reason="seen", act=lender.act(actor="cy"), zone=SHANGHAI)
 
 
 def test_all_of_it_is_decided_again_the_same_to_the_byte(twelve: Reviewer) -> None:

@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from tallystick.operations.application_reviews import application_refused, follow_application
 from tallystick.operations.clocks import act_on_line
+from tallystick.operations.limit_judgments import follow_limit, limit_refused
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.operations.purchase_reviews import follow_purchase, purchase_refused
 from tallystick.servicing.refusals import Refusal, RefusalReason
@@ -58,6 +59,7 @@ class _NotFollowed(Exception):
 CLOSINGS: Final[Mapping[str, Closing]] = {
     CheckpointName.AUTHORIZE: Closing(refused=purchase_refused, follow=follow_purchase),
     CheckpointName.APPLY: Closing(refused=application_refused, follow=follow_application),
+    CheckpointName.REVIEW_LIMIT: Closing(refused=limit_refused, follow=follow_limit),
 }
 
 
@@ -113,7 +115,7 @@ def judge(
     if isinstance(review, Refusal):
         return review
     answers = CHECKPOINT_OUTPUTS[CheckpointName(review.checkpoint)]
-    known = [answers.passing, answers.outcomes[-1]]
+    known = list(answers.ending)
     if outcome not in known:
         return Refusal(RefusalReason.REVIEW_OUTCOME_UNKNOWN, field="outcome", figures={"known": known})
     refusal = CLOSINGS[review.checkpoint].refused(connection, review, outcome)
@@ -187,7 +189,7 @@ def _timeout_outcome(connection: Connection, review: Review) -> str:
 
 
 def _worst(review: Review) -> str:
-    return CHECKPOINT_OUTPUTS[CheckpointName(review.checkpoint)].outcomes[-1]
+    return CHECKPOINT_OUTPUTS[CheckpointName(review.checkpoint)].ending[-1]
 
 
 def _close(

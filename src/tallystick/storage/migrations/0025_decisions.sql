@@ -105,7 +105,7 @@ CREATE TABLE reviews (
     closed_at      timestamptz,
     CONSTRAINT closed_as_a_whole CHECK (num_nonnulls(outcome, closed_by, closed_at) IN (0, 3)),
     CONSTRAINT two_are_two CHECK (
-        outcome IS NULL OR NOT needs_two OR outcome NOT IN ('approve', 'offer')
+        outcome IS NULL OR NOT needs_two OR outcome NOT IN ('approve', 'offer', 'increase')
         OR proposed_by IS NOT NULL AND is_another_person(proposed_by, closed_by)
     )
 );
