@@ -94,7 +94,7 @@ def test_a_decline_says_why_in_both_languages_what_would_change_it_and_that_a_pe
     zh, en = made["explanation"]["zh"], made["explanation"]["en"]
     assert zh[:2] == ["未通过", "申请资料不齐全"]
     assert en[:2] == ["declined", "Documents are missing"]
-    assert "all documents are there at yes (now no)" in en[2]
+    assert "If “all documents are there” were yes (now no)" in en[2]
     assert (zh[3], en[3]) == (
         "您可以要求人工复核本次自动化决定。",
         "You may ask that a person looks at this automated decision again.",
