@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 
 from tallystick.features.as_of_catalog import AsOfFeature
 from tallystick.features.as_of_sql import as_of_sql
-from tallystick.features.event_tables import EVENT_TABLES, REQUEST_KINDS, REQUEST_SCHEMA
+from tallystick.features.event_tables import EVENT_TABLES, MOST_TOLD_MINOR, REQUEST_KINDS, REQUEST_SCHEMA
 
 Rows: TypeAlias = "pa.Table | ds.Dataset"
 
@@ -149,7 +149,6 @@ def _ascending(rows: Rows, ids: str) -> bool:
 
 # Seconds, milliseconds or nanoseconds taken for microseconds lie outside, and so does what 64 bits cannot add up.
 _TICKS: Final = (631_152_000_000_000, 7_258_118_400_000_000)  # the years 1990 to 2199
-_MINOR_MAX: Final = 1_000_000_000_000
 
 
 def row_counts(schema: pa.Schema, *, repeats: bool = True) -> list[str]:
@@ -170,7 +169,7 @@ def _never_null(schema: pa.Schema) -> list[str]:
 
 def bounds_of(schema: pa.Schema) -> list[tuple[str, int, int]]:
     """The columns whose figures have bounds: ticks of events, and amounts."""
-    amounts = [(name, -_MINOR_MAX, _MINOR_MAX) for name in schema.names if name.endswith("_minor")]
+    amounts = [(name, -MOST_TOLD_MINOR, MOST_TOLD_MINOR) for name in schema.names if name.endswith("_minor")]
     return [("tick", _TICKS[0], _TICKS[1] - 1), *amounts]
 
 
@@ -184,7 +183,7 @@ def odd_kind(name: str) -> str:
 
 _BEYOND: Final = {
     True: "lie outside the years 1990 to 2199; a tick is in microseconds since 1970 (UTC)",
-    False: f"are beyond {_MINOR_MAX:,} minor units; check the unit of amounts",
+    False: f"are beyond {MOST_TOLD_MINOR:,} minor units; check the unit of amounts",
 }
 
 

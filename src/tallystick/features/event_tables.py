@@ -15,6 +15,8 @@ import pyarrow as pa
 
 HOUR_TICKS: Final = 3_600_000_000
 DAY_TICKS: Final = 24 * HOUR_TICKS
+# The largest amount that a stream tells, ten billion yuan: sums of a window stay whole numbers of 64 bits.
+MOST_TOLD_MINOR: Final = 1_000_000_000_000
 # Before the name of a stream in the database, where `draw` and `payment` are words of the books as well.
 STREAM_PREFIX: Final = "stream_"
 

@@ -39,11 +39,11 @@ from tallystick.web.parameters import (
     BureauReportId,
     Code,
     IdempotencyKey,
-    LimitMinor,
     OfBorrower,
     Page,
     PageLimit,
     Text,
+    ToldMinor,
     body_id,
     needs,
     page,
@@ -64,7 +64,7 @@ class ApplicationBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     borrower_id: BorrowerId
-    income_month_minor: LimitMinor | None = None
+    income_month_minor: ToldMinor | None = None
     income_is_proven: bool = False
     born_on: date | None = None
     employment: Code | None = None

@@ -48,6 +48,7 @@ from tallystick.web.parameters import (
     OptionalText,
     Page,
     PageLimit,
+    PurchaseMinor,
     Text,
     body_id,
     needs,
@@ -85,7 +86,7 @@ class AuthorizationBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """
 
     line_id: LineId
-    amount_minor: AmountMinor
+    amount_minor: PurchaseMinor
     merchant_id: MerchantId
     category: Text | None = None
     device: Text | None = None

@@ -16,7 +16,7 @@ from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import write
 from tallystick.web.edge import Asked
-from tallystick.web.parameters import BorrowerPath, IdempotencyKey, LimitMinor, needs, path_id
+from tallystick.web.parameters import BorrowerPath, IdempotencyKey, ToldMinor, needs, path_id
 from tallystick.web.problems import problems
 
 _Count = Annotated[int, Meta(ge=0, le=100_000)]
@@ -27,8 +27,8 @@ class BureauReportBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     bureau_score: Annotated[int, Meta(ge=0, le=10_000)] | None = None
     open_lines: _Count | None = None
-    total_limit_minor: LimitMinor | None = None
-    total_drawn_minor: LimitMinor | None = None
+    total_limit_minor: ToldMinor | None = None
+    total_drawn_minor: ToldMinor | None = None
     inquiries_90d: _Count | None = None
     worst_days_past_due_24m: _Count | None = None
 

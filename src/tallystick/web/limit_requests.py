@@ -34,6 +34,7 @@ from tallystick.web.parameters import (
     LinePath,
     Page,
     PageLimit,
+    PurchaseMinor,
     needs,
     page,
     path_id,
@@ -53,7 +54,7 @@ class HappenedBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """What happened. `income_proof` tells `income_month_minor`, `early_warning` the level `warning` from now on."""
 
     trigger: Literal["payment", "income_proof", "delinquency_elsewhere", "early_warning"]
-    income_month_minor: AmountMinor | None = None
+    income_month_minor: PurchaseMinor | None = None
     warning: Literal["none", "amber", "red"] | None = None
 
 

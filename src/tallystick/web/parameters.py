@@ -10,6 +10,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
+from tallystick.features.event_tables import MOST_TOLD_MINOR
 from tallystick.operations.api_keys import Caller
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import ID_PATTERN, IdFault, IdPrefix, decode_id, encode_id
@@ -26,6 +27,9 @@ _LARGEST_GENERATION: Final = (1 << 31) - 1
 
 AmountMinor = Annotated[int, Meta(ge=1, le=MOST_MINOR, description="Whole minor units of the line's currency")]
 LimitMinor = Annotated[int, Meta(ge=0, le=MOST_MINOR, description="Whole minor units of the line's currency")]
+# What becomes a row of a stream, and so a feature.
+PurchaseMinor = Annotated[int, Meta(ge=1, le=MOST_TOLD_MINOR, description="Whole minor units of the line's currency")]
+ToldMinor = Annotated[int, Meta(ge=0, le=MOST_TOLD_MINOR, description="Whole minor units")]
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
 OptionalText = Annotated[str, Meta(max_length=200, pattern=_PLAIN)]
 Code = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_.:-]+$")]
