@@ -170,7 +170,7 @@ def test_without_a_strategy_nobody_answers_and_the_key_is_free_again(api: Api) -
     assert looked_at(api) == 1
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("language", ["zh"])
 def test_the_nights_command_tells_what_became_of_limits(lending: Api, database_url: str, language: str) -> None:
     line_id = open_line(lending, limit_minor=LIMIT)["line_id"]
     happened(lending, line_id, "early_warning", warning="red")

@@ -26,6 +26,10 @@ from tallystick.terms.catalog import shipped_products
 _MOST_KEPT: Final = 8
 
 Checkpoints = Mapping[CheckpointName, Checkpoint]
+# A strategy never changes under its hash, so what is compiled serves all of the process. One compiles at a time: it
+# takes a second, and what parses expressions is not meant for two threads.
+_COMPILED: Final[dict[str, Checkpoints]] = {}
+_COMPILING: Final = Lock()
 
 
 class Deciding(Struct, frozen=True):
@@ -92,16 +96,17 @@ class Deciders:
 
     def compiled(self, connection: Connection, strategy_id: str) -> Checkpoints:
         """The checkpoints of a strategy that is kept."""
-        known = self._compiled.get(strategy_id)
+        known = _COMPILED.get(strategy_id)
         if known is not None:
             return known
-        with self._compiling:
-            known = self._compiled.get(strategy_id)
+        with _COMPILING:
+            known = _COMPILED.get(strategy_id)
             if known is None:
                 files = stored.files_of(connection, strategy_id)
                 known = read_checkpoints(files, catalog=self.catalog, products=shipped_products())
-                kept = list(self._compiled.items())[1 - _MOST_KEPT :]
-                self._compiled = {**dict(kept), strategy_id: known}
+                while len(_COMPILED) >= _MOST_KEPT:
+                    _COMPILED.pop(next(iter(_COMPILED)))
+                _COMPILED[strategy_id] = known
             return known
 
     def limits(self, connection: Connection, strategy_id: str, *, on: date) -> Strategy:
