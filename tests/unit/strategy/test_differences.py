@@ -74,7 +74,7 @@ def test_rows_and_steps_in_another_order_are_told() -> None:
     blocks[2], blocks[3] = blocks[3], blocks[2]
     (steps,) = _differences({**BEFORE, "authorize/checkpoint.toml": "[[step]]\n".join(blocks).encode()})
     assert steps.place == "step"
-    assert steps.en.startswith("the order becomes line_state → available → repayment")
+    assert steps.en.startswith("the order becomes line_state → repayment → available")
 
 
 def test_files_that_come_and_go() -> None:
