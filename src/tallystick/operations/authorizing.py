@@ -43,7 +43,8 @@ from tallystick.storage.contracts import Contracts
 from tallystick.storage.decisions import Batch, StoredDecision
 from tallystick.storage.event_streams import write_stream
 from tallystick.storage.freezes import Freeze, Subject
-from tallystick.storage.lines import Recording, StoredLine
+from tallystick.storage.line_writing import Recording, write_lines
+from tallystick.storage.lines import StoredLine
 from tallystick.storage.reviews import Review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, Figures, encode_record
@@ -291,7 +292,7 @@ class _Batch:
             for each in changed
         ]
         transfers = [transfer for each in changed for transfer in each.step.transfers]
-        lines.write_lines(self._connection, writes, transfers, recording=recording)
+        write_lines(self._connection, writes, transfers, recording=recording)
 
     def _decision(self, record: CaseRecord, place: int, taken: "_Taken", *, batch: Batch) -> StoredDecision:
         purchase = taken.case.purchase

@@ -21,7 +21,8 @@ from tallystick.servicing.steps import caught_up
 from tallystick.storage import close_days, ledger, lines
 from tallystick.storage.arrays import dump_lists_at_once
 from tallystick.storage.contracts import Contracts
-from tallystick.storage.lines import LineWrite, Recording, StoredLine
+from tallystick.storage.line_writing import LineWrite, Recording, write_lines
+from tallystick.storage.lines import StoredLine
 
 LINES_PER_CHUNK = 500
 LINES_PER_LOOK = 100_000
@@ -155,7 +156,7 @@ def _move(connection: Connection, due: dict[int, StoredLine], *, closed_on: date
         writes.append(line_write(connection, step, revision=stored.revision, approved_by=None))
         transfers.extend(step.transfers)
     recording = Recording(actor=act.actor, recorded_at=act.at, booked_on=closed_on)
-    lines.write_lines(connection, writes, transfers, recording=recording)
+    write_lines(connection, writes, transfers, recording=recording)
 
 
 def post_accrual(connection: Connection, closed_on: date, *, act: Act) -> None:

@@ -27,7 +27,8 @@ from tallystick.servicing.steps import Step, caught_up, changes_from, is_late, w
 from tallystick.storage import borrowers, freezes, lines, money_rows, reviews
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.freezes import Freeze, Subject
-from tallystick.storage.lines import LineWrite, Recording, StoredLine
+from tallystick.storage.line_writing import LineWrite, Recording, write_lines
+from tallystick.storage.lines import StoredLine
 from tallystick.storage.reviews import ActKind, ReviewAct
 
 # Facts that use credit or grant it wait for the person's other lines: the legal limit is per person.
@@ -268,7 +269,7 @@ def _write(connection: Connection, step: Step, *, revision: int, act: Act) -> No
         return
     recording = Recording(actor=act.actor, recorded_at=act.at, booked_on=act.today)
     write = line_write(connection, step, revision=revision, approved_by=act.approved_by)
-    lines.write_lines(connection, [write], step.transfers, recording=recording)
+    write_lines(connection, [write], step.transfers, recording=recording)
 
 
 def line_write(connection: Connection, step: Step, *, revision: int, approved_by: str | None) -> LineWrite:

@@ -14,7 +14,7 @@ from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import idempotency
 from tallystick.storage.idempotency import Answer, InProgress, RequestKey
-from tallystick.storage.lines import LineChangedMeanwhile
+from tallystick.storage.line_writing import LineChangedMeanwhile
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.personal_data import body_fingerprint, seal_secret, unseal_secret
 from tallystick.trust.refusals import TrustRefusal

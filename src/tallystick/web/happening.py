@@ -17,6 +17,7 @@ from tallystick.servicing.line import Line
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import lines
 from tallystick.storage.acceptances import acceptance_of_opening
+from tallystick.storage.line_writing import objects_of
 from tallystick.storage.metadata import line_metadata, write_object_metadata
 from tallystick.terms.offering import OfferFault
 from tallystick.units.ids import IdPrefix, encode_id
@@ -78,7 +79,7 @@ def happened(
     if not isinstance(outcome, Recorded):
         return outcome
     if metadata:
-        made_id, _, kind, _ = next(lines.objects_of(outcome.event, line_id=outcome.line.line_id))
+        made_id, _, kind, _ = next(objects_of(outcome.event, line_id=outcome.line.line_id))
         write_object_metadata(connection, made_id, metadata, kind=kind)
     return told(connection, outcome.event, line=outcome.line, act=act)
 
