@@ -1,7 +1,7 @@
-"""Purchases: asked for, decided within a deadline, captured or given back."""
+"""Purchases: asked for, decided within a deadline, one or many at once; and read again."""
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,41 +11,34 @@ from msgspec import Meta, Struct
 from psycopg import Connection, OperationalError
 
 from tallystick.operations.authorizing import Authorized, Purchase, Withdrawn
-from tallystick.operations.capturing import Claim, capture, void
-from tallystick.operations.deciding import Deciders, NoRelease
+from tallystick.operations.deciding import NoRelease
 from tallystick.operations.decision_record import Reused
 from tallystick.operations.lines import Act
-from tallystick.operations.public_events import public_fact
-from tallystick.operations.reviewing import final_outcome
-from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.storage import decisions, lines
-from tallystick.storage.contracts import Contracts
+from tallystick.servicing.refusals import Refusal
+from tallystick.storage import decisions
 from tallystick.storage.decisions import StoredDecision
-from tallystick.storage.reviews import read_review
-from tallystick.strategy.case_columns import NO_PRICE, OUTCOME_TEXTS, CheckpointName
-from tallystick.strategy.checkpoint import Checkpoint
-from tallystick.terms.offering import OfferFault
-from tallystick.terms.product import OfferKind, Product, installment_offers
+from tallystick.strategy.case_columns import CheckpointName
 from tallystick.trust.personal_data import Contact, body_fingerprint, contact_number
 from tallystick.trust.scopes import Scope
-from tallystick.units.ids import IdPrefix, encode_id
-from tallystick.units.money import MOST_MINOR
-from tallystick.web.answering import read, write
+from tallystick.units.ids import IdPrefix
+from tallystick.web.answering import read
+from tallystick.web.authorization_views import (
+    AuthorizationView,
+    authorization_view,
+    authorization_views,
+    purchase_decision,
+)
 from tallystick.web.checkout import Checkout, checkout_of
 from tallystick.web.desk import DeskFull, NotTold
-from tallystick.web.drawdowns import PlanBody, plan_request
 from tallystick.web.edge import Asked, body_bytes, caller_of, edge_of
-from tallystick.web.happening import Happened, happened, line_number, not_there
+from tallystick.web.happening import line_number
 from tallystick.web.parameters import (
     AfterAuthorization,
-    AmountMinor,
     AuthorizationPath,
     IdempotencyKey,
     LineId,
     LinePath,
     MerchantId,
-    Metadata,
-    OptionalText,
     Page,
     PageLimit,
     PurchaseMinor,
@@ -57,8 +50,7 @@ from tallystick.web.parameters import (
     place_id,
     plausible,
 )
-from tallystick.web.problems import Problem, declined, document, problem_document, problems, request_id_of
-from tallystick.web.refusal_texts import in_words
+from tallystick.web.problems import Problem, declined, problem_document, problems, request_id_of
 
 _MOST_TOGETHER: Final = 64
 _HOLD_DAYS: Final = 7
@@ -111,69 +103,6 @@ class BatchBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Purchases to be decided side by side; each is answered on its own."""
 
     items: Annotated[tuple[BatchItem, ...], Meta(min_length=1, max_length=_MOST_TOGETHER)]
-
-
-class ClaimBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is claimed of an authorization; `keeps_hold` leaves the rest of it for a later claim."""
-
-    amount_minor: AmountMinor
-    keeps_hold: bool = False
-    merchant_fee_minor: Annotated[int, Meta(ge=0, le=MOST_MINOR)] = 0
-    purpose: OptionalText = ""
-    plan: PlanBody | None = None
-    effective_on: date | None = None
-    metadata: Metadata = {}
-
-
-class GiveBackBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What of the hold is given back; everything that is left of it where no amount is given."""
-
-    amount_minor: AmountMinor | None = None
-
-
-class ReasonView(Struct, frozen=True):
-    """Why: a code that never changes its meaning, and what the buyer is told."""
-
-    code: str
-    zh: str
-    en: str
-
-
-class InstallmentsView(Struct, frozen=True):
-    """Installments that may be shown for this purchase; ask for a quote of the one that the buyer takes."""
-
-    price_code: str
-    least_installments: int
-    most_installments: int
-    nominal_rate_ppm: int | None
-    fee_per_period_ppm: int | None
-    interest_per_period_ppm: int | None
-    merchant_subsidy_ppm: int
-
-
-class AuthorizationView(Struct, frozen=True):
-    """A decision on a purchase, as it was made.
-
-    `outcome`: approve, step_up, review or decline; `final_outcome` is what came of it in the end where a person judged,
-    time was over or the order was taken back. Of an approval, and of a purchase that waits for a person,
-    `hold_id` is held; `held_minor` is what of it is held now. `is_withdrawn`: it was decided too late and taken back.
-    """
-
-    id: str
-    line_id: str
-    merchant_id: str | None
-    amount_minor: int
-    outcome: str
-    final_outcome: str
-    zh: str
-    en: str
-    reasons: list[ReasonView]
-    hold_id: str | None
-    held_minor: int
-    installments: list[InstallmentsView]
-    strategy_id: str
-    decided_at: datetime
-    is_withdrawn: bool
 
 
 class BatchAnswer(Struct, frozen=True):
@@ -236,13 +165,7 @@ async def _answered(request: Asked, item: BatchItem) -> BatchAnswer:
     except Problem as problem:
         told_problem = problem_document(problem, request_id=request_id_of(request))
         return BatchAnswer(item.idempotency_key, problem.status, None, msgspec.to_builtins(told_problem))
-    except OperationalError:
-        away = document("database_away", status=503, detail=_AWAY, request_id=request_id_of(request))
-        return BatchAnswer(item.idempotency_key, 503, None, msgspec.to_builtins(away))
     return BatchAnswer(item.idempotency_key, 201, told, None)
-
-
-_AWAY: Final = "The database is away: ask again in a second, with the same key"
 
 
 async def _asked(request: Asked, body: AuthorizationBody, key: str) -> tuple[AuthorizationView, bool]:
@@ -264,7 +187,7 @@ async def _asked(request: Asked, body: AuthorizationBody, key: str) -> tuple[Aut
     decision = _decision(told.answer, request=request)
     assert told.checkpoint is not None
     assert told.product is not None
-    view = _view(
+    view = authorization_view(
         decision,
         told.checkpoint,
         merchant_id=purchase.merchant_id,
@@ -348,69 +271,6 @@ def _purchase(request: Asked, body: AuthorizationBody, key: str) -> Purchase:
     )
 
 
-def _view(
-    decision: StoredDecision,
-    checkpoint: Checkpoint,
-    *,
-    merchant_id: int | None,
-    product: Product,
-    held_minor: int,
-    is_withdrawn: bool = False,
-    final: str | None = None,
-) -> AuthorizationView:
-    assert decision.line_id is not None
-    assert decision.amount_minor is not None
-    final = decision.outcome if final is None else final
-    zh, en = OUTCOME_TEXTS[final]
-    return AuthorizationView(
-        id=encode_id(IdPrefix.AUTHORIZATION, decision.decision_id),
-        line_id=encode_id(IdPrefix.LINE, decision.line_id),
-        merchant_id=None if merchant_id is None else encode_id(IdPrefix.MERCHANT, merchant_id),
-        amount_minor=decision.amount_minor,
-        outcome=decision.outcome,
-        final_outcome=final,
-        zh=zh,
-        en=en,
-        reasons=[_reason(code, decision, checkpoint) for code in decision.reasons],
-        hold_id=None if decision.hold_id is None else encode_id(IdPrefix.HOLD, decision.hold_id),
-        held_minor=held_minor,
-        installments=_installments(decision, product),
-        strategy_id=decision.strategy_id,
-        decided_at=decision.decided_at,
-        is_withdrawn=is_withdrawn,
-    )
-
-
-def _reason(code: str, decision: StoredDecision, checkpoint: Checkpoint) -> ReasonView:
-    """A reason of the strategy, or of the books where they refused what it would have passed."""
-    if decision.refused_because is None:
-        zh, en = checkpoint.reasons[code]
-        return ReasonView(code, zh, en)
-    refusal, figures = RefusalReason(code), public_fact(decision.refused_figures or {})
-    return ReasonView(code, in_words(refusal, figures, language="zh"), in_words(refusal, figures, language="en"))
-
-
-def _installments(decision: StoredDecision, product: Product) -> list[InstallmentsView]:
-    """The line's own prices of that code, as far as the strategy shows them."""
-    code, most = decision.outputs.get("price_code", NO_PRICE), int(decision.outputs.get("most_installments", 0))
-    sold = installment_offers(product).get(OfferKind.ORDER_INSTALLMENTS)
-    if sold is None or code == NO_PRICE or decision.hold_id is None:
-        return []
-    return [
-        InstallmentsView(
-            price_code=price.code,
-            least_installments=price.least_installments,
-            most_installments=min(most, price.most_installments),
-            nominal_rate_ppm=price.nominal_rate_ppm,
-            fee_per_period_ppm=price.fee_per_period_ppm,
-            interest_per_period_ppm=price.interest_per_period_ppm,
-            merchant_subsidy_ppm=price.merchant_subsidy_ppm,
-        )
-        for price in sold.prices
-        if price.code == code and price.least_installments <= most
-    ]
-
-
 @get(
     "/authorizations/{authorization_id:str}",
     operation_id="get_authorization",
@@ -425,7 +285,7 @@ def get_authorization(request: Asked, authorization_id: AuthorizationPath) -> Re
     deciders = edge_of(request).deciders
 
     def run(connection: Connection, _: Act) -> AuthorizationView:
-        return _views(connection, [_of_purchase(connection, number)], deciders=deciders)[0]
+        return authorization_views(connection, [purchase_decision(connection, number)], deciders=deciders)[0]
 
     return read(request, run)
 
@@ -449,108 +309,10 @@ def list_authorizations(
         made = decisions.decisions_before(
             connection, before_id, most=limit + 1, line_id=number, checkpoint=CheckpointName.AUTHORIZE
         )
-        views = _views(connection, made, deciders=deciders)
+        views = authorization_views(connection, made, deciders=deciders)
         return page(views, limit=limit, view=lambda view: view, place=lambda view: view.id)
 
     return read(request, run, line_id=number)
 
 
-def _of_purchase(connection: Connection, number: int) -> StoredDecision:
-    """Raises `Problem` where there is no decision on a purchase of that number."""
-    decision = decisions.read_decision(connection, number)
-    if decision is None or decision.checkpoint != CheckpointName.AUTHORIZE:
-        raise not_there(IdPrefix.AUTHORIZATION, kind="authorization")
-    return decision
-
-
-def _views(connection: Connection, made: list[StoredDecision], *, deciders: Deciders) -> list[AuthorizationView]:
-    """Decisions as they are told, with what is held now."""
-    withdrawn = decisions.withdrawn_among(connection, [each.decision_id for each in made])
-    views = []
-    for decision in made:
-        assert decision.line_id is not None
-        stored = lines.read_line(connection, decision.line_id)
-        assert stored is not None
-        held = [hold for hold in stored.line.holds if hold.hold_id == decision.hold_id]
-        views.append(
-            _view(
-                decision,
-                deciders.compiled(connection, decision.strategy_id)[CheckpointName.AUTHORIZE],
-                merchant_id=held[0].merchant_id if held else None,
-                product=Contracts(connection)[stored.line.contract_hash],
-                held_minor=sum(hold.left_minor for hold in held),
-                is_withdrawn=decision.decision_id in withdrawn,
-                final=final_outcome(decision, read_review(connection, decision.decision_id)),
-            )
-        )
-    return views
-
-
-@post(
-    "/authorizations/{authorization_id:str}/capture",
-    operation_id="capture_authorization",
-    tags=["authorizations"],
-    guards=[needs(Scope.DRAWS_WRITE)],
-    responses=problems(404, 409, 422),
-    sync_to_thread=True,
-)
-def capture_authorization(
-    request: Asked, authorization_id: AuthorizationPath, data: JSONBody[ClaimBody], idempotency_key: IdempotencyKey
-) -> Response[Happened]:
-    """Draw what was authorized: once, or in parts while the hold is kept, within the strategy's tolerance."""
-    number = path_id(IdPrefix.AUTHORIZATION, authorization_id)
-    plausible(data.effective_on, param="effective_on")
-    edge, caller, deciders = edge_of(request), caller_of(request), edge_of(request).deciders
-    claim = Claim(
-        amount_minor=data.amount_minor,
-        keeps_hold=data.keeps_hold,
-        merchant_fee_minor=data.merchant_fee_minor,
-        purpose=data.purpose,
-        plan=plan_request(data.plan),
-    )
-
-    def run(connection: Connection, _: Act) -> Happened | Refusal | OfferFault:
-        decision = _of_purchase(connection, number)
-        assert decision.line_id is not None
-        act = edge.act_on_line(connection, caller, decision.line_id)
-        drawn = capture(connection, decision, claim, deciders=deciders, act=act, on=data.effective_on)
-        return happened(connection, drawn, act=act, metadata=data.metadata)
-
-    return write(request, data, run, idempotency_key=idempotency_key)
-
-
-@post(
-    "/authorizations/{authorization_id:str}/void",
-    operation_id="void_authorization",
-    tags=["authorizations"],
-    guards=[needs(Scope.DRAWS_WRITE)],
-    responses=problems(404, 409, 422),
-    sync_to_thread=True,
-)
-def void_authorization(
-    request: Asked, authorization_id: AuthorizationPath, data: JSONBody[GiveBackBody], idempotency_key: IdempotencyKey
-) -> Response[Happened]:
-    """Give back what is held, or part of it."""
-    number = path_id(IdPrefix.AUTHORIZATION, authorization_id)
-    edge, caller = edge_of(request), caller_of(request)
-
-    def run(connection: Connection, _: Act) -> Happened | Refusal | OfferFault:
-        decision = _of_purchase(connection, number)
-        assert decision.line_id is not None
-        act = edge.act_on_line(connection, caller, decision.line_id)
-        return happened(connection, void(connection, decision, amount_minor=data.amount_minor, act=act), act=act)
-
-    return write(request, data, run, idempotency_key=idempotency_key)
-
-
-router = Router(
-    "/",
-    route_handlers=[
-        authorize_one,
-        authorize_batch,
-        get_authorization,
-        list_authorizations,
-        capture_authorization,
-        void_authorization,
-    ],
-)
+router = Router("/", route_handlers=[authorize_one, authorize_batch, get_authorization, list_authorizations])
