@@ -35,7 +35,7 @@ from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rich.console import Console
 
-from deciding_books import DAY, NOW, ZONE, deciding_books, world_of
+from deciding_books import DAY, NOW, ZONE, deciding_books, trees_of_checkpoint, world_of
 from features_online import World
 from report_line import emit
 from tallystick.operations.authorizing import Purchase, authorize
@@ -200,7 +200,7 @@ def _work(
     if profiled:
         pstats.Stats(profile, stream=None).sort_stats("cumtime").print_stats(75)
     checkpoint = deciding.checkpoints[deciding.release.champion_id]
-    trees = sum(getattr(model.fitted.model, "tree_count", 0) for model in checkpoint.models)
+    trees = trees_of_checkpoint(checkpoint)
     return Turn(times, dict(outcomes), elapsed, cpu, deciding.release.champion_id, len(deciding.features), trees)
 
 

@@ -15,15 +15,11 @@ import argparse
 import asyncio
 import os
 import random
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -35,8 +31,9 @@ import psycopg
 from msgspec import Struct
 from rich.console import Console
 
-from deciding_books import DAY, NOW, ZONE, deciding_books, world_of
+from deciding_books import DAY, NOW, ZONE, deciding_books, trees_of_checkpoint, world_of
 from report_line import emit
+from serving import served
 from tallystick.bootstrap import id_source
 from tallystick.operations.api_keys import KeyRequest, MadeKey, make_api_key
 from tallystick.operations.deciding import Deciders
@@ -53,7 +50,6 @@ RATES: Final = (500, 1_000)
 CONNECTIONS: Final = 256
 CLOSED_CONNECTIONS: Final = 128
 MOST_MINOR: Final = 60_000
-UP_WITHIN_S: Final = 60
 say = Console(stderr=True).print
 
 
@@ -85,12 +81,12 @@ def main() -> None:
         token = _key(url)
         features, trees, strategy_id = _told(url)
         requests = _requests(options.lines, token=token)
-        with _served([sys.executable, here, "--serve-url", url, "--serve-on"]) as port:
+        with served([sys.executable, here, "--serve-url", url, "--serve-on"]) as port:
             asyncio.run(_closed(port, requests, connections=8, seconds=3))
             open_at = {rate: asyncio.run(_open(port, requests, rate=rate, seconds=options.seconds)) for rate in RATES}
             highest = asyncio.run(_closed(port, requests, connections=CLOSED_CONNECTIONS, seconds=options.seconds))
         _must_be_recorded(url, sum((each.codes[201] for each in (*open_at.values(), highest)), 0))
-    with _served([sys.executable, here, "--echo-on"]) as port:
+    with served([sys.executable, here, "--echo-on"]) as port:
         asyncio.run(_closed(port, requests, connections=8, seconds=2))
         echo = asyncio.run(_closed(port, requests, connections=CLOSED_CONNECTIONS, seconds=options.seconds))
     say(f"strategy {strategy_id}: {features} features, {trees} trees")
@@ -146,8 +142,7 @@ def _told(url: str) -> tuple[int, int, str]:
     with psycopg.connect(url) as connection:
         deciding = Deciders().deciding(connection, CheckpointName.AUTHORIZE)
     champion = deciding.release.champion_id
-    models = deciding.checkpoints[champion].models
-    return len(deciding.features), sum(getattr(model.fitted.model, "tree_count", 0) for model in models), champion
+    return len(deciding.features), trees_of_checkpoint(deciding.checkpoints[champion]), champion
 
 
 def _requests(lines: int, *, token: str) -> Iterator[bytes]:
@@ -258,30 +253,6 @@ def _must_be_recorded(url: str, acknowledged: int) -> None:
         [(recorded,)] = connection.execute("SELECT count(*) FROM decisions").fetchall()
     if recorded < acknowledged:
         raise AssertionError(f"{acknowledged} purchases were acknowledged, {recorded} decisions are recorded")
-
-
-@contextmanager
-def _served(command: Sequence[str]) -> Iterator[int]:
-    """A server in a process of its own, on a port that was free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    process = subprocess.Popen([*command, str(port)], stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + UP_WITHIN_S
-        while not _listens(port):
-            if time.monotonic() > until or process.poll() is not None:
-                raise AssertionError(f"{' '.join(command)} did not come up")
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _serve(url: str, port: int) -> None:

@@ -16,8 +16,10 @@ from lived_lines import CLOSED_ON, FIRST_LINE, LIVES, copy_lines, live_lines
 from tallystick.operations.lines import Act
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import approve, promote, submit
+from tallystick.scoring.boosted import Boosted, trees_of
 from tallystick.storage.migration import migrate
 from tallystick.storage.strategies import Release
+from tallystick.strategy.checkpoint import Checkpoint
 
 ZONE: Final = timezone(timedelta(hours=8))
 # The day before statements close: no line has anything due.
@@ -67,3 +69,9 @@ def _release(connection: psycopg.Connection) -> Release:
         release = promote(connection, kept.strategy_id, because="benchmark", act=act("bo"))
     assert isinstance(release, Release)
     return release
+
+
+def trees_of_checkpoint(checkpoint: Checkpoint) -> int:
+    """How many trees its models have in all."""
+    models = (model.fitted.model for model in checkpoint.models)
+    return sum(len(trees_of(model)) for model in models if isinstance(model, Boosted))

@@ -12,15 +12,12 @@ the books once.
 
 import argparse
 import os
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedIOBase
@@ -32,6 +29,7 @@ import psycopg
 from msgspec import Struct
 
 from report_line import emit
+from serving import served
 from tallystick.bootstrap import id_source
 from tallystick.operations.api_keys import KeyRequest, MadeKey, make_api_key
 from tallystick.operations.lending import DrawRequest, add_borrower, draw, publish_product
@@ -51,7 +49,6 @@ MASTER_KEY = MasterKey(bytes(range(32)))
 LIMIT_MINOR = 5_000_000
 DRAWN_MINOR = 4_000_000
 PAID_MINOR = 1
-UP_WITHIN_S = 30
 
 
 class Payment(Struct):
@@ -91,7 +88,7 @@ def main() -> None:
             "TALLYSTICK_DATA_DIR": folder,
         }
         serve = [sys.executable, "-m", "tallystick", "serve", "--drain-seconds", "0", "--port"]
-        with _served(serve, environment=environment) as port:
+        with served(serve, environment=environment) as port:
             _measure(port, paths, token=token, connections=options.connections, seconds=2)
             ours = _measure(port, paths, token=token, connections=options.connections, seconds=options.seconds)
             _set_fsync(running.url, "off")
@@ -99,7 +96,7 @@ def main() -> None:
             _set_fsync(running.url, "on")
         kept = _payments(running.url) - before
     echo_server = [sys.executable, str(Path(__file__).with_name("http.py")), "--echo-on"]
-    with _served(echo_server, environment=dict(os.environ)) as port:
+    with served(echo_server, environment=dict(os.environ)) as port:
         _measure(port, ["/echo"], token=token, connections=options.connections, seconds=2)
         echo = _measure(port, ["/echo"], token=token, connections=options.connections, seconds=options.seconds)
     if kept < ours.answered + unsafe.answered:
@@ -183,30 +180,6 @@ def _set_fsync(url: str, setting: str) -> None:
         connection.execute(f"ALTER SYSTEM SET fsync = {setting}".encode())
         connection.execute("SELECT pg_reload_conf()")
     time.sleep(0.5)
-
-
-@contextmanager
-def _served(command: Sequence[str], *, environment: dict[str, str]) -> Iterator[int]:
-    """A server in a process of its own, on a port that was free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    process = subprocess.Popen([*command, str(port)], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + UP_WITHIN_S
-        while not _listens(port):
-            if time.monotonic() > until or process.poll() is not None:
-                raise AssertionError(f"{' '.join(command)} did not come up")
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _measure(port: int, paths: Sequence[str], *, token: str, connections: int, seconds: float) -> Measured:

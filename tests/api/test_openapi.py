@@ -31,7 +31,7 @@ OPENAPI = schemathesis.openapi.from_dict(
 )
 OPERATIONS: list[Any] = [cast("Any", found).ok() for found in OPENAPI.get_all_operations()]
 BOUNDED = settings(
-    max_examples=6,
+    max_examples=12,
     derandomize=True,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],

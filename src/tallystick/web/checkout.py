@@ -1,7 +1,6 @@
 """Purchases on their way to a decision: they wait at a desk, and are decided and committed a batch at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import groupby
 from typing import Final
 
@@ -78,7 +77,7 @@ class Checkout:
         self.desk.stop(drain_s=_DRAIN_S)
 
     def _warm(self) -> float:
-        with self._connection() as connection:
+        with self._edge.pool.connection() as connection:
             self._edge.deciders.warm(connection)
         return _WARM_EVERY_S
 
@@ -90,7 +89,7 @@ class Checkout:
     def _decide(self, waiting: Sequence[Waiting]) -> list[Told | None]:
         """One transaction; those with the same actor and instant are one batch of the record."""
         told: dict[int, Authorized] = {}
-        with self._connection() as connection:
+        with self._edge.pool.connection() as connection:
             connection.execute(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
             for act, together in self._together(connection, waiting):
                 purchases = [each.purchase for each in together]
@@ -134,14 +133,9 @@ class Checkout:
         answer = told.answer
         if not isinstance(answer, StoredDecision) or answer.decision_id != waiting.purchase.decision_id:
             return
-        with self._connection() as connection:
+        with self._edge.pool.connection() as connection:
             act = self._edge.act_on_line(connection, waiting.caller, waiting.purchase.line_id)
             withdraw(connection, answer, act=act)
-
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        with self._edge.pool.connection() as connection:
-            yield connection
 
 
 def checkout_of(request: Asked) -> Checkout:
