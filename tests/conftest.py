@@ -36,8 +36,8 @@ def shared_data() -> Path:
 def server() -> Iterator[Running]:
     """The embedded PostgreSQL, kept for later runs; each worker has its own.
 
-    It does not wait for the disk: a copy of a database took 0.9 s with it and takes 0.2 s. What survives a crash is proven
-    in `tests/faults`, on servers as they ship. What is read in the order of commits waits for every transaction
+    It does not wait for the disk: a copy of a database took 0.9 s with it and takes 0.2 s. What survives a crash is
+    proven in `tests/faults`, on servers as they ship. What is read in the order of commits waits for every transaction
     of a server, those of other tests as well.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")

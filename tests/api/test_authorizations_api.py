@@ -11,12 +11,18 @@ import pytest
 from tests.api.conftest import Api
 from tests.api.test_lines_api import MERCHANT, accepted_line, open_line, quoted, standing
 
+from tallystick.operations.api_keys import Caller
+from tallystick.operations.authorizing import Purchase
 from tallystick.operations.lines import Act
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import approve, promote, submit
+from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.embedded import Running
 from tallystick.strategy.case_columns import CheckpointName
+from tallystick.trust.personal_data import Contact, contact_number
 from tallystick.trust.scopes import Scope
+from tallystick.units.ids import IdPrefix, decode_id
+from tallystick.web.checkout import Waiting
 
 
 @pytest.fixture
@@ -81,7 +87,7 @@ def test_a_decline_is_an_answer_with_its_reasons_in_both_languages(lending: Api)
     assert lending.post(f"/v1/authorizations/{told['id']}/void", {}).json()["code"] == "authorization_not_approved"
 
 
-def test_what_the_books_refuse_is_told_with_its_figures(lending: Api) -> None:
+def test_what_the_books_refuse_is_told_in_the_borrowers_words_and_in_figures_to_an_officer(lending: Api) -> None:
     body = {"reference": "two-lines", "jurisdiction": "CN", "currency": "CNY", "joint_cap_minor": 3_000_000}
     borrower_id = lending.made("/v1/borrowers", body)["id"]
     one, two = (
@@ -94,8 +100,10 @@ def test_what_the_books_refuse_is_told_with_its_figures(lending: Api) -> None:
     bought(lending, one, 60_000)
     told = bought(lending, two, 50_000)
     assert (told["outcome"], told["reasons"][0]["code"]) == ("decline", "joint_cap_exceeded")
-    assert "40,000" in told["reasons"][0]["en"]
-    assert "40,000" in told["reasons"][0]["zh"]
+    assert told["reasons"][0]["en"].startswith("All your lines together have reached their cap")
+    number = told["id"].removeprefix("auth_")
+    officer = lending.get(f"/v1/decisions/decision_{number}", **{"for": "officer"}).json()
+    assert officer["officer"]["refused_figures"] == {"joint_available_minor": 40_000}
 
 
 def test_parts_are_captured_within_what_was_authorized_and_the_tolerance(lending: Api) -> None:
@@ -157,6 +165,49 @@ def test_many_at_once_are_answered_each_on_its_own(lending: Api) -> None:
     assert (twice.status_code, twice.json()["code"]) == (422, "key_twice")
 
 
+def test_who_asks_later_in_a_batch_sees_what_others_asked_and_froze(lending: Api) -> None:
+    other, lines = lending.other(holder="another checkout"), [opened(lending, reference=f"p{n}") for n in range(7)]
+    for line_id in lines[:5]:
+        bought(lending, line_id, 100, device="shared", step_up_passed=True)
+        lending.clock.at += timedelta(seconds=1)
+    waiting = [
+        Waiting(_purchase(api, line_id), caller)
+        for api, caller, line_id in (
+            (lending, _caller(lending), lines[5]),
+            (other, _caller(other), lines[6]),
+        )
+    ]
+    told = lending.frame.checkout._decide(waiting)
+    first, second = (each.answer for each in told if each is not None)
+    assert isinstance(first, StoredDecision)
+    assert isinstance(second, StoredDecision)
+    assert {first.reasons[0], second.reasons[0]} == {"DEVICE_SHARED_BY_MANY", "DEVICE_FROZEN"}
+
+
+def _caller(api: Api) -> Caller:
+    """Who that token is."""
+    with api.edge.pool.connection() as connection:
+        found = api.edge.callers.identify(connection, api.token, at=api.clock.at)
+    assert isinstance(found, Caller)
+    return found
+
+
+def _purchase(api: Api, line_id: str) -> Purchase:
+    """A purchase on the device that all share."""
+    number = next(api.edge.ids)
+    return Purchase(
+        decision_id=number,
+        request_key=f"batch/{number}",
+        request_digest=b"x",
+        line_id=decode_id(IdPrefix.LINE, line_id),
+        amount_minor=100,
+        merchant_id=5,
+        expires_on=api.clock.at.date() + timedelta(days=5),
+        device_id=contact_number(Contact.DEVICE, "shared", master_key=api.edge.master_key),
+        step_up_passed=True,
+    )
+
+
 def test_two_purchases_never_take_the_last_yuan_both(lending: Api) -> None:
     line_id = opened(lending, limit_minor=100_000)
     with ThreadPoolExecutor(8) as pool:
@@ -173,6 +224,7 @@ def test_the_lists_tell_the_newest_first(lending: Api) -> None:
     rest = lending.get(f"/v1/lines/{line_id}/authorizations", after=first["next_after"]).json()
     assert [each["id"] for each in rest["items"]] == [made[0]]
     assert lending.get("/v1/authorizations/auth_0000000000001").json()["code"] == "authorization_unknown"
+    assert lending.get("/v1/lines/line_0000000000001/authorizations").json()["code"] == "line_not_open"
 
 
 def test_devices_are_kept_as_numbers_only(lending: Api) -> None:
@@ -189,7 +241,7 @@ def test_devices_are_kept_as_numbers_only(lending: Api) -> None:
 def test_nothing_decides_before_a_strategy_is_promoted(api: Api) -> None:
     line_id = opened(api)
     answer = api.post("/v1/authorizations", asked(line_id))
-    assert (answer.status_code, answer.json()["code"]) == (503, "no_strategy")
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_strategy_in_force")
     assert "tallystick strategy submit" in answer.json()["detail"]
 
 

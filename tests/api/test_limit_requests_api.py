@@ -162,7 +162,7 @@ def test_without_a_strategy_nobody_answers_and_the_key_is_free_again(api: Api) -
     line_id = old_line(api)
     body = {"line_id": line_id, "requested_minor": 1_200_000}
     away = api.post("/v1/limit_requests", body, key="again")
-    assert (away.status_code, away.json()["code"]) == (503, "no_strategy")
+    assert (away.status_code, away.json()["code"]) == (503, "no_strategy_in_force")
     happened(api, line_id, "payment")
     assert looked_at(api) == 0
     released(api)

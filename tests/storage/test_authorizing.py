@@ -60,8 +60,7 @@ def test_a_purchase_is_approved_with_its_hold_and_its_decision(lender: Lender) -
         (decision.hold_id, 5_000, 7)
     ]
     assert decisions.read_decision(lender.books.connection, decision.decision_id) == decision
-    assert decision.hold_id is not None
-    assert decisions.decision_of_hold(lender.books.connection, decision.hold_id) == decision
+    assert decision.hold_id == decision.decision_id
 
 
 def test_what_is_above_the_available_credit_is_declined_and_nothing_is_held(lender: Lender) -> None:

@@ -41,7 +41,7 @@ from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import limit_offers, lines
 from tallystick.storage import limit_reviews as stored
 from tallystick.storage.event_streams import write_stream
-from tallystick.storage.freezes import Subject, standing_freezes
+from tallystick.storage.freezes import Subject, standing_freeze
 from tallystick.storage.limit_offers import LimitOffer, OfferAnswer
 from tallystick.storage.limit_reviews import Answer, Night
 from tallystick.storage.reviews import Review, read_review
@@ -265,7 +265,9 @@ def test_a_warning_lowers_at_once_freezes_and_takes_the_offer_back(twelve: Revie
     line, drawn_minor = twelve.line(warned), 40_000 * warned
     assert line.limit_minor == -(-drawn_minor // 100_000) * 100_000 == twelve.last(warned).target_minor
     assert line.frozen_because == "WARNED_RED"
-    assert (Subject.LINE, warned) in standing_freezes(twelve.books.connection, {(Subject.LINE, warned)})
+    freeze = standing_freeze(twelve.books.connection, Subject.LINE, warned)
+    assert freeze is not None
+    assert freeze.decision_id in {each.decision_id for each in answers if isinstance(each, Answer)}
     assert [offer.answer for offer in twelve.offers(warned)] == [OfferAnswer.WITHDRAWN]
     assert twelve.wished() == []
 

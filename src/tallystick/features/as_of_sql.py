@@ -18,7 +18,6 @@ from tallystick.features.catalog import parse
 from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, REQUEST, REQUEST_KINDS
 from tallystick.features.packed_sums import Added, packed_sql
 
-DIALECTS: Final = ("duckdb", "postgres", "spark")
 _REQUEST_NAMES: Final = frozenset(column.name for column in REQUEST)
 # The value that a row has in the sums of kinds that need none of their own.
 _PLAIN_VALUES: Final = {Kind.COUNT: "1", Kind.LAST_TICK: "e.tick", Kind.FIRST_TICK: "e.tick", Kind.STREAK: "1"}

@@ -1,6 +1,5 @@
 """What a borrower is told of an application, zh and en: the answer as it stands, why, and what would change it."""
 
-from dataclasses import replace
 from typing import Final
 
 from psycopg import Connection
@@ -9,6 +8,7 @@ from tallystick.operations.application_judgments import decided_by
 from tallystick.operations.applications import DECLINED, OFFERED
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.decision_record import REVIEWED
+from tallystick.operations.refusal_words import refusal_words
 from tallystick.storage import decisions
 from tallystick.storage.applications import ApplicationState, StoredApplication
 from tallystick.strategy.case_record import CaseRecord, decode_record
@@ -17,16 +17,6 @@ from tallystick.strategy.checkpoint_form import Purpose
 from tallystick.strategy.checkpoint_trace import Explanation, explanation, explanation_of_person
 from tallystick.strategy.smallest_change import SmallestChange, smallest_change
 
-# What the books or the law may refuse of a line that a strategy would offer, in the borrower's words: zh, en.
-_REFUSED: Final = {
-    "borrower_blocked": ("暂不能受理您的申请，请联系客服", "Your application cannot be taken for now; please call us"),
-    "line_past_due": ("名下其他额度有逾期", "A payment on another line of yours is past due"),
-    "line_charged_off": ("名下曾有核销额度", "A line of yours was charged off"),
-    "line_in_care": ("您处于特殊关怀状态，暂不新增额度", "A care holds for you; no line is opened for now"),
-    "joint_cap_exceeded": ("名下额度合计已达个人上限", "Your limits together reach what one person may have"),
-    "currency_differs": ("额度币种与您的币种不一致", "The line would be in another currency than yours"),
-}
-_NOT_SOLD: Final = ("目前无法按此条件提供该产品", "The product cannot be offered on these terms for now")
 _OUTCOMES: Final = {ApplicationState.DECLINED: DECLINED, ApplicationState.IN_REVIEW: REVIEWED}
 
 
@@ -34,15 +24,13 @@ def explained(connection: Connection, application: StoredApplication, *, decider
     """The answer as it stands, with at most four reasons; where the strategy declined, what would have helped."""
     checkpoint = decided_by(connection, application, deciders=deciders)
     outcome = _OUTCOMES.get(application.state, OFFERED)
-    if application.refused_because is not None:
-        words = _REFUSED.get(application.refused_because, _NOT_SOLD)
-        checkpoint = replace(checkpoint, reasons={**checkpoint.reasons, application.refused_because: words})
+    words = refusal_words(checkpoint.name)
     if outcome == OFFERED:
         return explanation(checkpoint, outcome=outcome, reasons=(), change=None)
     if application.told_reasons is not None:
-        return explanation_of_person(checkpoint, outcome=outcome, reasons=application.told_reasons)
+        return explanation_of_person(checkpoint, outcome=outcome, reasons=application.told_reasons, also=words)
     change = _change(connection, application, checkpoint) if outcome == DECLINED else None
-    return explanation(checkpoint, outcome=outcome, reasons=application.reasons, change=change)
+    return explanation(checkpoint, outcome=outcome, reasons=application.reasons, change=change, also=words)
 
 
 def _change(connection: Connection, application: StoredApplication, checkpoint: Checkpoint) -> SmallestChange | None:

@@ -15,6 +15,7 @@ from tallystick.servicing.line import Hold
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import decisions, lines
 from tallystick.storage.decisions import StoredDecision
+from tallystick.storage.purchase_fates import drawn_on_holds_minor
 from tallystick.storage.reviews import read_review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.terms.offering import OfferFault
@@ -62,7 +63,8 @@ def capture(
     assert decision.line_id is not None
     assert decision.amount_minor is not None
     checkpoint = deciders.compiled(connection, decision.strategy_id)[CheckpointName.AUTHORIZE]
-    claimed_minor = lines.drawn_of_hold_minor(connection, decision.line_id, hold_id=hold.hold_id)
+    drawn_minor = drawn_on_holds_minor(connection, [hold.hold_id], [decision.line_id])
+    claimed_minor = drawn_minor.get(hold.hold_id, 0)
     most_minor = most_claimed_minor(decision.amount_minor, over_ppm=checkpoint.capture_over_ppm) - claimed_minor
     if claim.amount_minor > most_minor:
         figures = {"most_minor": max(0, most_minor)}

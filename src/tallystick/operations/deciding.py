@@ -57,10 +57,7 @@ class Deciders:
 
     def __init__(self) -> None:
         self.catalog = load_as_of_catalog()
-        self._compiled: dict[str, Checkpoints] = {}
         self._limits: dict[tuple[str, date], Strategy] = {}
-        # One compiles at a time: it takes a second, and what parses expressions is not meant for two threads.
-        self._compiling = Lock()
         self._deciding: dict[CheckpointName, Deciding] = {}
 
     def deciding(self, connection: Connection, name: CheckpointName) -> Deciding:
@@ -111,12 +108,14 @@ class Deciders:
 
     def limits(self, connection: Connection, strategy_id: str, *, on: date) -> Strategy:
         """What a strategy that is kept says of limits, economics and portfolio caps, by the law of a day."""
-        known = self._limits.get((strategy_id, on))
-        if known is None:
-            with self._compiling:
+        with _COMPILING:
+            known = self._limits.get((strategy_id, on))
+            if known is None:
                 known = review_strategy(stored.files_of(connection, strategy_id), on=on)
-                self._limits = {**dict(list(self._limits.items())[1 - _MOST_KEPT :]), (strategy_id, on): known}
-        return known
+                while len(self._limits) >= _MOST_KEPT:
+                    self._limits.pop(next(iter(self._limits)))
+                self._limits[strategy_id, on] = known
+            return known
 
     def warm(self, connection: Connection) -> None:
         """Compile what decides, and what was approved of late, so that no purchase waits for it."""

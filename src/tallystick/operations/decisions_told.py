@@ -1,24 +1,23 @@
 """A recorded decision for its readers: how it came about for the officer, and in words for the borrower."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.decision_record import REVIEWED
+from tallystick.operations.refusal_words import refusal_words
 from tallystick.operations.reviewing import final_outcome
 from tallystick.storage import decisions, reviews
 from tallystick.storage.decisions import StoredDecision
-from tallystick.storage.reviews import Review
+from tallystick.storage.reviews import ActKind, Review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, decode_record
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.checkpoint_form import Purpose
-from tallystick.strategy.checkpoint_trace import CaseTrace, Explanation, explanation, trace_case
+from tallystick.strategy.checkpoint_trace import CaseTrace, Explanation, explanation, explanation_of_person, trace_case
 from tallystick.strategy.smallest_change import smallest_change
-
-_REVIEW: Final = "review"
 
 
 class Evidence(Struct, frozen=True):
@@ -41,30 +40,31 @@ class DecisionTold(Struct, frozen=True):
     explanation: Explanation
 
 
-def tell_decision(
-    connection: Connection, deciders: Deciders, decision_id: int, *, refusals: Mapping[str, tuple[str, str]]
-) -> DecisionTold | None:
-    """A decision for its readers; None where there is none.
-
-    `refusals` has the texts, Chinese and English, of what the books may refuse.
-    """
+def tell_decision(connection: Connection, deciders: Deciders, decision_id: int) -> DecisionTold | None:
+    """A decision for its readers; None where there is none."""
     decision = decisions.read_decision(connection, decision_id)
     if decision is None:
         return None
-    review = reviews.read_review(connection, decision_id) if decision.outcome == _REVIEW else None
+    review = reviews.read_review(connection, decision_id) if decision.outcome == REVIEWED else None
     name = CheckpointName(decision.checkpoint)
     checkpoint = deciders.compiled(connection, decision.strategy_id)[name]
     content = decisions.read_trace(connection, decision.batch_id)
     record = None if content is None else decode_record(content)
     outcome = final_outcome(decision, review)
+    by_person = review is not None and review.outcome is not None and _was_judged(connection, review.review_id)
     return DecisionTold(
         decision=decision,
         review=review,
         final_outcome=outcome,
         checkpoint=checkpoint,
         evidence=None if record is None else _evidence(checkpoint, record, decision.place),
-        explanation=_explanation(checkpoint, record, decision, outcome=outcome, refusals=refusals),
+        explanation=_explanation(checkpoint, record, decision, outcome=outcome, by_person=by_person),
     )
+
+
+def _was_judged(connection: Connection, review_id: int) -> bool:
+    """Whether a person answered, and not time or a freeze."""
+    return any(each.kind is ActKind.JUDGED for each in reviews.acts_of(connection, review_id))
 
 
 def _evidence(checkpoint: Checkpoint, record: CaseRecord, place: int) -> Evidence:
@@ -83,7 +83,7 @@ def _explanation(
     decision: StoredDecision,
     *,
     outcome: str,
-    refusals: Mapping[str, tuple[str, str]],
+    by_person: bool,
 ) -> Explanation:
     """What the borrower is told now.
 
@@ -91,6 +91,9 @@ def _explanation(
     not undone by another figure.
     """
     passes = outcome == checkpoint.outcomes[0]
+    words = refusal_words(decision.checkpoint)
+    if by_person and not passes:
+        return explanation_of_person(checkpoint, outcome=outcome, reasons=decision.reasons, also=words)
     change = None
     if record is not None and outcome == decision.outcome and decision.refused_because is None:
         columns, decided_by = record.columns_of(decision.place), record.decided_by[decision.place]
@@ -102,5 +105,5 @@ def _explanation(
         outcome=outcome,
         reasons=() if passes else decision.reasons,
         change=change,
-        also=refusals,
+        also=words,
     )

@@ -13,9 +13,8 @@ from tallystick.operations.review_cases import due_at
 from tallystick.servicing import facts
 from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import drawn_minor, held_minor
-from tallystick.storage import borrowers, freezes, limit_offers, lines, reviews
+from tallystick.storage import borrowers, limit_offers, lines, reviews
 from tallystick.storage.decisions import StoredDecision
-from tallystick.storage.freezes import Freeze, Subject
 from tallystick.storage.limit_offers import LimitOffer, OfferAnswer
 from tallystick.storage.limit_reviews import Answer
 from tallystick.storage.reviews import Review
@@ -194,14 +193,5 @@ def _freeze(connection: Connection, line: Line, target: Target, *, act: Act) -> 
     """No new hold or draw until somebody lifts it; what is frozen already stays as it is."""
     if line.frozen_because is not None or line.condition is not Condition.OPEN:
         return
-    if isinstance(record(connection, target.line_id, facts.LineFrozen(reason=target.because), act=act), Recorded):
-        freeze = Freeze(
-            freeze_id=next(act.event_ids),
-            subject=Subject.LINE,
-            subject_id=target.line_id,
-            reason=target.because,
-            decision_id=target.decision_id,
-            placed_by=act.actor,
-            placed_at=act.at,
-        )
-        freezes.place_freezes(connection, [freeze])
+    frozen = facts.LineFrozen(reason=target.because)
+    record(connection, target.line_id, frozen, act=act, decision_id=target.decision_id)

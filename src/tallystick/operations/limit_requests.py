@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import Connection
 
-from tallystick.operations.clocks import act_by_clock
+from tallystick.operations.clocks import act_on_line
 from tallystick.operations.deciding import Deciders, Deciding
 from tallystick.operations.limit_outcomes import OFFERED, answer_of, carry_out
 from tallystick.operations.limit_reviews import must_know_segments, open_reviews, prices_of_night, targets_of
@@ -23,7 +23,6 @@ from tallystick.operations.review_cases import BORROWER_REQUEST, Decided, Review
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import borrowers, decisions
 from tallystick.storage import limit_reviews as stored
-from tallystick.storage.clocks import clock_of_line
 from tallystick.storage.event_feed import events_after
 from tallystick.storage.limit_reviews import Answer, Night, Wish
 from tallystick.storage.lines import read_line
@@ -223,8 +222,7 @@ def answer_wishes(connection: Connection, *, deciders: Deciders, act: Act, zone:
             wish = stored.take_wish(connection, after_id=after_id)
             if wish is None:
                 return
-            clock = clock_of_line(connection, wish.line_id)
-            now = act if clock is None else act_by_clock(act, stands_at=clock.stands_at, zone=zone)
+            now = act_on_line(connection, wish.line_id, act=act, zone=zone)
             asked = ReviewAsked(trigger=wish.trigger)
             answer = review_one(connection, wish.line_id, asked, deciders=deciders, act=now, zone=zone)
             decision_id = answer.decision_id if isinstance(answer, Answer) else None

@@ -79,15 +79,22 @@ class Recorded(Struct, frozen=True):
 
 
 def record(
-    connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on: date | None = None
+    connection: Connection,
+    line_id: int,
+    fact: AnyFact,
+    *,
+    act: Act,
+    on: date | None = None,
+    decision_id: int | None = None,
 ) -> Recorded | Refusal:
     """Record a fact on a line from the business day `on` (None: today); a refusal leaves the line caught up only.
 
     Money that two persons found in suspense and that is taken back from the line stands there again, as a new item. A
-    freeze stands in the list exactly while the line is frozen, and a review ends with the hold that it is about.
+    freeze stands in the list exactly while the line is frozen, with the decision that wanted it where one is given, and
+    a review ends with the hold that it is about.
     """
     judged = _judged(connection, line_id, fact, act=act, on=on)
-    recorded = _recorded(connection, line_id, judged, act=act, on=on)
+    recorded = _recorded(connection, line_id, judged, act=act, on=on, decision_id=decision_id)
     if isinstance(judged, _Judged) and isinstance(recorded, Recorded) and judged.target is not None:
         _suspend_again(connection, judged.target.fact, because=kind_of(fact), act=act)
     if isinstance(fact, facts.HoldVoided) and isinstance(recorded, Recorded):
@@ -104,7 +111,13 @@ def record_sent_back(
 
 
 def _recorded(
-    connection: Connection, line_id: int, judged: "_Judged | Refusal", *, act: Act, on: date | None
+    connection: Connection,
+    line_id: int,
+    judged: "_Judged | Refusal",
+    *,
+    act: Act,
+    on: date | None,
+    decision_id: int | None = None,
 ) -> Recorded | Refusal:
     if isinstance(judged, Refusal):
         return judged
@@ -119,14 +132,14 @@ def _recorded(
     else:
         with connection.transaction():  # the database asks at its end whether both tell the same
             _write(connection, after, revision=judged.revision, act=act)
-            _keep_freeze(connection, after.line, event, act=act)
+            _keep_freeze(connection, after.line, event, act=act, decision_id=decision_id)
     return Recorded(event=event, line=after.line, revision=judged.revision + 1, transfers=after.transfers)
 
 
-def _keep_freeze(connection: Connection, line: Line, event: Event, *, act: Act) -> None:
+def _keep_freeze(connection: Connection, line: Line, event: Event, *, act: Act, decision_id: int | None) -> None:
     """Have a freeze stand exactly while the line is frozen in its own state, whichever event made or ended that.
 
-    It has the id of the event that made it.
+    It has the id of the event that made it, and of the decision that wanted it, if one did.
     """
     because = _why(event.fact)
     if line.frozen_because is None:
@@ -139,7 +152,7 @@ def _keep_freeze(connection: Connection, line: Line, event: Event, *, act: Act) 
         subject=Subject.LINE,
         subject_id=line.line_id,
         reason=line.frozen_because or because,
-        decision_id=None,
+        decision_id=decision_id,
         placed_by=act.actor,
         placed_at=act.at,
     )

@@ -1,10 +1,8 @@
 """Purchases confirmed as fraud or as good, by whom and why; decisions know of it from the instant of the recording."""
 
-import pyarrow as pa
 from psycopg import Connection
 
-from tallystick.features.event_tables import EVENT_TABLES
-from tallystick.operations.decision_record import tick_of
+from tallystick.operations.decision_record import stream_rows, tick_of
 from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import decisions, purchase_labels
@@ -42,7 +40,6 @@ def label_purchase(
         "purchased_at_tick": purchase["tick"],
         "is_fraud": is_fraud,
     }
-    schema = EVENT_TABLES["fraud_label"].schema()
-    rows = pa.table({name: [told[name]] for name in schema.names}, schema=schema)
+    rows = stream_rows("fraud_label", {name: [value] for name, value in told.items()})
     write_stream(connection, "fraud_label", rows)
     return label

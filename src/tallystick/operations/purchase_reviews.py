@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import pyarrow as pa
 from psycopg import Connection
 
-from tallystick.features.event_tables import EVENT_TABLES
-from tallystick.operations.decision_record import tick_of
+from tallystick.operations.decision_record import stream_rows, tick_of
 from tallystick.operations.lines import Act, record
 from tallystick.servicing import facts
 from tallystick.servicing.refusals import Refusal, RefusalReason
@@ -50,13 +48,11 @@ def follow_purchase(connection: Connection, review: Review, act: Act, *, kind: A
     if is_declined and review.line_id is not None and review.hold_id is not None:
         # A hold that is gone already, or on a line that was written off, leaves nothing to give back.
         record(connection, review.line_id, facts.HoldVoided(hold_id=review.hold_id), act=act)
-    told = _purchase(connection, review) | {"tick": tick_of(act.at), "is_declined": is_declined}
-    schema = EVENT_TABLES["purchase_outcome"].schema()
-    write_stream(
-        connection,
-        "purchase_outcome",
-        pa.table({name: [told[name]] for name in schema.names}, schema=schema),
-    )
+    purchase = _purchase(connection, review)
+    tick = max(tick_of(act.at), purchase["tick"])  # clocks of two servers differ
+    told = purchase | {"tick": tick, "is_declined": is_declined}
+    rows = stream_rows("purchase_outcome", {name: [value] for name, value in told.items()})
+    write_stream(connection, "purchase_outcome", rows)
 
 
 def _purchase(connection: Connection, review: Review) -> dict[str, Any]:

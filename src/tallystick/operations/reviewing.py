@@ -1,7 +1,7 @@
 """What a person looks at: taken from the queue, judged with a reason, by two where it says so, and closed in time.
 
 Each function is one transaction of the caller's, but `close_overdue` and `stop_in_flight`, which commit each review by
-itself. The line is locked before the review, as everywhere, so that nobody waits in a circle.
+itself. Person, line and review are locked in this order, as everywhere, so that nobody waits in a circle.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from tallystick.operations.limit_judgments import follow_limit, limit_refused
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.operations.purchase_reviews import follow_purchase, purchase_refused
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.storage import lines, reviews
+from tallystick.storage import borrowers, lines, reviews
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.reviews import ActKind, Review, ReviewAct
 from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, CheckpointName
@@ -214,10 +214,12 @@ def _close(
 
 
 def _open_review(connection: Connection, review_id: int, *, act: Act, assigned_minutes: int) -> Review | Refusal:
-    """An open review that is this person's to act on, locked after its line."""
+    """An open review that is this person's to act on, locked after its borrower and line."""
     found = reviews.read_review(connection, review_id)
     if found is None:
         return Refusal(RefusalReason.REVIEW_UNKNOWN, field="review_id")
+    if found.borrower_id is not None:
+        borrowers.lock_borrower(connection, found.borrower_id)
     if found.line_id is not None:
         lines.lock_line(connection, found.line_id)
     review = reviews.read_review(connection, review_id, lock=True)
@@ -234,9 +236,11 @@ def _open_review(connection: Connection, review_id: int, *, act: Act, assigned_m
 
 
 def _free_review(connection: Connection, review_id: int, line_id: int | None) -> Review | None:
-    """A review with its line, locked where nobody else has either."""
-    if line_id is not None and not lines.lock_free_lines(connection, [line_id]):
-        return None
+    """A review with its borrower and line, locked where nobody else has any of them."""
+    if line_id is not None:
+        free = borrowers.lock_free_borrowers(connection, [line_id])
+        if not free or not lines.lock_free_lines(connection, [line_id]):
+            return None
     return reviews.lock_free_review(connection, review_id)
 
 

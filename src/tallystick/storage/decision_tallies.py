@@ -14,7 +14,7 @@ _GRANTED: Final = {
     "apply": "CASE WHEN outcome = 'offer' THEN (outputs->>'limit_minor')::bigint END",
 }
 # A borrower's decisions together first: they tell how much decisions hang together. Who is not known yet stands alone.
-# Lines that follow a test's clock are nobody's, and their time is another.
+# Lines that follow a test's clock are nobody's, and their time is another. What was withdrawn was told to nobody.
 _TALLIES: Final = """
     WITH borrowers AS (
         SELECT strategy_id,
@@ -28,6 +28,7 @@ _TALLIES: Final = """
           AND NOT EXISTS (
               SELECT FROM lines WHERE lines.line_id = decisions.line_id AND lines.test_clock_id IS NOT NULL
           )
+          AND NOT EXISTS (SELECT FROM withdrawn_decisions WHERE withdrawn_decisions.decision_id = decisions.decision_id)
         GROUP BY strategy_id, coalesce(borrower_id, -decision_id)
     )
     SELECT strategy_id, sum(decided), sum(approved), sum(declined), sum(decided - approved - declined), sum(granted),

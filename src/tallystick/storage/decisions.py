@@ -152,12 +152,6 @@ def read_decision(connection: Connection, decision_id: int) -> StoredDecision | 
     return None if row is None else _decision(row)
 
 
-def decision_of_hold(connection: Connection, hold_id: int) -> StoredDecision | None:
-    """The decision that placed a hold, whose number it has; None for one that a merchant placed without asking."""
-    decision = read_decision(connection, hold_id)
-    return None if decision is None or decision.hold_id is None else decision
-
-
 # A person's purchases are found by the lines, for an index less; what was asked before there was a line, by the person.
 _OF_BORROWER: Final = """
     (line_id = ANY(ARRAY(SELECT line_id FROM lines WHERE borrower_id = %s)) OR line_id IS NULL AND borrower_id = %s)

@@ -122,19 +122,6 @@ def read_event(connection: Connection, line_id: int, event_id: int) -> Event | N
     return None if row is None else Event(row[0], row[1], _FACT.decode(row[2]))
 
 
-def drawn_of_hold_minor(connection: Connection, line_id: int, *, hold_id: int) -> int:
-    """What was drawn on a hold so far, minor units."""
-    row = connection.execute(
-        """
-        SELECT coalesce(sum((fact ->> 'amount_minor')::bigint), 0)::bigint FROM events
-        WHERE line_id = %s AND kind = 'drawdown' AND (fact ->> 'hold_id')::bigint = %s
-        """,
-        [line_id, hold_id],
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def checkpoint_before(connection: Connection, line_id: int, order: tuple[date, int, int]) -> Checkpoint | None:
     """The last folded state that lies wholly before that place in the line's life."""
     row = connection.execute(

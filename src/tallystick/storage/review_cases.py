@@ -33,6 +33,7 @@ _ROWS: Final = """
     LEFT JOIN LATERAL (
         SELECT answered_on FROM limit_answers
         WHERE limit_answers.line_id = lines.line_id AND trigger = 'borrower_request' AND outcome = 'kept'
+          AND reason NOT IN ('NO_PRICES', 'CHANGED_MEANWHILE')  -- who is told to ask again was not declined
         ORDER BY decision_id DESC LIMIT 1
     ) AS declined ON true
     LEFT JOIN LATERAL (

@@ -128,11 +128,21 @@ def explanation(
     return Explanation((*zh, HUMAN_REVIEW[0]), (*en, HUMAN_REVIEW[1]))
 
 
-def explanation_of_person(checkpoint: Checkpoint, *, outcome: str, reasons: tuple[str, ...]) -> Explanation:
-    """What the borrower is told where a person judged: the outcome and the reasons, and that a person did."""
+def explanation_of_person(
+    checkpoint: Checkpoint,
+    *,
+    outcome: str,
+    reasons: tuple[str, ...],
+    also: Mapping[str, tuple[str, str]] | None = None,
+) -> Explanation:
+    """What the borrower is told where a person judged: the outcome and the reasons, and that a person did.
+
+    `also` as in `explanation`.
+    """
+    known = {**checkpoint.reasons, **(also or {})}
     sides = []
     for side in (0, 1):
-        texts = [checkpoint.reasons[code] for code in reasons]
+        texts = [known[code] for code in reasons]
         told = _told(checkpoint, side, outcome=outcome, reasons=texts, change=None)
         sides.append((*told, _BY_A_PERSON[side]))
     return Explanation(*sides)

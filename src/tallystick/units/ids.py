@@ -41,6 +41,7 @@ class IdPrefix(StrEnum):
     FREEZE = "freeze"
     HOLD = "hold"
     LIMIT_OFFER = "offer"
+    LIMIT_REVIEW_WISH = "wish"
     LINE = "line"
     MERCHANT = "merchant"
     PAYMENT = "payment"

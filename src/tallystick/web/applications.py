@@ -50,7 +50,7 @@ from tallystick.web.parameters import (
     path_id,
     place_id,
 )
-from tallystick.web.problems import Problem, problems
+from tallystick.web.problems import Problem, no_strategy, problems
 from tallystick.web.quotes import not_sold
 
 # Ages are counted from the first of March 1900 (features/as_of.toml).
@@ -124,7 +124,7 @@ def apply_one(
     try:
         return write(request, data, run, idempotency_key=idempotency_key)
     except NoRelease as fault:
-        raise Problem("no_strategy_in_force", status=503, detail=str(fault)) from fault
+        raise no_strategy(fault) from fault
 
 
 def _asked(request: Asked, data: ApplicationBody, *, request_key: str) -> Application:

@@ -7,10 +7,8 @@ from psycopg import Connection
 
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.decision_record import REVIEWED
-from tallystick.operations.public_events import public_fact
 from tallystick.operations.reviewing import final_outcome
 from tallystick.servicing.line import Line
-from tallystick.servicing.refusals import RefusalReason
 from tallystick.storage import decisions
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.decisions import StoredDecision
@@ -20,16 +18,8 @@ from tallystick.strategy.case_columns import NO_PRICE, OUTCOME_TEXTS, Checkpoint
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.terms.product import OfferKind, Product, installment_offers
 from tallystick.units.ids import IdPrefix, encode_id
+from tallystick.web.decision_views import ReasonView, reason_views
 from tallystick.web.happening import not_there
-from tallystick.web.refusal_texts import in_words
-
-
-class ReasonView(Struct, frozen=True):
-    """Why: a code that never changes its meaning, and what the buyer is told."""
-
-    code: str
-    zh: str
-    en: str
 
 
 class InstallmentsView(Struct, frozen=True):
@@ -93,7 +83,7 @@ def authorization_view(
         final_outcome=final,
         zh=zh,
         en=en,
-        reasons=[_reason(code, decision, checkpoint) for code in decision.reasons],
+        reasons=reason_views(checkpoint, decision.reasons),
         hold_id=None if decision.hold_id is None else encode_id(IdPrefix.HOLD, decision.hold_id),
         held_minor=held_minor,
         installments=_installments(decision, product),
@@ -101,15 +91,6 @@ def authorization_view(
         decided_at=decision.decided_at,
         is_withdrawn=is_withdrawn,
     )
-
-
-def _reason(code: str, decision: StoredDecision, checkpoint: Checkpoint) -> ReasonView:
-    """A reason of the strategy, or of the books where they refused what it would have passed."""
-    if decision.refused_because is None:
-        zh, en = checkpoint.reasons[code]
-        return ReasonView(code, zh, en)
-    refusal, figures = RefusalReason(code), public_fact(decision.refused_figures or {})
-    return ReasonView(code, in_words(refusal, figures, language="zh"), in_words(refusal, figures, language="en"))
 
 
 def _installments(decision: StoredDecision, product: Product) -> list[InstallmentsView]:

@@ -17,6 +17,7 @@ from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import decisions
 from tallystick.storage.decisions import StoredDecision
+from tallystick.storage.lines import read_line
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.trust.personal_data import Contact, body_fingerprint, contact_number
 from tallystick.trust.scopes import Scope
@@ -31,7 +32,7 @@ from tallystick.web.authorization_views import (
 from tallystick.web.checkout import Checkout, checkout_of
 from tallystick.web.desk import DeskFull, NotTold
 from tallystick.web.edge import Asked, body_bytes, caller_of, edge_of
-from tallystick.web.happening import line_number
+from tallystick.web.happening import line_number, no_such_line
 from tallystick.web.parameters import (
     AfterAuthorization,
     AuthorizationPath,
@@ -50,7 +51,7 @@ from tallystick.web.parameters import (
     place_id,
     plausible,
 )
-from tallystick.web.problems import Problem, declined, problem_document, problems, request_id_of
+from tallystick.web.problems import Problem, declined, no_strategy, problem_document, problems, request_id_of
 
 _MOST_TOGETHER: Final = 64
 _HOLD_DAYS: Final = 7
@@ -183,7 +184,7 @@ async def _asked(request: Asked, body: AuthorizationBody, key: str) -> tuple[Aut
     except OperationalError as away:
         raise _undecided(checkout, retry_after_s=1) from away
     except NoRelease as nothing:
-        raise Problem("no_strategy", status=503, detail=str(nothing)) from nothing
+        raise no_strategy(nothing) from nothing
     decision = _decision(told.answer, request=request)
     assert told.checkpoint is not None
     assert told.product is not None
@@ -305,7 +306,9 @@ def list_authorizations(
     number, before_id = line_number(line_id), place_id(IdPrefix.AUTHORIZATION, after)
     deciders = edge_of(request).deciders
 
-    def run(connection: Connection, _: Act) -> Page[AuthorizationView]:
+    def run(connection: Connection, _: Act) -> Page[AuthorizationView] | Refusal:
+        if read_line(connection, number) is None:
+            return no_such_line()
         made = decisions.decisions_before(
             connection, before_id, most=limit + 1, line_id=number, checkpoint=CheckpointName.AUTHORIZE
         )

@@ -10,7 +10,6 @@ from psycopg import Connection
 from tallystick.operations.api_keys import Caller
 from tallystick.operations.authorizing import Authorized, Purchase, PutOff, authorize, withdraw
 from tallystick.operations.deciding import Deciding
-from tallystick.operations.lines import Act
 from tallystick.storage.clocks import clocks_of_lines
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.decisions import StoredDecision
@@ -25,6 +24,7 @@ from tallystick.web.metrics import Metrics
 from tallystick.web.review_keeping import stop_frozen
 from tallystick.web.rounds import Rounds
 
+# While one batch is written, the next one is read and decided. Two were not measured beside one.
 WORKERS: Final = 2
 # A statement that takes this long is stopped: its batch fails, and the breaker counts it.
 _STATEMENT_MS: Final = 5_000
@@ -87,18 +87,24 @@ class Checkout:
         return self._edge.deciders.last(CheckpointName.AUTHORIZE)
 
     def _decide(self, waiting: Sequence[Waiting]) -> list[Told | None]:
-        """One transaction; those with the same actor and instant are one batch of the record."""
-        told: dict[int, Authorized] = {}
+        """One transaction and one batch of the record for each who asks: the next one sees what was asked before."""
+        told: dict[int, Told | None] = {}
+        for together in self._together(waiting):
+            told |= self._decide_together(together)
+        answers = [each.answer for each in told.values() if each is not None]
+        if any(isinstance(each, StoredDecision) and each.outputs["action"] != NO_ACTION for each in answers):
+            stop_frozen(self._edge)  # a round finds what a crash leaves here
+        return [told[each.purchase.decision_id] for each in waiting]
+
+    def _decide_together(self, waiting: Sequence[Waiting]) -> dict[int, Told | None]:
+        purchases, first = [each.purchase for each in waiting], waiting[0]
         with self._edge.pool.connection() as connection:
             connection.execute(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
-            for act, together in self._together(connection, waiting):
-                purchases = [each.purchase for each in together]
-                answers = authorize(connection, purchases, deciders=self._edge.deciders, act=act, zone=self._edge.zone)
-                told |= {each.decision_id: answer for each, answer in zip(purchases, answers, strict=True)}
-            made = self._with_terms(connection, told)
-        if any(isinstance(each, StoredDecision) and each.outputs["action"] != NO_ACTION for each in told.values()):
-            stop_frozen(self._edge)  # a round finds what a crash leaves here
-        return [made[each.purchase.decision_id] for each in waiting]
+            act = self._edge.act_on_line(connection, first.caller, first.purchase.line_id)
+            answers = authorize(connection, purchases, deciders=self._edge.deciders, act=act, zone=self._edge.zone)
+            return self._with_terms(
+                connection, {each.decision_id: answer for each, answer in zip(purchases, answers, strict=True)}
+            )
 
     def _with_terms(self, connection: Connection, answers: Mapping[int, Authorized]) -> dict[int, Told | None]:
         lines = [each.line_id for each in answers.values() if isinstance(each, StoredDecision) and each.line_id]
@@ -112,18 +118,19 @@ class Checkout:
                 told[decision_id] = None if isinstance(answer, PutOff) else Told(answer)
         return told
 
-    def _together(self, connection: Connection, waiting: Sequence[Waiting]) -> Iterator[tuple[Act, list[Waiting]]]:
+    def _together(self, waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
         """By who asks, and where tests have clocks of their own, by the line's clock; in order of arrival in each."""
         tested = [each.purchase.line_id for each in waiting if each.caller.mode is Mode.TEST]
-        clocks = clocks_of_lines(connection, tested) if tested else {}
+        clocks: Mapping[int, int] = {}
+        if tested:
+            with self._edge.pool.connection() as connection:
+                clocks = clocks_of_lines(connection, tested)
 
         def key(each: Waiting) -> tuple[str, int]:
             return each.caller.holder, clocks.get(each.purchase.line_id, 0)
 
         for _, group in groupby(sorted(waiting, key=key), key=key):
-            together = list(group)
-            first = together[0]
-            yield self._edge.act_on_line(connection, first.caller, first.purchase.line_id), together
+            yield list(group)
 
     def _withdraw(self, waiting: Waiting, told: Told) -> None:
         """Nobody may be left believing that nothing is held, while something is.

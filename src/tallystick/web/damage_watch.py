@@ -1,13 +1,11 @@
 """What undoes a release that does damage while the server runs: a look every ten seconds, at what was decided."""
 
 from collections.abc import Sequence
-from datetime import UTC
 from typing import Final
 
 import structlog
 
 from tallystick.operations.damage import Damage, Figure, in_words, watch_damage
-from tallystick.operations.lines import Act
 from tallystick.storage.strategies import Release
 from tallystick.web.edge import Edge
 from tallystick.web.metrics import Metrics
@@ -38,7 +36,7 @@ class DamageWatch:
     def round(self) -> Damage:
         """Look once, and undo what has to be undone."""
         with self._edge.pool.connection() as connection:
-            damage = watch_damage(connection, act=self._act())
+            damage = watch_damage(connection, act=self._edge.act_by(WATCHER))
         self._metrics.damage_looked_at.set(self._edge.clock().timestamp())
         undone_by = damage.undone_by
         if undone_by is not None:
@@ -46,10 +44,6 @@ class DamageWatch:
             self._log.error("release_undone", release=undone_by.undoes_number, because=undone_by.because)
         self._alarm(() if undone_by is not None else damage.passed, release=damage.release)
         return damage
-
-    def _act(self) -> Act:
-        at = self._edge.clock().astimezone(UTC)
-        return Act(actor=WATCHER, at=at, today=at.astimezone(self._edge.zone).date(), event_ids=self._edge.ids)
 
     def _alarm(self, passed: Sequence[Figure], *, release: Release | None) -> None:
         """What stays although it goes beyond a limit: said once, and shown as long as it lasts."""

@@ -3,44 +3,19 @@
 import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
 from tallystick.operations.decisions_told import DecisionTold, Evidence
+from tallystick.operations.public_events import public_fact
+from tallystick.operations.refusal_words import refusal_words
 from tallystick.operations.reviewing import final_outcome
-from tallystick.servicing.refusals import RefusalReason
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.reviews import Review
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.checkpoint_trace import Explanation, StepTrace
 from tallystick.units.ids import IdPrefix, encode_id
-
-# What whoever asked is told of a purchase that the books refused, by the refusals that a hold may meet.
-_BOOKS: Final[Mapping[RefusalReason, tuple[str, str]]] = {
-    RefusalReason.AVAILABLE_CREDIT_EXCEEDED: ("可用额度不足", "Not enough credit is available"),
-    RefusalReason.JOINT_CAP_EXCEEDED: (
-        "名下全部额度合计已达上限，还款后可再使用",
-        "All your lines together have reached their cap; what you pay back can be used again",
-    ),
-    RefusalReason.BORROWER_BLOCKED: (
-        "您的账户暂不能使用，请联系客服",
-        "Your account cannot be used for now; please call us",
-    ),
-    RefusalReason.LINE_FROZEN: ("该额度已冻结", "The line is frozen"),
-    RefusalReason.LINE_PAST_DUE: (
-        "有逾期未还款项，还清后即可使用",
-        "A payment is past due; pay it to use the line again",
-    ),
-    RefusalReason.LINE_IN_CARE: (
-        "该额度处于特殊关怀期，暂不能使用",
-        "The line is under care and cannot be used for now",
-    ),
-}
-_OTHERWISE: Final = ("该额度目前不能用于本次购买", "The line cannot be used for this purchase now")
-REFUSAL_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    str(reason): _BOOKS.get(reason, _OTHERWISE) for reason in RefusalReason
-}
 
 
 class ReasonView(Struct, frozen=True):
@@ -114,12 +89,14 @@ class OfficerView(Struct, frozen=True):
     probability_ppm: int
     is_explored: bool
     refused_because: str | None
+    refused_figures: dict[str, Any] | None
     trace: TraceView | None
 
 
 def reason_views(checkpoint: Checkpoint, codes: Iterable[str]) -> list[ReasonView]:
     """Reasons with their texts: of the strategy's rows, or of the books."""
-    return [ReasonView(code, *(checkpoint.reasons.get(code) or REFUSAL_WORDS.get(code, _OTHERWISE))) for code in codes]
+    words = {**refusal_words(checkpoint.name), **checkpoint.reasons}
+    return [ReasonView(code, *words[code]) for code in codes]
 
 
 def decision_row(decision: StoredDecision, review: Review | None) -> DecisionRow:
@@ -157,6 +134,7 @@ def officer_view(told: DecisionTold) -> OfficerView:
         probability_ppm=decision.probability_ppm,
         is_explored=decision.is_explored,
         refused_because=decision.refused_because,
+        refused_figures=None if decision.refused_figures is None else public_fact(decision.refused_figures),
         trace=None if told.evidence is None else _trace(told.checkpoint, told.evidence),
     )
 

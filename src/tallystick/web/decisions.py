@@ -21,7 +21,6 @@ from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read, write
 from tallystick.web.decision_views import (
-    REFUSAL_WORDS,
     DecisionRow,
     ExplanationView,
     OfficerView,
@@ -168,7 +167,7 @@ def get_one(
     number, edge = path_id(IdPrefix.DECISION, decision_id), edge_of(request)
 
     def run(connection: Connection, _: Act) -> DecisionView | Refusal:
-        told = tell_decision(connection, edge.deciders, number, refusals=REFUSAL_WORDS)
+        told = tell_decision(connection, edge.deciders, number)
         if told is None:
             return Refusal(RefusalReason.DECISION_UNKNOWN, field="decision_id")
         return _view(told, read_label(connection, number), reader=reader)

@@ -1,6 +1,7 @@
 """What a request is answered with: the database, the clock, the ids and the secrets, bound once at start."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
@@ -11,11 +12,10 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from tallystick.operations.api_keys import Caller, Callers
-from tallystick.operations.clocks import act_by_clock
+from tallystick.operations.clocks import act_on_line
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.lines import Act
 from tallystick.operations.reviewing import ASSIGNED_MINUTES
-from tallystick.storage import clocks
 from tallystick.trust.destinations import Reach
 from tallystick.trust.master_key import MasterKey
 from tallystick.trust.scopes import Mode
@@ -44,16 +44,29 @@ class Edge:
 
     def act_of(self, caller: Caller) -> Act:
         """An act of that caller, now by the wall."""
+        return self.act_by(caller.holder)
+
+    def act_by(self, actor: str) -> Act:
+        """An act of somebody, now by the wall."""
         at = self.clock().astimezone(UTC)
-        return Act(actor=caller.holder, at=at, today=at.astimezone(self.zone).date(), event_ids=self.ids)
+        return Act(actor=actor, at=at, today=at.astimezone(self.zone).date(), event_ids=self.ids)
+
+    @contextmanager
+    def committing(self) -> Iterator[Connection]:
+        """A connection whose every statement is a transaction unless one is begun."""
+        with self.pool.connection() as connection:
+            connection.autocommit = True
+            try:
+                yield connection
+            finally:
+                connection.autocommit = False
 
     def act_on_line(self, connection: Connection, caller: Caller, line_id: int) -> Act:
         """An act of that caller on a line: now, or when the line's test clock says it is."""
         act = self.act_of(caller)
         if caller.mode is not Mode.TEST:
             return act
-        clock = clocks.clock_of_line(connection, line_id)
-        return act if clock is None else act_by_clock(act, stands_at=clock.stands_at, zone=self.zone)
+        return act_on_line(connection, line_id, act=act, zone=self.zone)
 
 
 def edge_of(request: Asked) -> Edge:

@@ -21,7 +21,7 @@ from tallystick.storage.lines import read_line
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.reviewed_lines import TARGET_REASON_TEXTS, TargetReason
 from tallystick.trust.scopes import Scope
-from tallystick.units.ids import IdPrefix, decode_id, encode_id
+from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read, write
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.happening import line_number, no_such_line, not_there
@@ -35,12 +35,13 @@ from tallystick.web.parameters import (
     Page,
     PageLimit,
     PurchaseMinor,
+    body_id,
     needs,
     page,
     path_id,
     place_id,
 )
-from tallystick.web.problems import Problem, problems
+from tallystick.web.problems import Problem, no_strategy, problems
 
 
 class LimitRequestBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +93,7 @@ class LimitAnswerView(Struct, frozen=True):
 
 
 class ReviewWishView(Struct, frozen=True):
-    """The line is looked at soon: within a minute where a server runs, else before the next night's review."""
+    """The line is looked at soon: within half a minute where a server runs, else before the next night's review."""
 
     id: str
     line_id: str
@@ -138,7 +139,7 @@ def _reason(code: str) -> LimitReasonView:
 )
 def ask(request: Asked, data: JSONBody[LimitRequestBody], idempotency_key: IdempotencyKey) -> Response[LimitAnswerView]:
     """A borrower asks for a higher limit, and is answered at once, with reasons."""
-    number = decode_id(IdPrefix.LINE, data.line_id)
+    number = body_id(IdPrefix.LINE, data.line_id, param="line_id")
     deciders, zone = edge_of(request).deciders, edge_of(request).zone
 
     def run(connection: Connection, act: Act) -> LimitAnswerView | Refusal:
@@ -148,7 +149,7 @@ def ask(request: Asked, data: JSONBody[LimitRequestBody], idempotency_key: Idemp
     try:
         return write(request, data, run, idempotency_key=idempotency_key, line_id=number)
     except (NoRelease, LimitReviewFault) as nothing:
-        raise Problem("no_strategy", status=503, detail=str(nothing)) from nothing
+        raise no_strategy(nothing) from nothing
 
 
 @get(
@@ -261,7 +262,7 @@ def _must_tell(data: HappenedBody) -> None:
 
 def _wish_view(wished: Wish) -> ReviewWishView:
     return ReviewWishView(
-        id=encode_id(IdPrefix.EVENT, wished.wish_id),
+        id=encode_id(IdPrefix.LIMIT_REVIEW_WISH, wished.wish_id),
         line_id=encode_id(IdPrefix.LINE, wished.line_id),
         trigger=wished.trigger,
         wished_at=wished.wished_at,

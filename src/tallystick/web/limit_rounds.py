@@ -1,11 +1,11 @@
 """What looks at a line's limit soon after something happened to it: no payment waits for that, and no night either."""
 
+from contextlib import suppress
 from typing import Final
 
-from tallystick.operations.deciding import Deciders, NoRelease
+from tallystick.operations.deciding import NoRelease
 from tallystick.operations.limit_requests import answer_wishes, wish_for_large_payments
 from tallystick.operations.limit_reviews import LimitReviewFault
-from tallystick.operations.lines import Act
 from tallystick.storage.limit_reviews import has_wishes
 from tallystick.web.edge import Edge
 from tallystick.web.metrics import Metrics
@@ -21,7 +21,6 @@ class LimitRounds:
     def __init__(self, edge: Edge, *, metrics: Metrics) -> None:
         self._edge = edge
         self._metrics = metrics
-        self._deciders = Deciders()
         self._rounds = Rounds("limit_reviews", self._round)
 
     def start(self) -> None:
@@ -34,27 +33,18 @@ class LimitRounds:
 
     def round(self) -> int:
         """Look at what waits; gives how many lines that were. Without a strategy in force they go on waiting."""
-        looked_at = 0
-        with self._edge.pool.connection() as connection:
-            connection.autocommit = True
-            try:
-                with connection.transaction():
-                    wish_for_large_payments(connection, act=self._act())
-                if not has_wishes(connection):
-                    return 0
-                for _ in answer_wishes(connection, deciders=self._deciders, act=self._act(), zone=self._edge.zone):
+        edge, looked_at = self._edge, 0
+        with edge.committing() as connection:
+            with connection.transaction():
+                wish_for_large_payments(connection, act=edge.act_by(_ACTOR))
+            if not has_wishes(connection):
+                return 0
+            with suppress(NoRelease, LimitReviewFault):
+                for _ in answer_wishes(connection, deciders=edge.deciders, act=edge.act_by(_ACTOR), zone=edge.zone):
                     looked_at += 1
                     if self._rounds.is_stopping:
                         break
-            except (NoRelease, LimitReviewFault):
-                return looked_at
-            finally:
-                connection.autocommit = False
         return looked_at
-
-    def _act(self) -> Act:
-        at = self._edge.clock()
-        return Act(actor=_ACTOR, at=at, today=at.astimezone(self._edge.zone).date(), event_ids=self._edge.ids)
 
     def _round(self) -> float:
         self.round()

@@ -93,6 +93,11 @@ def answer(problem: ProblemDocument, *, headers: dict[str, str] | None = None) -
     )
 
 
+def no_strategy(fault: Exception) -> Problem:
+    """Nothing decides there: a strategy has to be promoted, or its book reviewed, first."""
+    return Problem("no_strategy_in_force", status=503, detail=str(fault))
+
+
 _CONFLICTS: Final = frozenset(
     {
         RefusalReason.BORROWER_EXISTS,

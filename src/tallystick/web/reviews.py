@@ -22,7 +22,6 @@ from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read, write
 from tallystick.web.decision_views import (
-    REFUSAL_WORDS,
     DecisionRow,
     ExplanationView,
     OfficerView,
@@ -164,7 +163,7 @@ def _act_view(act: ReviewAct) -> ActView:
 
 def _detail(connection: Connection, review: Review, *, request: Asked, act: Act) -> ReviewDetail:
     edge = edge_of(request)
-    told = tell_decision(connection, edge.deciders, review.review_id, refusals=REFUSAL_WORDS)
+    told = tell_decision(connection, edge.deciders, review.review_id)
     assert told is not None, "a review is opened by a decision"
     return ReviewDetail(
         review=review_view(review),
