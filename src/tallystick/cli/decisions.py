@@ -62,9 +62,6 @@ def forget(*, days: int) -> None:
     days
         How many days a trace is kept. A replay needs it, and so does a backtest.
     """
-    from datetime import timedelta
-
-    from tallystick.bootstrap import business_date
     from tallystick.reports.replay_terminal import forgotten_text
     from tallystick.storage.decisions import forget_traces
 

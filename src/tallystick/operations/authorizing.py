@@ -238,9 +238,10 @@ class _Batch:
         record = refused_after(self._decided, [each.refusal for each in taken])
         batch = batch_of(self._decided, self._deciding, act=self._act)
         made = [self._decision(record, place, each, batch=batch) for place, each in enumerate(taken)]
+        trace = encode_record(record)
         with self._connection.pipeline():
             self._write_lines(taken)
-            decisions.write_batch(self._connection, batch, made, trace=encode_record(record))
+            decisions.write_batch(self._connection, batch, made, trace=trace)
             reviews.open_reviews(self._connection, list(self._reviews(record, made)))
             freezes.place_freezes(self._connection, list(self._freezes(record, made, taken)))
             self._write_streams(made)

@@ -9,6 +9,7 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.operations.decision_record import REVIEWED
 from tallystick.operations.decisions_told import DecisionTold, tell_decision
 from tallystick.operations.lines import Act
 from tallystick.operations.purchase_labels import label_purchase
@@ -52,13 +53,16 @@ from tallystick.web.problems import problems
 
 
 class Outcome(StrEnum):
-    """What a checkpoint may answer."""
+    """What a checkpoint may answer, that of limits among them."""
 
     APPROVE = "approve"
     OFFER = "offer"
     STEP_UP = "step_up"
     REVIEW = "review"
     DECLINE = "decline"
+    INCREASE = "increase"
+    KEEP = "keep"
+    DECREASE = "decrease"
 
 
 class Reader(StrEnum):
@@ -138,7 +142,7 @@ def list_all(
 
 def told_row(connection: Connection, decision: StoredDecision) -> DecisionRow:
     """A decision in a list, with what came of its review."""
-    is_reviewed = decision.outcome == Outcome.REVIEW
+    is_reviewed = decision.outcome == REVIEWED
     return decision_row(decision, reviews.read_review(connection, decision.decision_id) if is_reviewed else None)
 
 
