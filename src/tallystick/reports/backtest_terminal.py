@@ -34,6 +34,7 @@ FEW_LABELS: Final = 30
 REASONS_WHY_NOT: Final = {
     why: f"backtest.{why}" for why in ("no_economics", "not_observed", "none_mature", "none_labeled", "other_chances")
 }
+_NO_FIGURES: Final = {"expected": "backtest.no_expected", "value": "backtest.no_value"}
 _OUTCOMES: Final = {outcome: f"backtest.{outcome}" for outcome in ("approve", "step_up", "review", "decline", "offer")}
 _METHODS: Final = {method: f"backtest.{method}" for method in ("ips", "snips", "dr")}
 _ARROW: Final = " → "
@@ -72,7 +73,7 @@ def no_figures_text(part: str, why: str, *, days: int, language: Language) -> Te
     """Why `expected` or `value` has no figures; `why` is one of `REASONS_WHY_NOT`."""
     say = texts_in(language)
     told = say(REASONS_WHY_NOT[why], days=str(days)) if why == "none_mature" else say(REASONS_WHY_NOT[why])
-    return Text(say(f"backtest.no_{part}", why=told), style="yellow")
+    return Text(say(_NO_FIGURES[part], why=told), style="yellow")
 
 
 def known_lines(*, days: int, mature: int, drawn: int, labeled: int, frauds: int, language: Language) -> Iterator[Text]:
