@@ -94,7 +94,8 @@ class Shop:
         return known | {"event_id": number, "tick": tick}
 
     def _write(self, clerk: psycopg.Connection, stream: str, rows: list[dict[str, object]]) -> None:
-        write_stream(clerk, stream, pa.Table.from_pylist(rows, schema=EVENT_TABLES[stream].schema()))
+        columns = {column.name: [row[column.name] for row in rows] for column in EVENT_TABLES[stream].columns}
+        write_stream(clerk, stream, columns)
 
 
 def worked(books: psycopg.Connection, database_url: str, *, seed: int) -> Shop:

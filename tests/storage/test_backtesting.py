@@ -104,7 +104,7 @@ def known_merchant(lender: Lender) -> None:
     schema = EVENT_TABLES["fraud_label"].schema()
     told = {"tick": tick_of(lender.now) - 10 * DAY_TICKS, "merchant_id": 7, "is_fraud": False}
     rows = pa.Table.from_pylist([told | {"event_id": number} for number in range(1, 31)], schema=schema)
-    write_stream(lender.books.connection, "fraud_label", rows)
+    write_stream(lender.books.connection, "fraud_label", rows.to_pydict())
 
 
 def label(lender: Lender, purchase: StoredDecision, *, is_fraud: bool) -> None:

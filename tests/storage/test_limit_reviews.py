@@ -10,13 +10,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import psycopg
-import pyarrow as pa
 import pytest
 from tests.books import Books, ended
 from tests.deciding import SHANGHAI, Lender
 from tests.waiting import wait_until_all_can_see
 
-from tallystick.features.event_tables import EVENT_TABLES
 from tallystick.operations.close_day import close_day
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.decision_record import tick_of
@@ -82,8 +80,7 @@ class Reviewer(Lender):
         report = {"event_id": next(act.event_ids), "tick": tick_of(self.now) - 1_000_000, "borrower_id": person,
                   "bureau_score": score, "open_lines": 2, "total_limit_minor": 5_000_000,
                   "total_drawn_minor": 1_000_000, "inquiries_90d": 1, "worst_days_past_due_24m": 0}  # fmt: skip
-        table = pa.Table.from_pylist([report], schema=EVENT_TABLES["bureau_report"].schema())
-        write_stream(self.books.connection, "bureau_report", table)
+        write_stream(self.books.connection, "bureau_report", {name: [told] for name, told in report.items()})
 
     def steps(self, **more: Any) -> Generator[float, None, NightTold]:
         """A night, step by step, after the day before was closed."""

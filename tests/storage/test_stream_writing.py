@@ -41,7 +41,7 @@ def test_what_is_written_stands_there_as_it_was_given(
     connection: psycopg.Connection, stream: str, configure: Callable[[psycopg.Connection], None]
 ) -> None:
     configure(connection)
-    write_stream(connection, stream, rows(stream))
+    write_stream(connection, stream, rows(stream).to_pydict())
     meant = [tuple(row.values()) for row in rows(stream).to_pylist()]
     assert stored(connection, stream) == meant
     [(xids, own)] = connection.execute(
@@ -54,14 +54,18 @@ def test_what_is_written_stands_there_as_it_was_given(
 
 
 def test_nothing_stays_of_a_transaction_that_is_rolled_back(connection: psycopg.Connection) -> None:
-    write_stream(connection, "purchase", rows("purchase"))
+    write_stream(connection, "purchase", rows("purchase").to_pydict())
     connection.rollback()
     assert stored(connection, "purchase") == []
-    write_stream(connection, "purchase", rows("purchase").slice(0, 0))
+    write_stream(connection, "purchase", rows("purchase").slice(0, 0).to_pydict())
     assert stored(connection, "purchase") == []
 
 
-@pytest.mark.parametrize("write", [write_stream, load_stream])
+def write_table(connection: psycopg.Connection, stream: str, table: pa.Table) -> None:
+    write_stream(connection, stream, table.to_pydict())
+
+
+@pytest.mark.parametrize("write", [write_table, load_stream])
 def test_an_event_is_written_once(connection: psycopg.Connection, write: Any) -> None:
     write(connection, "purchase", rows("purchase"))
     connection.commit()
@@ -79,30 +83,33 @@ def test_everything_that_is_wrong_is_told_before_anything_is_written(connection:
     place = wrong.schema.get_field_index("amount_minor")
     wrong = wrong.set_column(place, "amount_minor", pa.array([1.5, None, 2.0]))
     with pytest.raises(StreamFaults) as columns:
-        write_stream(connection, "purchase", wrong)
+        write_stream(connection, "purchase", wrong.to_pydict())
     assert columns.value.faults == (
         "purchase: line_id: no such column; give it as int64, null where nobody knows",
-        "purchase: amount_minor: is double, must be int64",
+        "purchase: amount_minor: is float, must be int64",
         "purchase: is_fraud: is not known; remove it",
     )
     twice = given.set_column(0, "event_id", pa.array([1, 1, None])).set_column(1, "tick", pa.array([NOW, None, 2]))
     with pytest.raises(StreamFaults) as values:
-        write_stream(connection, "purchase", twice)
+        write_stream(connection, "purchase", twice.to_pydict())
     assert values.value.faults == (
         "purchase.event_id: 1 rows repeat another's; keep one of each",
         "purchase.event_id: null on 1 rows; every row has one",
         "purchase.tick: null on 1 rows; every row has one",
         "purchase.tick: 1 rows lie outside the years 1990 to 2199; a tick is in microseconds since 1970 (UTC)",
     )
+    uneven = given.to_pydict() | {"event_id": [1, 2]}
+    with pytest.raises(StreamFaults, match=r"^purchase: columns have 2 and 3 entries; give one per row in each$"):
+        write_stream(connection, "purchase", uneven)
     with pytest.raises(StreamFaults, match=r"payment: is not written; write purchase, .* read off the books"):
-        write_stream(connection, "payment", rows("payment"))
+        write_stream(connection, "payment", rows("payment").to_pydict())
     with pytest.raises(StreamFaults, match="line_id: no such column"):
         load_stream(connection, "purchase", given.drop_columns(["line_id"]))
     assert stored(connection, "purchase") == []
 
 
 def test_a_write_of_nothing_holds_up_nobody(connection: psycopg.Connection, database_url: str) -> None:
-    write_stream(connection, "purchase", rows("purchase").slice(0, 0))
+    write_stream(connection, "purchase", rows("purchase").slice(0, 0).to_pydict())
     with psycopg.connect(database_url) as other:
         other.execute("SET lock_timeout = '2s'")
         other.execute("SELECT FROM tile_marks WHERE stream = 'purchase' FOR UPDATE")
@@ -110,6 +117,6 @@ def test_a_write_of_nothing_holds_up_nobody(connection: psycopg.Connection, data
 
 def test_a_batch_is_written_within_a_pipeline(connection: psycopg.Connection) -> None:
     with connection.pipeline():
-        write_stream(connection, "purchase", rows("purchase"))
-        write_stream(connection, "purchase_outcome", rows("purchase_outcome"))
+        write_stream(connection, "purchase", rows("purchase").to_pydict())
+        write_stream(connection, "purchase_outcome", rows("purchase_outcome").to_pydict())
     assert [len(stored(connection, stream)) for stream in ("purchase", "purchase_outcome")] == [3, 3]

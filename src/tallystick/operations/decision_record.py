@@ -5,7 +5,6 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import msgspec
-import pyarrow as pa
 from msgspec import Struct
 from psycopg import Connection
 
@@ -16,7 +15,7 @@ from tallystick.operations.deciding import Deciding
 from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage.decisions import Batch, StoredDecision
-from tallystick.storage.features import features_at
+from tallystick.storage.features import feature_lists
 from tallystick.storage.reviews import Review
 from tallystick.strategy.case_record import CaseRecord, Figures, decide_cases
 from tallystick.strategy.checkpoint import Checkpoint
@@ -93,12 +92,8 @@ def decide(
     figures: Figures,
 ) -> Decided:
     """Read the features of requests and decide their cases. Writes nothing."""
-    seen = features_at(connection, pa.table(requests, schema=REQUEST_SCHEMA), features=deciding.features)
-    features = {
-        name: column.to_pylist()
-        for name, column in zip(seen.columns.schema.names, seen.columns.columns, strict=True)
-        if name != "request_id"
-    }
+    features, seen = feature_lists(connection, requests, features=deciding.features)
+    del features["request_id"]
     record = decide_cases(
         deciding.checkpoints,
         strategy_ids=strategy_ids,
@@ -106,7 +101,7 @@ def decide(
         figures=figures,
         features=features,
     )
-    return Decided(record, seen.seen)
+    return Decided(record, seen)
 
 
 def refused_after(decided: Decided, refusals: Sequence[Refusal | OfferFault | None]) -> CaseRecord:
@@ -192,7 +187,6 @@ def review_of(
     )
 
 
-def stream_rows(stream: str, columns: Figures) -> pa.Table:
+def stream_rows(stream: str, columns: Figures) -> Figures:
     """Rows of a stream from columns that have more."""
-    schema = EVENT_TABLES[stream].schema()
-    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+    return {column.name: columns[column.name] for column in EVENT_TABLES[stream].columns}

@@ -6,15 +6,13 @@ What was recorded is read again beside it: where that is not the same any more, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import pyarrow as pa
 from psycopg import Connection
 
 from tallystick.features.as_of_catalog import AsOfCatalog
 from tallystick.features.event_tables import REQUEST_SCHEMA
 from tallystick.storage.decisions import Batch
-from tallystick.storage.features import features_at
+from tallystick.storage.features import feature_lists
 from tallystick.strategy.case_record import CaseRecord, Figures
 from tallystick.strategy.checkpoint import Checkpoint
 
@@ -87,9 +85,11 @@ def _features_again(
     if batch.seen is None or not record.requests.keys() >= set(REQUEST_SCHEMA.names):
         return unknown, [False] * record.cases
     checked = [name for name in record.features if name in catalog.by_name]
-    asked = pa.table({name: record.requests[name] for name in REQUEST_SCHEMA.names}, schema=REQUEST_SCHEMA)
-    told = features_at(connection, asked, features=catalog.named([*checked, *lacking]), seen=batch.seen).columns
-    rows: dict[int, dict[str, Any]] = {row["request_id"]: row for row in told.to_pylist()}
-    again = [rows[request_id] for request_id in record.request_ids]
-    same = [all(row[name] == record.features[name][case] for name in checked) for case, row in enumerate(again)]
-    return {name: [row[name] for row in again] for name in lacking}, same
+    wanted = catalog.named([*checked, *lacking])
+    told, _ = feature_lists(connection, record.requests, features=wanted, seen=batch.seen)
+    places = {request_id: place for place, request_id in enumerate(told["request_id"])}
+    again = [places[request_id] for request_id in record.request_ids]
+    same = [
+        all(told[name][place] == record.features[name][case] for name in checked) for case, place in enumerate(again)
+    ]
+    return {name: [told[name][place] for place in again] for name in lacking}, same

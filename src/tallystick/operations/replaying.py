@@ -4,16 +4,14 @@ from collections.abc import Generator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
-import pyarrow as pa
 from msgspec import Struct
 from psycopg import Connection
 
-from tallystick.features.event_tables import REQUEST_SCHEMA
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.review_cases import NIGHTLY, is_left_as_it_is
 from tallystick.storage import decisions as stored
 from tallystick.storage.decisions import Batch, StoredDecision
-from tallystick.storage.features import features_at
+from tallystick.storage.features import feature_lists
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, decide_again, decode_record, encode_record
 from tallystick.strategy.checkpoint import Checkpoint
@@ -164,10 +162,9 @@ def _features_that_differ(
 ) -> list[Difference]:
     """Features read once more from the streams as the batch saw them."""
     wanted = deciders.catalog.named(record.features)
-    asked = pa.table({name: record.requests[name] for name in REQUEST_SCHEMA.names}, schema=REQUEST_SCHEMA)
-    columns = features_at(connection, asked, features=wanted, seen=batch.seen).columns
+    told, _ = feature_lists(connection, record.requests, features=wanted, seen=batch.seen)
     return [
         Difference(batch.batch_id, None, Differs.FEATURES, name)
         for name, values in record.features.items()
-        if columns.column(name).to_pylist() != values
+        if told[name] != values
     ]

@@ -3,20 +3,18 @@
 The live tables are written, or temporary ones that stand before them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.dataset as ds
 from psycopg import Connection, sql
 from psycopg.errors import UniqueViolation
 
 from tallystick.features.as_of_build import StreamFaults, bounds_of, row_faults, table_faults
-from tallystick.features.event_tables import ARROW_TYPES, EVENT_TABLES, REQUEST, STREAM_PREFIX, Column
+from tallystick.features.event_tables import ARROW_TYPES, EVENT_TABLES, REQUEST, STREAM_PREFIX, Column, ColumnType
 from tallystick.storage.rows import over_rows
 
 Rows: TypeAlias = "pa.Table | ds.Dataset"
@@ -29,24 +27,32 @@ _INSERTS: Final = {
     ).for_many
     for name in WRITTEN
 }
+_SCHEMAS: Final = {name: EVENT_TABLES[name].schema() for name in WRITTEN}
+# What stands for a column's values in Python; None is a null of any.
+_KINDS: Final[dict[ColumnType, set[type]]] = {
+    ColumnType.BIGINT: {int, type(None)},
+    ColumnType.DOUBLE: {int, float, type(None)},
+    ColumnType.TEXT: {str, type(None)},
+    ColumnType.BOOLEAN: {bool, type(None)},
+}
 
 
-def write_stream(connection: Connection, name: str, rows: pa.Table) -> None:
+def write_stream(connection: Connection, name: str, rows: Mapping[str, Sequence[Any]]) -> None:
     """Append what a batch of decisions adds to a live stream, in one statement of the caller's transaction.
 
-    Raises `StreamFaults`, with everything that is wrong: a stream that is not written, a column that is missing,
-    unknown or of another type, a null where none may be, a tick or an amount that cannot be, an event that is there
-    twice or was before. In a pipeline the last comes as `UniqueViolation` when the pipeline is read.
+    `rows` are columns of plain values, one entry per row in each. Raises `StreamFaults`, with everything that is wrong:
+    a stream that is not written, a column that is missing, unknown, of another type or length, a null where none may
+    be, a tick or an amount that cannot be, an event that is there twice or was before. In a pipeline the last comes as
+    `UniqueViolation` when the pipeline is read.
     """
     if name not in WRITTEN:
         raise StreamFaults([f"{name}: is not written; write {', '.join(WRITTEN)}, all others are read off the books"])
-    schema = EVENT_TABLES[name].schema()
-    unknown = [f"{name}: {each}: is not known; remove it" for each in rows.schema.names if each not in schema.names]
-    faults = [*table_faults({name: (rows, schema)}), *unknown] or _row_faults(name, rows, schema)
+    faults = _list_faults(name, rows) or _row_faults(name, rows)
     if faults:
         raise StreamFaults(faults)
     with _told_if_known(name):
-        connection.execute(_INSERTS[name], [rows.column(each).to_pylist() for each in schema.names], prepare=True)
+        values = [list(rows[column.name]) for column in EVENT_TABLES[name].columns]
+        connection.execute(_INSERTS[name], values, prepare=True)
 
 
 def read_event(connection: Connection, name: str, event_id: int) -> dict[str, Any] | None:
@@ -59,16 +65,33 @@ def read_event(connection: Connection, name: str, event_id: int) -> dict[str, An
     return None if row is None else dict(zip(columns, row, strict=True))
 
 
-def _row_faults(name: str, rows: pa.Table, schema: pa.Schema) -> list[str]:
-    never_null = [rows.column(field.name).null_count for field in schema if not field.nullable]
-    ids = rows.column("event_id")
-    repeated = len(ids) - ids.null_count - pc.count_distinct(ids).as_py()
+def _list_faults(name: str, rows: Mapping[str, Sequence[Any]]) -> list[str]:
+    """What is wrong with the columns as they are."""
+    faults = []
+    for column in EVENT_TABLES[name].columns:
+        wanted = ARROW_TYPES[column.type]
+        if column.name not in rows:
+            faults.append(f"{name}: {column.name}: no such column; give it as {wanted}, null where nobody knows")
+            continue
+        odd = sorted(kind.__name__ for kind in set(map(type, rows[column.name])) - _KINDS[column.type])
+        if odd:
+            faults.append(f"{name}: {column.name}: is {' and '.join(odd)}, must be {wanted}")
+    faults += [f"{name}: {each}: is not known; remove it" for each in rows if EVENT_TABLES[name].column(each) is None]
+    lengths = sorted({len(values) for values in rows.values()})
+    if len(lengths) > 1:
+        faults.append(f"{name}: columns have {' and '.join(map(str, lengths))} entries; give one per row in each")
+    return faults
+
+
+def _row_faults(name: str, rows: Mapping[str, Sequence[Any]]) -> list[str]:
+    schema = _SCHEMAS[name]
+    ids = [told for told in rows["event_id"] if told is not None]
+    nulls = [sum(told is None for told in rows[field.name]) for field in schema if not field.nullable]
     beyond = [
-        int(np.count_nonzero((figures < low) | (figures > high)))
+        sum(told is not None and not low <= told <= high for told in rows[column])
         for column, low, high in bounds_of(schema)
-        for figures in [rows.column(column).drop_null().to_numpy()]
     ]
-    return row_faults(name, schema, [repeated, *never_null, *beyond], odd_kind=None)
+    return row_faults(name, schema, [len(ids) - len(set(ids)), *nulls, *beyond], odd_kind=None)
 
 
 @contextmanager

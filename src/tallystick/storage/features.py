@@ -1,6 +1,6 @@
 """Features at an instant, computed in PostgreSQL: for a batch that waits, and for any number of requests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
@@ -45,12 +45,29 @@ def features_at(
     transaction wrote itself is not seen. A later request of the batch sees the earlier ones, as asked, and never what
     became of them.
     """
-    arrays = [requests.column(column.name).to_pylist() for column in REQUEST]
+    columns, read_from = feature_lists(connection, requests.to_pydict(), features=features, seen=seen)
+    return FeaturesSeen(pa.table(columns, schema=built_schema(features)), read_from)
+
+
+def feature_lists(
+    connection: Connection,
+    requests: Mapping[str, Sequence[Any]],
+    *,
+    features: tuple[AsOfFeature, ...],
+    seen: VisibleSet | None = None,
+) -> tuple[dict[str, list[Any]], VisibleSet]:
+    """The same from lists into lists, which is what a purchase that waits comes in and is decided from."""
+    arrays = [list(requests[column.name]) for column in REQUEST]
     with connection.pipeline():
         connection.execute(_PLANNED_ONCE)
         cursor = connection.cursor(binary=True)
         cursor.execute(per_request_sql(features), [*arrays, *_may_be_seen(seen)], prepare=True)
-    return _told(cursor.fetchall(), built_schema(features), seen=seen)
+    rows = cursor.fetchall()
+    generation, snapshot, own_xid = rows[0][: len(SEEN_COLUMNS)]
+    names = ("request_id", *(feature.name for feature in features))
+    told = [row[len(SEEN_COLUMNS) :] for row in rows if row[len(SEEN_COLUMNS)] is not None]  # none without requests
+    columns = map(list, zip(*told, strict=True)) if told else [[] for _ in names]
+    return dict(zip(names, columns, strict=True)), seen or VisibleSet(generation, snapshot).without(own_xid)
 
 
 def _may_be_seen(seen: VisibleSet | None) -> list[Any]:
@@ -58,18 +75,6 @@ def _may_be_seen(seen: VisibleSet | None) -> list[Any]:
     if seen is None:
         return [None] * 4
     return [seen.generation, seen.from_xid, seen.until_xid, list(seen.open_xids)]
-
-
-def _told(rows: list[tuple[Any, ...]], schema: pa.Schema, *, seen: VisibleSet | None) -> FeaturesSeen:
-    generation, snapshot, own_xid = rows[0][: len(SEEN_COLUMNS)]
-    told = [row[len(SEEN_COLUMNS) :] for row in rows]
-    if told[0][0] is None:
-        told = []  # no requests
-    columns = list(zip(*told, strict=True)) if told else [()] * len(schema)
-    table = pa.table(
-        [pa.array(column, type=kind) for column, kind in zip(columns, schema.types, strict=True)], schema=schema
-    )
-    return FeaturesSeen(table, seen or VisibleSet(generation, snapshot).without(own_xid))
 
 
 def build_features(connection: Connection, requests: Rows, *, features: Sequence[AsOfFeature]) -> pa.Table:
