@@ -136,8 +136,10 @@ def test_what_the_books_refuse_is_declined_and_says_so(lender: Lender) -> None:
     connection.execute("UPDATE borrowers SET joint_cap_minor = 1000000 WHERE borrower_id = 30")
     lender.ask(lender.purchase(30, 400_000, step_up_passed=True))
     lender.ask(lender.purchase(31, 300_000, step_up_passed=True))
-    decision = made(lender.ask(lender.purchase(30, 390_000, step_up_passed=True))[0])
-    assert (decision.outcome, decision.refused_because) == ("decline", "joint_cap_exceeded")
+    asked = lender.purchase(30, 390_000, step_up_passed=True), lender.purchase(31, 100, step_up_passed=True)
+    told = lender.ask(*asked)  # what the person's other line holds counts, asked for in the same batch or not
+    decision = made(told[0])
+    assert (decision.outcome, decision.refused_because, told[1]) == ("decline", "joint_cap_exceeded", PutOff())
     assert decision.reasons == ("joint_cap_exceeded",)
     assert decision.hold_id is None
 

@@ -4,7 +4,7 @@ The lines are locked before anything is read, so two purchases can never both ta
 a line in use elsewhere puts its purchase off, and the caller asks again with the next batch.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta, tzinfo
 from typing import Any, Final, TypeAlias
 
@@ -34,16 +34,17 @@ from tallystick.servicing import facts
 from tallystick.servicing.admission import admit
 from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
 from tallystick.servicing.facts import AnyFact, Event
+from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import available_minor, days_past_due, drawn_minor, held_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.servicing.steps import Step, caught_up, with_event
-from tallystick.storage import borrowers, decisions, freezes, lines, reviews
+from tallystick.storage import borrowers, decisions, freezes, reviews, strategies
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.decisions import Batch, StoredDecision
 from tallystick.storage.event_streams import write_stream
 from tallystick.storage.freezes import Freeze, Subject
-from tallystick.storage.line_writing import Recording, write_lines
+from tallystick.storage.line_writing import Recording, send_lines
 from tallystick.storage.lines import StoredLine
 from tallystick.storage.reviews import Review
 from tallystick.strategy.case_columns import CheckpointName
@@ -103,9 +104,10 @@ def authorize(
     `MOST_TOGETHER` purchases, two on one line or two with one key.
     """
     _check(purchases)
-    deciding = deciders.deciding(connection, CheckpointName.AUTHORIZE)
+    found = _found(connection, purchases)
+    deciding = deciders.deciding_by(connection, CheckpointName.AUTHORIZE, found.release_number)
     answers: dict[int, Authorized] = {}
-    known = decisions.known_requests(connection, [each.request_key for each in purchases])
+    known = found.known
     withdrawn = decisions.withdrawn_among(connection, [each.decision_id for each in known.values()]) if known else ()
     for purchase in purchases:
         before = known.get(purchase.request_key)
@@ -113,9 +115,9 @@ def authorize(
             again = told_again(before, purchase.request_digest)
             answers[purchase.decision_id] = Withdrawn(before.decision_id) if before.decision_id in withdrawn else again
     asked = [each for each in purchases if each.decision_id not in answers]
-    cases = _locked(connection, asked, answers, act=act)
+    cases = _cases(connection, asked, found, answers, act=act)
     while cases:
-        batch = _Batch(connection, cases, deciding, act=act, zone=zone)
+        batch = _Batch(connection, cases, deciding, frozen=found.frozen, act=act, zone=zone)
         related = batch.behind_a_freeze()
         if not related:
             answers |= batch.write()
@@ -157,43 +159,66 @@ class _Case(Struct, frozen=True):
     position: BorrowerPosition
 
 
-def _locked(
-    connection: Connection, asked: Sequence[Purchase], answers: dict[int, Authorized], *, act: Act
+class _Found(Struct, frozen=True):
+    """What is read before anything is decided.
+
+    `free` are the lines that are locked now, with their borrowers; `beside`, by borrower, the lines that nobody asks to
+    buy with; `busy`, by line, who has one that is asked for and in use elsewhere.
+    """
+
+    release_number: int | None
+    free: dict[int, tuple[Borrower, StoredLine]]
+    beside: dict[int, list[Line]]
+    busy: dict[int, int]
+    known: dict[str, StoredDecision]
+    frozen: set[tuple[Subject, int]]
+
+
+def _found(connection: Connection, purchases: Sequence[Purchase]) -> _Found:
+    """Lock, and read what the locks keep as it is: in this order, and in one round trip."""
+    line_ids = [each.line_id for each in purchases]
+    subjects = {(Subject.MERCHANT, each.merchant_id) for each in purchases}
+    subjects |= {(Subject.DEVICE, each.device_id) for each in purchases if each.device_id is not None}
+    with connection.pipeline():
+        number = strategies.ask_last_release_number(connection)
+        free = borrowers.ask_free_lines(connection, line_ids)
+        beside = borrowers.ask_lines_beside(connection, line_ids)
+        known = decisions.ask_known_requests(connection, [each.request_key for each in purchases])
+        frozen = freezes.ask_standing_freezes(connection, subjects)
+    lines = free.told()
+    taken = [line_id for line_id in line_ids if line_id not in lines]
+    busy = borrowers.borrowers_of_lines(connection, taken) if taken else {}
+    return _Found(number.told(), lines, beside.told(), busy, known.told(), frozen.told())
+
+
+def _cases(
+    connection: Connection, asked: Sequence[Purchase], found: _Found, answers: dict[int, Authorized], *, act: Act
 ) -> list[_Case]:
-    """Lock persons before lines, pass over what others have, and put a second purchase of one person off."""
-    if not asked:
-        return []
-    owners = borrowers.borrowers_of_lines(connection, [each.line_id for each in asked])
+    """Purchases that can be decided now; a second one of a person is put off, and who has a line that is in use."""
+    busy = set(found.busy.values())
+    asked_for: dict[int, list[Line]] = {}
+    for person, each in found.free.values():
+        asked_for.setdefault(person.borrower_id, []).append(each.line)
     first: dict[int, Purchase] = {}
-    for purchase in asked:
-        owner = owners.get(purchase.line_id)
-        if owner is None:
-            answers[purchase.decision_id] = Refusal(RefusalReason.LINE_NOT_OPEN, field="line_id")
-        elif first.setdefault(owner, purchase) is not purchase:
-            answers[purchase.decision_id] = PutOff()
-    free = borrowers.lock_free_borrowers(connection, [each.line_id for each in first.values()])
-    taken = {owner: purchase for owner, purchase in first.items() if owner in free}
-    line_ids = [each.line_id for each in taken.values()]
-    stored = lines.lock_free_lines(connection, line_ids)
-    beside = borrowers.other_lines(connection, list(taken), but=line_ids)
     terms = Contracts(connection)
     cases = []
-    for owner, purchase in first.items():
-        if owner not in free or purchase.line_id not in stored:
+    for purchase in asked:
+        if purchase.line_id not in found.free:
+            unknown = Refusal(RefusalReason.LINE_NOT_OPEN, field="line_id")
+            answers[purchase.decision_id] = PutOff() if purchase.line_id in found.busy else unknown
+            continue
+        borrower, stored = found.free[purchase.line_id]
+        if borrower.borrower_id in busy or first.setdefault(borrower.borrower_id, purchase) is not purchase:
             answers[purchase.decision_id] = PutOff()
             continue
-        line = stored[purchase.line_id]
-        cases.append(
-            _Case(
-                purchase,
-                free[owner],
-                line,
-                caught_up(line.line, today=act.today, event_ids=act.event_ids, contracts=terms),
-                position_beside(
-                    free[owner], beside.get(owner, ()), today=act.today, event_ids=act.event_ids, contracts=terms
-                ),
-            )
-        )
+        step = caught_up(stored.line, today=act.today, event_ids=act.event_ids, contracts=terms)
+        others = found.beside.get(borrower.borrower_id, []) + [
+            line
+            for line in asked_for[borrower.borrower_id]
+            if line.line_id != purchase.line_id and line.condition is not Condition.CLOSED
+        ]
+        position = position_beside(borrower, others, today=act.today, event_ids=act.event_ids, contracts=terms)
+        cases.append(_Case(purchase, borrower, stored, step, position))
     return cases
 
 
@@ -201,7 +226,14 @@ class _Batch:
     """Cases decided together, in memory; nothing is written before `write`."""
 
     def __init__(
-        self, connection: Connection, cases: Sequence[_Case], deciding: Deciding, *, act: Act, zone: tzinfo
+        self,
+        connection: Connection,
+        cases: Sequence[_Case],
+        deciding: Deciding,
+        *,
+        frozen: set[tuple[Subject, int]],
+        act: Act,
+        zone: tzinfo,
     ) -> None:
         self._connection = connection
         self._cases = cases
@@ -210,7 +242,6 @@ class _Batch:
         self._terms = Contracts(connection)
         self._strategy_ids = deciding.strategies_of([each.borrower.borrower_id for each in cases])
         self._requests = _requests(cases, act=act, zone=zone)
-        frozen = _frozen(connection, cases)
         self._decided = decide(
             connection,
             deciding,
@@ -240,11 +271,12 @@ class _Batch:
         made = [self._decision(record, place, each, batch=batch) for place, each in enumerate(taken)]
         trace = encode_record(record)
         with self._connection.pipeline():
-            self._write_lines(taken)
+            check = self._send_lines(taken)
             decisions.write_batch(self._connection, batch, made, trace=trace)
             reviews.open_reviews(self._connection, list(self._reviews(record, made)))
             freezes.place_freezes(self._connection, list(self._freezes(record, made, taken)))
             self._write_streams(made)
+        check()
         return {each.decision_id: each for each in made}
 
     def _taken(self, place: int) -> "_Taken":
@@ -285,7 +317,7 @@ class _Batch:
         event = Event(next(self._act.event_ids), self._act.today, fact)
         return with_event(step, event, line_id=case.purchase.line_id, contracts=self._terms)
 
-    def _write_lines(self, taken: "Sequence[_Taken]") -> None:
+    def _send_lines(self, taken: "Sequence[_Taken]") -> Callable[[], None]:
         recording = Recording(actor=self._act.actor, recorded_at=self._act.at, booked_on=self._act.today)
         changed = [each for each in taken if not each.step.is_empty]
         writes = [
@@ -293,7 +325,7 @@ class _Batch:
             for each in changed
         ]
         transfers = [transfer for each in changed for transfer in each.step.transfers]
-        write_lines(self._connection, writes, transfers, recording=recording)
+        return send_lines(self._connection, writes, transfers, recording=recording)
 
     def _decision(self, record: CaseRecord, place: int, taken: "_Taken", *, batch: Batch) -> StoredDecision:
         purchase = taken.case.purchase
@@ -368,12 +400,6 @@ def _requests(cases: Sequence[_Case], *, act: Act, zone: tzinfo) -> Figures:
 
 
 _OF_PURCHASE: Final = tuple(name for name in REQUEST_SCHEMA.names if name in Purchase.__struct_fields__)
-
-
-def _frozen(connection: Connection, cases: Sequence[_Case]) -> set[tuple[Subject, int]]:
-    asked = {(Subject.MERCHANT, each.purchase.merchant_id) for each in cases}
-    asked |= {(Subject.DEVICE, each.purchase.device_id) for each in cases if each.purchase.device_id is not None}
-    return freezes.standing_freezes(connection, asked)
 
 
 def _figures_of(case: _Case, *, frozen: set[tuple[Subject, int]], day: date) -> Mapping[str, Any]:

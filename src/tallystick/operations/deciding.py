@@ -65,7 +65,10 @@ class Deciders:
 
         Raises `NoRelease` where nothing was promoted yet, or a strategy of the release has no such checkpoint.
         """
-        number = stored.last_release_number(connection)
+        return self.deciding_by(connection, name, stored.last_release_number(connection))
+
+    def deciding_by(self, connection: Connection, name: CheckpointName, number: int | None) -> Deciding:
+        """The same, where the number of the release in force was read already."""
         known = self._deciding.get(name)
         if known is None or known.release.number != number:
             known = self._deciding[name] = self._read(connection, name)

@@ -237,10 +237,8 @@ def _open_review(connection: Connection, review_id: int, *, act: Act, assigned_m
 
 def _free_review(connection: Connection, review_id: int, line_id: int | None) -> Review | None:
     """A review with its borrower and line, locked where nobody else has any of them."""
-    if line_id is not None:
-        free = borrowers.lock_free_borrowers(connection, [line_id])
-        if not free or not lines.lock_free_lines(connection, [line_id]):
-            return None
+    if line_id is not None and not borrowers.ask_free_lines(connection, [line_id]).told():
+        return None
     return reviews.lock_free_review(connection, review_id)
 
 

@@ -1,14 +1,16 @@
 """Borrowers, and where each stands over all lines: the legal limit is per person."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, Final
 
 from msgspec import Struct
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from tallystick.servicing.line import Line
-from tallystick.storage.lines import STATE
+from tallystick.storage.asking import Asked
+from tallystick.storage.lines import STATE, StoredLine
 
 
 class Borrower(Struct, frozen=True):
@@ -68,18 +70,26 @@ def lock_borrower(connection: Connection, borrower_id: int) -> Borrower | None:
     return None if row is None else Borrower(*row)
 
 
-def lock_free_borrowers(connection: Connection, line_ids: Sequence[int]) -> dict[int, Borrower]:
-    """The borrowers of these lines by their ids, locked; those whom another transaction has are passed over."""
-    rows = connection.execute(
-        f"""
-        SELECT {_COLUMNS} FROM borrowers
-        WHERE borrower_id = ANY(ARRAY(SELECT borrower_id FROM lines WHERE line_id = ANY(%s::bigint[])))
-        ORDER BY borrower_id FOR UPDATE SKIP LOCKED
-        """,
-        [list(line_ids)],
-        prepare=True,
-    )
-    return {row[0]: Borrower(*row) for row in rows}
+def ask_free_lines(connection: Connection, line_ids: Sequence[int]) -> Asked[dict[int, tuple[Borrower, StoredLine]]]:
+    """Lines with their borrowers, both locked until the transaction ends; those that another one has are passed over.
+
+    A borrower stays locked where only the line was not free. Nobody is waited for, so no order can lock up.
+    """
+    cursor = connection.execute(_FREE_LINES, [list(line_ids)], prepare=True)
+    return Asked(cursor, lambda rows: dict(map(_free_line, rows)))
+
+
+_OF_BORROWERS: Final = ", ".join(f"borrowers.{name}" for name in _COLUMNS.split(", "))
+_FREE_LINES: Final = f"""
+    SELECT line_id, revision, test_clock_id, state, {_OF_BORROWERS}
+    FROM lines JOIN borrowers USING (borrower_id) WHERE line_id = ANY(%s::bigint[])
+    FOR UPDATE OF borrowers, lines SKIP LOCKED
+"""
+
+
+def _free_line(row: tuple[Any, ...]) -> tuple[int, tuple[Borrower, StoredLine]]:
+    line_id, revision, test_clock_id, state, *person = row
+    return line_id, (Borrower(*person), StoredLine(STATE.decode(state), revision, test_clock_id))
 
 
 def borrowers_of_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
@@ -104,17 +114,21 @@ def lines_of(connection: Connection, borrower_id: int) -> list[Line]:
     return [STATE.decode(state) for (state,) in rows]
 
 
-def other_lines(connection: Connection, borrower_ids: Sequence[int], *, but: Sequence[int]) -> dict[int, list[Line]]:
-    """All lines of these persons that are not closed, but some, as they are recorded, by person."""
-    rows = connection.execute(
-        """
-        SELECT borrower_id, state FROM lines
-        WHERE borrower_id = ANY(%s::bigint[]) AND condition <> 'closed' AND NOT line_id = ANY(%s::bigint[])
-        ORDER BY line_id
-        """,
-        [list(borrower_ids), list(but)],
-        prepare=True,
-    )
+def ask_lines_beside(connection: Connection, line_ids: Sequence[int]) -> Asked[dict[int, list[Line]]]:
+    """All other lines of the persons who have these, but those that are closed, as they are recorded, by person."""
+    cursor = connection.execute(_LINES_BESIDE, [list(line_ids)] * 2, prepare=True)
+    return Asked(cursor, _by_person)
+
+
+_LINES_BESIDE: Final = """
+    SELECT borrower_id, state FROM lines
+    WHERE borrower_id = ANY(ARRAY(SELECT borrower_id FROM lines WHERE line_id = ANY(%s::bigint[])))
+      AND condition <> 'closed' AND NOT line_id = ANY(%s::bigint[])
+    ORDER BY line_id
+"""
+
+
+def _by_person(rows: Iterable[tuple[int, bytes]]) -> dict[int, list[Line]]:
     found: dict[int, list[Line]] = {}
     for borrower_id, state in rows:
         found.setdefault(borrower_id, []).append(STATE.decode(state))

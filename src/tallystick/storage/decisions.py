@@ -9,6 +9,7 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.features.visible_set import VisibleSet
+from tallystick.storage.asking import Asked
 from tallystick.storage.rows import execute_rows, over_rows
 
 
@@ -125,8 +126,13 @@ _KNOWN: Final = f"SELECT {_SELECTED} FROM decisions WHERE request_key = ANY(%s::
 
 def known_requests(connection: Connection, request_keys: Sequence[str]) -> dict[str, StoredDecision]:
     """Decisions on requests that came before, by their keys."""
-    rows = connection.execute(_KNOWN, [list(request_keys)], prepare=True)
-    return {decision.request_key: decision for decision in map(_decision, rows)}
+    return ask_known_requests(connection, request_keys).told()
+
+
+def ask_known_requests(connection: Connection, request_keys: Sequence[str]) -> Asked[dict[str, StoredDecision]]:
+    """The same, among other questions."""
+    cursor = connection.execute(_KNOWN, [list(request_keys)], prepare=True)
+    return Asked(cursor, lambda rows: {decision.request_key: decision for decision in map(_decision, rows)})
 
 
 def withdraw_decision(connection: Connection, decision_id: int, *, at: datetime) -> bool:

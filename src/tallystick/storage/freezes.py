@@ -8,6 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.storage.asking import Asked
 from tallystick.storage.rows import execute_rows, over_rows
 
 
@@ -94,10 +95,16 @@ _STANDING: Final = """
 
 def standing_freezes(connection: Connection, asked: Collection[tuple[Subject, int]]) -> set[tuple[Subject, int]]:
     """Those of the subjects that are frozen now."""
-    rows = connection.execute(
-        _STANDING, [[str(subject) for subject, _ in asked], [number for _, number in asked]], prepare=True
-    )
-    return {(Subject(subject), number) for subject, number in rows}
+    return ask_standing_freezes(connection, asked).told()
+
+
+def ask_standing_freezes(
+    connection: Connection, asked: Collection[tuple[Subject, int]]
+) -> Asked[set[tuple[Subject, int]]]:
+    """The same, among other questions."""
+    subjects = [str(subject) for subject, _ in asked]
+    cursor = connection.execute(_STANDING, [subjects, [number for _, number in asked]], prepare=True)
+    return Asked(cursor, lambda rows: {(Subject(subject), number) for subject, number in rows})
 
 
 def read_freeze(connection: Connection, freeze_id: int) -> Freeze | None:

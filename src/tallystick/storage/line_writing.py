@@ -4,7 +4,7 @@ One call writes one line or thousands: rows travel as arrays, one round trip in 
 What is written here is what servicing computed; nothing is decided.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -69,18 +69,30 @@ def write_lines(
     Raises `LineChangedMeanwhile` where a line's revision is not the one that was read, and as `ledger.post` does.
     """
     with connection.pipeline():
-        execute_rows(connection, _INSERT_LINES, [_figures(write) for write in writes if write.revision_before == 0])
-        known = [_figures(write) for write in writes if write.revision_before > 0]
-        updated = execute_rows(connection, _UPDATE_LINES, known)
-        _write_events(connection, writes, recording)
-        _write_history(connection, writes, recording)
-        _write_statements(connection, writes)
-        _write_checkpoints(connection, writes)
-        _write_objects(connection, writes)
-        ledger.post(connection, transfers, booked_on=recording.booked_on)
-    if updated is not None and updated.rowcount != len(known):
-        changed = len(known) - updated.rowcount
-        raise LineChangedMeanwhile(f"{changed} lines changed while they were written; lock them first")
+        check = send_lines(connection, writes, transfers, recording=recording)
+    check()
+
+
+def send_lines(
+    connection: Connection, writes: Sequence[LineWrite], transfers: Sequence[Transfer], *, recording: Recording
+) -> Callable[[], None]:
+    """The same among other statements of the caller's pipeline; what it returns, called after that, raises."""
+    execute_rows(connection, _INSERT_LINES, [_figures(write) for write in writes if write.revision_before == 0])
+    known = [_figures(write) for write in writes if write.revision_before > 0]
+    updated = execute_rows(connection, _UPDATE_LINES, known)
+    _write_events(connection, writes, recording)
+    _write_history(connection, writes, recording)
+    _write_statements(connection, writes)
+    _write_checkpoints(connection, writes)
+    _write_objects(connection, writes)
+    ledger.post(connection, transfers, booked_on=recording.booked_on)
+
+    def check() -> None:
+        if updated is not None and updated.rowcount != len(known):
+            changed = len(known) - updated.rowcount
+            raise LineChangedMeanwhile(f"{changed} lines changed while they were written; lock them first")
+
+    return check
 
 
 def _figures(write: LineWrite) -> tuple[Any, ...]:

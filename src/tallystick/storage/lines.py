@@ -58,19 +58,6 @@ _DUE_LINES: Final = """
 """
 
 
-def lock_free_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, StoredLine]:
-    """Those of the lines that no other transaction has, locked until this one ends."""
-    rows = connection.execute(
-        """
-        SELECT line_id, revision, test_clock_id, state FROM lines WHERE line_id = ANY(%s::bigint[])
-        ORDER BY line_id FOR UPDATE SKIP LOCKED
-        """,
-        [list(line_ids)],
-        prepare=True,
-    )
-    return {line_id: StoredLine(STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
-
-
 class LockDue(Protocol):
     """Lock those of the lines that are due still."""
 

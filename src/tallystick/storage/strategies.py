@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.storage.asking import Asked
 from tallystick.strategy.assignment import Challenger
 from tallystick.strategy.damage_limits import DamageLimits, shipped_damage_limits
 
@@ -135,8 +136,13 @@ def _release(row: tuple[Any, ...]) -> Release:
 
 def last_release_number(connection: Connection) -> int | None:
     """The number of the release in force, None before the first."""
-    row = connection.execute("SELECT max(release_number) FROM strategy_releases", prepare=True).fetchone()
-    return None if row is None else row[0]
+    return ask_last_release_number(connection).told()
+
+
+def ask_last_release_number(connection: Connection) -> Asked[int | None]:
+    """The same, among other questions."""
+    cursor = connection.execute("SELECT max(release_number) FROM strategy_releases", prepare=True)
+    return Asked(cursor, lambda rows: next(number for (number,) in rows))
 
 
 def approved_of_late(connection: Connection, *, most: int) -> list[str]:
