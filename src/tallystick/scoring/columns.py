@@ -42,6 +42,8 @@ def numeric_column(columns: Columns, name: str) -> Floats:
     given = None if isinstance(columns, pa.Table) else columns.get(name)
     if type(given) is np.ndarray and given.dtype.kind in "biuf":
         return _native_numbers(given, name)  # without Arrow, whose every call costs more than a small batch
+    if type(given) is np.ndarray and is_wholly_missing(given):
+        return np.full(len(given), np.nan)
     column = _column(columns, name)
     kind = column.type
     if pa.types.is_null(kind):
@@ -78,6 +80,15 @@ def category_column(columns: Columns, name: str) -> tuple[Codes, tuple[str, ...]
     codes = np.append(np.argsort(order), MISSING_CODE)  # the extra place is where -1 points
     rows = pc.fill_null(encoded.indices, MISSING_CODE).to_numpy(zero_copy_only=False)
     return codes[rows], tuple(values[order])
+
+
+def is_wholly_missing(values: npt.NDArray[Any]) -> bool:
+    """Whether an array holds None and nothing else, so that nothing tells what it would have been.
+
+    >>> is_wholly_missing(np.array([None, None])), is_wholly_missing(np.array([None, 7]))
+    (True, False)
+    """
+    return values.dtype == object and all(value is None for value in values.tolist())
 
 
 def missing_cells(columns: Columns, feature: ModelFeature) -> Flags:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tallystick.scoring.columns import is_wholly_missing
 from tallystick.scoring.model import ColumnFault, Columns
 
 ColumnKind = Literal["number", "whole", "text", "boolean"]
@@ -140,6 +141,7 @@ class SmallBatchReader:
     _highest: npt.NDArray[np.float64]
     _whole: Mask
     _never_missing: Mask
+    _others: Mapping[str, ColumnType]
 
     @classmethod
     def of(cls, types: Mapping[str, ColumnType]) -> "SmallBatchReader":
@@ -153,13 +155,14 @@ class SmallBatchReader:
             _highest=bounds[:, 1],
             _whole=np.array([types[name].kind == "whole" for name in numbers], dtype=np.bool_),
             _never_missing=np.array([not types[name].may_be_missing for name in numbers], dtype=np.bool_),
+            _others={name: column_type for name, column_type in types.items() if not column_type.is_numeric},
         )
 
     def read(self, columns: Columns) -> Frame:
         """The checked columns, as `read_columns` gives them. Raises `ColumnFault` as it does."""
         if isinstance(columns, pa.Table) or not self._numbers or not all(map(columns.__contains__, self.types)):
             return read_columns(columns=columns, types=self.types)
-        given = [columns[name] for name in self._numbers]
+        given = [_known_missing(columns[name]) for name in self._numbers]
         rows = len(given[0])
         are_numbers = all(isinstance(each, np.ndarray) and each.dtype.kind in "iuf" for each in given)
         if not (are_numbers and 0 < rows <= _CASES_READ_DIRECTLY and all(len(each) == rows for each in given)):
@@ -170,14 +173,18 @@ class SmallBatchReader:
         broken = (low < self._lowest) | (high > self._highest) | (missing & self._never_missing)
         if (broken | (self._whole & (np.floor(numbers) < numbers).any(axis=1))).any():
             return read_columns(columns=columns, types=self.types)
-        others = {name: kind for name, kind in self.types.items() if not kind.is_numeric}
-        rest = read_columns(columns={self._numbers[0]: numbers[0], **columns}, types=others)
+        rest = read_columns(columns={self._numbers[0]: numbers[0], **columns}, types=self._others)
         with_missing = rest.with_missing.union(
             name for name, lacks in zip(self._numbers, missing, strict=True) if lacks
         )
         return Frame(
             rows, {**rest.cells, **dict(zip(self._numbers, numbers, strict=True))}, rest.vocabularies, with_missing
         )
+
+
+def _known_missing(values: Any) -> Any:
+    """Numbers that nobody knows, of any case, as numbers; everything else as it is."""
+    return np.full(len(values), np.nan) if isinstance(values, np.ndarray) and is_wholly_missing(values) else values
 
 
 def _row_count(columns: Columns) -> int:
