@@ -10,7 +10,7 @@ from tests.books import Books
 from tests.deciding import Lender, opened
 
 from tallystick.operations.decision_record import tick_of
-from tallystick.operations.purchase_labels import label_purchase
+from tallystick.operations.purchase_labels import label_purchase, label_purchases
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.event_streams import read_event
@@ -78,3 +78,22 @@ def test_a_purchase_is_confirmed_once_and_nothing_else_is(lender: Lender) -> Non
     assert unknown == Refusal(RefusalReason.DECISION_UNKNOWN, field="decision_id")
     with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
         connection.execute("UPDATE purchase_labels SET is_fraud = true")
+
+
+def test_many_are_confirmed_at_once_and_what_cannot_be_is_refused_alone(lender: Lender) -> None:
+    first, second, third = (asked(lender, line_id).decision_id for line_id in (1, 2, 3))
+    connection, act = lender.books.connection, lender.act(actor="desk")
+    label_purchase(connection, second, is_fraud=False, reason="delivered", act=act)
+    told = label_purchases(connection, {first: True, second: True, 5: True, third: False}, reason="file", act=act)
+    assert list(told) == [first, second, 5, third]
+    assert told[second] == Refusal(RefusalReason.LABEL_EXISTS, field="decision_id")
+    assert told[5] == Refusal(RefusalReason.DECISION_UNKNOWN, field="decision_id")
+    for number, is_fraud in ((first, True), (third, False)):
+        label = told[number]
+        assert isinstance(label, PurchaseLabel)
+        assert read_label(connection, number) == label
+        row = read_event(connection, "fraud_label", label.event_id)
+        assert row is not None
+        assert (row["is_fraud"], row["line_id"]) == (is_fraud, 1 if is_fraud else 3)
+    assert connection.execute("SELECT count(*) FROM stream_fraud_label").fetchone() == (3,)
+    assert label_purchases(connection, {}, reason="file", act=act) == {}

@@ -57,12 +57,17 @@ def write_stream(connection: Connection, name: str, rows: Mapping[str, Sequence[
 
 def read_event(connection: Connection, name: str, event_id: int) -> dict[str, Any] | None:
     """One row of a live stream that is written, by column; None where there is none."""
+    return read_events(connection, name, [event_id]).get(event_id)
+
+
+def read_events(connection: Connection, name: str, event_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Those rows of a live stream that is written which there are, by id, each by column."""
     columns = [column.name for column in EVENT_TABLES[name].columns]
-    statement = sql.SQL("SELECT {} FROM {} WHERE event_id = %s").format(
+    statement = sql.SQL("SELECT {} FROM {} WHERE event_id = ANY(%s::bigint[])").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(STREAM_PREFIX + name)
     )
-    row = connection.execute(statement, [event_id]).fetchone()
-    return None if row is None else dict(zip(columns, row, strict=True))
+    found = (dict(zip(columns, row, strict=True)) for row in connection.execute(statement, [list(event_ids)]))
+    return {row["event_id"]: row for row in found}
 
 
 def _list_faults(name: str, rows: Mapping[str, Sequence[Any]]) -> list[str]:

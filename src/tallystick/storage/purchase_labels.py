@@ -1,10 +1,13 @@
 """Who confirmed that a purchase was fraud, or good: every statement."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 from psycopg import Connection
+
+from tallystick.storage.rows import execute_rows, over_rows
 
 
 class PurchaseLabel(Struct, frozen=True, kw_only=True):
@@ -18,19 +21,30 @@ class PurchaseLabel(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
 
 
-_COLUMNS: Final = "decision_id, event_id, is_fraud, reason, actor, recorded_at"
+_COLUMNS: Final = (
+    ("decision_id", "bigint"),
+    ("event_id", "bigint"),
+    ("is_fraud", "boolean"),
+    ("reason", "text"),
+    ("actor", "text"),
+    ("recorded_at", "timestamptz"),
+)
+_NAMES: Final = tuple(name for name, _ in _COLUMNS)
+_INSERT: Final = over_rows(
+    "INSERT INTO purchase_labels ({names}) SELECT {names} FROM {fresh} ON CONFLICT DO NOTHING RETURNING decision_id",
+    _COLUMNS,
+)
 
 
-def add_label(connection: Connection, label: PurchaseLabel) -> bool:
-    """Write a label; False where the purchase has one."""
-    added = connection.execute(
-        f"INSERT INTO purchase_labels ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        [label.decision_id, label.event_id, label.is_fraud, label.reason, label.actor, label.recorded_at],
-    )
-    return added.rowcount == 1
+def add_labels(connection: Connection, labels: Sequence[PurchaseLabel]) -> set[int]:
+    """Write labels; gives the purchases that got theirs, all others have one."""
+    added = execute_rows(connection, _INSERT, [tuple(getattr(label, name) for name in _NAMES) for label in labels])
+    return set() if added is None else {decision_id for (decision_id,) in added}
 
 
 def read_label(connection: Connection, decision_id: int) -> PurchaseLabel | None:
     """The label of a purchase."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM purchase_labels WHERE decision_id = %s", [decision_id]).fetchone()
-    return None if row is None else PurchaseLabel(**dict(zip(_COLUMNS.split(", "), row, strict=True)))
+    row = connection.execute(
+        f"SELECT {', '.join(_NAMES)} FROM purchase_labels WHERE decision_id = %s".encode(), [decision_id]
+    ).fetchone()
+    return None if row is None else PurchaseLabel(**dict(zip(_NAMES, row, strict=True)))
