@@ -1,7 +1,7 @@
 """What every live checkpoint does alike: requests in columns, the decision as a row, its review, rows of streams."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import msgspec
@@ -72,6 +72,15 @@ def tick_of(at: datetime) -> int:
     1000005
     """
     return (at - datetime(1970, 1, 1, tzinfo=at.tzinfo)) // timedelta(microseconds=1)
+
+
+def instant_of(tick: int) -> datetime:
+    """The instant (UTC) of a tick.
+
+    >>> instant_of(1_000_005).isoformat()
+    '1970-01-01T00:00:01.000005+00:00'
+    """
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=tick)
 
 
 def in_columns(rows: Sequence[Mapping[str, Any]]) -> Figures:
