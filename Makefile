@@ -38,6 +38,7 @@ bench: $(READY)
 	$(RUN) python benchmarks/http.py
 	$(RUN) python benchmarks/features_online.py
 	$(RUN) python benchmarks/fraud.py
+	$(RUN) python benchmarks/authorize_stream.py --customers 1000 --capacities 5 20
 	$(RUN) python benchmarks/features_offline.py
 
 $(UV):
