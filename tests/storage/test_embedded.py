@@ -17,6 +17,7 @@ import pytest
 
 from tallystick.operations.database import Where, revive
 from tallystick.storage.embedded import embedded_server, ensure_running, keeper_pid, stay_up, stop
+from tallystick.storage.keeper import shared_buffers_mb
 from tallystick.storage.place import EmbeddedFault, Place, place, prepare
 
 
@@ -52,6 +53,15 @@ def test_it_starts_answers_and_stops_after_its_last_user(at: Place) -> None:
         time.sleep(0.1)
     assert keeper_pid(at) is None
     assert not (at.cluster / "postmaster.pid").exists()
+
+
+def test_it_keeps_a_quarter_of_what_memory_there_is(tmp_path: Path) -> None:
+    limit = tmp_path / "memory.max"
+    for told, meant in (("2147483648", 512), ("100000", 128)):
+        limit.write_text(told)
+        assert shared_buffers_mb((tmp_path / "absent", limit)) == meant
+    limit.write_text("max")
+    assert 128 <= shared_buffers_mb((limit,)) == shared_buffers_mb(()) <= 4_096
 
 
 def test_two_processes_at_once_share_one_server(at: Place, tmp_path: Path) -> None:

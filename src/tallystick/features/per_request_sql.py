@@ -234,6 +234,7 @@ class _TiledRead(_Read):
         used = [measure_of(one) for one in self.aggregates]
         measures = {measure.column: measure for measure in used}.values()
         raw = ", ".join(f"{measure.row_value()} AS {measure.column}" for measure in measures)
+        added = ", ".join(f"{measure.of_rows()} AS {measure.column}" for measure in measures)
         rolled = ", ".join(f"t.{measure.column}" for measure in measures)
         events = (
             f"SELECT e.tick, {raw} FROM {STREAM_PREFIX}{self.source} AS e WHERE e.{self.key} = r.{self.key} "
@@ -245,10 +246,15 @@ class _TiledRead(_Read):
             f"WHERE t.entity = '{self.entity}' AND t.key = CAST(r.{self.key} AS TEXT)"
         )
         tail = f"{opened}.tail_tick"
+        within_all = self._within_all_sql()
+        fresh = f"GREATEST({first}, {tail})"
         # OFFSET 0: each hour and day is a look-up of its own; joined as a table, all rows of the key would be read.
         branches = [
             f"{events} AND e.tick >= {first} AND e.tick < r.tick{others} AND {tail} IS NULL",
-            f"{events} AND e.tick >= GREATEST({first}, {tail}) AND e.tick < r.tick{others} AND NOT {tail} IS NULL",
+            f"{events} AND e.tick >= {fresh} AND e.tick < {within_all}{others} AND NOT {tail} IS NULL",
+            f"SELECT r.tick - 1 AS tick, {added} FROM {STREAM_PREFIX}{self.source} AS e "
+            f"WHERE e.{self.key} = r.{self.key} AND {visible_sql('e', 's')} "
+            f"AND e.tick >= GREATEST({fresh}, {within_all}) AND e.tick < r.tick{others} AND NOT {tail} IS NULL",
             f"SELECT p.* FROM UNNEST({opened}.hours) AS o(tick) CROSS JOIN LATERAL ({events} AND e.tick >= "
             f"GREATEST({first}, o.tick) AND e.tick < LEAST(o.tick + {HOUR_TICKS}, r.tick){others} OFFSET 0) AS p "
             f"WHERE o.tick < {tail}",
@@ -265,6 +271,12 @@ class _TiledRead(_Read):
                 f"AND e.{self.key} = r.{self.key} AND e.tick >= {first} AND e.tick < r.tick"
             )
         return " UNION ALL ".join(branches)
+
+    def _within_all_sql(self) -> str:
+        """From which tick on every window has every row, so that the rows of now are added up as they are read."""
+        if any(one.ago for one in self.aggregates):
+            return "r.tick"
+        return f"(r.tick - {min(one.window_ticks for one in self.aggregates)} + 1)"
 
     def _sum(self, one: Aggregate) -> str:
         measure = measure_of(one)

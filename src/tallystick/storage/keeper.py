@@ -25,12 +25,17 @@ _SETTINGS = {
     "full_page_writes": "on",
     "wal_compression": "on",
     "max_connections": "100",
-    "shared_buffers": "512MB",
     "max_wal_size": "4GB",
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+# What a container may use; the system tells the memory of the whole machine.
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+_MB = 1 << 20
 _PR_SET_PDEATHSIG = 1
 
 
@@ -72,12 +77,13 @@ def _start(cluster: Path, *, programs: Path, socket_folder: Path, owner: str | N
         if prctl is not None:
             prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
+    settings = {**_SETTINGS, "shared_buffers": f"{shared_buffers_mb()}MB"}
     return subprocess.Popen(
         [
             programs / "bin" / "postgres",
             *("-D", str(cluster)),
             *("-k", str(socket_folder)),
-            *(part for name, setting in _SETTINGS.items() for part in ("-c", f"{name}={setting}")),
+            *(part for name, setting in settings.items() for part in ("-c", f"{name}={setting}")),
         ],
         stdin=subprocess.DEVNULL,
         user=person.pw_uid if person else None,
@@ -87,6 +93,15 @@ def _start(cluster: Path, *, programs: Path, socket_folder: Path, owner: str | N
         cwd=cluster,
         env={"LC_ALL": "C.UTF-8", "PATH": os.defpath, "TZ": "UTC"},
     )
+
+
+def shared_buffers_mb(limits: tuple[Path, ...] = _CONTAINER_LIMITS) -> int:
+    """A quarter of the memory, as PostgreSQL's manual begins with: from 128 MB to 4 GB, used as it is read into."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for limit in limits:
+        told = limit.read_text(encoding="ascii").strip() if limit.is_file() else "max"
+        memory = min(memory, int(told)) if told.isdigit() else memory
+    return min(max(memory // 4 // _MB, 128), 4_096)
 
 
 def _in_use(folder: Path) -> bool:
