@@ -8,7 +8,7 @@ from msgspec import Struct
 MICRO: Final = 1_000_000
 
 
-class Accrual(Struct, frozen=True, omit_defaults=True):
+class Accrual(Struct, frozen=True, omit_defaults=True, gc=False):
     """What accrued until the day `counted_to` began, and what each further day adds.
 
     `accrued_micro` and `daily_micro` are millionths of a minor unit: a balance in minor units times a rate in ppm a

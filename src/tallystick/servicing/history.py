@@ -8,7 +8,7 @@ from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import drawn_minor, held_minor, oldest_unpaid_due_on
 
 
-class Snapshot(Struct, frozen=True):
+class Snapshot(Struct, frozen=True, gc=False):
     """The line's figures from `effective_on` on, until the next row; minor units. `cause` names the event's kind."""
 
     effective_on: date

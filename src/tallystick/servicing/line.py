@@ -1,4 +1,8 @@
-"""A credit line as it stands: an immutable value, the fold of its events up to a business day."""
+"""A credit line as it stands: an immutable value, the fold of its events up to a business day.
+
+What a line is made of cannot hold itself, so the collector of cycles need not look at it (`gc=False`): of thousands of
+lines at once it looks at little else.
+"""
 
 from datetime import date
 from enum import StrEnum
@@ -20,7 +24,7 @@ class Condition(StrEnum):
     CLOSED = "closed"
 
 
-class Hold(Struct, frozen=True, omit_defaults=True):
+class Hold(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a merchant has reserved and not captured."""
 
     hold_id: int
@@ -31,14 +35,14 @@ class Hold(Struct, frozen=True, omit_defaults=True):
     category: str = ""
 
 
-class BillShare(Struct, frozen=True):
+class BillShare(Struct, frozen=True, gc=False):
     """What of a draw the plan of a converted bill took over, less what refunds gave back of it, paid already or not."""
 
     plan_id: int
     left_minor: int
 
 
-class Draw(Struct, frozen=True, omit_defaults=True):
+class Draw(Struct, frozen=True, omit_defaults=True, gc=False):
     """One draw and what was given back of it; kept while it may still be refunded.
 
     `merchant_fee_minor` is what is kept back from the merchant and not given back, of it `merchant_subsidy_minor` for
@@ -58,7 +62,7 @@ class Draw(Struct, frozen=True, omit_defaults=True):
     bill_shares: tuple[BillShare, ...] = ()
 
 
-class Charge(Struct, frozen=True, omit_defaults=True):
+class Charge(Struct, frozen=True, omit_defaults=True, gc=False):
     """A fee or penalty of the line itself, and what is left of it; `statement_number` is that of the first to ask."""
 
     charge_id: int
@@ -73,7 +77,7 @@ class Charge(Struct, frozen=True, omit_defaults=True):
         return Component.PENALTY if self.kind is ChargeKind.PENALTY_INTEREST else Component.FEE
 
 
-class Booked(Struct, frozen=True, omit_defaults=True):
+class Booked(Struct, frozen=True, omit_defaults=True, gc=False):
     """What of a plan's price stands in the books: interest and fees that fell due or were paid early, ever."""
 
     plan_id: int
@@ -81,7 +85,7 @@ class Booked(Struct, frozen=True, omit_defaults=True):
     fee_minor: int = 0
 
 
-class Cycle(Struct, frozen=True, omit_defaults=True):
+class Cycle(Struct, frozen=True, omit_defaults=True, gc=False):
     """What was charged, and what was paid, refunded or waived of billed amounts, since the last statement."""
 
     payments_minor: int = 0
@@ -91,14 +95,14 @@ class Cycle(Struct, frozen=True, omit_defaults=True):
     penalties_minor: int = 0
 
 
-class Pause(Struct, frozen=True):
+class Pause(Struct, frozen=True, gc=False):
     """Days on which days past due do not count: from `begins_on` until the day `ends_on` begins."""
 
     begins_on: date
     ends_on: date
 
 
-class Line(Struct, frozen=True, omit_defaults=True):
+class Line(Struct, frozen=True, omit_defaults=True, gc=False):
     """A line at the end of business on `as_of`, as far as it is told.
 
     `exposure = drawn + held`; drawn is principal of plans and purchases together, billed or not. `tells_from` is the

@@ -11,7 +11,7 @@ from tallystick.terms.product import Component
 from tallystick.terms.schedule import InstallmentKind
 
 
-class PlanInstallment(Struct, frozen=True, omit_defaults=True):
+class PlanInstallment(Struct, frozen=True, omit_defaults=True, gc=False):
     """One installment: what it asks for, what of that was waived or paid, and since when nothing is left.
 
     `paid_early_minor` and `paid_late_minor` tell how much was paid before and after the due date.
@@ -66,7 +66,7 @@ class PlanInstallment(Struct, frozen=True, omit_defaults=True):
                 return 0
 
 
-class RungState(Struct, frozen=True, omit_defaults=True):
+class RungState(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a regular installment asks for by agreement and after payments; the meaning is that of `Rung`."""
 
     asked_minor: int = 0
@@ -78,7 +78,7 @@ class RungState(Struct, frozen=True, omit_defaults=True):
     set_interest_minor: int | None = None
 
 
-class PlanDraw(Struct, frozen=True):
+class PlanDraw(Struct, frozen=True, gc=False):
     """Principal drawn on a day, the part of it that installments pay back, and from when on that bears interest."""
 
     on: date
@@ -87,14 +87,14 @@ class PlanDraw(Struct, frozen=True):
     interest_from: date
 
 
-class Correction(Struct, frozen=True):
+class Correction(Struct, frozen=True, gc=False):
     """What differs from the scheduled balance from a day on: paid early, or owed although it is past due."""
 
     on: date
     corrected_minor: int
 
 
-class Plan(Struct, frozen=True, omit_defaults=True):
+class Plan(Struct, frozen=True, omit_defaults=True, gc=False):
     """A plan after everything up to now. `overdue_until` is the day up to which principal past due bore interest.
 
     `interest_until` is the day from which the plan bears no interest any more; `pauses` are stretches without it.

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tallystick.servicing.accruing import MICRO, Accrual, minor_from_micro
 
 
-class Purchase(Struct, frozen=True, omit_defaults=True):
+class Purchase(Struct, frozen=True, omit_defaults=True, gc=False):
     """One draw to be paid next month: what is left of it, and its price (ppm of the balance a day).
 
     Where a change of contract gave it another price, that one counts from `priced_from`, and `earlier_ppm` is what all
@@ -51,7 +51,7 @@ class Purchase(Struct, frozen=True, omit_defaults=True):
         return self.waived_micro * part_minor // self.left_minor
 
 
-class Bill(Struct, frozen=True):
+class Bill(Struct, frozen=True, gc=False):
     """One statement's claim: what is still missing of its minimum, and until when it could be paid."""
 
     number: int
@@ -60,7 +60,7 @@ class Bill(Struct, frozen=True):
     minimum_left_minor: int
 
 
-class Revolving(Struct, frozen=True, omit_defaults=True):
+class Revolving(Struct, frozen=True, omit_defaults=True, gc=False):
     """All purchases to be paid next month, the interest they bear, and the bills that ask for them."""
 
     interest: Accrual

@@ -4,7 +4,7 @@ psycopg finds the element's dumper anew for each list, in Python: 67 lists of on
 Every statement of ours says the type of its arrays (`%s::bigint[]`) or compares them with a column, so text will do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -47,10 +47,18 @@ class FlatListDumper(ListDumper):
         >>> FlatListDumper(list).dump([7, None, "a, b"])
         b'{7,NULL,"a, b"}'
         """
-        try:
-            return ("{" + ",".join([_ELEMENTS[type(element)](element) for element in obj]) + "}").encode()
-        except KeyError:
+        kinds = set(map(type, obj))
+        if len(kinds) == 1:
+            (kind,) = kinds
+            element = _ELEMENTS.get(kind)
+            return super().dump(obj) if element is None else _array(map(element, obj))
+        if not kinds <= _ELEMENTS.keys():
             return super().dump(obj)
+        return _array([_ELEMENTS[type(element)](element) for element in obj])
+
+
+def _array(elements: Iterable[str]) -> bytes:
+    return f"{{{','.join(elements)}}}".encode()
 
 
 def _is_plain(told: list[Any]) -> bool:

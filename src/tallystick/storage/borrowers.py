@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 from psycopg import Connection
 from psycopg.types.json import Jsonb
@@ -29,13 +30,31 @@ class Borrower(Struct, frozen=True):
     opened_at: datetime
 
 
-_COLUMNS = "borrower_id, reference, jurisdiction, currency, joint_cap_minor, blocked_because, metadata, opened_at"
+_COLUMNS: Final = (
+    "borrower_id",
+    "reference",
+    "jurisdiction",
+    "currency",
+    "joint_cap_minor",
+    "blocked_because",
+    "metadata",
+    "opened_at",
+)
+_METADATA: Final = _COLUMNS.index("metadata")
+# What is JSON comes as text: msgspec reads it ten times as fast as psycopg.
+_SELECTED: Final = ", ".join(f"borrowers.{name}{'::text' if name == 'metadata' else ''}" for name in _COLUMNS)
+
+
+def _borrower(row: Sequence[Any]) -> Borrower:
+    values = list(row)
+    values[_METADATA] = msgspec.json.decode(values[_METADATA])
+    return Borrower(*values)
 
 
 def add_borrower(connection: Connection, borrower: Borrower) -> bool:
     """Write a new borrower; False where the reference is taken."""
     added = connection.execute(
-        f"INSERT INTO borrowers ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        f"INSERT INTO borrowers ({', '.join(_COLUMNS)}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         [
             borrower.borrower_id,
             borrower.reference,
@@ -52,22 +71,22 @@ def add_borrower(connection: Connection, borrower: Borrower) -> bool:
 
 def read_borrower(connection: Connection, borrower_id: int) -> Borrower | None:
     """A borrower, without a lock."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM borrowers WHERE borrower_id = %s", [borrower_id]).fetchone()
-    return None if row is None else Borrower(*row)
+    row = connection.execute(f"SELECT {_SELECTED} FROM borrowers WHERE borrower_id = %s", [borrower_id]).fetchone()
+    return None if row is None else _borrower(row)
 
 
 def borrower_of_reference(connection: Connection, reference: str) -> Borrower | None:
     """The borrower that the lender's own reference names."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM borrowers WHERE reference = %s", [reference]).fetchone()
-    return None if row is None else Borrower(*row)
+    row = connection.execute(f"SELECT {_SELECTED} FROM borrowers WHERE reference = %s", [reference]).fetchone()
+    return None if row is None else _borrower(row)
 
 
 def lock_borrower(connection: Connection, borrower_id: int) -> Borrower | None:
     """A borrower, so that no other line of the same person takes the same yuan: locked before any of the lines."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM borrowers WHERE borrower_id = %s FOR UPDATE", [borrower_id]
+        f"SELECT {_SELECTED} FROM borrowers WHERE borrower_id = %s FOR UPDATE", [borrower_id]
     ).fetchone()
-    return None if row is None else Borrower(*row)
+    return None if row is None else _borrower(row)
 
 
 def ask_free_lines(connection: Connection, line_ids: Sequence[int]) -> Asked[dict[int, tuple[Borrower, StoredLine]]]:
@@ -79,9 +98,8 @@ def ask_free_lines(connection: Connection, line_ids: Sequence[int]) -> Asked[dic
     return Asked(cursor, lambda rows: dict(map(_free_line, rows)))
 
 
-_OF_BORROWERS: Final = ", ".join(f"borrowers.{name}" for name in _COLUMNS.split(", "))
 _FREE_LINES: Final = f"""
-    SELECT line_id, revision, test_clock_id, state, {_OF_BORROWERS}
+    SELECT line_id, revision, test_clock_id, state, {_SELECTED}
     FROM lines JOIN borrowers USING (borrower_id) WHERE line_id = ANY(%s::bigint[])
     FOR UPDATE OF borrowers, lines SKIP LOCKED
 """
@@ -89,7 +107,7 @@ _FREE_LINES: Final = f"""
 
 def _free_line(row: tuple[Any, ...]) -> tuple[int, tuple[Borrower, StoredLine]]:
     line_id, revision, test_clock_id, state, *person = row
-    return line_id, (Borrower(*person), StoredLine(STATE.decode(state), revision, test_clock_id))
+    return line_id, (_borrower(person), StoredLine(STATE.decode(state), revision, test_clock_id))
 
 
 def borrowers_of_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
