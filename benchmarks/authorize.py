@@ -1,13 +1,17 @@
 """Purchases decided in process, beside pgbench's TPC-B on the same server: decisions and transactions per second.
 
-    python benchmarks/authorize.py [--json] [--lines 1000000] [--events 5000000] [--seconds 20] [--batch 64]
-                                   [--workers 2] [--profile]
+    python benchmarks/authorize.py [--json] [--lines 1000000] [--events 5000000] [--seconds 20] [--warm-up 40]
+                                   [--batch 64] [--workers 2] [--profile]
 
 Lines lived through two months (`lived_lines.py`), purchases of 90 days stand in the streams by a Zipf law with one
 merchant at 5 % (`features_online.py`), the standard strategy is in force with all of its features and models. Each
 worker is a process with one connection, as a server is: it asks for a batch of purchases on different lines, has it
 decided by `operations.authorizing.authorize`, which locks, reads, decides, holds and records, and commits. A decision
 counts once its transaction is committed. What was put off, because another worker had the line, does not.
+
+PostgreSQL writes a page whole into its log when it is touched first after a checkpoint: right after one that is most of
+the work of a purchase, and a checkpoint comes every quarter of an hour. So both sides begin with a checkpoint and are
+measured after a warm-up; `--warm-up 0` shows the first seconds.
 
 The peer is `pgbench -M prepared`, TPC-B, scale = lines / 100,000, the better of 8 and 32 clients, before ours, on the
 same PostgreSQL with the same durability (fsync on), over the same Unix socket.
@@ -68,7 +72,9 @@ def main() -> None:
     options = _options()
     folder = place(Path(tempfile.gettempdir()) / "tallystick-authorize-benchmark")
     with embedded_server(folder) as server:
-        tps = _pgbench(server.url, scale=max(options.lines // 100_000, 1), seconds=options.seconds)
+        tps = _pgbench(
+            server.url, scale=max(options.lines // 100_000, 1), seconds=options.seconds, warm_up=options.warm_up
+        )
         with deciding_books(server.url, name="authorize", lines=options.lines, events=options.events) as url:
             singles = _turns(url, options, batch=1, workers=1, seconds=min(options.seconds, 5))
             turns = _turns(url, options, batch=options.batch, workers=options.workers, seconds=options.seconds)
@@ -107,13 +113,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--events", type=int, default=5_000_000, help="past purchases")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    parser.add_argument("--warm-up", type=float, default=40.0, help="seconds before, of both sides")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--profile", action="store_true", help="print where the first worker's time goes")
     return parser.parse_args()
 
 
-def _pgbench(server_url: str, *, scale: int, seconds: float) -> dict[int, float]:
+def _pgbench(server_url: str, *, scale: int, seconds: float, warm_up: float) -> dict[int, float]:
     """Transactions per second by number of clients."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS pgbench WITH (FORCE)")
@@ -122,9 +129,13 @@ def _pgbench(server_url: str, *, scale: int, seconds: float) -> dict[int, float]
         program = str(client_programs() / "pgbench")
         subprocess.run([program, "-i", "-q", "-s", str(scale), url], check=True, capture_output=True, env=_env(url))
         tps = {}
+        connection.execute("CHECKPOINT")
+        if warm_up:
+            warming = [program, "-n", "-M", "prepared", "-c", "8", "-j", "2", "-T", str(round(warm_up)), url]
+            subprocess.run(warming, check=True, capture_output=True, env=_env(url))
         for clients in CLIENTS:
             told = subprocess.run(
-                [program, "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(round(seconds)), url],
+                [program, "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(round(seconds)), url],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -147,7 +158,8 @@ def _turns(url: str, options: argparse.Namespace, *, batch: int, workers: int, s
     begin = context.Barrier(workers)
     with context.Pool(workers, initializer=_share, initargs=(begin,)) as pool:
         asked = [
-            (url, number, options.lines, batch, seconds, options.profile and number == 0) for number in range(workers)
+            (url, number, options.lines, batch, seconds, options.warm_up, options.profile and number == 0)
+            for number in range(workers)
         ]
         return pool.starmap(_work, asked, chunksize=1)
 
@@ -165,9 +177,10 @@ def _work(
     lines: int,
     batch: int,
     seconds: float,
+    warm_up: float,
     profiled: bool,  # noqa: FBT001
 ) -> Turn:
-    """One process: batches until the time is over; the first few are not counted."""
+    """One process: batches until the time is over; those of the warm-up, at least ten, are not counted."""
     world = world_of(lines, seed=1_000 * batch + number)
     ids = count((number + 1) << 58 | batch << 40)
     deciders = Deciders()
@@ -178,11 +191,12 @@ def _work(
         dump_lists_at_once(connection)
         deciding = deciders.deciding(connection, CheckpointName.AUTHORIZE)
         connection.commit()
-        for turn in range(10):
+        turn, began = 0, time.perf_counter()
+        while turn < 10 or time.perf_counter() - began < warm_up:
             _decide(connection, world, deciders, batch=batch, ids=ids, turn=turn)
+            turn += 1
         _BEGIN[0].wait()
         began, cpu = time.perf_counter(), time.process_time()
-        turn = 10
         while time.perf_counter() - began < seconds:
             purchases = _purchases(world, batch=batch, ids=ids)
             act = Act("checkout", NOW + timedelta(milliseconds=turn), DAY, ids)

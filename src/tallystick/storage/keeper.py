@@ -26,6 +26,7 @@ _SETTINGS = {
     "wal_compression": "on",
     "max_connections": "100",
     "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",
