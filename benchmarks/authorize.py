@@ -72,21 +72,20 @@ def main() -> None:
     options = _options()
     folder = place(Path(tempfile.gettempdir()) / "tallystick-authorize-benchmark")
     with embedded_server(folder) as server:
-        tps = _pgbench(
-            server.url, scale=max(options.lines // 100_000, 1), seconds=options.seconds, warm_up=options.warm_up
-        )
+        seconds, warm_up = options.seconds, options.warm_up
+        tps = _pgbench(server.url, scale=max(options.lines // 100_000, 1), seconds=seconds, warm_up=warm_up)
         with deciding_books(server.url, name="authorize", lines=options.lines, events=options.events) as url:
-            singles = _turns(url, options, batch=1, workers=1, seconds=min(options.seconds, 5))
-            turns = _turns(url, options, batch=options.batch, workers=options.workers, seconds=options.seconds)
+            turns = _turns(url, options, batch=options.batch, workers=options.workers, seconds=seconds, warm_up=warm_up)
+            singles = _turns(url, options, batch=1, workers=1, seconds=min(seconds, 5), warm_up=0)
     outcomes = sum((Counter(turn.outcomes) for turn in turns), Counter())
     decided = sum(number for outcome, number in outcomes.items() if outcome != "put_off")
-    seconds = max(turn.elapsed for turn in turns)
+    elapsed = max(turn.elapsed for turn in turns)
     batches = [each for turn in turns for each in turn.seconds]
     say(f"strategy {turns[0].strategy_id}: {turns[0].features} features, {turns[0].trees} trees; {dict(outcomes)}")
     emit(
         "authorize",
         ours={
-            "decisions_per_s": decided / seconds,
+            "decisions_per_s": decided / elapsed,
             "p50_ms": float(np.percentile(batches, 50)) * 1_000,
             "p99_ms": float(np.percentile(batches, 99)) * 1_000,
             "single_p50_ms": float(np.percentile(singles[0].seconds, 50)) * 1_000,
@@ -102,7 +101,7 @@ def main() -> None:
             "trees": turns[0].trees,
         },
         peer={f"pgbench_{clients}_clients_tps": each for clients, each in tps.items()},
-        ratio={"decisions_over_pgbench": decided / seconds / max(tps.values())},
+        ratio={"decisions_over_pgbench": decided / elapsed / max(tps.values())},
         as_json=options.json,
     )
 
@@ -153,12 +152,14 @@ def _env(url: str) -> dict[str, str]:
     return {**os.environ, "PGHOST": str(conninfo_to_dict(url).get("host", ""))}
 
 
-def _turns(url: str, options: argparse.Namespace, *, batch: int, workers: int, seconds: float) -> list[Turn]:
+def _turns(
+    url: str, options: argparse.Namespace, *, batch: int, workers: int, seconds: float, warm_up: float
+) -> list[Turn]:
     context = multiprocessing.get_context("spawn")
     begin = context.Barrier(workers)
     with context.Pool(workers, initializer=_share, initargs=(begin,)) as pool:
         asked = [
-            (url, number, options.lines, batch, seconds, options.warm_up, options.profile and number == 0)
+            (url, number, options.lines, batch, seconds, warm_up, options.profile and number == 0)
             for number in range(workers)
         ]
         return pool.starmap(_work, asked, chunksize=1)

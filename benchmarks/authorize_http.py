@@ -1,8 +1,8 @@
 """Purchases over HTTP under an open load, beside a bare echo: latencies at 500 and 1,000 a second; the highest rate.
 
-    python benchmarks/authorize_http.py [--json] [--lines 1000000] [--events 5000000] [--seconds 20]
+    python benchmarks/authorize_http.py [--json] [--lines 1000000] [--events 5000000] [--seconds 20] [--warm-up 40]
 
-Books as in `authorize.py`. The server is the one that `tallystick serve` runs (token, Idempotency-Key, desk, one
+Books and warm-up as in `authorize.py`. The server is the one that `tallystick serve` runs (token, Idempotency-Key, desk, one
 transaction per batch, disk before answer), its clock set to the instant at which the lines stand. The load is open:
 requests are sent when they are due, whether or not others were answered, and a latency counts from when a request was
 due. The highest rate is what clients get that ask again as soon as they are answered; the echo is a Litestar app on the
@@ -82,7 +82,7 @@ def main() -> None:
         features, trees, strategy_id = _told(url)
         requests = _requests(options.lines, token=token)
         with served([sys.executable, here, "--serve-url", url, "--serve-on"]) as port:
-            asyncio.run(_closed(port, requests, connections=8, seconds=3))
+            asyncio.run(_closed(port, requests, connections=CLOSED_CONNECTIONS, seconds=max(options.warm_up, 3)))
             open_at = {rate: asyncio.run(_open(port, requests, rate=rate, seconds=options.seconds)) for rate in RATES}
             highest = asyncio.run(_closed(port, requests, connections=CLOSED_CONNECTIONS, seconds=options.seconds))
         _must_be_recorded(url, sum((each.codes[201] for each in (*open_at.values(), highest)), 0))
@@ -118,6 +118,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--events", type=int, default=5_000_000, help="past purchases")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    parser.add_argument("--warm-up", type=float, default=40.0, help="seconds before")
     parser.add_argument("--serve-url", help=argparse.SUPPRESS)
     parser.add_argument("--serve-on", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--echo-on", type=int, default=0, help=argparse.SUPPRESS)
