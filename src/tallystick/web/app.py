@@ -1,10 +1,10 @@
 """The API as a whole: every route under /v1, the probes, the OpenAPI document, and the frame around them."""
 
+from functools import cache
 from typing import Final
 
 import psycopg
 from litestar import Litestar, Router
-from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -87,8 +87,13 @@ _ROUTERS: Final = (
 def create_app(edge: Edge) -> Frame:
     """The ASGI app. It opens and closes nothing: pool, clock and secrets are the caller's."""
     metrics = Metrics()
-    checkout = Checkout(edge, metrics=metrics)
-    app = Litestar(
+    return Frame(_routes(), edge=edge, metrics=metrics, checkout=Checkout(edge, metrics=metrics))
+
+
+@cache
+def _routes() -> Litestar:
+    """The same for every app of a process: each request brings the edge that answers it, from its frame."""
+    return Litestar(
         route_handlers=[
             Router(
                 "/v1",
@@ -99,7 +104,6 @@ def create_app(edge: Edge) -> Frame:
             ),
             probes.router,
         ],
-        state=State({"edge": edge, "metrics": metrics, "checkout": checkout}),
         exception_handlers={
             Problem: answer_problem,
             ValidationException: answer_invalid,
@@ -112,7 +116,6 @@ def create_app(edge: Edge) -> Frame:
         debug=False,
         logging_config=None,
     )
-    return Frame(app, edge=edge, metrics=metrics, checkout=checkout)
 
 
 def _openapi() -> OpenAPIConfig:

@@ -147,6 +147,6 @@ class Checkout:
 
 def checkout_of(request: Asked) -> Checkout:
     """The checkout that the app was made with."""
-    checkout = request.app.state["checkout"]
+    checkout = request.scope["state"]["checkout"]
     assert isinstance(checkout, Checkout)
     return checkout

@@ -71,7 +71,7 @@ class Edge:
 
 def edge_of(request: Asked) -> Edge:
     """The edge that the app was made with."""
-    edge = request.app.state["edge"]
+    edge = request.scope["state"]["edge"]
     assert isinstance(edge, Edge)
     return edge
 

@@ -45,6 +45,7 @@ class Frame:
         self.metrics = metrics
         self.checkout = checkout
         self.is_draining = False
+        self._parts = {"edge": edge, "metrics": metrics, "checkout": checkout}
         self._methods = {route.path_format: route.methods for route in app.routes if isinstance(route, HTTPRoute)}
         self._log = structlog.get_logger().bind()
 
@@ -58,7 +59,7 @@ class Frame:
             await self.app(scope, receive, send)
             return
         request_id = encode_id(IdPrefix.REQUEST, next(self.edge.ids))
-        scope["state"] = {"request_id": request_id, "is_draining": self.is_draining}
+        scope["state"] = {"request_id": request_id, "is_draining": self.is_draining, **self._parts}
         told = _Told(send, request_id=request_id, scope=scope, methods=self._methods)
         began_s = perf_counter()
         fault: BaseException | None = None

@@ -44,7 +44,7 @@ def readyz(request: Asked) -> Response[Health]:
 @get("/metrics", operation_id="metrics", tags=["probes"], media_type=MediaType.TEXT, sync_to_thread=True)
 def metrics(request: Asked) -> Response[bytes]:
     """Figures for Prometheus. They name no person; keep the path inside all the same."""
-    edge, figures = edge_of(request), request.app.state["metrics"]
+    edge, figures = edge_of(request), request.scope["state"]["metrics"]
     assert isinstance(figures, Metrics)
     stats = edge.pool.get_stats()
     figures.pool_free.set(stats.get("pool_available", 0))
