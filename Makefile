@@ -8,6 +8,8 @@ READY := $(VENV)/ready
 RUN := $(UV) run --frozen
 OPENMP := $(VENV)/openmp
 export UV_PYTHON_DOWNLOADS := never
+# Tests start hundreds of processes: without kept bytecode each would compile every library it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
 export LD_LIBRARY_PATH := $(CURDIR)/$(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
 .PHONY: demo test check bench spark clean

@@ -1,7 +1,5 @@
 """The close of days through random lives: what is posted as accrued is what the lines themselves have accrued."""
 
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -9,6 +7,7 @@ from datetime import date, timedelta
 import psycopg
 from hypothesis import HealthCheck, given, settings
 from tests.books import OPENED_ON, Books
+from tests.conftest import copied_database
 from tests.laws.test_line_laws import Teller, stories
 from tests.lives import LINE_ID, Life
 
@@ -26,15 +25,8 @@ from tallystick.storage.ledger import shared_balance
 @contextmanager
 def of_its_own(server: Running, template: str) -> Iterator[psycopg.Connection]:
     """A migrated database for one life: a close commits, so no transaction can take it back."""
-    name = f"test_{os.getpid()}_{time.monotonic_ns()}"
-    with psycopg.connect(server.url, autocommit=True) as house:
-        house.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
-        try:
-            url = server.url.replace("/tallystick?", f"/{name}?", 1)
-            with psycopg.connect(url, autocommit=True) as connection:
-                yield connection
-        finally:
-            house.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with copied_database(server, template) as url, psycopg.connect(url, autocommit=True) as connection:
+        yield connection
 
 
 def closed(books: Books, *, today: date) -> int:
