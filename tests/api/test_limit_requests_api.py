@@ -1,8 +1,5 @@
 """Higher limits asked for over HTTP: answered at once with reasons; what happens to a line is looked at soon."""
 
-import os
-import subprocess
-import sys
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,6 +8,7 @@ import pytest
 from tests.api.conftest import Api
 from tests.api.test_lines_api import open_line, standing
 from tests.books import ended
+from tests.commands import command
 
 from tallystick.operations.close_day import close_day
 from tallystick.operations.deciding import Deciders
@@ -173,24 +171,15 @@ def test_without_a_strategy_nobody_answers_and_the_key_is_free_again(api: Api) -
 def test_the_nights_command_tells_what_became_of_limits(lending: Api, database_url: str) -> None:
     line_id = open_line(lending, limit_minor=LIMIT)["line_id"]
     happened(lending, line_id, "early_warning", warning="red")
-    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "COLUMNS": "100", "NO_COLOR": "1"}
-
-    def run(*words: str, language: str = "zh") -> subprocess.CompletedProcess[str]:
-        environment["TALLYSTICK_LANGUAGE"] = language
-        return subprocess.run(
-            [sys.executable, "-m", "tallystick", *words], capture_output=True, text=True, env=environment, check=False
-        )
-
-    early = run("review-lines", "--by", "night")
-    assert (early.returncode, "close-day" in early.stderr) == (2, True), early.stderr
-    assert run("close-day").returncode == 0
-    told = run("review-lines", "--by", "night")
-    assert told.returncode == 0, told.stderr
-    assert "审查 1 条额度" in told.stdout
-    assert run("review-lines", "--by", "night").stdout == told.stdout
-    in_english = run("review-lines", "--by", "night", language="en").stdout
+    night = ("review-lines", "--by", "night")
+    assert "close-day" in command(*night, url=database_url, language="zh").refused()
+    command("close-day", url=database_url).told()
+    in_chinese = command(*night, url=database_url, language="zh").told()
+    assert "审查 1 条额度" in in_chinese
+    assert command(*night, url=database_url, language="zh").told() == in_chinese
+    in_english = command(*night, url=database_url).told()
     assert "1 lines looked at" in in_english
-    assert max(map(len, (*told.stdout.splitlines(), *in_english.splitlines()))) <= 100
+    assert max(map(len, (*in_chinese.splitlines(), *in_english.splitlines()))) <= 100
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
             "SELECT limit_minor FROM lines WHERE line_id = %s", [decode_id(IdPrefix.LINE, line_id)]

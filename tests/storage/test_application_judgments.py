@@ -1,8 +1,5 @@
 """What persons decide on applications: after a review, and otherwise than the strategy, each kept and counted."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -21,6 +18,7 @@ from tests.applying import (
     state_of,
 )
 from tests.books import Books
+from tests.commands import command
 from tests.deciding import SHANGHAI, Lender
 
 from tallystick.operations.application_judgments import (
@@ -152,11 +150,9 @@ def test_the_releases_show_how_often_a_strategy_was_overridden(lender: Lender, d
     applied(lender, 2)
     assert isinstance(proposed(lender, made.application_id, 500_000), Override)
     assert isinstance(agreed(lender, made.application_id), CreditOffer)
-    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "TALLYSTICK_LANGUAGE": "en"}
-    command = [sys.executable, "-m", "tallystick", "strategy", "releases"]
-    run = subprocess.run(command, env=environment | {"COLUMNS": "120"}, capture_output=True, text=True, check=True)
-    assert "Overridden/applications" in run.stdout
-    assert " 1/2 " in run.stdout
+    listed = command("strategy", "releases", url=database_url, columns=120).told()
+    assert "Overridden/applications" in listed
+    assert " 1/2 " in listed
 
 
 def test_an_override_that_is_rejected_changes_nothing(lender: Lender) -> None:

@@ -1,9 +1,6 @@
 """Another strategy over recorded cases: against itself nothing changes; against others each figure is counted again."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -18,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.applying import USUAL, applicant, applied
 from tests.books import Books, ended
+from tests.commands import command
 from tests.deciding import DAY, Lender, opened
 
 from tallystick.features.event_tables import DAY_TICKS, EVENT_TABLES, STREAM_PREFIX
@@ -388,13 +386,6 @@ def test_applications_are_compared_with_their_limits(lender: Lender) -> None:
     assert found.expected.unknown_moved >= found.swapped.total.lowered.cases
 
 
-def command(url: str, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-    """`tallystick backtest ...` as a credit officer runs it."""
-    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": url, "TALLYSTICK_LANGUAGE": language, "COLUMNS": "100"}
-    run = [sys.executable, "-m", "tallystick", "backtest", *words]
-    return subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
-
-
 def test_the_command(lender: Lender, database_url: str, tmp_path: Path) -> None:
     a_day(lender)
     folder, out = tmp_path / "lenient", tmp_path / "found.json"
@@ -403,15 +394,15 @@ def test_the_command(lender: Lender, database_url: str, tmp_path: Path) -> None:
         (folder / name).write_bytes(content)
     since = ("--since", "2026-06-10")
     told = command(
-        database_url, "--strategy", str(folder), *since, "--until", "2026-06-10", "--segment", "category",
-        "--performance-days", "1", "--out", str(out),
+        "backtest", "--strategy", str(folder), *since, "--until", "2026-06-10", "--segment", "category",
+        "--performance-days", "1", "--out", str(out), url=database_url,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
     for words in ("80 cases in", "review → approve", "Expected profit and loss", "phones"):
         assert words in told.stdout
     found = json.loads(out.read_bytes())
     assert found["swapped"]["total"]["whole"]["cases"] == 80
-    kept = command(database_url, "--strategy", lender.keep(files())[:12], *since, language="zh")
+    kept = command("backtest", "--strategy", lender.keep(files())[:12], *since, url=database_url, language="zh")
     assert (kept.returncode, "两个策略的决定没有不同" in kept.stdout) == (0, True), kept.stderr
 
 

@@ -1,12 +1,10 @@
 """`tallystick ledger ...` as a person meets it: books read, sealed and proven, and what is wrong told by name."""
 
-import os
-import subprocess
-import sys
 from datetime import date
 
 import psycopg
 import pytest
+from tests.commands import Ran, command
 from tests.waiting import wait_until_all_can_see
 
 from tallystick.ledger.transfer import Address, Transfer
@@ -15,21 +13,8 @@ from tallystick.storage.ledger import post
 TODAY = date(2026, 11, 24)
 
 
-def _run(url: str, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "TALLYSTICK_DATABASE_URL": url,
-        "TALLYSTICK_LANGUAGE": language,
-        "COLUMNS": "100",
-        "NO_COLOR": "1",
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "tallystick", "ledger", *words],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+def _run(url: str, *words: str, language: str = "en") -> Ran:
+    return command("ledger", *words, url=url, language=language)
 
 
 @pytest.fixture

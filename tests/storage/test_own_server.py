@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
+from tests.commands import command
 
 from tallystick.operations.database import (
     DatabaseFault,
@@ -149,14 +149,7 @@ def test_a_generation_that_migrate_begins_is_told(database_url: str, language: s
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("ALTER TABLE database_generations DISABLE TRIGGER USER")
         connection.execute("UPDATE database_generations SET system_identifier = 1")
-    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "TALLYSTICK_LANGUAGE": language}
-    told = [
-        subprocess.run(
-            [sys.executable, "-m", "tallystick", "db", "migrate"],
-            env=environment, capture_output=True, text=True, check=True,
-        ).stdout
-        for _ in range(2)
-    ]  # fmt: skip
+    told = [command("db", "migrate", url=database_url, language=language).told() for _ in range(2)]
     assert (begun in told[0], nothing in told[0]) == (True, False)
     assert (begun in told[1], nothing in told[1]) == (False, True)
 
@@ -268,12 +261,5 @@ def test_a_backup_is_read_by_its_owner_only_and_one_that_failed_leaves_no_file(
 
 
 def test_status_of_ones_own_server_says_which_database(database_url: str) -> None:
-    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "COLUMNS": "60"}
-    answer = subprocess.run(
-        [sys.executable, "-m", "tallystick", "db", "status"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-    )
-    assert answer.stdout.splitlines()[0].split()[1].endswith(f":5432/{_name(database_url)}")
+    status = command("db", "status", url=database_url, columns=60).told()
+    assert status.splitlines()[0].split()[1].endswith(f":5432/{_name(database_url)}")

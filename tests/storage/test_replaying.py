@@ -1,8 +1,5 @@
 """Past decisions decided again: the same to the byte, on the same features, and every forgery is told."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -11,6 +8,7 @@ import msgspec
 import psycopg
 import pytest
 from tests.books import Books, ended
+from tests.commands import command
 from tests.deciding import Lender, opened
 
 from tallystick.operations.authorizing import PutOff
@@ -129,28 +127,19 @@ def test_what_is_not_there_is_told(lender: Lender) -> None:
     assert (replayed(lender).decisions, replayed(lender).without_trace) == (0, 40)
 
 
-def command(url: str, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-    """`tallystick replay ...` as an auditor runs it."""
-    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": url, "TALLYSTICK_LANGUAGE": language, "COLUMNS": "100"}
-    run = [sys.executable, "-m", "tallystick", "replay", *words]
-    return subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
-
-
 def test_the_commands(lender: Lender, database_url: str) -> None:
-    every = command(database_url, "--all", "--features")
+    every = command("replay", "--all", "--features", url=database_url)
     assert (every.returncode, "40 decisions in" in every.stdout) == (0, True), every.stderr
     last = decisions.decisions_before(lender.books.connection, None, most=1)[0]
-    one = command(database_url, encode_id(IdPrefix.DECISION, last.decision_id), language="zh")
+    one = command("replay", encode_id(IdPrefix.DECISION, last.decision_id), url=database_url, language="zh")
     assert (one.returncode, "逐字节相同" in one.stdout, "逐步判断" in one.stdout) == (0, True, True), one.stderr
     forged(lender, outcome=["decline"] * cases_of_last(lender))
-    assert command(database_url, "--all").returncode == 1
-    assert command(database_url).returncode == 2
-    assert "begins with decision_" in command(database_url, "line_1").stderr
+    assert command("replay", "--all", url=database_url).returncode == 1
+    assert command("replay", url=database_url).returncode == 2
+    assert "begins with decision_" in command("replay", "line_1", url=database_url).stderr
 
 
 def test_what_decisions_were_made_of_is_deleted_once_its_time_is_over(lender: Lender, database_url: str) -> None:
-    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "TALLYSTICK_LANGUAGE": "en"}
-    run = [sys.executable, "-m", "tallystick", "decisions", "forget", "--days", "30"]
-    told = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
-    assert "batches were made of is deleted" in told
+    forgotten = command("decisions", "forget", "--days", "30", url=database_url).told()
+    assert "batches were made of is deleted" in forgotten
     assert replayed(lender).without_trace == 40, "they were decided in June"

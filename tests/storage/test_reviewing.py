@@ -1,8 +1,5 @@
 """What a person looks at: one queue for all, judged once, by two above the threshold, and closed in time."""
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -14,6 +11,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 from tests.books import Books
+from tests.commands import command
 from tests.deciding import DAY, SHANGHAI, Lender, opened
 
 from tallystick.features.as_of_catalog import load_as_of_catalog
@@ -440,11 +438,7 @@ def test_on_a_line_of_a_test_clock_the_hold_is_given_back_on_its_own_day(lender:
 
 def test_the_command_closes_what_is_overdue(lender: Lender, database_url: str) -> None:
     decision = waits(lender, 1)  # in June 2026: long ago by the wall's clock
-    environment = {**os.environ, "TALLYSTICK_DATABASE_URL": database_url, "TALLYSTICK_LANGUAGE": "en"}
     for said in ("✓ stopped 0, timed out 1", "✓ stopped 0, timed out 0"):
-        run = subprocess.run(
-            [sys.executable, "-m", "tallystick", "reviews", "close", "--by", "cron"],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert (run.stdout.strip(), run.stderr) == (said, "")
+        ran = command("reviews", "close", "--by", "cron", url=database_url)
+        assert (ran.stdout.strip(), ran.stderr) == (said, "")
     assert kinds(lender, decision) == [(ActKind.TIMED_OUT, "decline", "cron")]

@@ -64,7 +64,7 @@ for group in (
 def main() -> None:
     """Run the command line; a refusal goes to standard error with status 2, a defect keeps its traceback."""
     try:
-        app()
+        app(sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:

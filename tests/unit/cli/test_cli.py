@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.checkpoints import USUAL_PURCHASE, standard_checkpoint
+from tests.commands import command
 
 from tallystick.strategy.case_columns import CheckpointName
 
@@ -49,7 +50,7 @@ def test_a_file_that_cannot_be_read_is_refused_without_a_traceback(tmp_path: Pat
     (tmp_path / "words.parquet").write_text("these are words", encoding="utf-8")
     (tmp_path / "header.csv").write_text("ID,LIMIT_BAL\n", encoding="utf-8")
     options = ["--cap", "50000", "--baseline-cap", "30000", "--out", str(tmp_path / "out")]
-    answer = _run("review", "--data", str(tmp_path / data), "--mapping", "uci-taiwan", *options)
+    answer = command("review", "--data", str(tmp_path / data), "--mapping", "uci-taiwan", *options)
     assert answer.returncode == 2
     assert message in " ".join(answer.stderr.split())
     assert "Traceback" not in answer.stderr
@@ -62,8 +63,8 @@ def test_an_unknown_mapping_names_the_built_in_ones(tmp_path: Path) -> None:
 
 
 def test_a_strategy_is_copied_and_checked(tmp_path: Path) -> None:
-    assert _run("strategy", "init", str(tmp_path / "policy")).returncode == 0
-    checked = _run("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
+    assert command("strategy", "init", str(tmp_path / "policy")).returncode == 0
+    checked = command("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
     assert checked.returncode == 0, checked.stderr
     assert "grades: 8 rows, every row is proven to be reached" in checked.stdout
     assert "with months_on_book missing, row too_young is passed by and the last row decides" in " ".join(
@@ -71,48 +72,48 @@ def test_a_strategy_is_copied_and_checked(tmp_path: Path) -> None:
     )
     grades = tmp_path / "policy" / "grades.csv"
     grades.write_text(grades.read_text(encoding="utf-8").replace("pd_ppm < 20000", "pd_pm < 20000"), encoding="utf-8")
-    broken = _run("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
+    broken = command("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
     assert broken.returncode == 2
     assert "grades.csv, row 3" in " ".join(broken.stderr.split())
 
 
 def test_a_strategy_with_checkpoints_is_checked_compared_and_explained(tmp_path: Path) -> None:
     before, after = tmp_path / "before", tmp_path / "after"
-    assert _run("strategy", "init", str(before)).returncode == 0
-    assert _run("strategy", "init", str(after)).returncode == 0
-    assert _run("strategy", "diff", str(before), str(after)).stdout.strip() == "The two strategies are the same"
+    assert command("strategy", "init", str(before)).returncode == 0
+    assert command("strategy", "init", str(after)).returncode == 0
+    assert command("strategy", "diff", str(before), str(after)).stdout.strip() == "The two strategies are the same"
     table = after / "authorize" / "available.csv"
     table.write_text(table.read_text(encoding="utf-8").replace("> available_minor", "> available_minor + 500"), "utf-8")
-    told = _run("strategy", "diff", str(before), str(after)).stdout
+    told = command("strategy", "diff", str(before), str(after)).stdout
     assert "when: amount_minor > available_minor becomes amount_minor > available_minor + 500" in told
     assert (
         "when：amount_minor > available_minor 改为"
-        in _run("strategy", "diff", str(before), str(after), language="zh").stdout
+        in command("strategy", "diff", str(before), str(after), language="zh").stdout
     )
     case = tmp_path / "case.json"
     read = standard_checkpoint(CheckpointName.AUTHORIZE).case_types  # what the model alone reads is no figure of a case
     usual = {name: told for name, told in USUAL_PURCHASE.items() if name in read}
     case.write_text(json.dumps({**usual, "days_past_due": 5}), encoding="utf-8")
-    explained = _run("strategy", "explain", str(before), "authorize", "--case", str(case))
+    explained = command("strategy", "explain", str(before), "authorize", "--case", str(case))
     assert explained.returncode == 0, explained.stderr
     assert "With days past due at 3 (now 5), all else the same, the answer would be: approved" in " ".join(
         explained.stdout.split()
     )
     case.write_text('{"amount_minr": 5}', encoding="utf-8")
-    refused = _run("strategy", "explain", str(before), "authorize", "--case", str(case))
+    refused = command("strategy", "explain", str(before), "authorize", "--case", str(case))
     assert refused.returncode == 2
     assert "'amount_minr' is not read at authorize; the nearest is `amount_minor`" in " ".join(refused.stderr.split())
     assert "amount_minor is missing; it is known of every case" in " ".join(refused.stderr.split())
     table.write_text("id,when\n", encoding="utf-8")
-    broken = " ".join(_run("strategy", "check", str(after), "--as-of", "2026-11-23").stderr.split())
+    broken = " ".join(command("strategy", "check", str(after), "--as-of", "2026-11-23").stderr.split())
     assert "authorize/available.csv, row 1, reason: this heading is absent" in broken
 
 
 def test_a_checkpoint_may_not_grant_one_person_more_than_the_law(tmp_path: Path) -> None:
-    assert _run("strategy", "init", str(tmp_path / "policy")).returncode == 0
+    assert command("strategy", "init", str(tmp_path / "policy")).returncode == 0
     form = tmp_path / "policy" / "apply" / "checkpoint.toml"
     form.write_text(form.read_text(encoding="utf-8").replace("= 20_000_000", "= 20_000_001"), encoding="utf-8")
-    answer = _run("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
+    answer = command("strategy", "check", str(tmp_path / "policy"), "--as-of", "2026-11-23")
     assert answer.returncode == 2
     assert "affordability.most_minor: 20000001 is above 20000000" in " ".join(answer.stderr.split())
 
