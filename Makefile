@@ -18,7 +18,7 @@ demo: $(READY)
 	$(RUN) tallystick demo --out out/demo
 
 test: $(READY)
-	$(RUN) pytest -n auto
+	$(RUN) pytest -n auto --dist worksteal
 
 check: $(READY)
 	$(RUN) ruff format --check .

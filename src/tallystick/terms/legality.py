@@ -172,6 +172,7 @@ def worst_corner(product: Product, *, offer: OfferKind, price: InstallmentPrice,
     """
     sold = installment_offers(product)[offer]
     principals_minor = sorted({sold.least_principal_minor, sold.most_principal_minor})
+    draw_dates = extreme_draw_dates(product, offer=sold, on=on)
     corners = (
         _corner(
             plan_terms(product, offer=offer, price=price, installments=count, drawn_on=drawn_on),
@@ -179,7 +180,7 @@ def worst_corner(product: Product, *, offer: OfferKind, price: InstallmentPrice,
             drawn_on=drawn_on,
         )
         for count in range(price.least_installments, price.most_installments + 1)
-        for drawn_on in extreme_draw_dates(product, offer=sold, on=on)
+        for drawn_on in draw_dates
         for principal_minor in principals_minor
     )
     return max(corners, key=lambda corner: corner.simple_rate)
