@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from tallystick.features.as_of_catalog import load_as_of_catalog
@@ -13,6 +12,7 @@ from tallystick.scoring.alerts import card_days, card_precision, interval_by_key
 from tallystick.scoring.boosted import Boosted, BoostedKind, BoostedSettings, fit_boosted
 from tallystick.scoring.logistic import logistic_log_odds
 from tallystick.scoring.model import Direction, Floats, ModelFeature
+from tallystick.scoring.ranked_rows import ranked_rows
 from tallystick.scoring.validation import Interval
 from tallystick.sources.training_form import Alerts, FeatureKind, Learner, LearnerKind, TrainingConfig
 
@@ -92,22 +92,14 @@ def figures(test: Part, score: Floats, alerts: Alerts | None) -> Figures:
 
 def intervals(test: Part, score: Floats, alerts: Alerts | None, *, seed: int) -> dict[str, Interval]:
     """95 % intervals of the figures, by drawing keys (cards, borrowers) with replacement."""
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
-    found = figures(test, score, alerts)
+    found, rows = figures(test, score, alerts), ranked_rows(test.is_bad, score)
     keys, place = np.unique(test.key, return_inverse=True)
-
-    def weighted(times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return np.asarray(times[place])
-
     answers = {
         "auc": interval_by_key(
-            found.auc, lambda times: float(roc_auc_score(test.is_bad, score, sample_weight=weighted(times))),
-            keys=len(keys), seed=seed, resamples=RESAMPLES,
+            found.auc, lambda times: rows.auc(times[place]), keys=len(keys), seed=seed, resamples=RESAMPLES
         ),
         "average_precision": interval_by_key(
-            found.average_precision,
-            lambda times: float(average_precision_score(test.is_bad, score, sample_weight=weighted(times))),
+            found.average_precision, lambda times: rows.average_precision(times[place]),
             keys=len(keys), seed=seed, resamples=RESAMPLES,
         ),
     }  # fmt: skip

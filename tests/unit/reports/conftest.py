@@ -1,10 +1,11 @@
 """Summaries to report on, and their pages, rendered once."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import altair as alt
 import pytest
 
 from tallystick.reports.page import render_page
@@ -22,6 +23,17 @@ def _load_sample() -> ModuleType:
 
 
 SAMPLE = _load_sample()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def whole_charts() -> Iterator[None]:
+    """Every chart that is drawn here is held to Vega-Lite's schema as a whole, which takes as long as drawing it."""
+    unchecked = alt.LayerChart.to_dict
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            alt.LayerChart, "to_dict", lambda chart, **options: unchecked(chart, **options | {"validate": True})
+        )
+        yield
 
 
 @pytest.fixture
