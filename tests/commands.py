@@ -6,6 +6,7 @@ That a process of its own says the same, and begins without delay, is tested in 
 import io
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -31,16 +32,19 @@ class Ran(NamedTuple):
         return self.stderr.strip()
 
 
-def command(*words: str, url: str | None = None, language: str = "en", columns: int = 100) -> Ran:
-    """`tallystick WORDS...`, with the database at `url` where it needs one."""
+def command(
+    *words: str, url: str | None = None, folder: Path | None = None, language: str = "en", columns: int = 100
+) -> Ran:
+    """`tallystick WORDS...`, with the database at `url`, or the one kept in `folder`, where it needs one."""
     answers, refusals, status = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patched, redirect_stdout(answers), redirect_stderr(refusals):
         patched.setattr(sys, "argv", ["tallystick", *words])
         patched.setenv("TALLYSTICK_LANGUAGE", language)
         patched.setenv("COLUMNS", str(columns))
         patched.setenv("NO_COLOR", "1")
-        if url is not None:
-            patched.setenv("TALLYSTICK_DATABASE_URL", url)
+        patched.setenv("TALLYSTICK_DATABASE_URL", url or "")
+        if folder is not None:
+            patched.setenv("TALLYSTICK_DATA_DIR", str(folder))
         try:
             main()
         except SystemExit as ended:

@@ -14,7 +14,9 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "api.md").read_text(enc
 
 # `curl` and `jq` as far as the quick start uses them, for machines that lack either.
 CURL = """
-import sys, httpx
+import sys
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 method, headers, content, url = "GET", {}, None, None
 words = iter(sys.argv[1:])
 for word in words:
@@ -29,7 +31,12 @@ for word in words:
         method = next(words)
     elif word != "-s":
         url = word
-print(httpx.request(method, url, headers=headers, content=content, trust_env=False, timeout=60).text)
+asked = Request(url, data=content and content.encode(), headers=headers, method=method)
+try:
+    answer = build_opener(ProxyHandler({})).open(asked, timeout=60)
+except HTTPError as refused:
+    answer = refused
+print(answer.read().decode())
 """
 JQ = """
 import json, sys

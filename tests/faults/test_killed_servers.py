@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from tests.commands import command
 
 from tallystick.ledger.transfer import Address
 from tallystick.storage.embedded import keeper_pid, stop
@@ -59,10 +60,8 @@ class Installation:
         return {**kept, "TALLYSTICK_DATA_DIR": str(self.folder), "TALLYSTICK_LANGUAGE": "en"}
 
     def run(self, *words: str) -> str:
-        """What a command answers; it must succeed."""
-        done = subprocess.run([*COMMAND, *words], env=self.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.strip()
+        """What a command answers; it must succeed. Only what is killed needs a process of its own."""
+        return command(*words, folder=self.folder).told().strip()
 
     def serve(self) -> None:
         """Start serving, and wait until it is ready."""
@@ -222,6 +221,7 @@ def test_what_was_acknowledged_is_there_once_whoever_was_killed(installation: In
                     installation.kill_keeper()
                 else:
                     installation.kill_database()
+            until(lambda: len(payers.acknowledged) > 50 and len(buyers.acknowledged) > 20, seconds=60)
         finally:
             payers.stop()
             buyers.stop()
