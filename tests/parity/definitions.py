@@ -56,8 +56,11 @@ VALUES: Mapping[str, Callable[[Row], Any]] = {
 }
 
 
-def by_definition(aggregate: Aggregate, request: Row, rows: Sequence[Row], requests: Sequence[Row]) -> Any:
-    """The aggregate for one request: null where a key is not known, else summed up over the rows of its window."""
+def by_definition(aggregate: Aggregate, request: Row, rows: Sequence[Row]) -> Any:
+    """The aggregate for one request over the `visible` rows of its source.
+
+    Null where a key is not known, else summed up over the rows of its window.
+    """
     keys = (ENTITIES[aggregate.entity].key, *aggregate.within)
     if any(request[key] is None for key in keys):
         return None
@@ -65,23 +68,24 @@ def by_definition(aggregate: Aggregate, request: Row, rows: Sequence[Row], reque
     since = until - aggregate.window_ticks
     seen = [
         row
-        for row in _visible(aggregate, rows, requests)
-        if all(row[key] == request[key] for key in keys)
-        and since < row["tick"]
+        for row in rows
+        if since < row["tick"]
         and row["tick"] < request["tick"]
         and row["tick"] <= until
+        and all(row[key] == request[key] for key in keys)
     ]
     return _summed_up(aggregate, sorted(seen, key=lambda row: (row["tick"], row["event_id"])))
 
 
-def _visible(aggregate: Aggregate, rows: Sequence[Row], requests: Sequence[Row]) -> list[Row]:
-    if aggregate.source not in REQUEST_KINDS:
+def visible(source: str, rows: Sequence[Row], requests: Sequence[Row]) -> list[Row]:
+    """The rows of a source, the requests of a batch that are of its kind among them."""
+    if source not in REQUEST_KINDS:
         return list(rows)
     asked = {request["request_id"] for request in requests}
     others = [
         {**request, "event_id": request["request_id"], "is_declined": None}
         for request in requests
-        if request["kind"] == aggregate.source
+        if request["kind"] == source
     ]
     return [row for row in rows if row["event_id"] not in asked] + others
 

@@ -2,7 +2,7 @@
 
 import duckdb
 import pytest
-from tests.parity.definitions import by_definition
+from tests.parity.definitions import by_definition, visible
 from tests.parity.nasty import streams
 
 from tallystick.features.as_of_catalog import Aggregate, AsOfFeature, load_as_of_catalog
@@ -30,9 +30,10 @@ def test_every_aggregate_is_what_its_kind_means(source: str, seed: int) -> None:
         for name, table in given.tables():
             engine.register(name, table)
         told = {row["request_id"]: row for row in engine.sql(query).to_arrow_table().to_pylist()}
-    rows, requests = given.streams[source].to_pylist(), given.requests.to_pylist()
+    requests = given.requests.to_pylist()
+    rows = visible(source, given.streams[source].to_pylist(), requests)
     assert len(told) == len(requests)
     for request in requests:
-        meant = {one.name: by_definition(one, request, rows, requests) for one in aggregates}
+        meant = {one.name: by_definition(one, request, rows) for one in aggregates}
         row = told[request["request_id"]]
         assert {name: row[name] for name in meant} == meant, request
