@@ -3,10 +3,10 @@
     python benchmarks/authorize_http.py [--json] [--lines 1000000] [--events 5000000] [--seconds 20] [--warm-up 40]
 
 Books and warm-up as in `authorize.py`. The server is the one that `tallystick serve` runs (token, Idempotency-Key,
-desk, one transaction per batch, disk before answer), its clock set to the instant at which the lines stand. The load is open:
-requests are sent when they are due, whether or not others were answered, and a latency counts from when a request was
-due. The highest rate is what clients get that ask again as soon as they are answered; the echo is a Litestar app on the
-same uvicorn that decodes the same body and sends it back, asked by the same clients. All run on the same machine.
+desk, one transaction per batch, disk before answer), its clock set to the instant at which the lines stand. The load is
+open: requests are sent when they are due, whether or not others were answered, and a latency counts from when a request
+was due. The highest rate is what clients get that ask again as soon as they are answered; the echo is a Litestar app on
+the same uvicorn that decodes the same body and sends it back, asked by the same clients. All run on the same machine.
 
 At the end every acknowledged purchase must have its decision.
 """
