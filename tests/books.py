@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -19,6 +19,11 @@ Ended = TypeVar("Ended")
 
 AT = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 OPENED_ON = date(2026, 1, 5)
+
+
+def told_events(connection: psycopg.Connection) -> list[tuple[str, dict[str, Any]]]:
+    """What became of decisions, as it is kept to be told: kind and fact."""
+    return connection.execute("SELECT kind, fact FROM decision_events ORDER BY event_id").fetchall()
 
 
 @dataclass

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from tests.api.conftest import Api
 from tests.api.test_lines_api import MERCHANT, accepted_line, open_line, quoted, standing
+from tests.books import told_events
 
 from tallystick.operations.api_keys import Caller
 from tallystick.operations.authorizing import Purchase
@@ -287,7 +288,8 @@ def test_what_is_decided_after_its_deadline_is_taken_back(lending: Api) -> None:
         [(withdrawn, decided)] = connection.execute(
             "SELECT (SELECT count(*) FROM withdrawn_decisions), (SELECT count(*) FROM decisions)"
         ).fetchall()
-    assert (withdrawn, decided) == (1, 2)
+        told = [kind for kind, _ in told_events(connection)]
+    assert (withdrawn, decided, told) == (1, 2, ["decision_withdrawn"])
 
 
 def test_a_release_decides_from_the_next_purchase_on(lending: Api) -> None:

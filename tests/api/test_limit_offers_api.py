@@ -7,6 +7,8 @@ import pytest
 from tests.api.conftest import Api
 from tests.api.test_lines_api import accepted_line, draw, line_quote, open_line, standing
 
+from tallystick.web.review_keeping import ReviewKeeping
+
 FIFTY = {"limit_minor": 5_000_000, "reason": "yearly review"}
 
 
@@ -92,6 +94,11 @@ def test_an_offer_is_answered_once(api: Api) -> None:
     page = api.get(f"/v1/lines/{line_id}/limit-offers", limit=2).json()
     rest = api.get(f"/v1/lines/{line_id}/limit-offers", after=page["next_after"]).json()
     assert [*page["items"], *rest["items"]] == listed
+    told = [each["kind"] for each in api.get("/v1/events", line_id=line_id).json()["items"]]
+    assert told == [
+        "line_opened", "limit_offered", "limit_offer_declined", "limit_offered",
+        "limit_offer_superseded", "limit_offered", "limit_offer_withdrawn",
+    ]  # fmt: skip
 
 
 def test_an_offer_ends_with_its_last_day(api: Api) -> None:
@@ -102,6 +109,15 @@ def test_an_offer_ends_with_its_last_day(api: Api) -> None:
     api.made(f"/v1/test-clocks/{clock['id']}/move", {"stands_at": "2026-02-04T02:00:00Z"})
     late = accept(api, offer)
     assert (late.status_code, late.json()["code"]) == (409, "offer_expired")
+    ReviewKeeping(api.edge, metrics=api.frame.metrics).round()
+    assert api.get(f"/v1/limit-offers/{offer['id']}").json()["answer"] == "expired"
+    assert accept(api, offer).json()["code"] == "offer_expired"
+    told = {each["kind"]: each["fact"] for each in api.get("/v1/events", line_id=line_id).json()["items"]}
+    assert list(told) == ["line_opened", "limit_offered", "limit_offer_expired"]
+    assert told["limit_offer_expired"] == {
+        "limit_offer_id": offer["id"], "limit_minor": 5_000_000, "previous_limit_minor": 3_000_000,
+        "valid_until": "2026-02-03",
+    }  # fmt: skip
 
 
 def test_an_offer_is_outdated_when_the_limit_moved_meanwhile(api: Api) -> None:

@@ -19,7 +19,7 @@ from tallystick.storage import delivery
 from tallystick.trust.destinations import Reach
 from tallystick.trust.scopes import Scope
 from tallystick.trust.signatures import parse_secret, signature_fault
-from tallystick.units.ids import IdPrefix, decode_id
+from tallystick.units.ids import IdPrefix, decode_id, encode_id
 from tallystick.web.sending import Sending
 
 
@@ -157,6 +157,25 @@ def test_one_event_can_be_replayed(api: Api, receiver: Receiver, sending: Sendin
     assert (unknown.status_code, unknown.json()["code"]) == (422, "event_unknown")
     run_rounds(sending)
     assert kinds(receiver) == ["line_opened"]
+
+
+def test_what_is_about_no_line_arrives_too_and_can_be_replayed(api: Api, receiver: Receiver, sending: Sending) -> None:
+    endpoint_id, _ = made_endpoint(api, receiver, kinds=["freeze_placed", "freeze_lifted"])
+    merchant_id = encode_id(IdPrefix.MERCHANT, 5)
+    frozen = api.made("/v1/freezes", {"subject": "merchant", "merchant_id": merchant_id, "reason": "his name is Wang"})
+    path = f"/v1/freezes/{frozen['freeze']['id']}"
+    api.made(f"{path}/lift", {"reason": "it was not he"})
+    run_rounds(sending)
+    placed, lifted = (msgspec.json.decode(body) for _, body in receiver.received)
+    assert (placed["kind"], lifted["kind"], placed["line_id"]) == ("freeze_placed", "freeze_lifted", None)
+    assert placed["fact"] == lifted["fact"] == {"freeze_id": frozen["freeze"]["id"], "merchant_id": merchant_id}
+    again = f"/v1/webhook-endpoints/{endpoint_id}/replays"
+    assert api.made(again, {"event_id": lifted["id"]}) == {"queued": 1}
+    run_rounds(sending)
+    assert kinds(receiver) == ["freeze_placed", "freeze_lifted", "freeze_lifted"]
+    listed = api.get(f"/v1/webhook-endpoints/{endpoint_id}/deliveries").json()["items"]
+    assert [(each["line_id"], each["event_id"]) for each in listed][:2] == [(None, lifted["id"])] * 2
+    assert [each["id"] for each in api.get("/v1/events", kind="freeze_lifted").json()["items"]] == [lifted["id"]]
 
 
 def test_gone_is_the_end(api: Api, receiver: Receiver, sending: Sending) -> None:

@@ -17,7 +17,7 @@ from tests.applying import (
     reason_of,
     state_of,
 )
-from tests.books import Books
+from tests.books import Books, told_events
 from tests.commands import command
 from tests.deciding import SHANGHAI, Lender
 
@@ -126,6 +126,9 @@ def test_what_ran_out_of_time_was_seen_by_nobody_so_that_a_person_may_be_asked_f
     assert isinstance(decline_after_review(connection, asked.human_review_id or 0, act=lender.act()), StoredApplication)
     again = ask_human_review(connection, made.application_id, act=lender.act(actor="app"))
     assert reason_of(again) is RefusalReason.APPLICATION_REVIEWED
+    assert [kind for kind, _ in told_events(connection)] == [
+        f"application_{state}" for state in ("in_review", "declined", "in_review", "declined")
+    ]
 
 
 def test_an_override_grants_once_a_second_person_agrees(lender: Lender) -> None:

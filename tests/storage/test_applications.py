@@ -22,12 +22,13 @@ from tests.applying import (
     state_of,
     told,
 )
-from tests.books import OPENED_ON, Books
+from tests.books import OPENED_ON, Books, told_events
 from tests.deciding import SHANGHAI, Lender
 
 from tallystick.operations.application_answers import turn_down_offer
 from tallystick.operations.applications import Application, BureauReport, apply
 from tallystick.operations.decision_record import Reused
+from tallystick.operations.expired_offers import close_expired_offers
 from tallystick.operations.lines import Recorded
 from tallystick.servicing import facts
 from tallystick.servicing.refusals import RefusalReason
@@ -35,6 +36,7 @@ from tallystick.storage import acceptances, credit_offers, decisions
 from tallystick.storage.applications import ApplicationState, StoredApplication, forget_stated, read_application
 from tallystick.storage.borrowers import write_block
 from tallystick.storage.freezes import Freeze, Subject, place_freezes
+from tallystick.storage.limit_offers import OfferAnswer
 from tallystick.storage.reviews import read_review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import decide_again, decode_record, encode_record
@@ -92,6 +94,8 @@ def test_an_accepted_offer_is_a_line_of_exactly_its_limit_and_contract(lender: L
         ApplicationState.ACCEPTED, line_id,
     )  # fmt: skip
     assert reason_of(accept(lender, made.application_id)) is RefusalReason.OFFER_ANSWERED
+    kind, fact = told_events(connection)[-1]
+    assert (kind, fact["opened_line_id"]) == ("application_accepted", line_id)
 
 
 def test_an_offer_ends_with_its_last_day_and_then_one_may_apply_again(lender: Lender) -> None:
@@ -100,7 +104,23 @@ def test_an_offer_ends_with_its_last_day_and_then_one_may_apply_again(lender: Le
     assert applied(lender, 1).reasons == ("APPLICATION_OPEN",)
     lender.now += timedelta(days=1)
     assert reason_of(accept(lender, made.application_id)) is RefusalReason.OFFER_EXPIRED
+    connection, act = lender.books.connection, lender.act(actor="time")
+    assert [close_expired_offers(connection, act=act, zone=SHANGHAI, most=9) for _ in range(2)] == [1, 0]
+    offer = offer_of(lender, made.application_id)
+    assert (offer.answer, reason_of(accept(lender, made.application_id))) == (
+        OfferAnswer.EXPIRED, RefusalReason.OFFER_EXPIRED,
+    )  # fmt: skip
     assert applied(lender, 1).state is ApplicationState.OFFERED
+    told = told_events(connection)
+    assert [kind for kind, _ in told] == [
+        "application_offered", "application_declined", "credit_offer_expired", "application_offered",
+    ]  # fmt: skip
+    assert told[0][1] == {
+        "application_id": made.application_id, "borrower_id": 1, "credit_offer_id": offer.offer_id,
+        "limit_minor": 800_000, "valid_until": str(offer.valid_until),
+    }  # fmt: skip
+    assert told[1][1]["reasons"] == ["APPLICATION_OPEN"]
+    assert told[2][1]["credit_offer_id"] == offer.offer_id
 
 
 def test_the_same_request_has_the_same_answer_and_the_same_key_with_another_one_is_told(lender: Lender) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from tests.books import Books
+from msgspec.structs import replace
+from tests.books import Books, told_events
 from tests.deciding import DAY, Lender, opened
 
 from tallystick.operations.authorizing import Authorized, PutOff
 from tallystick.operations.deciding import NoRelease
+from tallystick.operations.decision_events import tell_placed
 from tallystick.operations.decision_record import Reused
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import promote
@@ -170,6 +172,11 @@ def test_a_device_of_many_persons_is_frozen_and_what_comes_behind_it_waits(lende
     assert (told[1], made(told[2]).outcome) == (PutOff(), "approve")
     assert made(lender.ask(behind)[0]).reasons[0] == "DEVICE_FROZEN"
     frozen = freezes_before(lender.books.connection, None, most=1)[0]
+    told_of = {"freeze_id": frozen.freeze_id, "device_id": 77, "reason": "DEVICE_SHARED_BY_MANY",
+               "decision_id": made(told[0]).decision_id}  # fmt: skip
+    assert told_events(lender.books.connection) == [("freeze_placed", told_of)], "answers are told to who asked"
+    tell_placed(lender.books.connection, [replace(frozen, freeze_id=1)], act=lender.act())
+    assert len(told_events(lender.books.connection)) == 1, "the freeze of who came second was not placed"
     assert lift_freeze(lender.books.connection, frozen.freeze_id, by="security", at=lender.now, because="verified")
     assert standing_freezes(lender.books.connection, {(Subject.DEVICE, 77)}) == set()
 

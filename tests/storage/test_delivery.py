@@ -58,7 +58,7 @@ def test_every_event_is_queued_once(books: Books, connection: Connection) -> Non
         connection.commit()
     queue_all(connection)
     queue_all(connection)
-    rows = connection.execute("SELECT line_id, event_id FROM webhook_deliveries ORDER BY delivery_id").fetchall()
+    rows = connection.execute("SELECT about_id, event_id FROM webhook_deliveries ORDER BY delivery_id").fetchall()
     events = connection.execute(
         "SELECT line_id, event_id FROM events ORDER BY recorded_generation, recorded_xid, event_id"
     ).fetchall()
@@ -106,7 +106,7 @@ def test_an_endpoint_hears_of_its_kinds_only(books: Books, connection: Connectio
 
 def claim_kind(connection: Connection, delivery_id: int) -> str:
     row = connection.execute(
-        "SELECT kind FROM webhook_deliveries JOIN events USING (line_id, event_id) WHERE delivery_id = %s",
+        "SELECT kind FROM webhook_deliveries JOIN told_events USING (about_id, event_id) WHERE delivery_id = %s",
         [delivery_id],
     ).fetchone()
     assert row is not None
@@ -117,7 +117,7 @@ def test_two_processes_never_send_the_same_delivery(books: Books, connection: Co
     queue_all(connection)
     with psycopg.connect(database_url) as other:
         both = [*claim(connection, most=1), *claim(other, most=10)]
-    assert sorted(one.event.line_id for one in both) == [7, 8]
+    assert sorted(one.event.about_id for one in both) == [7, 8]
     assert claim(connection) == []
 
 

@@ -6,7 +6,7 @@ from itertools import count
 
 import psycopg
 import pytest
-from tests.books import Books
+from tests.books import Books, told_events
 from tests.deciding import DAY, SHANGHAI, Lender, opened
 
 from tallystick.operations.authorizing import Authorized
@@ -106,6 +106,8 @@ def test_a_device_or_a_merchant_is_frozen_for_everybody(lender: Lender, subject:
     assert twice == Refusal(RefusalReason.SUBJECT_FROZEN, field="subject_id", figures={"subjects": [str(subject)]})
     assert made(lender.ask(lender.purchase(1, 5_000, device_id=7))[0]).reasons[0] == reason
     assert isinstance(lifted(lender, found), Freeze)
+    fact = {"freeze_id": found.freeze_id, f"{subject}_id": 7}
+    assert told_events(lender.books.connection) == [("freeze_placed", fact), ("freeze_lifted", fact)]
     assert made(lender.ask(lender.purchase(1, 5_000, device_id=7))[0]).outcome == "approve"
 
 

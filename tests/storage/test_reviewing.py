@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 import pytest
-from tests.books import Books
+from tests.books import Books, told_events
 from tests.commands import command
 from tests.deciding import DAY, SHANGHAI, Lender, opened
 
@@ -197,6 +197,11 @@ def test_what_is_approved_keeps_its_hold_and_is_told_as_approved(lender: Lender)
     assert (decision.outcome, final_outcome(decision, review)) == ("review", "approve")
     assert decisions.read_decision(lender.books.connection, decision.decision_id) == decision
     assert kinds(lender, decision) == [(ActKind.ASSIGNED, None, "ann"), (ActKind.JUDGED, "approve", "ann")]
+    number = decision.decision_id
+    assert told_events(lender.books.connection) == [("review_closed", {
+        "review_id": number, "authorization_id": number, "hold_id": number, "checkpoint": "authorize",
+        "outcome": "approve", "closed": "judged", "amount_minor": ONE, "borrower_id": 1,
+    })], "once, and without what the analyst wrote"  # fmt: skip
 
 
 def test_what_is_declined_gives_its_hold_back_and_is_told_as_declined(lender: Lender) -> None:
@@ -281,6 +286,8 @@ def test_what_nobody_judged_in_time_ends_as_configured(lender: Lender) -> None:
     assert (final_outcome(decision, review), review.closed_by) == ("decline", "time")
     assert (held_minor(lender, 1), told(lender, decision)) == (0, True)
     assert kinds(lender, decision) == [(ActKind.TIMED_OUT, "decline", "time")]
+    [(kind, fact)] = told_events(lender.books.connection)
+    assert (kind, fact["outcome"], fact["closed"]) == ("review_closed", "decline", "timed_out")
 
 
 def lenient(lender: Lender) -> None:
@@ -358,6 +365,8 @@ def test_an_order_that_is_taken_back_is_judged_no_more(lender: Lender) -> None:
     assert isinstance(voided(lender, decision, lender.books.connection), Recorded)
     review = reviews.read_review(lender.books.connection, decision.decision_id)
     assert final_outcome(decision, review) == "withdrawn"
+    [(_, fact)] = told_events(lender.books.connection)
+    assert (fact["review_id"], fact["closed"]) == (decision.decision_id, "withdrawn")
     assert told(lender, decision) is None
     assert reason_of(judged(lender, decision, "approve", "ann")) is RefusalReason.REVIEW_CLOSED
     assert kinds(lender, decision) == [(ActKind.WITHDRAWN, "withdrawn", "merchant")]
@@ -438,7 +447,7 @@ def test_on_a_line_of_a_test_clock_the_hold_is_given_back_on_its_own_day(lender:
 
 def test_the_command_closes_what_is_overdue(lender: Lender, database_url: str) -> None:
     decision = waits(lender, 1)  # in June 2026: long ago by the wall's clock
-    for said in ("✓ stopped 0, timed out 1", "✓ stopped 0, timed out 0"):
+    for said in ("✓ stopped 0, timed out 1, offers expired 0", "✓ stopped 0, timed out 0, offers expired 0"):
         ran = command("reviews", "close", "--by", "cron", url=database_url)
         assert (ran.stdout.strip(), ran.stderr) == (said, "")
     assert kinds(lender, decision) == [(ActKind.TIMED_OUT, "decline", "cron")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.books import Books
+from tests.books import Books, told_events
 
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import (
@@ -167,6 +167,8 @@ def test_a_rollback_lets_what_decided_before_decide_again(books: Books) -> None:
     back = rolled_back(books)
     assert (back.champion_id, back.challengers, back.salt) == (one, first.challengers, first.salt)
     assert (back.kind, back.undoes_number, back.because) == ("rolled_back", second.number, "damage")
+    fact = {"release": back.number, "undone_release": second.number, "champion_id": one, "because": "damage"}
+    assert told_events(books.connection) == [("release_rolled_back", fact)]
     third = promoted(books, three)
     assert rolled_back(books).undoes_number == third.number
     assert reason_of(undone(books)) is StrategyReason.NOTHING_TO_ROLL_BACK

@@ -10,21 +10,25 @@ _MOST = 1_000
 
 @app.command
 def close(*, by: str = "tallystick") -> None:
-    """Decline what waits on a frozen line or device, and close what is past its deadline as the strategy says.
+    """Decline what waits on a frozen line or device, close what is past its deadline, and offers nobody answered.
 
     Parameters
     ----------
     by
         Who closes them.
     """
+    from tallystick.operations.expired_offers import close_expired_offers
     from tallystick.operations.reviewing import close_overdue, stop_in_flight
 
-    stopped = timed_out = 0
+    stopped = timed_out = expired = 0
     with opened_books() as connection:
         act, zone = act_of(by), BUSINESS_ZONE
         while closed := stop_in_flight(connection, act=act, zone=zone, most=_MOST):
             stopped += closed
         while closed := close_overdue(connection, act=act, zone=zone, most=_MOST):
             timed_out += closed
-    zh, en = f"✓ 冻结终止 {stopped:,}，逾时结束 {timed_out:,}", f"✓ stopped {stopped:,}, timed out {timed_out:,}"
+        while closed := close_expired_offers(connection, act=act, zone=zone, most=_MOST):
+            expired += closed
+    zh = f"✓ 冻结终止 {stopped:,}，逾时结束 {timed_out:,}，要约到期 {expired:,}"
+    en = f"✓ stopped {stopped:,}, timed out {timed_out:,}, offers expired {expired:,}"
     terminal().print(zh if settings().language == "zh" else en, markup=False)

@@ -3,6 +3,7 @@
 from psycopg import Connection
 
 from tallystick.operations.applications import lock_application, moved
+from tallystick.operations.decision_events import tell_credit_offer_expired
 from tallystick.operations.line_offers import open_offered_line
 from tallystick.operations.lines import Act, Recorded
 from tallystick.servicing.refusals import Refusal, RefusalReason
@@ -52,6 +53,17 @@ def turn_down_offer(connection: Connection, application_id: int, *, act: Act) ->
     return moved(connection, application, ApplicationState.TURNED_DOWN, act=act)
 
 
+def close_expired_offer(connection: Connection, application_id: int, *, act: Act) -> bool:
+    """Close the offer on an application whose last day is over, once; False where it is not over, or was answered."""
+    application = lock_application(connection, application_id)
+    offer = None if application is None else credit_offers.last_offer_of(connection, application_id)
+    if offer is None or offer.answer is not None or act.today <= offer.valid_until:
+        return False
+    credit_offers.answer_credit_offer(connection, offer.offer_id, OfferAnswer.EXPIRED, by=act.actor, at=act.at)
+    tell_credit_offer_expired(connection, offer, act=act)
+    return True
+
+
 def open_offer(connection: Connection, application: StoredApplication | None, *, act: Act) -> CreditOffer | Refusal:
     """The offer on an application that may be answered today, or why there is none; lock the application first."""
     if application is None:
@@ -60,8 +72,8 @@ def open_offer(connection: Connection, application: StoredApplication | None, *,
     if offer is None:
         figures = {"state": application.state}
         return Refusal(RefusalReason.APPLICATION_NOT_OFFERED, field="application_id", figures=figures)
-    if offer.answer is not None:
+    if offer.answer is not None and offer.answer is not OfferAnswer.EXPIRED:
         return Refusal(RefusalReason.OFFER_ANSWERED, field="application_id", figures={"answer": offer.answer.value})
-    if act.today > offer.valid_until:
+    if act.today > offer.valid_until or offer.answer is OfferAnswer.EXPIRED:
         return Refusal(RefusalReason.OFFER_EXPIRED, field="application_id", figures={"valid_until": offer.valid_until})
     return offer

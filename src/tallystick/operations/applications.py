@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from tallystick.operations.credit_offering import LineTerms, Offered, keep_offer, offered_line
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.decision_events import tell_application
 from tallystick.operations.decision_record import (
     REVIEWED,
     Request,
@@ -146,6 +147,7 @@ def apply(connection: Connection, asked: Application, *, deciders: Deciders, act
     applications.add_application(connection, application)
     if offered is not None:
         keep_offer(connection, offered)
+    tell_application(connection, application, act=act)
     if decision.outcome == REVIEWED:
         review = review_of(record, decision, checkpoint=checkpoint, device_id=asked.device_id, act=act)
         reviews.open_reviews(connection, [review])
@@ -322,4 +324,5 @@ def moved(
     applications.move_application(connection, number, state, since=act.today, told_reasons=told_reasons)
     now = applications.read_application(connection, number)
     assert now is not None
+    tell_application(connection, now, act=act)
     return now

@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from tallystick.features.event_tables import REQUEST_SCHEMA
 from tallystick.operations.deciding import Deciders, Deciding
+from tallystick.operations.decision_events import tell_placed, tell_withdrawn
 from tallystick.operations.decision_record import (
     REVIEWED,
     Request,
@@ -134,6 +135,7 @@ def withdraw(connection: Connection, decision: StoredDecision, *, act: Act) -> N
     """
     if not decisions.withdraw_decision(connection, decision.decision_id, at=act.at):
         return
+    tell_withdrawn(connection, decision, act=act)
     if decision.hold_id is not None and decision.line_id is not None:
         record(connection, decision.line_id, facts.HoldVoided(hold_id=decision.hold_id), act=act)
 
@@ -270,11 +272,13 @@ class _Batch:
         batch = batch_of(self._decided, self._deciding, act=self._act)
         made = [self._decision(record, place, each, batch=batch) for place, each in enumerate(taken)]
         trace = encode_record(record)
+        frozen = list(self._freezes(record, made, taken))
         with self._connection.pipeline():
             check = self._send_lines(taken)
             decisions.write_batch(self._connection, batch, made, trace=trace)
             reviews.open_reviews(self._connection, list(self._reviews(record, made)))
-            freezes.place_freezes(self._connection, list(self._freezes(record, made, taken)))
+            freezes.place_freezes(self._connection, frozen)
+            tell_placed(self._connection, frozen, act=self._act)
             self._write_streams(made)
         check()
         return {each.decision_id: each for each in made}

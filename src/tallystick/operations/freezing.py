@@ -14,6 +14,7 @@ from psycopg import Connection
 from tallystick.operations import reviewing
 from tallystick.operations.clocks import act_on_line
 from tallystick.operations.deciding import Checkpoints, Deciders
+from tallystick.operations.decision_events import tell_lifted, tell_placed
 from tallystick.operations.lines import Act, Recorded, record
 from tallystick.operations.standing import line_today
 from tallystick.operations.strategy_life import current_release
@@ -67,6 +68,7 @@ def freeze(
             placed_at=act.at,
         )
         freezes.place_freezes(connection, [placed])
+        tell_placed(connection, [placed], act=act)
     found = _stopped(connection, subject, subject_id, act=act, zone=zone)
     assert found is not None, "it was placed, by us or by who was quicker"
     return found
@@ -104,6 +106,8 @@ def lift(connection: Connection, freeze_id: int, *, reason: str, act: Act, zone:
             return recorded
     elif not freezes.lift_freeze(connection, freeze_id, by=act.actor, at=act.at, because=reason):
         return _lifted(connection, freeze_id)
+    else:
+        tell_lifted(connection, found, act=act)
     lifted = freezes.read_freeze(connection, freeze_id)
     assert lifted is not None, "freezes are kept"
     return lifted

@@ -190,11 +190,11 @@ def wish_for_large_payments(connection: Connection, *, act: Act) -> int:
     events = events_after(connection, place, most=_EVENTS_PER_LOOK, kind="payment_received")
     for event in events:
         paid = msgspec.json.decode(event.fact, type=_Paid)
-        line = read_line(connection, event.line_id)
+        line = read_line(connection, event.about_id)
         if line is not None and paid.amount_minor * PPM >= line.line.limit_minor * LARGE_PAYMENT_PPM > 0:
             wish = Wish(
                 wish_id=next(act.event_ids),
-                line_id=event.line_id,
+                line_id=event.about_id,
                 trigger="payment",
                 cause_id=event.event_id,
                 wished_by=act.actor,

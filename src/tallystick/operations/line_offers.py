@@ -12,6 +12,7 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.accepting import keep_acceptance, unaccepted
+from tallystick.operations.decision_events import tell_limit_offer
 from tallystick.operations.lines import Act, Recorded, record, why_refused
 from tallystick.servicing import facts
 from tallystick.servicing.refusals import Refusal, RefusalReason
@@ -199,7 +200,10 @@ def offer_limit(
         offered_at=act.at,
         disclosure_hash=document_hash(disclosure),
     )
-    limit_offers.add_offer(connection, offer, disclosure=msgspec.json.encode(disclosure).decode())
+    older = limit_offers.add_offer(connection, offer, disclosure=msgspec.json.encode(disclosure).decode())
+    for told in (older, offer):
+        if told is not None:
+            tell_limit_offer(connection, told, act=act)
     return offer
 
 
@@ -241,32 +245,45 @@ def accept_limit(
             purpose="limit",
             act=act,
         )
-        _answer(connection, offer_id, OfferAnswer.ACCEPTED, event_id=recorded.event.event_id, act=act)
+        _answer(connection, offer, OfferAnswer.ACCEPTED, event_id=recorded.event.event_id, act=act)
     return recorded
 
 
 def turn_down_limit(connection: Connection, offer_id: int, answer: OfferAnswer, *, act: Act) -> LimitOffer | Refusal:
     """The borrower declines, or the lender withdraws: the limit stays, and the offer is closed."""
-    refusal = _cannot_answer(limit_offers.lock_offer(connection, offer_id), act=act)
+    offer = limit_offers.lock_offer(connection, offer_id)
+    refusal = _cannot_answer(offer, act=act)
     if refusal is not None:
         return refusal
-    _answer(connection, offer_id, answer, event_id=None, act=act)
-    answered = limit_offers.lock_offer(connection, offer_id)
-    assert answered is not None
-    return answered
+    assert offer is not None
+    return _answer(connection, offer, answer, event_id=None, act=act)
 
 
-def _answer(connection: Connection, offer_id: int, answer: OfferAnswer, *, event_id: int | None, act: Act) -> None:
+def close_expired_limit(connection: Connection, offer_id: int, *, act: Act) -> bool:
+    """Close an offer whose last day is over, once; False where it is not over by the line's day, or was answered."""
+    offer = limit_offers.lock_offer(connection, offer_id)
+    if offer is None or offer.answer is not None or act.today <= offer.valid_until:
+        return False
+    _answer(connection, offer, OfferAnswer.EXPIRED, event_id=None, act=act)
+    return True
+
+
+def _answer(
+    connection: Connection, offer: LimitOffer, answer: OfferAnswer, *, event_id: int | None, act: Act
+) -> LimitOffer:
     limit_offers.answer_offer(
-        connection, offer_id, answer, answered_by=act.actor, answered_at=act.at, event_id=event_id
+        connection, offer.offer_id, answer, answered_by=act.actor, answered_at=act.at, event_id=event_id
     )
+    answered = msgspec.structs.replace(offer, answer=answer, event_id=event_id)
+    tell_limit_offer(connection, answered, act=act)
+    return answered
 
 
 def _cannot_answer(offer: LimitOffer | None, *, act: Act) -> Refusal | None:
     if offer is None:
         return Refusal(RefusalReason.OFFER_UNKNOWN, field="offer_id")
-    if offer.answer is not None:
+    if offer.answer is not None and offer.answer is not OfferAnswer.EXPIRED:
         return Refusal(RefusalReason.OFFER_ANSWERED, field="offer_id", figures={"answer": offer.answer.value})
-    if act.today > offer.valid_until:
+    if act.today > offer.valid_until or offer.answer is OfferAnswer.EXPIRED:
         return Refusal(RefusalReason.OFFER_EXPIRED, field="offer_id", figures={"valid_until": offer.valid_until})
     return None

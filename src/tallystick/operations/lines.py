@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from tallystick.ledger.transfer import Transfer
+from tallystick.operations.decision_events import tell_review_closed
 from tallystick.operations.positions import position_of
 from tallystick.servicing import facts
 from tallystick.servicing.admission import admit
@@ -185,6 +186,8 @@ def _withdraw_review(connection: Connection, line: Line, hold_id: int, *, act: A
             acted_at=act.at,
         ),
     )
+    withdrawn = replace(review, outcome=reviews.WITHDRAWN)
+    tell_review_closed(connection, withdrawn, kind=ActKind.WITHDRAWN, act=act)
 
 
 def _suspend_again(connection: Connection, taken_back: AnyFact, *, because: str, act: Act) -> None:

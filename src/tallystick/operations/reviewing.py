@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from tallystick.operations.application_reviews import application_refused, follow_application
 from tallystick.operations.clocks import act_on_line
+from tallystick.operations.decision_events import tell_review_closed
 from tallystick.operations.limit_judgments import follow_limit, limit_refused
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.operations.purchase_reviews import follow_purchase, purchase_refused
@@ -205,6 +206,7 @@ def _close(
             reviews.close_review(connection, review.review_id, outcome, by=act.actor, at=act.at)
             _add_act(connection, review, kind, outcome=outcome, reason=reason, act=act)
             closed = _read(connection, review.review_id)
+            tell_review_closed(connection, closed, kind=kind, act=there)
             refusal = CLOSINGS[review.checkpoint].follow(connection, closed, there, kind=kind, reason=reason)
             if refusal is not None:
                 raise _NotFollowed(refusal)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.operations.decision_events import tell_rolled_back
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.operations.strategies import whole_strategy
 from tallystick.storage import strategies as stored
@@ -153,6 +154,7 @@ def roll_back(
         damage_limits=before.damage_limits,
     )
     stored.add_release(connection, release)
+    tell_rolled_back(connection, release, act=act)
     return release
 
 

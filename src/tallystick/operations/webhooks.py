@@ -97,7 +97,7 @@ def remove_endpoint(connection: Connection, endpoint_id: int, *, act: Act) -> Tr
 
 
 class ReplayRequest(Struct, frozen=True, kw_only=True):
-    """What is to be sent again: all since an instant, or one event of a line."""
+    """What is to be sent again: all since an instant, or one event: of a line, or of none."""
 
     since: datetime | None = None
     line_id: int | None = None
@@ -110,16 +110,24 @@ def replay(connection: Connection, endpoint_id: int, request: ReplayRequest, *, 
         return unknown_endpoint()
     if request.since is not None:
         return delivery.queue_again(connection, endpoint_id, since=request.since, queued_at=act.at, most=MOST_REPLAYED)
-    if request.line_id is None or request.event_id is None:
+    if request.event_id is None:
         return _nothing_to_replay()
     queued = delivery.queue_event(
         connection, endpoint_id, line_id=request.line_id, event_id=request.event_id, queued_at=act.at
     )
-    return 1 if queued else TrustRefusal(TrustReason.EVENT_UNKNOWN, "event_id", "give an event of that line")
+    return (
+        1
+        if queued
+        else TrustRefusal(
+            TrustReason.EVENT_UNKNOWN, "event_id", "give an event of that line; without line_id, one of no line"
+        )
+    )
 
 
 def _nothing_to_replay() -> TrustRefusal:
-    return TrustRefusal(TrustReason.EVENT_UNKNOWN, "since", "give since, or line_id and event_id")
+    return TrustRefusal(
+        TrustReason.EVENT_UNKNOWN, "since", "give since, or event_id with the line_id that the event has"
+    )
 
 
 def unknown_endpoint() -> TrustRefusal:

@@ -71,6 +71,18 @@ def last_offers_of(connection: Connection, application_ids: Sequence[int]) -> di
     return {offer.application_id: offer for offer in map(_offer, rows)}
 
 
+def credit_offers_over(connection: Connection, *, on: date, most: int) -> list[CreditOffer]:
+    """Offers that nobody answered and whose last day is over, the longest over first."""
+    rows = connection.execute(
+        f"""
+        SELECT {_SELECTED} FROM credit_offers WHERE answer IS NULL AND valid_until < %s
+        ORDER BY valid_until, offer_id LIMIT %s
+        """.encode(),
+        [on, most],
+    )
+    return [_offer(row) for row in rows]
+
+
 def credit_offers_before(
     connection: Connection, before_id: int | None, *, most: int, borrower_id: int | None = None
 ) -> list[CreditOffer]:

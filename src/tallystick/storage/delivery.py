@@ -165,13 +165,13 @@ def queue_deliveries(connection: Connection, *, queued_at: datetime, most: int =
         row = connection.execute(
             f"""
             WITH heard AS MATERIALIZED (
-                SELECT recorded_generation, recorded_xid, event_id, line_id, kind FROM events
+                SELECT recorded_generation, recorded_xid, event_id, about_id, kind FROM told_events
                 WHERE (recorded_generation, recorded_xid, event_id) > (%(generation)s, %(xid)s, %(event_id)s)
                   AND {SETTLED}
                 ORDER BY recorded_generation, recorded_xid, event_id LIMIT %(most)s
             ), queued AS (
-                INSERT INTO webhook_deliveries (endpoint_id, line_id, event_id, queued_at, next_attempt_at)
-                SELECT %(endpoint_id)s, line_id, event_id, %(queued_at)s, %(queued_at)s FROM heard
+                INSERT INTO webhook_deliveries (endpoint_id, about_id, event_id, queued_at, next_attempt_at)
+                SELECT %(endpoint_id)s, about_id, event_id, %(queued_at)s, %(queued_at)s FROM heard
                 WHERE %(kinds)s::text[] = '{{}}' OR kind = ANY(%(kinds)s)
                 ORDER BY recorded_generation, recorded_xid, event_id
             ), moved AS (
@@ -203,9 +203,9 @@ def queue_again(connection: Connection, endpoint_id: int, *, since: datetime, qu
     """Queue once more the events recorded since an instant that the endpoint has heard of; gives how many."""
     queued = connection.execute(
         """
-        INSERT INTO webhook_deliveries (endpoint_id, line_id, event_id, queued_at, next_attempt_at)
-        SELECT endpoint.endpoint_id, event.line_id, event.event_id, %(queued_at)s, %(queued_at)s
-        FROM webhook_endpoints AS endpoint JOIN events AS event
+        INSERT INTO webhook_deliveries (endpoint_id, about_id, event_id, queued_at, next_attempt_at)
+        SELECT endpoint.endpoint_id, event.about_id, event.event_id, %(queued_at)s, %(queued_at)s
+        FROM webhook_endpoints AS endpoint JOIN told_events AS event
           ON (event.recorded_generation, event.recorded_xid, event.event_id)
              <= (endpoint.position_generation, endpoint.position_xid, endpoint.position_event_id)
         WHERE endpoint.endpoint_id = %(endpoint_id)s AND event.recorded_at >= %(since)s
@@ -217,14 +217,17 @@ def queue_again(connection: Connection, endpoint_id: int, *, since: datetime, qu
     return queued.rowcount
 
 
-def queue_event(connection: Connection, endpoint_id: int, *, line_id: int, event_id: int, queued_at: datetime) -> bool:
-    """Queue one event of a line for an endpoint, whatever its kind; False where there is no such event."""
+def queue_event(
+    connection: Connection, endpoint_id: int, *, line_id: int | None, event_id: int, queued_at: datetime
+) -> bool:
+    """Queue one event for an endpoint, whatever its kind: of a line, or of none; False where there is no such event."""
+    known, place = ("told_events", "about_id = %s") if line_id is not None else ("decision_events", "line_id IS NULL")
     queued = connection.execute(
-        """
-        INSERT INTO webhook_deliveries (endpoint_id, line_id, event_id, queued_at, next_attempt_at)
-        SELECT %s, line_id, event_id, %s, %s FROM events WHERE line_id = %s AND event_id = %s
-        """,
-        [endpoint_id, queued_at, queued_at, line_id, event_id],
+        f"""
+        INSERT INTO webhook_deliveries (endpoint_id, about_id, event_id, queued_at, next_attempt_at)
+        SELECT %s, about_id, event_id, %s, %s FROM {known} WHERE event_id = %s AND {place}
+        """.encode(),
+        [endpoint_id, queued_at, queued_at, event_id, *([] if line_id is None else [line_id])],
     )
     return queued.rowcount > 0
 
@@ -250,7 +253,8 @@ def claim_deliveries(
 ) -> list[ClaimedDelivery]:
     """Take up to `most` that are due, up to `most_per_endpoint` each, but for the endpoints to pass over.
 
-    The first attempts of one line's events go out one after another; an event that has failed once lets the next pass.
+    The first attempts of what is about one line, or one other thing, go out one after another; an event that has failed
+    once lets the next pass.
     """
     rows = connection.execute(
         """
@@ -260,7 +264,7 @@ def claim_deliveries(
                 WHERE waiting.endpoint_id = endpoint.endpoint_id AND waiting.next_attempt_at <= %(now)s
                   AND (waiting.attempts > 0 OR NOT EXISTS (
                       SELECT FROM webhook_deliveries AS earlier
-                      WHERE earlier.endpoint_id = waiting.endpoint_id AND earlier.line_id = waiting.line_id
+                      WHERE earlier.endpoint_id = waiting.endpoint_id AND earlier.about_id = waiting.about_id
                         AND earlier.delivery_id < waiting.delivery_id
                         AND earlier.next_attempt_at IS NOT NULL AND earlier.attempts = 0
                   ))
@@ -271,14 +275,14 @@ def claim_deliveries(
         ), claimed AS (
             UPDATE webhook_deliveries AS taken SET next_attempt_at = %(lease_until)s
             FROM due WHERE taken.delivery_id = due.delivery_id
-            RETURNING taken.delivery_id, taken.endpoint_id, taken.attempts, taken.line_id, taken.event_id
+            RETURNING taken.delivery_id, taken.endpoint_id, taken.attempts, taken.about_id, taken.event_id
         )
         SELECT claimed.delivery_id, claimed.endpoint_id, endpoint.url, claimed.attempts,
-               event.recorded_generation, event.recorded_xid, event.event_id, event.line_id, event.kind,
-               event.effective_on, event.booked_on, event.recorded_at, event.fact::text
+               event.recorded_generation, event.recorded_xid, event.event_id, event.about_id, event.line_id,
+               event.kind, event.effective_on, event.booked_on, event.recorded_at, event.fact::text
         FROM claimed
         JOIN webhook_endpoints AS endpoint ON endpoint.endpoint_id = claimed.endpoint_id
-        JOIN events AS event ON event.line_id = claimed.line_id AND event.event_id = claimed.event_id
+        JOIN told_events AS event ON event.about_id = claimed.about_id AND event.event_id = claimed.event_id
         ORDER BY claimed.delivery_id
         """,
         {
@@ -331,7 +335,7 @@ class DeliveryRow(Struct, frozen=True):
 
     delivery_id: int
     endpoint_id: int
-    line_id: int
+    line_id: int | None
     event_id: int
     attempts: int
     queued_at: datetime
@@ -348,7 +352,8 @@ def deliveries(connection: Connection, endpoint_id: int, *, before_id: int | Non
         """
         SELECT delivery_id, endpoint_id, line_id, event_id, attempts, queued_at, next_attempt_at, delivered_at,
                dead_at, answer_code, fault
-        FROM webhook_deliveries WHERE endpoint_id = %s AND (%s::bigint IS NULL OR delivery_id < %s)
+        FROM webhook_deliveries JOIN told_events USING (about_id, event_id)
+        WHERE endpoint_id = %s AND (%s::bigint IS NULL OR delivery_id < %s)
         ORDER BY delivery_id DESC LIMIT %s
         """,
         [endpoint_id, before_id, before_id, most],

@@ -1,4 +1,4 @@
-"""Events of all lines in the order in which they became visible: a reader that remembers its place misses none."""
+"""What happened, in the order in which it became visible: a reader that remembers its place misses nothing."""
 
 from datetime import date, datetime
 from typing import Any, Final
@@ -13,9 +13,10 @@ SETTLED: Final = """
     (recorded_generation < (SELECT max(generation) FROM database_generations)
      OR recorded_xid < (SELECT settled_before()))
 """
-_COLUMNS: Final = (
-    "recorded_generation, recorded_xid, event_id, line_id, kind, effective_on, booked_on, recorded_at, fact::text"
-)
+_COLUMNS: Final = """
+    recorded_generation, recorded_xid, event_id, about_id, line_id, kind, effective_on, booked_on, recorded_at,
+    fact::text
+"""
 
 
 class Position(Struct, frozen=True, array_like=True):
@@ -30,10 +31,11 @@ BEGINNING: Final = Position(0, 0, 0)
 
 
 class FedEvent(Struct, frozen=True):
-    """One event of one line, with its place."""
+    """One event with its place: of a line, or about an application, a freeze or a release."""
 
     position: Position
-    line_id: int
+    about_id: int
+    line_id: int | None
     kind: str
     effective_on: date
     booked_on: date
@@ -52,7 +54,7 @@ def events_after(
     """Up to `most` events after a place, of one line or of one kind where asked."""
     rows = connection.execute(
         f"""
-        SELECT {_COLUMNS} FROM events
+        SELECT {_COLUMNS} FROM told_events
         WHERE (recorded_generation, recorded_xid, event_id) > (%s, %s, %s) AND {SETTLED}
           AND (%s::bigint IS NULL OR line_id = %s) AND (%s::text IS NULL OR kind = %s)
         ORDER BY recorded_generation, recorded_xid, event_id LIMIT %s
@@ -75,6 +77,6 @@ def present_position(connection: Connection) -> Position:
 
 def fed_event(generation: int, xid: int, event_id: int, *rest: Any) -> FedEvent:
     """An event from a row of these columns."""
-    line_id, kind, effective_on, booked_on, recorded_at, fact = rest
-    position = Position(generation, xid, event_id)
-    return FedEvent(position, line_id, kind, effective_on, booked_on, recorded_at, msgspec.Raw(fact.encode()))
+    about_id, line_id, kind, effective_on, booked_on, recorded_at, fact = rest
+    place = Position(generation, xid, event_id)
+    return FedEvent(place, about_id, line_id, kind, effective_on, booked_on, recorded_at, msgspec.Raw(fact.encode()))

@@ -17,12 +17,13 @@ _COLUMNS: Final = """
 
 
 class OfferAnswer(StrEnum):
-    """What became of an offer; without an answer it is open until it expires."""
+    """What became of an offer; without an answer it is open until its last day is over, and soon `expired` after it."""
 
     ACCEPTED = "accepted"
     DECLINED = "declined"
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
+    EXPIRED = "expired"
 
 
 class LimitOffer(Struct, frozen=True, kw_only=True):
@@ -42,15 +43,19 @@ class LimitOffer(Struct, frozen=True, kw_only=True):
     event_id: int | None = None
 
 
-def add_offer(connection: Connection, offer: LimitOffer, *, disclosure: str) -> None:
-    """Keep an offer with its disclosure (JSON, as shown); an older one of the line that is open is superseded."""
-    connection.execute(
-        """
-        UPDATE limit_offers SET answer = 'superseded', answered_by = %s, answered_at = %s
-        WHERE line_id = %s AND answer IS NULL
+def add_offer(connection: Connection, offer: LimitOffer, *, disclosure: str) -> LimitOffer | None:
+    """Keep an offer with its disclosure (JSON, as shown); gives the older one of the line that this one closed.
+
+    That is superseded, or expired where its last day was over.
+    """
+    older = connection.execute(
+        f"""
+        UPDATE limit_offers SET answer = CASE WHEN valid_until < %s THEN 'expired' ELSE 'superseded' END,
+                                answered_by = %s, answered_at = %s
+        WHERE line_id = %s AND answer IS NULL RETURNING {_COLUMNS}
         """,
-        [offer.offered_by, offer.offered_at, offer.line_id],
-    )
+        [offer.offered_on, offer.offered_by, offer.offered_at, offer.line_id],
+    ).fetchone()
     connection.execute(
         """
         INSERT INTO limit_offers (offer_id, line_id, limit_minor, previous_limit_minor, reason, offered_on,
@@ -62,6 +67,7 @@ def add_offer(connection: Connection, offer: LimitOffer, *, disclosure: str) -> 
             offer.offered_on, offer.valid_until, offer.offered_by, offer.offered_at, offer.disclosure_hash, disclosure,
         ],
     )  # fmt: skip
+    return None if older is None else _offer(older)
 
 
 def lock_offer(connection: Connection, offer_id: int) -> LimitOffer | None:
@@ -102,6 +108,25 @@ def offers_of_line(connection: Connection, line_id: int, *, before_id: int | Non
         [line_id, before_id, most],
     )
     return [_offer(row) for row in rows]
+
+
+def offers_over(connection: Connection, *, on: date, most: int) -> list[tuple[int, int]]:
+    """Ids of offers that nobody answered and whose last day may be over, each with its line, the longest over first.
+
+    `on` is the lender's day; of a line on a test clock its own day says, and that is for the caller to ask: no
+    business day is ahead of its clock in UTC by more than 14 hours.
+    """
+    rows = connection.execute(
+        """
+        SELECT offer_id, line_id FROM limit_offers
+        JOIN lines USING (line_id) LEFT JOIN test_clocks USING (test_clock_id)
+        WHERE answer IS NULL
+          AND valid_until < coalesce((stands_at AT TIME ZONE 'UTC' + interval '14 hours')::date, %s)
+        ORDER BY valid_until, offer_id LIMIT %s
+        """,
+        [on, most],
+    )
+    return rows.fetchall()
 
 
 def disclosure_of(connection: Connection, offer_id: int) -> Disclosure:

@@ -43,7 +43,7 @@ def list_all(
     limit: PageLimit = 20,
     after: AfterPlace = None,
 ) -> Response[Page[PublicEvent]]:
-    """Events of all lines, or of one line or kind, oldest first.
+    """Events of all lines and what became of decisions, or of one line or kind, oldest first.
 
     `next_after` is there even on the last page as long as it has items: ask again with it for what came since.
     """

@@ -1,7 +1,8 @@
-"""What keeps the queue true while the server runs: what is frozen is stopped, what nobody judged in time is closed."""
+"""What is closed while the server runs: what is frozen is stopped, and reviews and offers nobody answered are over."""
 
 from typing import Final
 
+from tallystick.operations.expired_offers import close_expired_offers
 from tallystick.operations.reviewing import close_overdue, stop_in_flight
 from tallystick.web.edge import Edge
 from tallystick.web.metrics import Metrics
@@ -32,7 +33,9 @@ class ReviewKeeping:
         """Close what is due; gives how many were stopped and how many timed out."""
         stopped = stop_frozen(self._edge)
         with self._edge.committing() as connection:
-            timed_out = close_overdue(connection, act=self._edge.act_by(_ACTOR), zone=self._edge.zone, most=_MOST)
+            act, zone = self._edge.act_by(_ACTOR), self._edge.zone
+            timed_out = close_overdue(connection, act=act, zone=zone, most=_MOST)
+            close_expired_offers(connection, act=act, zone=zone, most=_MOST)
         self._metrics.reviews_closed.labels("stopped").inc(stopped)
         self._metrics.reviews_closed.labels("timed_out").inc(timed_out)
         return stopped, timed_out

@@ -25,6 +25,7 @@ from tallystick.trust.refusals import TrustRefusal
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read, write
+from tallystick.web.decision_views import optional_id
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.parameters import (
     AfterDelivery,
@@ -59,7 +60,7 @@ class EndpointBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class ReplayBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is to be sent again: everything since an instant, or one event of a line."""
+    """What is to be sent again: everything since an instant, or one event with the `line_id` that it has, if any."""
 
     since: Annotated[datetime, Meta(tz=True)] | None = None
     line_id: LineId | None = None
@@ -89,7 +90,7 @@ class DeliveryView(Struct, frozen=True):
     """An event on its way: waiting while `next_attempt_at` is given, or else delivered or dead."""
 
     id: str
-    line_id: str
+    line_id: str | None
     event_id: str
     attempts: int
     queued_at: datetime
@@ -288,7 +289,7 @@ def list_deliveries(
 def _delivery_view(row: DeliveryRow) -> DeliveryView:
     return DeliveryView(
         id=encode_id(IdPrefix.WEBHOOK_DELIVERY, row.delivery_id),
-        line_id=encode_id(IdPrefix.LINE, row.line_id),
+        line_id=optional_id(IdPrefix.LINE, row.line_id),
         event_id=encode_id(IdPrefix.EVENT, row.event_id),
         attempts=row.attempts,
         queued_at=row.queued_at,
