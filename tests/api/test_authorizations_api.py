@@ -313,12 +313,24 @@ def test_the_database_away_is_told_with_the_safe_outcome(lending: Api, server: R
     bought(lending, line_id, 1_000)
     with lending.edge.pool.connection() as connection:
         name = connection.info.dbname
+        lending.edge.deciders.warm(connection)  # as the server does every second
+    borrower_id = lending.get(f"/v1/lines/{line_id}").json()["borrower_id"]
     with psycopg.connect(server.url, autocommit=True) as outside:
         outside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
         outside.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
         told = lending.post("/v1/authorizations", asked(line_id, deadline_ms=400), key="away")
         assert (told.status_code, told.json()["code"]) == (503, "undecided")
         assert "outcome: decline" in told.json()["detail"]
+        # Nothing of these is recorded: the same key asks anew.
+        lending.edge.pool.timeout, usual_s = 0.2, lending.edge.pool.timeout
+        for path, body, outcome in (
+            ("/v1/applications", {"borrower_id": borrower_id}, "review"),
+            ("/v1/limit_requests", {"line_id": line_id, "requested_minor": 4_000_000}, "keep"),
+        ):
+            away = lending.post(path, body, key="away")
+            assert (away.status_code, away.json()["code"]) == (503, "undecided")
+            assert f"(outcome: {outcome}; nothing is recorded)" in away.json()["detail"]
+        lending.edge.pool.timeout = usual_s
         outside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
     done = threading.Event()
     for _ in range(100):

@@ -22,7 +22,7 @@ from tests.applying import (
     state_of,
     told,
 )
-from tests.books import OPENED_ON, Books, told_events
+from tests.books import OPENED_ON, Books, ended, told_events
 from tests.deciding import SHANGHAI, Lender
 
 from tallystick.operations.application_answers import turn_down_offer
@@ -30,6 +30,7 @@ from tallystick.operations.applications import Application, BureauReport, apply
 from tallystick.operations.decision_record import Reused
 from tallystick.operations.expired_offers import close_expired_offers
 from tallystick.operations.lines import Recorded
+from tallystick.operations.replaying import replay_since
 from tallystick.servicing import facts
 from tallystick.servicing.refusals import RefusalReason
 from tallystick.storage import acceptances, credit_offers, decisions
@@ -246,6 +247,26 @@ def test_a_report_is_seen_by_what_is_applied_for_after_it(lender: Lender) -> Non
     assert reason_of(ask(lender, unknown)) is RefusalReason.BUREAU_REPORT_UNKNOWN
     nobody = application(lender, 99)
     assert reason_of(ask(lender, nobody)) is RefusalReason.BORROWER_UNKNOWN
+
+
+def test_features_that_cannot_be_read_in_time_are_missing_and_it_is_decided_the_same_again(
+    lender: Lender, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as other:
+        other.execute("LOCK TABLE stream_bureau_report")
+        made = applied(lender, 1)
+        other.rollback()
+    assert (made.state, made.reasons) == (
+        ApplicationState.IN_REVIEW,
+        ("AGE_OR_STUDY_NOT_TOLD", "BUREAU_MISSING", "FRAUD_FACTS_MISSING", "NO_SCORE"),
+    )
+    connection = lender.books.connection
+    batch = decisions.read_batch(connection, decisions.read_decision(connection, made.application_id).batch_id)  # type: ignore[union-attr]
+    assert batch is not None
+    assert batch.seen is None, "nothing was read, so nothing is said to have been visible"
+    replayed = ended(replay_since(connection, made.applied_at, deciders=DECIDERS, features=True))
+    assert (replayed.decisions, replayed.differences) == (1, ())
+    assert connection.execute("SHOW statement_timeout").fetchone() == ("0",), "the bound ends with the reading"
 
 
 def test_every_batch_decides_the_same_again_to_the_byte(lender: Lender) -> None:

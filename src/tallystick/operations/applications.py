@@ -19,7 +19,7 @@ from tallystick.operations.decision_record import (
     Request,
     Reused,
     batch_of,
-    decide,
+    decide_in_time,
     decision_of,
     in_columns,
     refused_after,
@@ -115,7 +115,7 @@ def apply(connection: Connection, asked: Application, *, deciders: Deciders, act
     deciding = deciders.deciding(connection, CheckpointName.APPLY)
     beside = applications.person_applications(connection, asked.borrower_id, on=act.today)
     [strategy_id] = strategy_ids = deciding.strategies_of([asked.borrower_id])
-    decided = decide(
+    decided = decide_in_time(
         connection,
         deciding,
         strategy_ids=strategy_ids,

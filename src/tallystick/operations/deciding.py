@@ -22,6 +22,8 @@ from tallystick.strategy.checkpoint_reading import read_checkpoints
 from tallystick.strategy.policy import Strategy
 from tallystick.terms.catalog import shipped_products
 
+# Where somebody waits for the answer.
+_ASKED_LIVE: Final = (CheckpointName.AUTHORIZE, CheckpointName.APPLY, CheckpointName.REVIEW_LIMIT)
 # Compiled strategies are kept: those of a release and its rollback, and what waits to be promoted.
 _MOST_KEPT: Final = 8
 
@@ -121,9 +123,10 @@ class Deciders:
             return known
 
     def warm(self, connection: Connection) -> None:
-        """Compile what decides, and what was approved of late, so that no purchase waits for it."""
+        """Compile what decides, and what was approved of late, so that nobody who asks waits for it."""
         if current_release(connection) is not None:
-            with suppress(NoRelease):
-                per_request_sql(self.deciding(connection, CheckpointName.AUTHORIZE).features)
+            for name in _ASKED_LIVE:
+                with suppress(NoRelease):
+                    per_request_sql(self.deciding(connection, name).features)
         for strategy_id in stored.approved_of_late(connection, most=_MOST_KEPT // 2):
             self.compiled(connection, strategy_id)

@@ -1,12 +1,14 @@
 """What every live checkpoint does alike: requests in columns, the decision as a row, its review, rows of streams."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 from psycopg import Connection
+from psycopg.errors import QueryCanceled
 
 from tallystick import __version__
 from tallystick.features.event_tables import EVENT_TABLES, REQUEST_SCHEMA
@@ -22,6 +24,8 @@ from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.terms.offering import OfferFault
 
 REVIEWED: Final = "review"
+# How long the features of one request may take, some hundred times what they usually do.
+FEATURES_WITHIN_MS: Final = 1_000
 
 
 class Reused(Struct, frozen=True):
@@ -42,10 +46,10 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Decided(Struct, frozen=True):
-    """A batch as the strategies decided it, and what its features were read from."""
+    """A batch as the strategies decided it, and what its features were read from; None where they were not read."""
 
     record: CaseRecord
-    seen: VisibleSet
+    seen: VisibleSet | None
 
 
 def told_again(before: StoredDecision, request_digest: bytes) -> StoredDecision | Reused:
@@ -103,6 +107,40 @@ def decide(
     """Read the features of requests and decide their cases. Writes nothing."""
     features, seen = feature_lists(connection, requests, features=deciding.features)
     del features["request_id"]
+    return _decided(deciding, features, seen, strategy_ids=strategy_ids, requests=requests, figures=figures)
+
+
+def decide_in_time(
+    connection: Connection,
+    deciding: Deciding,
+    *,
+    strategy_ids: Sequence[str],
+    requests: Figures,
+    figures: Figures,
+    within_ms: int = FEATURES_WITHIN_MS,
+) -> Decided:
+    """The same, with every feature missing where they cannot be read in time: then the tables say what happens.
+
+    The record says that they were missing, and nothing of what was visible, so that it is decided the same again.
+    """
+    features: Figures = {each.name: [None] * len(strategy_ids) for each in deciding.features}
+    seen = None
+    with suppress(QueryCanceled), connection.transaction(force_rollback=True):  # the bound ends with what is only read
+        connection.execute(f"SET LOCAL statement_timeout = {within_ms:d}".encode())
+        features, seen = feature_lists(connection, requests, features=deciding.features)
+        del features["request_id"]
+    return _decided(deciding, features, seen, strategy_ids=strategy_ids, requests=requests, figures=figures)
+
+
+def _decided(
+    deciding: Deciding,
+    features: Figures,
+    seen: VisibleSet | None,
+    *,
+    strategy_ids: Sequence[str],
+    requests: Figures,
+    figures: Figures,
+) -> Decided:
     record = decide_cases(
         deciding.checkpoints,
         strategy_ids=strategy_ids,

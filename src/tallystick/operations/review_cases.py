@@ -8,7 +8,14 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.deciding import Deciding
-from tallystick.operations.decision_record import Request, batch_of, decide, decision_of, request_columns
+from tallystick.operations.decision_record import (
+    Request,
+    batch_of,
+    decide,
+    decide_in_time,
+    decision_of,
+    request_columns,
+)
 from tallystick.operations.lines import Act
 from tallystick.servicing.owed import days_since_missed
 from tallystick.storage import decisions
@@ -62,7 +69,8 @@ def decide_lines(
     figures = {name: [values[place] for place in places] for name, values in figures.items()}
     keys = {name: [read.columns[name][place] for place in places] for name in ("line_id", "borrower_id")}
     requests = _requests(keys, figures, act=act, zone=zone)
-    decided = decide(
+    # By night nobody waits for a line, and one that cannot be read is looked at the next night.
+    decided = (decide if asked.trigger == NIGHTLY else decide_in_time)(
         connection,
         deciding,
         strategy_ids=deciding.strategies_of(keys["borrower_id"]),

@@ -23,6 +23,7 @@ from tallystick.web.problems import (
     JSON,
     PROBLEM_TYPE,
     Declined,
+    Overloaded,
     Problem,
     answer,
     declined,
@@ -99,9 +100,7 @@ def connected(edge: Edge) -> Iterator[Connection]:
     try:
         connection = edge.pool.getconn()
     except PoolTimeout as fault:
-        raise Problem(
-            "overloaded", status=503, detail="All connections are in use: ask again in a second", retry_after_s=1
-        ) from fault
+        raise Overloaded from fault
     try:
         with connection:  # psycopg commits, or rolls back where the block raised; the pool keeps it open
             yield connection

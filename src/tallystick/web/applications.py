@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Struct
-from psycopg import Connection
+from psycopg import Connection, OperationalError
 
 from tallystick.operations.application_answers import accept_offer, turn_down_offer
 from tallystick.operations.applications import Application, apply, ask_human_review
@@ -17,6 +17,7 @@ from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import applications
 from tallystick.storage.applications import ApplicationState, Stated
+from tallystick.strategy.case_columns import CheckpointName
 from tallystick.terms.contract import NotSold
 from tallystick.terms.offering import OfferFault
 from tallystick.trust.personal_data import Contact, body_fingerprint, contact_number
@@ -50,8 +51,9 @@ from tallystick.web.parameters import (
     path_id,
     place_id,
 )
-from tallystick.web.problems import Problem, no_strategy, problems
+from tallystick.web.problems import Overloaded, Problem, no_strategy, problems
 from tallystick.web.quotes import not_sold
+from tallystick.web.undecided import bound_statements, undecided
 
 # Ages are counted from the first of March 1900 (features/as_of.toml).
 _FIRST_BIRTH: Final = date(1900, 3, 1)
@@ -106,6 +108,7 @@ def apply_one(
 
     def run(connection: Connection, act: Act) -> ApplicationView | Refusal:
         _plausible_days(data, today=act.today)
+        bound_statements(connection)
         try:
             made = apply(connection, asked, deciders=edge.deciders, act=act, zone=edge.zone)
         except NotSold as fault:
@@ -125,6 +128,8 @@ def apply_one(
         return write(request, data, run, idempotency_key=idempotency_key)
     except NoRelease as fault:
         raise no_strategy(fault) from fault
+    except (OperationalError, Overloaded) as away:
+        raise undecided(edge.deciders.last(CheckpointName.APPLY), nothing="recorded") from away
 
 
 def _asked(request: Asked, data: ApplicationBody, *, request_key: str) -> Application:

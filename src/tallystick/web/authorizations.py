@@ -29,7 +29,7 @@ from tallystick.web.authorization_views import (
     authorization_views,
     purchase_decision,
 )
-from tallystick.web.checkout import Checkout, checkout_of
+from tallystick.web.checkout import checkout_of
 from tallystick.web.desk import DeskFull, NotTold
 from tallystick.web.edge import Asked, body_bytes, caller_of, edge_of
 from tallystick.web.happening import line_number, no_such_line
@@ -52,6 +52,7 @@ from tallystick.web.parameters import (
     plausible,
 )
 from tallystick.web.problems import Problem, declined, no_strategy, problem_document, problems, request_id_of
+from tallystick.web.undecided import undecided
 
 _MOST_TOGETHER: Final = 64
 _HOLD_DAYS: Final = 7
@@ -180,9 +181,9 @@ async def _asked(request: Asked, body: AuthorizationBody, key: str) -> tuple[Aut
             "overloaded", status=429, detail="Too many purchases wait: ask again", retry_after_s=full.retry_after_s
         ) from full
     except NotTold as late:
-        raise _undecided(checkout, retry_after_s=late.retry_after_s) from late
+        raise undecided(checkout.deciding, nothing="held", retry_after_s=late.retry_after_s) from late
     except OperationalError as away:
-        raise _undecided(checkout, retry_after_s=1) from away
+        raise undecided(checkout.deciding, nothing="held") from away
     except NoRelease as nothing:
         raise no_strategy(nothing) from nothing
     decision = _decision(told.answer, request=request)
@@ -221,18 +222,6 @@ def _decision(told: Authorized, *, request: Asked) -> StoredDecision:
             raise Problem(refused.code, status=refused.status, detail=refused.detail, param=refused.param)
         case _:
             raise AssertionError("what is put off goes back to the desk")
-
-
-def _undecided(checkout: Checkout, *, retry_after_s: int) -> Problem:
-    """Nothing is decided and nothing held: what the strategy says is safe then."""
-    deciding = checkout.deciding
-    outcome, text = "decline", "We cannot decide right now; please try again"
-    if deciding is not None:
-        checkpoint = deciding.checkpoints[deciding.release.champion_id]
-        outcome, reason = checkpoint.unavailable
-        text = checkpoint.reasons[reason][1]
-    detail = f"{text} (outcome: {outcome}; nothing is held)"
-    return Problem("undecided", status=503, detail=detail, retry_after_s=retry_after_s)
 
 
 def _purchase(request: Asked, body: AuthorizationBody, key: str) -> Purchase:

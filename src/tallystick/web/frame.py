@@ -21,7 +21,7 @@ from tallystick.web.checkout import Checkout
 from tallystick.web.edge import Edge
 from tallystick.web.logs import frames_of
 from tallystick.web.metrics import Metrics
-from tallystick.web.problems import AWAY, DEFECT, PROBLEM_TYPE, Problem, problem_document
+from tallystick.web.problems import AWAY, DEFECT, PROBLEM_TYPE, Overloaded, Problem, problem_document
 from tallystick.web.strict import openapi_document
 
 _GUARDED: Final = "/v1/"
@@ -114,9 +114,7 @@ class Frame:
             with self.edge.pool.connection() as connection:
                 return self.edge.callers.identify(connection, token, at=self.edge.clock())
         except PoolTimeout as fault:
-            raise Problem(
-                "overloaded", status=503, detail="All connections are in use: ask again in a second", retry_after_s=1
-            ) from fault
+            raise Overloaded from fault
 
     def _note(self, scope: Any, told: "_Told", *, latency_s: float, fault: BaseException | None) -> None:
         route = scope.get("path_template") or "unrouted"

@@ -6,7 +6,7 @@ from typing import Literal
 from litestar import Response, Router, get, post
 from litestar.params import JSONBody
 from msgspec import Struct
-from psycopg import Connection
+from psycopg import Connection, OperationalError
 
 from tallystick.operations.deciding import Deciders, NoRelease
 from tallystick.operations.limit_requests import Happened, explain_answer, request_limit, wish_for_review
@@ -41,7 +41,8 @@ from tallystick.web.parameters import (
     path_id,
     place_id,
 )
-from tallystick.web.problems import Problem, no_strategy, problems
+from tallystick.web.problems import Overloaded, Problem, no_strategy, problems
+from tallystick.web.undecided import bound_statements, undecided
 
 
 class LimitRequestBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,6 +144,7 @@ def ask(request: Asked, data: JSONBody[LimitRequestBody], idempotency_key: Idemp
     deciders, zone = edge_of(request).deciders, edge_of(request).zone
 
     def run(connection: Connection, act: Act) -> LimitAnswerView | Refusal:
+        bound_statements(connection)
         answer = request_limit(connection, number, data.requested_minor, deciders=deciders, act=act, zone=zone)
         return _view(connection, answer, deciders=deciders, in_words=True) if isinstance(answer, Answer) else answer
 
@@ -150,6 +152,8 @@ def ask(request: Asked, data: JSONBody[LimitRequestBody], idempotency_key: Idemp
         return write(request, data, run, idempotency_key=idempotency_key, line_id=number)
     except (NoRelease, LimitReviewFault) as nothing:
         raise no_strategy(nothing) from nothing
+    except (OperationalError, Overloaded) as away:
+        raise undecided(deciders.last(CheckpointName.REVIEW_LIMIT), nothing="recorded") from away
 
 
 @get(

@@ -61,6 +61,15 @@ class Problem(Exception):
         self.retry_after_s = retry_after_s
 
 
+class Overloaded(Problem):
+    """No connection was free in time: nothing happened."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "overloaded", status=503, detail="All connections are in use: ask again in a second", retry_after_s=1
+        )
+
+
 def document(
     code: str,
     *,
