@@ -217,6 +217,17 @@ def test_two_purchases_never_take_the_last_yuan_both(lending: Api) -> None:
     assert standing(lending, line_id)["held_minor"] == 80_000
 
 
+def test_after_a_second_factor_the_order_comes_again_and_names_who_asked(lending: Api) -> None:
+    line_id = opened(lending)
+    asks = bought(lending, line_id, 250_000)
+    assert (asks["outcome"], asks["step_up_of"], asks["hold_id"]) == ("step_up", None, None)
+    passed = bought(lending, line_id, 250_000, step_up_of=asks["id"])
+    assert (passed["outcome"], passed["step_up_of"]) == ("approve", asks["id"])
+    assert lending.get(f"/v1/authorizations/{passed['id']}").json() == passed | {"merchant_id": MERCHANT}
+    used = lending.post("/v1/authorizations", asked(line_id, amount_minor=250_000, step_up_of=asks["id"]))
+    assert (used.status_code, used.json()["code"], used.json()["param"]) == (409, "step_up_used", "step_up_of")
+
+
 def test_the_lists_tell_the_newest_first(lending: Api) -> None:
     line_id = opened(lending)
     made = [bought(lending, line_id, 10_000 + number)["id"] for number in range(3)]

@@ -1,6 +1,7 @@
 """Purchases decided: one transaction from lock to hold, each decision told again the same."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -8,13 +9,14 @@ import msgspec
 import psycopg
 import pytest
 from msgspec.structs import replace
-from tests.books import Books, told_events
+from tests.books import Books, ended, told_events
 from tests.deciding import DAY, Lender, opened
 
-from tallystick.operations.authorizing import Authorized, PutOff
+from tallystick.operations.authorizing import Authorized, PutOff, withdraw
 from tallystick.operations.deciding import NoRelease
 from tallystick.operations.decision_events import tell_placed
 from tallystick.operations.decision_record import Reused
+from tallystick.operations.replaying import replay_since
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import promote
 from tallystick.servicing import facts
@@ -24,6 +26,7 @@ from tallystick.storage.borrowers import write_block
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.freezes import Subject, freezes_before, lift_freeze, standing_freezes
 from tallystick.storage.reviews import read_review
+from tallystick.storage.step_ups import retries_among
 from tallystick.strategy.assignment import Challenger
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import decide_again, decode_record, encode_record
@@ -179,6 +182,33 @@ def test_a_device_of_many_persons_is_frozen_and_what_comes_behind_it_waits(lende
     assert len(told_events(lender.books.connection)) == 1, "the freeze of who came second was not placed"
     assert lift_freeze(lender.books.connection, frozen.freeze_id, by="security", at=lender.now, because="verified")
     assert standing_freezes(lender.books.connection, {(Subject.DEVICE, 77)}) == set()
+
+
+def test_a_second_factor_counts_for_its_order_in_time_and_once(lender: Lender) -> None:
+    asked, beside = (made(lender.ask(lender.purchase(1, 250_000, merchant_id=70))[0]) for _ in range(2))
+    assert (asked.outcome, asked.reasons, asked.hold_id) == ("step_up", ("NEW_SHOP",), None)
+    retry = {"merchant_id": 70, "step_up_of": asked.decision_id}
+
+    def refused(line_id: int, amount_minor: int, **told: int) -> RefusalReason | None:
+        [answer] = lender.ask(lender.purchase(line_id, amount_minor, **(retry | told)))
+        return answer.reason if isinstance(answer, Refusal) else None
+
+    assert refused(1, 250_001) is RefusalReason.STEP_UP_OF_ANOTHER
+    assert refused(1, 250_000, merchant_id=71) is RefusalReason.STEP_UP_OF_ANOTHER
+    assert refused(2, 250_000) is RefusalReason.STEP_UP_UNKNOWN
+    passed = made(lender.ask(lender.purchase(1, 250_000, **retry))[0])
+    assert passed.outcome == "approve"
+    assert refused(1, 250_000, step_up_of=passed.decision_id) is RefusalReason.STEP_UP_UNKNOWN, "it asked for none"
+    assert refused(1, 250_000) is RefusalReason.STEP_UP_USED
+    connection = lender.books.connection
+    assert retries_among(connection, [asked.decision_id, passed.decision_id]) == {passed.decision_id: asked.decision_id}
+    withdraw(connection, passed, act=lender.act())
+    again = made(lender.ask(lender.purchase(1, 250_000, **retry))[0])
+    assert again.outcome == "approve", "what nobody was told does not count"
+    lender.now += timedelta(minutes=15)
+    assert refused(1, 250_000, step_up_of=beside.decision_id) is RefusalReason.STEP_UP_OVER
+    replayed = ended(replay_since(connection, asked.decided_at, deciders=lender.deciders, features=True))
+    assert (replayed.decisions, replayed.differences) == (4, ())
 
 
 def test_a_blocked_person_is_declined(lender: Lender) -> None:

@@ -4,7 +4,7 @@ The lines are locked before anything is read, so two purchases can never both ta
 a line in use elsewhere puts its purchase off, and the caller asks again with the next batch.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta, tzinfo
 from typing import Any, Final, TypeAlias
 
@@ -31,6 +31,7 @@ from tallystick.operations.decision_record import (
 )
 from tallystick.operations.lines import Act, line_write, record
 from tallystick.operations.positions import position_beside
+from tallystick.operations.step_ups import refused_step_ups
 from tallystick.servicing import facts
 from tallystick.servicing.admission import admit
 from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
@@ -48,6 +49,7 @@ from tallystick.storage.freezes import Freeze, Subject
 from tallystick.storage.line_writing import Recording, send_lines
 from tallystick.storage.lines import StoredLine
 from tallystick.storage.reviews import Review
+from tallystick.storage.step_ups import add_retries
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, Figures, encode_record
 from tallystick.units.periods import full_months
@@ -61,8 +63,9 @@ class Purchase(Struct, frozen=True, kw_only=True):
     """A purchase as it is asked for. Ids of devices, addresses and phones are numbers that stand for them.
 
     `decision_id` is the answer's id, later than those of all purchases before it. `request_key` is how the same request
-    is known when it comes again, `request_digest` by what it is told from another one. The hold lasts until the day
-    `expires_on` begins; one that waits for a person, at least until the review's time is over.
+    is known when it comes again, `request_digest` by what it is told from another one. `step_up_of` is the decision
+    that asked for the second factor which was passed since. The hold lasts until the day `expires_on` begins; one that
+    waits for a person, at least until the review's time is over.
     """
 
     decision_id: int
@@ -80,6 +83,7 @@ class Purchase(Struct, frozen=True, kw_only=True):
     latitude_udeg: int | None = None
     longitude_udeg: int | None = None
     step_up_passed: bool = False
+    step_up_of: int | None = None
     merchant_pays_price: bool = False
 
 
@@ -117,6 +121,10 @@ def authorize(
             answers[purchase.decision_id] = Withdrawn(before.decision_id) if before.decision_id in withdrawn else again
     asked = [each for each in purchases if each.decision_id not in answers]
     cases = _cases(connection, asked, found, answers, act=act)
+    refused = refused_step_ups(connection, [each.purchase for each in cases], deciders=deciders, act=act)
+    if refused:
+        answers |= refused
+        cases = [each for each in cases if each.purchase.decision_id not in refused]
     while cases:
         batch = _Batch(connection, cases, deciding, frozen=found.frozen, act=act, zone=zone)
         related = batch.behind_a_freeze()
@@ -276,6 +284,7 @@ class _Batch:
         with self._connection.pipeline():
             check = self._send_lines(taken)
             decisions.write_batch(self._connection, batch, made, trace=trace)
+            add_retries(self._connection, _retried(each.purchase for each in self._cases))
             reviews.open_reviews(self._connection, list(self._reviews(record, made)))
             freezes.place_freezes(self._connection, frozen)
             tell_placed(self._connection, frozen, act=self._act)
@@ -406,6 +415,10 @@ def _requests(cases: Sequence[_Case], *, act: Act, zone: tzinfo) -> Figures:
 _OF_PURCHASE: Final = tuple(name for name in REQUEST_SCHEMA.names if name in Purchase.__struct_fields__)
 
 
+def _retried(purchases: Iterable[Purchase]) -> dict[int, int]:
+    return {each.decision_id: each.step_up_of for each in purchases if each.step_up_of is not None}
+
+
 def _figures_of(case: _Case, *, frozen: set[tuple[Subject, int]], day: date) -> Mapping[str, Any]:
     """The columns of a case at `authorize`, in the order of `case_columns`."""
     purchase, line = case.purchase, case.step.line
@@ -414,7 +427,7 @@ def _figures_of(case: _Case, *, frozen: set[tuple[Subject, int]], day: date) -> 
         "amount_minor": purchase.amount_minor,
         "category": purchase.category,
         "has_device": purchase.device_id is not None,
-        "step_up_passed": purchase.step_up_passed,
+        "step_up_passed": purchase.step_up_passed or purchase.step_up_of is not None,
         "limit_minor": line.limit_minor,
         "drawn_minor": drawn_minor(line),
         "held_minor": held_minor(line),

@@ -171,6 +171,7 @@ class Checkpoint:
     unavailable: tuple[str, str]  # the safe outcome and its reason
     affordability: Affordability | None
     capture_over_ppm: int  # by how much a claim may exceed what was authorized
+    step_up_minutes: int  # how long a second factor counts after it was asked for
     economics: PurchaseEconomics | None  # of purchases, for backtests; nothing of it decides
     sha256: str
     _reader: SmallBatchReader

@@ -140,6 +140,8 @@ def _of_form(name: CheckpointName, form: CheckpointForm, answers: CheckpointOutp
         )
     if form.capture is not None and name is not CheckpointName.AUTHORIZE:
         yield f"capture: nothing is captured at {name}; remove it"
+    if form.step_up is not None and name is not CheckpointName.AUTHORIZE:
+        yield f"step_up: no second factor is asked for at {name}; remove it"
     if form.affordability is not None and answers.bounded is None:
         yield f"affordability: {name} grants no limit; remove it"
 

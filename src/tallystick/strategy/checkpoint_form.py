@@ -123,6 +123,12 @@ class CaptureForm(Section, frozen=True, kw_only=True):
     over_ppm: Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
+class StepUpForm(Section, frozen=True, kw_only=True):
+    """How long after a second factor was asked for it counts for the order."""
+
+    within_minutes: Annotated[int, Meta(ge=1, le=1_440)] = 15
+
+
 class CheckpointForm(Section, frozen=True, kw_only=True):
     """The whole of `checkpoint.toml`."""
 
@@ -136,3 +142,4 @@ class CheckpointForm(Section, frozen=True, kw_only=True):
     review: ReviewForm | None = None
     affordability: AffordabilityForm | None = None
     capture: CaptureForm | None = None
+    step_up: StepUpForm | None = None

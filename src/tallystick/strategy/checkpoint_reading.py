@@ -21,7 +21,14 @@ from tallystick.strategy.checkpoint import (
     verdicts_of,
 )
 from tallystick.strategy.checkpoint_checks import ReadableColumn, checkpoint_faults, model_bar
-from tallystick.strategy.checkpoint_form import CheckpointForm, ModelForm, Purpose, RandomizedShare, StepForm
+from tallystick.strategy.checkpoint_form import (
+    CheckpointForm,
+    ModelForm,
+    Purpose,
+    RandomizedShare,
+    StepForm,
+    StepUpForm,
+)
 from tallystick.strategy.columns import ColumnType, SmallBatchReader, nearest
 from tallystick.strategy.economics import StrategyFaults
 from tallystick.strategy.policy import strategy_sha256
@@ -138,6 +145,7 @@ def _compiled(
         unavailable=(form.unavailable.outcome, form.unavailable.reason),
         affordability=_affordability(form),
         capture_over_ppm=form.capture.over_ppm if form.capture else 0,
+        step_up_minutes=(form.step_up or StepUpForm()).within_minutes,
         economics=None,
         sha256=strategy_sha256(files),
         _reader=SmallBatchReader.of({column: columns[column].type for column in given if column in read}),

@@ -14,11 +14,12 @@ from tallystick.storage.contracts import Contracts
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.lines import read_line
 from tallystick.storage.reviews import read_review
+from tallystick.storage.step_ups import retries_among
 from tallystick.strategy.case_columns import NO_PRICE, OUTCOME_TEXTS, CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.terms.product import OfferKind, Product, installment_offers
 from tallystick.units.ids import IdPrefix, encode_id
-from tallystick.web.decision_views import ReasonView, reason_views
+from tallystick.web.decision_views import ReasonView, optional_id, reason_views
 from tallystick.web.happening import not_there
 
 
@@ -40,6 +41,7 @@ class AuthorizationView(Struct, frozen=True):
     `outcome`: approve, step_up, review or decline; `final_outcome` is what came of it in the end where a person judged,
     time was over or the order was taken back. Of an approval, and of a purchase that waits for a person,
     `hold_id` is held; `held_minor` is what of it is held now. `is_withdrawn`: it was decided too late and taken back.
+    `step_up_of` is the authorization that had asked for the second factor, where this one came again after it.
     """
 
     id: str
@@ -57,6 +59,7 @@ class AuthorizationView(Struct, frozen=True):
     strategy_id: str
     decided_at: datetime
     is_withdrawn: bool
+    step_up_of: str | None
 
 
 def authorization_view(
@@ -68,6 +71,7 @@ def authorization_view(
     held_minor: int,
     is_withdrawn: bool = False,
     final: str | None = None,
+    step_up_of: int | None = None,
 ) -> AuthorizationView:
     """A decision with the words of the checkpoint that made it, and the prices of the line's own terms."""
     assert decision.line_id is not None
@@ -90,6 +94,7 @@ def authorization_view(
         strategy_id=decision.strategy_id,
         decided_at=decision.decided_at,
         is_withdrawn=is_withdrawn,
+        step_up_of=optional_id(IdPrefix.AUTHORIZATION, step_up_of),
     )
 
 
@@ -126,7 +131,8 @@ def authorization_views(
     connection: Connection, made: list[StoredDecision], *, deciders: Deciders
 ) -> list[AuthorizationView]:
     """Decisions as they are told, with what is held now; each line is read once."""
-    withdrawn = decisions.withdrawn_among(connection, [each.decision_id for each in made])
+    numbers = [each.decision_id for each in made]
+    withdrawn, step_up_of = decisions.withdrawn_among(connection, numbers), retries_among(connection, numbers)
     stands = {line_id: _stands(connection, line_id) for line_id in {each.line_id for each in made}}
     views = []
     for decision in made:
@@ -142,6 +148,7 @@ def authorization_views(
                 held_minor=sum(hold.left_minor for hold in held),
                 is_withdrawn=decision.decision_id in withdrawn,
                 final=final_outcome(decision, review),
+                step_up_of=step_up_of.get(decision.decision_id),
             )
         )
     return views

@@ -35,6 +35,7 @@ from tallystick.web.edge import Asked, body_bytes, caller_of, edge_of
 from tallystick.web.happening import line_number, no_such_line
 from tallystick.web.parameters import (
     AfterAuthorization,
+    AuthorizationId,
     AuthorizationPath,
     IdempotencyKey,
     LineId,
@@ -75,8 +76,9 @@ class AuthorizationBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """A purchase that wants a decision.
 
     `device`, `phone` and `address` are your own texts for them, the same one each time; only a keyed number of each is
-    kept. `step_up_passed`: the buyer confirmed this very order by a second factor. The hold stands until the day
-    `expires_on` begins; without it, seven days.
+    kept. `step_up_of`: the authorization that answered `step_up`, where the buyer has passed the second factor since;
+    `step_up_passed`: the buyer confirmed this very order by one without having been asked. The hold stands until the
+    day `expires_on` begins; without it, seven days.
     """
 
     line_id: LineId
@@ -89,6 +91,7 @@ class AuthorizationBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     terminal: Annotated[int, Meta(ge=1, le=(1 << 63) - 1)] | None = None
     place: PlaceBody | None = None
     step_up_passed: bool = False
+    step_up_of: AuthorizationId | None = None
     merchant_pays_price: bool = False
     expires_on: date | None = None
     deadline_ms: DeadlineMs = 1_000
@@ -195,6 +198,7 @@ async def _asked(request: Asked, body: AuthorizationBody, key: str) -> tuple[Aut
         merchant_id=purchase.merchant_id,
         product=told.product,
         held_minor=purchase.amount_minor if decision.hold_id is not None else 0,
+        step_up_of=purchase.step_up_of,
     )
     return view, decision.decision_id != purchase.decision_id
 
@@ -240,7 +244,7 @@ def _purchase(request: Asked, body: AuthorizationBody, key: str) -> Purchase:
     def number(kind: Contact, text: str | None) -> int | None:
         return None if text is None else contact_number(kind, text, master_key=edge.master_key)
 
-    place = body.place
+    place, asked_by = body.place, body.step_up_of
     return Purchase(
         decision_id=next(edge.ids),
         request_key=f"{caller.api_key_id}/{key}",
@@ -257,6 +261,7 @@ def _purchase(request: Asked, body: AuthorizationBody, key: str) -> Purchase:
         latitude_udeg=None if place is None else round(place.latitude * _MICRODEGREES),
         longitude_udeg=None if place is None else round(place.longitude * _MICRODEGREES),
         step_up_passed=body.step_up_passed,
+        step_up_of=None if asked_by is None else body_id(IdPrefix.AUTHORIZATION, asked_by, param="step_up_of"),
         merchant_pays_price=body.merchant_pays_price,
     )
 

@@ -126,6 +126,8 @@ _CONFLICTS: Final = frozenset(
         RefusalReason.APPLICATION_REVIEWED,
         RefusalReason.OVERRIDE_WAITS,
         RefusalReason.LABEL_EXISTS,
+        RefusalReason.STEP_UP_OVER,
+        RefusalReason.STEP_UP_USED,
         RefusalReason.REVIEW_CLOSED,
         RefusalReason.REVIEW_ASSIGNED,
         RefusalReason.FREEZE_LIFTED,
