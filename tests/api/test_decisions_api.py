@@ -102,6 +102,9 @@ def test_a_purchase_is_confirmed_as_fraud_once(api: Api, lender: Lender) -> None
     lender.now = api.clock.at
     assert bought(api, lender, 1, 5_000).reasons == ()
     assert bought(api, lender, 1, 5_000).reasons[0] == "FRAUD_ON_LINE"
+    right = desk.made(f"{decision_path(decision)}/label", {"is_fraud": False, "reason": "other card", "corrects": True})
+    told_of = api.get(decision_path(decision)).json()
+    assert (told_of["label"], told_of["corrected_labels"], right["corrects"]) == (right, [told], True)
     unknown = f"/v1/decisions/{encode_id(IdPrefix.DECISION, 5)}"
     assert problem(api.get(unknown)) == (404, "decision_unknown")
     assert problem(api.post(f"{unknown}/label", body)) == (404, "decision_unknown")

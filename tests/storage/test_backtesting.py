@@ -24,7 +24,7 @@ from tallystick.operations.backtesting import Backtest, BacktestFault, NoFigure,
 from tallystick.operations.both_decided import BOOKS
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.decision_record import tick_of
-from tallystick.operations.purchase_labels import label_purchase
+from tallystick.operations.purchase_labels import correct_label, label_purchase
 from tallystick.operations.strategies import WholeStrategy, strategy_files, whole_strategy
 from tallystick.operations.strategy_life import StrategyReason, StrategyRefusal
 from tallystick.servicing import facts
@@ -106,11 +106,14 @@ def known_merchant(lender: Lender) -> None:
 
 
 def label(lender: Lender, purchase: StoredDecision, *, is_fraud: bool) -> None:
-    """Five days later a person says what a purchase was."""
-    act = msgspec.structs.replace(lender.act(), at=lender.now + timedelta(days=5))
-    connection = lender.books.connection
-    labelled = label_purchase(connection, purchase.decision_id, is_fraud=is_fraud, reason="asked", act=act)
-    assert isinstance(labelled, PurchaseLabel)
+    """Five days later a person says what a purchase was; of a fraud that corrects what was said a day before."""
+    act, number = msgspec.structs.replace(lender.act(), at=lender.now + timedelta(days=5)), purchase.decision_id
+    connection, say = lender.books.connection, label_purchase
+    if is_fraud:
+        hasty = msgspec.structs.replace(act, at=act.at - timedelta(days=1))
+        assert isinstance(label_purchase(connection, number, is_fraud=False, reason="x", act=hasty), PurchaseLabel)
+        say = correct_label
+    assert isinstance(say(connection, number, is_fraud=is_fraud, reason="asked", act=act), PurchaseLabel)
 
 
 def asked(lender: Lender, purchases: Sequence[Any]) -> list[StoredDecision]:

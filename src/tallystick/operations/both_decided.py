@@ -240,7 +240,7 @@ class BothDecided:
         self.reasons |= checkpoint.reasons
 
     def _fates(self, block: CaseBlock) -> tuple[Wholes, Floats]:
-        """What was drawn of each purchase, and whether it was fraud, as told within its window."""
+        """What was drawn of each purchase, and whether it was fraud, as last told within its window."""
         drawn, fraud = np.zeros(block.cases, dtype=np.int64), np.full(block.cases, np.nan)
         if self._checkpoint.name is not CheckpointName.AUTHORIZE:
             return drawn, fraud
@@ -251,9 +251,11 @@ class BothDecided:
         labels = fraud_labels(self._connection, numbers)
         for case in held:
             drawn[case] = sums.get(ids[case], 0)
-            label = labels.get(ids[case])
-            if label is not None and label[0] <= tick[case] + self._window_ticks:
-                fraud[case] = label[1]
+            in_time = [
+                is_fraud for told, is_fraud in labels.get(ids[case], ()) if told <= tick[case] + self._window_ticks
+            ]
+            if in_time:
+                fraud[case] = in_time[-1]
         return drawn, fraud
 
     def _segment(self, block: CaseBlock) -> Texts:

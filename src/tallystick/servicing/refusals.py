@@ -48,6 +48,8 @@ class RefusalReason(StrEnum):
     DECISION_UNKNOWN = "decision_unknown"
     NOT_A_PURCHASE = "not_a_purchase"
     LABEL_EXISTS = "label_exists"
+    LABEL_UNKNOWN = "label_unknown"
+    LABEL_SAME = "label_same"
     STEP_UP_UNKNOWN = "step_up_unknown"
     STEP_UP_OF_ANOTHER = "step_up_of_another"
     STEP_UP_OVER = "step_up_over"

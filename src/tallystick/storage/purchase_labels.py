@@ -1,4 +1,4 @@
-"""Who confirmed that a purchase was fraud, or good: every statement."""
+"""Who confirmed that a purchase was fraud, or good, and who corrected that: every statement."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,10 @@ from tallystick.storage.rows import execute_rows, over_rows
 
 
 class PurchaseLabel(Struct, frozen=True, kw_only=True):
-    """What a purchase turned out to be; `event_id` is the label's row in the stream that features read."""
+    """What a purchase turned out to be; `event_id` is the label's row in the stream that features read.
+
+    `corrects_event_id` is the label that was wrong, None of a purchase's first one.
+    """
 
     decision_id: int
     event_id: int
@@ -19,6 +22,7 @@ class PurchaseLabel(Struct, frozen=True, kw_only=True):
     reason: str
     actor: str
     recorded_at: datetime
+    corrects_event_id: int | None = None
 
 
 _COLUMNS: Final = (
@@ -28,6 +32,7 @@ _COLUMNS: Final = (
     ("reason", "text"),
     ("actor", "text"),
     ("recorded_at", "timestamptz"),
+    ("corrects_event_id", "bigint"),
 )
 _NAMES: Final = tuple(name for name, _ in _COLUMNS)
 _INSERT: Final = over_rows(
@@ -37,14 +42,15 @@ _INSERT: Final = over_rows(
 
 
 def add_labels(connection: Connection, labels: Sequence[PurchaseLabel]) -> set[int]:
-    """Write labels; gives the purchases that got theirs, all others have one."""
+    """Write labels; gives the purchases that got theirs: others have one that is not corrected, or was meanwhile."""
     added = execute_rows(connection, _INSERT, [tuple(getattr(label, name) for name in _NAMES) for label in labels])
     return set() if added is None else {decision_id for (decision_id,) in added}
 
 
-def read_label(connection: Connection, decision_id: int) -> PurchaseLabel | None:
-    """The label of a purchase."""
-    row = connection.execute(
-        f"SELECT {', '.join(_NAMES)} FROM purchase_labels WHERE decision_id = %s".encode(), [decision_id]
-    ).fetchone()
-    return None if row is None else PurchaseLabel(**dict(zip(_NAMES, row, strict=True)))
+def labels_of(connection: Connection, decision_id: int) -> list[PurchaseLabel]:
+    """The labels of a purchase, the one that counts first, then those that it corrected."""
+    rows = connection.execute(
+        f"SELECT {', '.join(_NAMES)} FROM purchase_labels WHERE decision_id = %s ORDER BY event_id DESC".encode(),
+        [decision_id],
+    )
+    return [PurchaseLabel(**dict(zip(_NAMES, row, strict=True))) for row in rows]

@@ -1,5 +1,6 @@
 """Decisions that were made: listed, explained to borrower and officer, and what purchases turned out to be."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -12,11 +13,11 @@ from psycopg import Connection
 from tallystick.operations.decision_record import REVIEWED
 from tallystick.operations.decisions_told import DecisionTold, tell_decision
 from tallystick.operations.lines import Act
-from tallystick.operations.purchase_labels import label_purchase
+from tallystick.operations.purchase_labels import correct_label, label_purchase
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import reviews
 from tallystick.storage.decisions import StoredDecision, decisions_before
-from tallystick.storage.purchase_labels import PurchaseLabel, read_label
+from tallystick.storage.purchase_labels import PurchaseLabel, labels_of
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
@@ -76,30 +77,36 @@ OfCheckpoint = Annotated[CheckpointName | None, QueryParameter(description="Of t
 
 
 class LabelBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a purchase turned out to be, and how that is known."""
+    """What a purchase turned out to be, and how that is known; `corrects`: it was labelled otherwise, and wrongly."""
 
     is_fraud: bool
     reason: Text
+    corrects: bool = False
 
 
 class LabelView(Struct, frozen=True):
-    """What a purchase turned out to be; decisions know of it from `recorded_at`."""
+    """What a purchase turned out to be; decisions know it from `recorded_at`. `corrects`: an earlier one was wrong."""
 
     decision_id: str
     is_fraud: bool
     reason: str
     actor: str
     recorded_at: datetime
+    corrects: bool
 
 
 class DecisionView(Struct, frozen=True):
-    """A decision with its reasons and what the borrower is told of it; `officer` is told to an officer only."""
+    """A decision with its reasons and what the borrower is told of it; `officer` is told to an officer only.
+
+    `label` is the one that counts, `corrected_labels` are those before it, the latest first.
+    """
 
     decision: DecisionRow
     review_id: str | None
     reasons: list[ReasonView]
     explanation: ExplanationView
     label: LabelView | None
+    corrected_labels: list[LabelView]
     officer: OfficerView | None
 
 
@@ -174,18 +181,20 @@ def get_one(
         told = tell_decision(connection, edge.deciders, number)
         if told is None:
             return Refusal(RefusalReason.DECISION_UNKNOWN, field="decision_id")
-        return _view(told, read_label(connection, number), reader=reader)
+        return _view(told, labels_of(connection, number), reader=reader)
 
     return read(request, run)
 
 
-def _view(told: DecisionTold, label: PurchaseLabel | None, *, reader: Reader) -> DecisionView:
+def _view(told: DecisionTold, labels: Sequence[PurchaseLabel], *, reader: Reader) -> DecisionView:
+    label, *corrected = map(_label_view, labels) if labels else (None,)
     return DecisionView(
         decision=decision_row(told.decision, told.review),
         review_id=optional_id(IdPrefix.REVIEW, told.review.review_id if told.review else None),
         reasons=reason_views(told.checkpoint, told.decision.reasons),
         explanation=explanation_view(told.explanation),
-        label=None if label is None else _label_view(label),
+        label=label,
+        corrected_labels=corrected,
         officer=officer_view(told) if reader is Reader.OFFICER else None,
     )
 
@@ -205,7 +214,8 @@ def label(
     number = path_id(IdPrefix.DECISION, decision_id)
 
     def run(connection: Connection, act: Act) -> LabelView | Refusal:
-        labelled = label_purchase(connection, number, is_fraud=data.is_fraud, reason=data.reason, act=act)
+        label_or_correct = correct_label if data.corrects else label_purchase
+        labelled = label_or_correct(connection, number, is_fraud=data.is_fraud, reason=data.reason, act=act)
         return labelled if isinstance(labelled, Refusal) else _label_view(labelled)
 
     return write(request, data, run, idempotency_key=idempotency_key)
@@ -218,6 +228,7 @@ def _label_view(label: PurchaseLabel) -> LabelView:
         reason=label.reason,
         actor=label.actor,
         recorded_at=label.recorded_at,
+        corrects=label.corrects_event_id is not None,
     )
 
 
