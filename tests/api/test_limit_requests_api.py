@@ -14,6 +14,7 @@ from tallystick.operations.close_day import close_day
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.limit_reviews import review_lines_at_night
 from tallystick.operations.lines import Act
+from tallystick.operations.price_reviews import reprice_lines_at_night
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import approve, promote, submit
 from tallystick.trust.scopes import Scope
@@ -31,6 +32,8 @@ def released(api: Api) -> None:
     files["review_limit/grade.csv"] = b"\n".join(grade)
     bureau = files["review_limit/bureau.csv"]
     files["review_limit/bureau.csv"] = bureau.replace(b",keep,BUREAU_MISSING,", b",continue,BUREAU_MISSING,")
+    merit = files["reprice/merit.csv"].replace(b"months_on_book < 12,", b"months_on_book < 6,")
+    files["reprice/merit.csv"] = merit.replace(b"fair,otherwise,keep,", b"fair,otherwise,lower,")
     with api.edge.pool.connection() as connection:
         kept = submit(connection, files, act=act_of(api, "ann"))
         approve(connection, kept.strategy_id, note="", act=act_of(api, "bo"))
@@ -110,6 +113,24 @@ def test_a_borrower_asks_is_offered_accepts_and_has_the_higher_limit(lending: Ap
     assert looked_at(lending) == 1
     triggers = [each["trigger"] for each in lending.get(f"/v1/lines/{line_id}/limit-reviews").json()["items"]]
     assert triggers == ["income_proof", "borrower_request", "borrower_request"]
+
+
+def test_what_became_of_a_price_is_listed_and_told_in_words(lending: Api) -> None:
+    line_id = old_line(lending)
+    assert lending.get(f"/v1/lines/{line_id}/price-reviews").json()["items"] == []
+    with lending.edge.pool.connection() as connection:
+        connection.autocommit = True
+        act = act_of(lending, "night")
+        list(close_day(connection, act.today - timedelta(days=1), act=act))
+        told = ended(reprice_lines_at_night(connection, deciders=Deciders(), act=act, zone=lending.edge.zone))
+        connection.autocommit = False
+    assert told.lines == 1
+    [answer] = lending.get(f"/v1/lines/{line_id}/price-reviews").json()["items"]
+    assert (answer["outcome"], answer["price_code"], answer["change_id"]) == ("kept", "standard", None)
+    assert (answer["reason"]["code"], answer["reason"]["zh"]) == ("NO_LOWER_PRICE", "没有更低的价格")
+    told_of = lending.get(f"/v1/decisions/{answer['id']}").json()
+    assert (told_of["decision"]["outcome"], told_of["decision"]["final_outcome"]) == ("lower", "keep")
+    assert told_of["explanation"]["en"] == ["it stays as it is", "no lower price is sold"]
 
 
 def test_the_same_request_is_answered_once(lending: Api) -> None:

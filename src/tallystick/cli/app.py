@@ -39,6 +39,7 @@ for command in (
     training.train,
     books.close_day,
     limits.review_lines,
+    limits.reprice_lines,
     decisions.replay,
     decisions.backtest,
     server.serve,

@@ -1,4 +1,4 @@
-"""`tallystick review-lines`: the limits of the whole book looked at again, every night."""
+"""`tallystick review-lines`, `reprice-lines`: limits and prices of the whole book looked at again, every night."""
 
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,30 @@ def review_lines(*, by: str) -> None:
         told = progress.through(review_lines_at_night(connection, deciders=deciders, act=act, zone=BUSINESS_ZONE))
         strategy = deciders.limits(connection, told.night.strategy_id, on=act.today)
     for line in night_lines(_shown(told, strategy), language=language):
+        terminal().print(line)
+
+
+def reprice_lines(*, by: str) -> None:
+    """Look at every open line's price, once a night after `close-day`: lower at once, higher after the notice.
+
+    A review that was interrupted goes on where it was, and the same night again does nothing.
+
+    Parameters
+    ----------
+    by
+        The name of the person or job that acts; stands in the books beside what is done.
+    """
+    from tallystick.operations.deciding import Deciders
+    from tallystick.operations.price_reviews import reprice_lines_at_night
+    from tallystick.reports.price_terminal import price_night_lines
+
+    act, language = act_of(by), settings().language
+    with opened_books() as connection, shown_progress(language) as progress:
+        progress.step({"zh": "价格审查", "en": "review of prices"})
+        told = progress.through(reprice_lines_at_night(connection, deciders=Deciders(), act=act, zone=BUSINESS_ZONE))
+    night = told.night
+    shown = price_night_lines(night.reviewed_on, night.release_number, told.lines, told.sums, language=language)
+    for line in shown:
         terminal().print(line)
 
 

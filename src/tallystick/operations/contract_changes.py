@@ -3,7 +3,7 @@
 Announcing and binding go in steps that commit by themselves: interrupted, they go on where they were.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 import msgspec
@@ -18,10 +18,13 @@ from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import contracts, terms_changes
 from tallystick.storage.lines import read_line
 from tallystick.storage.terms_changes import NoticeOutcome, TermsChange, TermsNotice
+from tallystick.terms.canonical import content_hash
 from tallystick.terms.contract import freeze, product_in_force
 from tallystick.terms.disclosing import disclose_terms
 from tallystick.terms.disclosure import document_hash
 from tallystick.terms.late_fees import late_charges_rise
+from tallystick.terms.offering import OfferFault
+from tallystick.terms.own_price import lowers_own_price, own_price_codes, pinned_price_code, with_own_price
 from tallystick.terms.product import ChangeScope, Product
 
 _LINES_PER_STEP = 1_000
@@ -50,13 +53,16 @@ def announce(connection: Connection, *, product_id: str, act: Act) -> Iterator[A
     product = product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
     to_hash = contracts.add_contract(connection, product, frozen_at=act.at)
     to_tell = terms_changes.hashes_to_tell(connection, product_key=product.ledger_id, to_hash=to_hash)
-    present = {from_hash: contracts.Contracts(connection)[from_hash] for from_hash in to_tell}
-    for old in present.values():
-        _must_be_allowed(old, product)
-        _must_be_lawful(product, on=act.today)
-        _must_be_lawful(product, on=_binds_on(old, act=act))
-    for from_hash, old in present.items():
-        change = _change(connection, old, product, hashes=(from_hash, to_hash), act=act)
+    published, known = contracts.published_products(connection), contracts.Contracts(connection)
+    present = {each: (known[each], _at_its_price(product, known[each], published=published)) for each in to_tell}
+    present = {each: (old, new) for each, (old, new) in present.items() if content_hash(new) != each}
+    for old, new in present.values():
+        _must_be_allowed(old, new)
+        _must_be_lawful(new, on=act.today)
+        _must_be_lawful(new, on=_binds_on(old, act=act))
+    for from_hash, (old, new) in present.items():
+        hashes = from_hash, contracts.add_contract(connection, new, frozen_at=act.at)
+        change = _change(connection, old, new, hashes=hashes, binds_on=_binds_on(old, act=act), act=act)
         after_line_id: int | None = 0
         while after_line_id is not None:
             with connection.transaction():
@@ -66,6 +72,38 @@ def announce(connection: Connection, *, product_id: str, act: Act) -> Iterator[A
                 told = terms_changes.notices_told(connection, change.change_id)
             if after_line_id is not None:
                 yield Announced(change, told)
+
+
+def _at_its_price(product: Product, old: Product, *, published: Iterable[Product]) -> Product:
+    """What a line on `old` is told of: the product, at the line's own price where it has one and that is still sold."""
+    whole = next(each for each in published if (each.id, each.version) == (old.id, old.version))
+    code = pinned_price_code(old, whole=whole)
+    return with_own_price(product, code) if code in own_price_codes(product) else product
+
+
+def change_price(connection: Connection, line_id: int, new: Product, *, act: Act) -> TermsNotice | Refusal | OfferFault:
+    """Tell one line of terms with another price of its own; what is lower binds at once, what is higher in its time.
+
+    The borrower may object to what is told before it binds, as to any change. What the law forbids is not told.
+    """
+    stored = read_line(connection, line_id)
+    assert stored is not None, "lines are never removed"
+    from_hash = stored.line.contract_hash
+    old = contracts.Contracts(connection)[from_hash]
+    is_lower = lowers_own_price(old, new, on=act.today)
+    binds_on = act.today if is_lower else _binds_on(old, act=act)
+    for day in (act.today, binds_on):
+        faults = prices_of(freeze(new, on=day), on=day).faults
+        if faults:
+            return faults[0]
+    hashes = from_hash, contracts.add_contract(connection, new, frozen_at=act.at)
+    change = _change(connection, old, new, hashes=hashes, binds_on=binds_on, act=act)
+    notice = terms_changes.add_notice(connection, change, line_id)
+    if is_lower:
+        bound = _bind(connection, notice, acceptance_id=None, act=act)
+        if isinstance(bound, Refusal):
+            return bound
+    return notice
 
 
 def _must_be_allowed(old: Product, new: Product) -> None:
@@ -90,8 +128,9 @@ def _binds_on(old: Product, *, act: Act) -> date:
     return act.today + timedelta(days=old.notice.price_change_days)
 
 
-def _change(connection: Connection, old: Product, new: Product, *, hashes: tuple[str, str], act: Act) -> TermsChange:
-    binds_on = _binds_on(old, act=act)
+def _change(
+    connection: Connection, old: Product, new: Product, *, hashes: tuple[str, str], binds_on: date, act: Act
+) -> TermsChange:
     previous, contract = freeze(old, on=act.today), freeze(new, on=act.today)
     disclosure = disclose_terms(
         contract,

@@ -17,6 +17,7 @@ from tallystick.storage.decision_events import DecisionEvent, write_decision_eve
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.freezes import Freeze, Subject
 from tallystick.storage.limit_offers import LimitOffer
+from tallystick.storage.price_reviews import PriceAnswer
 from tallystick.storage.reviews import ActKind, Review
 from tallystick.storage.strategies import Release
 from tallystick.strategy.case_columns import CheckpointName
@@ -41,6 +42,7 @@ class DecisionEventKind(StrEnum):
     LIMIT_OFFER_WITHDRAWN = "limit_offer_withdrawn"
     LIMIT_OFFER_SUPERSEDED = "limit_offer_superseded"
     LIMIT_OFFER_EXPIRED = "limit_offer_expired"
+    PRICE_RISE_NOTICED = "price_rise_noticed"
     RELEASE_ROLLED_BACK = "release_rolled_back"
 
 
@@ -148,6 +150,18 @@ def tell_limit_offer(connection: Connection, offer: LimitOffer, *, act: Acting) 
         "valid_until": offer.valid_until,
     }
     _tell(connection, DecisionEventKind(kind), fact, line_id=offer.line_id, about_id=offer.line_id, act=act)
+
+
+def tell_price_rise(connection: Connection, answer: PriceAnswer, *, act: Acting) -> None:
+    """A line was told of a higher price of its own; a lower one is told by the line's `terms_changed`."""
+    fact = {
+        "decision_id": answer.decision_id,
+        "change_id": answer.change_id,
+        "price_code": answer.price_code,
+        "binds_on": answer.binds_on,
+    }
+    kind = DecisionEventKind.PRICE_RISE_NOTICED
+    _tell(connection, kind, fact, line_id=answer.line_id, about_id=answer.line_id, act=act)
 
 
 def tell_rolled_back(connection: Connection, release: Release, *, act: Acting) -> None:

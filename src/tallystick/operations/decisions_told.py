@@ -1,6 +1,6 @@
 """A recorded decision for its readers: how it came about for the officer, and in words for the borrower."""
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from psycopg import Connection
@@ -11,12 +11,15 @@ from tallystick.operations.refusal_words import refusal_words
 from tallystick.operations.reviewing import final_outcome
 from tallystick.storage import decisions, reviews
 from tallystick.storage.decisions import StoredDecision
+from tallystick.storage.price_reviews import PriceAnswer, read_price_answer
 from tallystick.storage.reviews import ActKind, Review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, decode_record
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.checkpoint_form import Purpose
 from tallystick.strategy.checkpoint_trace import CaseTrace, Explanation, explanation, explanation_of_person, trace_case
+from tallystick.strategy.price_answer import explain_price
+from tallystick.strategy.price_targets import PriceReason
 from tallystick.strategy.smallest_change import smallest_change
 
 
@@ -51,6 +54,9 @@ def tell_decision(connection: Connection, deciders: Deciders, decision_id: int) 
     content = decisions.read_trace(connection, decision.batch_id)
     record = None if content is None else decode_record(content)
     outcome = final_outcome(decision, review)
+    told = None
+    if name is CheckpointName.REPRICE:
+        outcome, told = price_outcome(connection, decision), _price_told(connection, checkpoint, record, decision)
     by_person = review is not None and review.outcome is not None and _was_judged(connection, review.review_id)
     return DecisionTold(
         decision=decision,
@@ -58,8 +64,38 @@ def tell_decision(connection: Connection, deciders: Deciders, decision_id: int) 
         final_outcome=outcome,
         checkpoint=checkpoint,
         evidence=None if record is None else _evidence(checkpoint, record, decision.place),
-        explanation=_explanation(checkpoint, record, decision, outcome=outcome, by_person=by_person),
+        explanation=told or _explanation(checkpoint, record, decision, outcome=outcome, by_person=by_person),
     )
+
+
+# What came of a price, in the words of its checkpoint; for any other reason it stays.
+_PRICED: Final = {
+    PriceReason.LOWERED_AT_ONCE: "lower",
+    PriceReason.LOWERED_AFTER_NOTICE: "lower",
+    PriceReason.RAISED_AFTER_NOTICE: "raise",
+}
+
+
+def price_outcome(connection: Connection, decision: StoredDecision) -> str:
+    """What came of a price that the tables wanted to change."""
+    return _PRICED.get(PriceReason(_price_answer(connection, decision).reason), "keep")
+
+
+def _price_answer(connection: Connection, decision: StoredDecision) -> PriceAnswer:
+    answer = read_price_answer(connection, decision.decision_id)
+    assert answer is not None, "what the tables want is answered in the same transaction"
+    return answer
+
+
+def _price_told(
+    connection: Connection, checkpoint: Checkpoint, record: CaseRecord | None, decision: StoredDecision
+) -> Explanation | None:
+    """The borrower's words of a price, while there is a record."""
+    if record is None:
+        return None
+    answer = _price_answer(connection, decision)
+    columns, reason = record.columns_of(decision.place), PriceReason(answer.reason)
+    return explain_price(checkpoint, columns, reason=reason, binds_on=answer.binds_on)
 
 
 def _was_judged(connection: Connection, review_id: int) -> bool:

@@ -70,7 +70,7 @@ def review_lines_at_night(
     deciding = deciders.deciding(connection, CheckpointName.REVIEW_LIMIT)
     strategy = deciders.limits(connection, deciding.release.champion_id, on=act.today)
     must_know_segments(strategy)
-    _must_follow_the_close(connection, act=act)
+    must_follow_the_close(connection, act=act)
     with stored.reviewing_alone(connection):
         night = stored.begin_night(
             connection,
@@ -120,8 +120,8 @@ def must_know_segments(strategy: Strategy) -> None:
         )
 
 
-def _must_follow_the_close(connection: Connection, *, act: Act) -> None:
-    """What is past due by now stands in the books once the day before is closed."""
+def must_follow_the_close(connection: Connection, *, act: Act) -> None:
+    """What is past due by now stands in the books once the day before is closed. Raises `LimitReviewFault`."""
     closed_on, yesterday = last_closed_day(connection), act.today - timedelta(days=1)
     if closed_on is None or closed_on < yesterday:
         raise LimitReviewFault(

@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.operations import price_reviews
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.review_cases import NIGHTLY, is_left_as_it_is
 from tallystick.storage import decisions as stored
@@ -136,6 +137,8 @@ def _first_that_differs(record: CaseRecord, again: CaseRecord) -> str:
 
 def _has_no_row(again: CaseRecord, place: int) -> bool:
     """A line that a night leaves as it is stands in its batch's trace alone."""
+    if again.checkpoint == CheckpointName.REPRICE:
+        return price_reviews.has_no_row(again, place)
     if again.checkpoint != CheckpointName.REVIEW_LIMIT:
         return False
     return again.figures["trigger"][place] == NIGHTLY and is_left_as_it_is(again, place)

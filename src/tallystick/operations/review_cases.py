@@ -62,13 +62,13 @@ def decide_lines(
     By night a line that stays as it is has no row of its own in `decisions`: the batch's trace holds its case.
     """
     read = lines_of_persons(connection, borrower_ids, currency=currency, day=act.today)
-    places = _reviewed_places(read, only_line_id=only_line_id)
+    places = reviewed_places(read, only_line_id=only_line_id)
     if not places:
         return None
-    figures = _figures(read, asked, day=act.today)
+    figures = line_figures(read, asked, day=act.today)
     figures = {name: [values[place] for place in places] for name, values in figures.items()}
     keys = {name: [read.columns[name][place] for place in places] for name in ("line_id", "borrower_id")}
-    requests = _requests(keys, figures, act=act, zone=zone)
+    requests = review_requests(keys, figures, act=act, zone=zone)
     # By night nobody waits for a line, and one that cannot be read is looked at the next night.
     decided = (decide if asked.trigger == NIGHTLY else decide_in_time)(
         connection,
@@ -92,7 +92,8 @@ def is_left_as_it_is(record: CaseRecord, place: int) -> bool:
     return record.outcome[place] == KEPT and record.outputs["action"][place] == NO_ACTION
 
 
-def _reviewed_places(read: LinesRead, *, only_line_id: int | None) -> list[int]:
+def reviewed_places(read: LinesRead, *, only_line_id: int | None = None) -> list[int]:
+    """The places of the lines that are looked at: all that are open, by night, or the one that is asked about."""
     columns = read.columns
     if only_line_id is not None:
         wanted = [place for place, line_id in enumerate(columns["line_id"]) if line_id == only_line_id]
@@ -106,7 +107,7 @@ def _reviewed_places(read: LinesRead, *, only_line_id: int | None) -> list[int]:
     ]
 
 
-def _figures(read: LinesRead, asked: ReviewAsked, *, day: date) -> Figures:
+def line_figures(read: LinesRead, asked: ReviewAsked, *, day: date) -> Figures:
     """The columns of a case at `review_limit`, in the order of `case_columns`, of all lines that were read."""
     told = read.columns
     count = len(told["line_id"])
@@ -178,7 +179,7 @@ def _days_since(days: Iterable[date | None], *, day: date) -> list[int | None]:
     return [None if each is None else (day - each).days for each in days]
 
 
-def _requests(keys: Figures, figures: Figures, *, act: Act, zone: tzinfo) -> Figures:
+def review_requests(keys: Figures, figures: Figures, *, act: Act, zone: tzinfo) -> Figures:
     """The reviews as the features' catalog asks."""
     asked = {"income_month_minor": figures["income_month_minor"], **keys}
     rows = [dict(zip(asked, values, strict=True)) for values in zip(*asked.values(), strict=True)]

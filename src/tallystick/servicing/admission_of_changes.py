@@ -16,6 +16,7 @@ from tallystick.servicing.plan_state import Plan
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.late_fees import late_charges_rise
 from tallystick.terms.offering import with_days_off
+from tallystick.terms.own_price import lowers_own_price
 from tallystick.terms.product import Accrues, ChangeScope, Component, EasingTerms, Product
 from tallystick.units.rates import PPM
 
@@ -42,7 +43,10 @@ def admit_limit(line: Line, fact: facts.LimitChanged, *, circumstances: Circumst
 
 
 def admit_terms(line: Line, fact: facts.TermsChanged, *, on: date, circumstances: Circumstances) -> AnyFact | Refusal:
-    """New terms bind after the notice that the present contract promises, unless the borrower accepted them."""
+    """New terms bind after the notice that the present contract promises, unless the borrower accepted them.
+
+    Terms that only lower the borrower's own price bind at once: a notice is there to object to what costs more.
+    """
     present, new = circumstances.contracts[line.contract_hash], circumstances.contracts.get(fact.contract_hash)
     if new is None:
         return Refusal(RefusalReason.TERMS_UNKNOWN, field="contract_hash")
@@ -51,7 +55,7 @@ def admit_terms(line: Line, fact: facts.TermsChanged, *, on: date, circumstances
     if present.notice.price_change_scope is ChangeScope.NEW_DRAWS and late_charges_rise(present, new):
         return Refusal(RefusalReason.LATE_CHARGES_RISE, field="contract_hash", figures={"product": present.id})
     binds_on = fact.noticed_on + timedelta(days=present.notice.price_change_days)
-    if fact.acceptance_id is None and on < binds_on:
+    if fact.acceptance_id is None and on < binds_on and not lowers_own_price(present, new, on=on):
         return Refusal(RefusalReason.NOTICE_TOO_SHORT, field="effective_on", figures={"binds_on": binds_on})
     return fact
 

@@ -120,6 +120,24 @@ def add_notices(connection: Connection, change: TermsChange, *, after_line_id: i
     return None if row is None or row[0] is None else int(row[0])
 
 
+def add_notice(connection: Connection, change: TermsChange, line_id: int) -> TermsNotice:
+    """Tell one line of a change, and give its notice, kept from others until the transaction ends."""
+    connection.execute(
+        "INSERT INTO terms_notices (change_id, line_id, binds_on) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        [change.change_id, line_id, change.binds_on],
+    )
+    notice = lock_notice(connection, line_id, change.change_id)
+    assert notice is not None, "it was told"
+    return notice
+
+
+def has_objected(connection: Connection, line_id: int, *, to_hash: str) -> bool:
+    """Whether a line's borrower objected to these very terms before."""
+    told = "notices.line_id = %s AND changes.to_hash = %s AND notices.outcome = 'objected'"
+    row = connection.execute(f"SELECT EXISTS (SELECT {_FROM} WHERE {told})", [line_id, to_hash]).fetchone()
+    return row is not None and bool(row[0])
+
+
 def notices_told(connection: Connection, change_id: int) -> int:
     """How many lines were told of a change."""
     row = connection.execute("SELECT count(*) FROM terms_notices WHERE change_id = %s", [change_id]).fetchone()

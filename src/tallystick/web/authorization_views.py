@@ -17,6 +17,7 @@ from tallystick.storage.reviews import read_review
 from tallystick.storage.step_ups import retries_among
 from tallystick.strategy.case_columns import NO_PRICE, OUTCOME_TEXTS, CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.terms.own_price import own_price_codes
 from tallystick.terms.product import OfferKind, Product, installment_offers
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.decision_views import ReasonView, optional_id, reason_views
@@ -99,11 +100,13 @@ def authorization_view(
 
 
 def _installments(decision: StoredDecision, product: Product) -> list[InstallmentsView]:
-    """The line's own prices of that code, as far as the strategy shows them."""
+    """The line's prices of that code, or of the one that its contract gives it, as far as the strategy shows them."""
     code, most = decision.outputs.get("price_code", NO_PRICE), int(decision.outputs.get("most_installments", 0))
     sold = installment_offers(product).get(OfferKind.ORDER_INSTALLMENTS)
     if sold is None or code == NO_PRICE or decision.hold_id is None:
         return []
+    if code not in {price.code for price in sold.prices}:
+        [code, *_] = own_price_codes(product) or (NO_PRICE,)  # the line has a price of its own
     return [
         InstallmentsView(
             price_code=price.code,

@@ -10,9 +10,7 @@ from msgspec import Struct
 from tallystick.operations.decisions_told import DecisionTold, Evidence
 from tallystick.operations.public_events import public_fact
 from tallystick.operations.refusal_words import refusal_words
-from tallystick.operations.reviewing import final_outcome
 from tallystick.storage.decisions import StoredDecision
-from tallystick.storage.reviews import Review
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.checkpoint_trace import Explanation, StepTrace
 from tallystick.units.ids import IdPrefix, encode_id
@@ -27,7 +25,10 @@ class ReasonView(Struct, frozen=True):
 
 
 class DecisionRow(Struct, frozen=True):
-    """A decision as it was made, and what came of it: `final_outcome` is the person's where one judged it."""
+    """A decision as it was made, and what came of it: `final_outcome` is the person's where one judged it.
+
+    Of a price it is `keep` where no price could be changed after all.
+    """
 
     id: str
     checkpoint: str
@@ -99,8 +100,8 @@ def reason_views(checkpoint: Checkpoint, codes: Iterable[str]) -> list[ReasonVie
     return [ReasonView(code, *words[code]) for code in codes]
 
 
-def decision_row(decision: StoredDecision, review: Review | None) -> DecisionRow:
-    """A decision in a list."""
+def decision_row(decision: StoredDecision, *, final: str) -> DecisionRow:
+    """A decision in a list, with what came of it in the end."""
     return DecisionRow(
         id=encode_id(IdPrefix.DECISION, decision.decision_id),
         checkpoint=decision.checkpoint,
@@ -109,7 +110,7 @@ def decision_row(decision: StoredDecision, review: Review | None) -> DecisionRow
         hold_id=optional_id(IdPrefix.HOLD, decision.hold_id),
         amount_minor=decision.amount_minor,
         outcome=decision.outcome,
-        final_outcome=final_outcome(decision, review),
+        final_outcome=final,
         reasons=list(decision.reasons),
         decided_at=decision.decided_at,
     )

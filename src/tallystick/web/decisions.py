@@ -11,9 +11,10 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.decision_record import REVIEWED
-from tallystick.operations.decisions_told import DecisionTold, tell_decision
+from tallystick.operations.decisions_told import DecisionTold, price_outcome, tell_decision
 from tallystick.operations.lines import Act
 from tallystick.operations.purchase_labels import correct_label, label_purchase
+from tallystick.operations.reviewing import final_outcome
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import reviews
 from tallystick.storage.decisions import StoredDecision, decisions_before
@@ -54,7 +55,7 @@ from tallystick.web.problems import problems
 
 
 class Outcome(StrEnum):
-    """What a checkpoint may answer, that of limits among them."""
+    """What a checkpoint may answer, those of limits and prices among them."""
 
     APPROVE = "approve"
     OFFER = "offer"
@@ -64,6 +65,8 @@ class Outcome(StrEnum):
     INCREASE = "increase"
     KEEP = "keep"
     DECREASE = "decrease"
+    LOWER = "lower"
+    RAISE = "raise"
 
 
 class Reader(StrEnum):
@@ -148,9 +151,11 @@ def list_all(
 
 
 def told_row(connection: Connection, decision: StoredDecision) -> DecisionRow:
-    """A decision in a list, with what came of its review."""
-    is_reviewed = decision.outcome == REVIEWED
-    return decision_row(decision, reviews.read_review(connection, decision.decision_id) if is_reviewed else None)
+    """A decision in a list, with what came of its review, or of its price."""
+    if decision.checkpoint == CheckpointName.REPRICE:
+        return decision_row(decision, final=price_outcome(connection, decision))
+    review = reviews.read_review(connection, decision.decision_id) if decision.outcome == REVIEWED else None
+    return decision_row(decision, final=final_outcome(decision, review))
 
 
 def _place(decision: StoredDecision) -> str:
@@ -189,7 +194,7 @@ def get_one(
 def _view(told: DecisionTold, labels: Sequence[PurchaseLabel], *, reader: Reader) -> DecisionView:
     label, *corrected = map(_label_view, labels) if labels else (None,)
     return DecisionView(
-        decision=decision_row(told.decision, told.review),
+        decision=decision_row(told.decision, final=told.final_outcome),
         review_id=optional_id(IdPrefix.REVIEW, told.review.review_id if told.review else None),
         reasons=reason_views(told.checkpoint, told.decision.reasons),
         explanation=explanation_view(told.explanation),
@@ -210,7 +215,7 @@ def _view(told: DecisionTold, labels: Sequence[PurchaseLabel], *, reader: Reader
 def label(
     request: Asked, decision_id: DecisionPath, data: JSONBody[LabelBody], idempotency_key: IdempotencyKey
 ) -> Response[LabelView]:
-    """Confirm that a purchase was fraud, or good: once. Decisions count it from now on, not before."""
+    """Confirm that a purchase was fraud, or good, or correct what was confirmed. Decisions count it from now on."""
     number = path_id(IdPrefix.DECISION, decision_id)
 
     def run(connection: Connection, act: Act) -> LabelView | Refusal:

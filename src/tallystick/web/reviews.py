@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from tallystick.operations.decisions_told import tell_decision
 from tallystick.operations.lines import Act
-from tallystick.operations.reviewing import judge, release, take_next
+from tallystick.operations.reviewing import final_outcome, judge, release, take_next
 from tallystick.operations.standing import Standing, line_today, standing
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import reviews
@@ -168,7 +168,7 @@ def _detail(connection: Connection, review: Review, *, request: Asked, act: Act)
     return ReviewDetail(
         review=review_view(review),
         acts=[_act_view(each) for each in reviews.acts_of(connection, review.review_id)],
-        decision=decision_row(told.decision, review),
+        decision=decision_row(told.decision, final=final_outcome(told.decision, review)),
         reasons=reason_views(told.checkpoint, told.decision.reasons),
         explanation=explanation_view(told.explanation),
         evidence=officer_view(told),
