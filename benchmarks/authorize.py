@@ -1,7 +1,7 @@
 """Purchases decided in process, beside pgbench's TPC-B on the same server: decisions and transactions per second.
 
     python benchmarks/authorize.py [--json] [--lines 1000000] [--events 5000000] [--seconds 20] [--warm-up 40]
-                                   [--batch 64] [--workers 2] [--profile]
+                                   [--batch 64] [--workers 4] [--profile]
 
 Lines lived through two months (`lived_lines.py`), purchases of 90 days stand in the streams by a Zipf law with one
 merchant at 5 % (`features_online.py`), the standard strategy is in force with all of its features and models. Each
@@ -114,7 +114,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
     parser.add_argument("--warm-up", type=float, default=40.0, help="seconds before, of both sides")
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--profile", action="store_true", help="print where the first worker's time goes")
     return parser.parse_args()
 
