@@ -295,6 +295,10 @@ def test_what_is_decided_after_its_deadline_is_taken_back(lending: Api) -> None:
         assert (late.status_code, late.json()["code"]) == (503, "undecided")
     lending.frame.checkout.stop()  # what was owed is paid
     assert standing(lending, line_id)["held_minor"] == 1_000
+    for listed in (f"/v1/decisions?line_id={line_id}", f"/v1/lines/{line_id}/authorizations"):
+        assert [each["is_withdrawn"] for each in lending.get(listed).json()["items"]] == [True, False]
+    last = lending.get(f"/v1/decisions?line_id={line_id}&limit=1").json()["items"][0]["id"]
+    assert lending.get(f"/v1/decisions/{last}").json()["decision"]["is_withdrawn"]
     with lending.edge.pool.connection() as connection:
         [(withdrawn, decided)] = connection.execute(
             "SELECT (SELECT count(*) FROM withdrawn_decisions), (SELECT count(*) FROM decisions)"

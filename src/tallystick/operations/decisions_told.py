@@ -38,6 +38,7 @@ class DecisionTold(Struct, frozen=True):
     decision: StoredDecision
     review: Review | None
     final_outcome: str
+    is_withdrawn: bool
     checkpoint: Checkpoint
     evidence: Evidence | None
     explanation: Explanation
@@ -62,6 +63,7 @@ def tell_decision(connection: Connection, deciders: Deciders, decision_id: int) 
         decision=decision,
         review=review,
         final_outcome=outcome,
+        is_withdrawn=bool(decisions.withdrawn_among(connection, [decision_id])),
         checkpoint=checkpoint,
         evidence=None if record is None else _evidence(checkpoint, record, decision.place),
         explanation=told or _explanation(checkpoint, record, decision, outcome=outcome, by_person=by_person),

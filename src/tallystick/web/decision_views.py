@@ -27,7 +27,8 @@ class ReasonView(Struct, frozen=True):
 class DecisionRow(Struct, frozen=True):
     """A decision as it was made, and what came of it: `final_outcome` is the person's where one judged it.
 
-    Of a price it is `keep` where no price could be changed after all.
+    Of a price it is `keep` where no price could be changed after all. `is_withdrawn`: it was decided too late for its
+    caller and taken back, so that it counts no more.
     """
 
     id: str
@@ -40,6 +41,7 @@ class DecisionRow(Struct, frozen=True):
     final_outcome: str
     reasons: list[str]
     decided_at: datetime
+    is_withdrawn: bool
 
 
 class ExplanationView(Struct, frozen=True):
@@ -100,7 +102,7 @@ def reason_views(checkpoint: Checkpoint, codes: Iterable[str]) -> list[ReasonVie
     return [ReasonView(code, *words[code]) for code in codes]
 
 
-def decision_row(decision: StoredDecision, *, final: str) -> DecisionRow:
+def decision_row(decision: StoredDecision, *, final: str, is_withdrawn: bool) -> DecisionRow:
     """A decision in a list, with what came of it in the end."""
     return DecisionRow(
         id=encode_id(IdPrefix.DECISION, decision.decision_id),
@@ -113,6 +115,7 @@ def decision_row(decision: StoredDecision, *, final: str) -> DecisionRow:
         final_outcome=final,
         reasons=list(decision.reasons),
         decided_at=decision.decided_at,
+        is_withdrawn=is_withdrawn,
     )
 
 

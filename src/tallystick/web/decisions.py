@@ -17,7 +17,7 @@ from tallystick.operations.purchase_labels import correct_label, label_purchase
 from tallystick.operations.reviewing import final_outcome
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import reviews
-from tallystick.storage.decisions import StoredDecision, decisions_before
+from tallystick.storage.decisions import StoredDecision, decisions_before, withdrawn_among
 from tallystick.storage.purchase_labels import PurchaseLabel, labels_of
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.trust.scopes import Scope
@@ -136,7 +136,7 @@ def list_all(
     borrower = None if borrower_id is None else body_id(IdPrefix.BORROWER, borrower_id, param="borrower_id")
 
     def run(connection: Connection, _: Act) -> Page[DecisionRow]:
-        rows = decisions_before(
+        made = decisions_before(
             connection,
             before_id,
             most=limit + 1,
@@ -145,17 +145,25 @@ def list_all(
             checkpoint=checkpoint,
             outcome=outcome,
         )
-        return page(rows, limit=limit, view=lambda row: told_row(connection, row), place=_place)
+        return page(told_rows(connection, made), limit=limit, view=lambda row: row, place=lambda row: row.id)
 
     return read(request, run)
 
 
-def told_row(connection: Connection, decision: StoredDecision) -> DecisionRow:
-    """A decision in a list, with what came of its review, or of its price."""
+def told_rows(connection: Connection, made: list[StoredDecision]) -> list[DecisionRow]:
+    """Decisions in a list, with what came of each, and which of them were taken back."""
+    withdrawn = withdrawn_among(connection, [each.decision_id for each in made])
+    return [
+        decision_row(each, final=_final(connection, each), is_withdrawn=each.decision_id in withdrawn) for each in made
+    ]
+
+
+def _final(connection: Connection, decision: StoredDecision) -> str:
+    """What came of its review, or of its price."""
     if decision.checkpoint == CheckpointName.REPRICE:
-        return decision_row(decision, final=price_outcome(connection, decision))
+        return price_outcome(connection, decision)
     review = reviews.read_review(connection, decision.decision_id) if decision.outcome == REVIEWED else None
-    return decision_row(decision, final=final_outcome(decision, review))
+    return final_outcome(decision, review)
 
 
 def _place(decision: StoredDecision) -> str:
@@ -194,7 +202,7 @@ def get_one(
 def _view(told: DecisionTold, labels: Sequence[PurchaseLabel], *, reader: Reader) -> DecisionView:
     label, *corrected = map(_label_view, labels) if labels else (None,)
     return DecisionView(
-        decision=decision_row(told.decision, final=told.final_outcome),
+        decision=decision_row(told.decision, final=told.final_outcome, is_withdrawn=told.is_withdrawn),
         review_id=optional_id(IdPrefix.REVIEW, told.review.review_id if told.review else None),
         reasons=reason_views(told.checkpoint, told.decision.reasons),
         explanation=explanation_view(told.explanation),

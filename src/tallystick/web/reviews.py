@@ -32,7 +32,7 @@ from tallystick.web.decision_views import (
     optional_id,
     reason_views,
 )
-from tallystick.web.decisions import OfCheckpoint, told_row
+from tallystick.web.decisions import OfCheckpoint, told_rows
 from tallystick.web.edge import Asked, caller_of, edge_of
 from tallystick.web.parameters import (
     AfterReview,
@@ -168,7 +168,9 @@ def _detail(connection: Connection, review: Review, *, request: Asked, act: Act)
     return ReviewDetail(
         review=review_view(review),
         acts=[_act_view(each) for each in reviews.acts_of(connection, review.review_id)],
-        decision=decision_row(told.decision, final=final_outcome(told.decision, review)),
+        decision=decision_row(
+            told.decision, final=final_outcome(told.decision, review), is_withdrawn=told.is_withdrawn
+        ),
         reasons=reason_views(told.checkpoint, told.decision.reasons),
         explanation=explanation_view(told.explanation),
         evidence=officer_view(told),
@@ -193,7 +195,8 @@ def _recent(connection: Connection, review: Review) -> list[DecisionRow]:
     """What was decided last on the line, or about the person where there is no line."""
     whose = {"borrower_id": review.borrower_id} if review.line_id is None else {"line_id": review.line_id}
     found = decisions_before(connection, None, most=_RECENT + 1, **whose)
-    return [told_row(connection, each) for each in found if each.decision_id != review.review_id][:_RECENT]
+    others = [each for each in found if each.decision_id != review.review_id]
+    return told_rows(connection, others[:_RECENT])
 
 
 def _others(connection: Connection, review: Review) -> list[ReviewView]:
