@@ -19,7 +19,7 @@ from tests.commands import command
 from tests.deciding import DAY, Lender, opened
 
 from tallystick.features.event_tables import DAY_TICKS, EVENT_TABLES, STREAM_PREFIX
-from tallystick.operations.authorizing import PutOff
+from tallystick.operations.authorizing import PutOff, withdraw
 from tallystick.operations.backtesting import Backtest, BacktestFault, NoFigure, Question, backtest, strategy_named
 from tallystick.operations.both_decided import BOOKS
 from tallystick.operations.deciding import Deciders
@@ -336,6 +336,16 @@ def test_what_the_streams_no_longer_have_is_told_apart(lender: Lender) -> None:
     assert found.swapped.total.swapped_out.cases == 0
     assert isinstance(found.value, OffPolicyValue)
     assert found.value.cases == 20
+
+
+def test_what_was_taken_back_is_left_out_and_told(lender: Lender) -> None:
+    late, kept = asked(lender, [lender.purchase(1, 1_000), lender.purchase(2, 1_000)])
+    withdraw(lender.books.connection, late, act=lender.act())
+    found = found_by(lender, whole(files()))
+    assert (found.withdrawn, found.cases, found.swapped.total.whole.cases) == (1, 1, 1)
+    withdraw(lender.books.connection, kept, act=lender.act())
+    with pytest.raises(BacktestFault, match="nothing was decided"):
+        found_by(lender, whole(files()))
 
 
 def test_the_young_the_unlabeled_and_those_without_a_trace_are_told(lender: Lender) -> None:

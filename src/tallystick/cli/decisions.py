@@ -216,6 +216,7 @@ def _show(found: "Backtest") -> None:
         cases=found.cases,
         refused=found.refused,
         recomputed=found.recomputed,
+        withdrawn=found.withdrawn,
         no_trace=found.without_trace,
     ):
         screen.print(line)

@@ -81,7 +81,7 @@ class Backtest(Struct, frozen=True, kw_only=True):
     """What was found. A part is its figures, or the reason why there are none.
 
     `steps` and `reasons` are the words (zh, en) of the strategies that took part. `refused` were refused by the books,
-    whatever a strategy says; `recomputed` had features read once more.
+    whatever a strategy says; `withdrawn` are left out; `recomputed` had features read once more.
     """
 
     strategy_id: str
@@ -93,6 +93,7 @@ class Backtest(Struct, frozen=True, kw_only=True):
     batches: int
     cases: int
     without_trace: int
+    withdrawn: int
     recomputed: int
     refused: int
     swapped: SwapSet
@@ -166,6 +167,7 @@ def backtest(
         batches=batches,
         cases=len(cases.tick),
         without_trace=without,
+        withdrawn=both.withdrawn,
         recomputed=both.recomputed,
         refused=int(np.count_nonzero(is_told(cases.refused))),
         swapped=_swapped(cases, strategy, question),

@@ -11,7 +11,7 @@ from psycopg import Connection
 from tallystick.features.event_tables import DAY_TICKS
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.recorded_cases import CaseBlock
-from tallystick.storage.decisions import Batch
+from tallystick.storage.decisions import Batch, withdrawn_among
 from tallystick.storage.purchase_fates import drawn_on_holds_minor, fraud_labels
 from tallystick.storage.strategies import Release, releases
 from tallystick.strategy.case_columns import CheckpointName
@@ -123,8 +123,9 @@ class SegmentUnknown(ValueError):
 class BothDecided:
     """Takes batches, and has another strategy decide their cases whenever a block of them is full.
 
-    `recomputed` are cases whose features were read once more; `steps` and `reasons` are the words (zh, en) of all
-    strategies that took part. What purchases were labeled counts within `performance_days`.
+    `recomputed` are cases whose features were read once more; `withdrawn` are cases left out, because their
+    decision was taken back and nothing could come of it. `steps` and `reasons` are the words (zh, en) of all strategies
+    that took part. What purchases were labeled counts within `performance_days`.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class BothDecided:
         performance_days: int,
         segment: str | None,
     ) -> None:
-        self.recomputed = 0
+        self.recomputed = self.withdrawn = 0
         self.steps: dict[str, tuple[str, str]] = {}
         self.reasons: dict[str, tuple[str, str]] = {}
         self._connection = connection
@@ -159,12 +160,19 @@ class BothDecided:
         if self._block.cases:
             self._finish_block()
         self._learn_words(self._checkpoint)
-        return _joined(self._parts) if self._parts else None
+        cases = _joined(self._parts) if self._parts else None
+        return cases if cases is not None and len(cases.tick) else None
 
     def _finish_block(self) -> None:
         self.recomputed += self._block.recomputed
-        self._parts.append(self._decided(self._block))
+        self._parts.append(self._still_standing(self._decided(self._block)))
         self._block = CaseBlock(self._checkpoint)
+
+    def _still_standing(self, cases: Cases) -> Cases:
+        ids = self._block.requests["request_id"]
+        withdrawn = withdrawn_among(self._connection, ids)
+        self.withdrawn += len(withdrawn)
+        return _part(cases, np.array([each not in withdrawn for each in ids], dtype=np.bool_))
 
     def _decided(self, block: CaseBlock) -> Cases:
         same = np.array(block.same_inputs, dtype=np.bool_)

@@ -50,11 +50,14 @@ def head_lines(
     cases: int,
     **told: int,
 ) -> Iterator[Text]:
-    """What was tested, and what is to be known of it: `told` are counts of `refused`, `recomputed`, `no_trace`."""
+    """What was tested, and what is to be known of it.
+
+    `told` are counts of `refused`, `recomputed`, `withdrawn` and `no_trace`.
+    """
     say = texts_in(language)
     counts = {"batches": count_text(batches), "cases": count_text(cases)}
     yield Text(say("backtest.head", name=name, strategy=strategy, checkpoint=checkpoint, **counts), style="bold")
-    for key in ("refused", "recomputed", "no_trace"):
+    for key in ("refused", "recomputed", "withdrawn", "no_trace"):
         if told[key]:
             yield Text(say(f"backtest.{key}", cases=count_text(told[key])))
 

@@ -148,14 +148,14 @@ def test_a_value_without_anything_open_cut_or_young_says_so() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_was_tested_and_what_is_known_of_it_is_told(language: Language) -> None:
-    told = {"refused": 12, "recomputed": 0, "no_trace": 34_567}
+    told = {"refused": 12, "recomputed": 0, "withdrawn": 7_654, "no_trace": 34_567}
     lines = head_lines(
         "autumn", "3f9c21", checkpoint="authorize", language=language, batches=5_678, cases=123_456, **told
     )
     text = "".join(map(printed, lines))
-    for figure in ("autumn", "3f9c21", "123,456", "5,678", "12", "34,567"):
+    for figure in ("autumn", "3f9c21", "123,456", "5,678", "12", "7,654", "34,567"):
         assert figure in text
-    assert len(text.splitlines()) == 3  # nothing of features read once more
+    assert len(text.splitlines()) == 4  # nothing of features read once more
     few = "".join(map(printed, known_lines(days=30, mature=90, drawn=40, labeled=29, frauds=3, language=language)))
     many = "".join(map(printed, known_lines(days=30, mature=90, drawn=41, labeled=30, frauds=3, language=language)))
     assert "11" in few
