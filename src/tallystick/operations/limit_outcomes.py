@@ -7,17 +7,15 @@ import numpy as np
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.operations.decision_record import REVIEWED
 from tallystick.operations.line_offers import offer_limit, turn_down_limit
 from tallystick.operations.lines import Act, Recorded, record
-from tallystick.operations.review_cases import due_at
 from tallystick.servicing import facts
 from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import drawn_minor, held_minor
-from tallystick.storage import borrowers, limit_offers, lines, reviews
-from tallystick.storage.decisions import StoredDecision
+from tallystick.storage import borrowers, limit_offers, lines
 from tallystick.storage.limit_offers import LimitOffer, OfferAnswer
 from tallystick.storage.limit_reviews import Answer
-from tallystick.storage.reviews import Review
 from tallystick.strategy.choices import LimitRules, step_covering
 from tallystick.strategy.reviewed_lines import TargetReason
 
@@ -25,7 +23,6 @@ OFFER_DAYS: Final = 30
 OFFERED: Final = "offered"
 LOWERED: Final = "lowered"
 STAYS: Final = "kept"
-REVIEWED: Final = "review"
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -100,28 +97,6 @@ def answer_of(
         answered_at=act.at,
         answered_on=act.today,
     )
-
-
-def open_review(connection: Connection, decision: StoredDecision, *, timeout_outcome: str, act: Act) -> None:
-    """Put a line into the queue of what a person looks at, if it is not there from another day."""
-    assert decision.line_id is not None, "a limit is a line's"
-    if reviews.waits_for_a_person(connection, decision.line_id, checkpoint=decision.checkpoint):
-        return
-    review = Review(
-        review_id=decision.decision_id,
-        checkpoint=decision.checkpoint,
-        borrower_id=decision.borrower_id,
-        line_id=decision.line_id,
-        amount_minor=decision.amount_minor,
-        device_id=None,
-        hold_id=None,
-        priority=decision.outputs["priority"],
-        due_at=due_at(decision),
-        needs_two=decision.outputs["four_eyes"],
-        timeout_outcome=timeout_outcome,
-        opened_at=act.at,
-    )
-    reviews.open_reviews(connection, [review])
 
 
 def as_it_is(target: Target) -> Done:

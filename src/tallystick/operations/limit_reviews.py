@@ -14,19 +14,19 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.deciding import Deciders, Deciding
+from tallystick.operations.decision_record import REVIEWED, review_of
 from tallystick.operations.limit_outcomes import (
-    REVIEWED,
     STAYS,
     Done,
     Target,
     answer_of,
     as_it_is,
     carry_out,
-    open_review,
 )
 from tallystick.operations.lines import Act
 from tallystick.operations.review_cases import KEPT, NIGHTLY, NO_ACTION, Decided, ReviewAsked, decide_lines
 from tallystick.storage import limit_reviews as stored
+from tallystick.storage import reviews
 from tallystick.storage.close_days import last_closed_day
 from tallystick.storage.limit_reviews import Answer, AnswerSum, Night
 from tallystick.storage.review_cases import count_persons, persons_after
@@ -173,12 +173,16 @@ class _Chunks:
 
 
 def open_reviews(connection: Connection, decided: Decided, *, deciding: Deciding, act: Act) -> None:
-    """Put those that a person must look at into the queue."""
-    for decision in decided.decisions:
-        if decision.outcome == REVIEWED:
-            timeout_outcome = deciding.checkpoints[decision.strategy_id].timeout_outcome
-            assert timeout_outcome is not None, "a checkpoint that reviews says what happens in the end"
-            open_review(connection, decision, timeout_outcome=timeout_outcome, act=act)
+    """Put those that a person must look at into the queue, if their lines are not there from another day."""
+    wanted = [each for each in decided.decisions if each.outcome == REVIEWED]
+    line_ids = [each.line_id for each in wanted if each.line_id is not None]
+    waiting = reviews.lines_that_wait(connection, line_ids, checkpoint=decided.batch.checkpoint)
+    fresh = (
+        review_of(decided.record, each, checkpoint=deciding.checkpoints[each.strategy_id], device_id=None, act=act)
+        for each in wanted
+        if each.line_id not in waiting
+    )
+    reviews.open_reviews(connection, list(fresh))
 
 
 class ReviewedBook(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Lines as `review_limit` decides them: what books, streams and models say of each, and the record of it."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, tzinfo
 from typing import Final
 
 from msgspec import Struct
@@ -198,8 +198,3 @@ def _decision(record: CaseRecord, place: int, asked: ReviewAsked, *, batch: Batc
         amount_minor=asked.requested_minor,
     )
     return decision_of(record, place, request, batch=batch)
-
-
-def due_at(decision: StoredDecision) -> datetime:
-    """Until when a person has time to look at it."""
-    return decision.decided_at + timedelta(minutes=int(decision.outputs["deadline_minutes"]))

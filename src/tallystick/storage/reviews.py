@@ -63,14 +63,13 @@ def open_reviews(connection: Connection, reviews: Sequence[Review]) -> None:
     execute_rows(connection, _INSERT, [tuple(getattr(review, name) for name, _ in _COLUMNS) for review in reviews])
 
 
-def waits_for_a_person(connection: Connection, line_id: int, *, checkpoint: str) -> bool:
-    """Whether a case of that line at a checkpoint is in the queue already."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT FROM reviews WHERE outcome IS NULL AND line_id = %s AND checkpoint = %s)",
-        [line_id, checkpoint],
-    ).fetchone()
-    assert row is not None
-    return bool(row[0])
+def lines_that_wait(connection: Connection, line_ids: Sequence[int], *, checkpoint: str) -> set[int]:
+    """Those of the lines of which a case at a checkpoint is in the queue already."""
+    rows = connection.execute(
+        "SELECT line_id FROM reviews WHERE outcome IS NULL AND line_id = ANY(%s::bigint[]) AND checkpoint = %s",
+        [list(line_ids), checkpoint],
+    )
+    return {line_id for (line_id,) in rows}
 
 
 def read_review(connection: Connection, review_id: int, *, lock: bool = False) -> Review | None:
