@@ -25,6 +25,7 @@ from tallystick.storage import borrowers, decisions
 from tallystick.storage import limit_reviews as stored
 from tallystick.storage.event_feed import events_after
 from tallystick.storage.limit_reviews import Answer, Night, Wish
+from tallystick.storage.line_reading import limits_of_lines
 from tallystick.storage.lines import read_line
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import decode_record
@@ -188,10 +189,10 @@ def wish_for_large_payments(connection: Connection, *, act: Act) -> int:
     """
     place = stored.lock_wish_place(connection)
     events = events_after(connection, place, most=_EVENTS_PER_LOOK, kind="payment_received")
+    limit_minor = limits_of_lines(connection, [event.about_id for event in events])
     for event in events:
         paid = msgspec.json.decode(event.fact, type=_Paid)
-        line = read_line(connection, event.about_id)
-        if line is not None and paid.amount_minor * PPM >= line.line.limit_minor * LARGE_PAYMENT_PPM > 0:
+        if paid.amount_minor * PPM >= limit_minor[event.about_id] * LARGE_PAYMENT_PPM > 0:
             wish = Wish(
                 wish_id=next(act.event_ids),
                 line_id=event.about_id,

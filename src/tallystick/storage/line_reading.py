@@ -1,5 +1,6 @@
 """Lines and what belongs to them, read for others to see: lists by page, statements, payments, ids."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
@@ -18,6 +19,14 @@ def newest_lines(connection: Connection, *, borrower_id: int | None, before_id: 
         [borrower_id, borrower_id, before_id, before_id, most],
     )
     return [line_id for (line_id,) in rows]
+
+
+def limits_of_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
+    """The credit limits of lines, minor units."""
+    rows = connection.execute(
+        "SELECT line_id, limit_minor FROM lines WHERE line_id = ANY(%s::bigint[])", [list(line_ids)]
+    )
+    return dict(rows.fetchall())
 
 
 class StatementRow(Struct, frozen=True):

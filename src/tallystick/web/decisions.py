@@ -166,10 +166,6 @@ def _final(connection: Connection, decision: StoredDecision) -> str:
     return final_outcome(decision, review)
 
 
-def _place(decision: StoredDecision) -> str:
-    return encode_id(IdPrefix.DECISION, decision.decision_id)
-
-
 @get(
     "/decisions/{decision_id:str}",
     operation_id="get_decision",
