@@ -5,10 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import Connection
 
 from tallystick.operations import price_reviews
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.decision_record import Request, decision_of
 from tallystick.operations.review_cases import NIGHTLY, is_left_as_it_is
 from tallystick.storage import decisions as stored
 from tallystick.storage.decisions import Batch, StoredDecision
@@ -145,19 +147,12 @@ def _has_no_row(again: CaseRecord, place: int) -> bool:
 
 
 def _row_that_differs(decision: StoredDecision, again: CaseRecord, *, batch: Batch, place: int) -> str | None:
-    refused = again.refused_because[place]
-    wanted = {
-        "batch_id": batch.batch_id,
-        "place": place,
-        "strategy_id": again.strategies[again.strategy[place]],
-        "outcome": again.outcome[place] if refused is None else "decline",
-        "reasons": tuple(again.reasons[place]) if refused is None else (refused,),
-        "outputs": {name: values[place] for name, values in again.outputs.items() if values[place] is not None},
-        "probability_ppm": again.probability_ppm[place],
-        "is_explored": again.is_explored[place],
-        "refused_because": refused,
-    }
-    return next((name for name, value in wanted.items() if getattr(decision, name) != value), None)
+    """The first column that is not as its record says, which lacks the request, the hold and a refusal's figures."""
+    request = Request(**{name: getattr(decision, name) for name in Request.__struct_fields__})
+    wanted = decision_of(again, place, request, batch=batch, hold_id=decision.hold_id)
+    wanted = replace(wanted, refused_figures=decision.refused_figures)
+    differing = (name for name in wanted.__struct_fields__ if getattr(decision, name) != getattr(wanted, name))
+    return next(differing, None)
 
 
 def _features_that_differ(
