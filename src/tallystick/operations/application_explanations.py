@@ -7,15 +7,14 @@ from psycopg import Connection
 from tallystick.operations.application_judgments import decided_by
 from tallystick.operations.applications import DECLINED, OFFERED
 from tallystick.operations.deciding import Deciders
-from tallystick.operations.decision_record import REVIEWED
+from tallystick.operations.decision_record import REVIEWED, change_of
 from tallystick.operations.refusal_words import refusal_words
 from tallystick.storage import decisions
 from tallystick.storage.applications import ApplicationState, StoredApplication
-from tallystick.strategy.case_record import CaseRecord, decode_record
+from tallystick.strategy.case_record import decode_record
 from tallystick.strategy.checkpoint import Checkpoint
-from tallystick.strategy.checkpoint_form import Purpose
 from tallystick.strategy.checkpoint_trace import Explanation, explanation, explanation_of_person
-from tallystick.strategy.smallest_change import SmallestChange, smallest_change
+from tallystick.strategy.smallest_change import SmallestChange
 
 _OUTCOMES: Final = {ApplicationState.DECLINED: DECLINED, ApplicationState.IN_REVIEW: REVIEWED}
 
@@ -34,17 +33,9 @@ def explained(connection: Connection, application: StoredApplication, *, decider
 
 
 def _change(connection: Connection, application: StoredApplication, checkpoint: Checkpoint) -> SmallestChange | None:
-    """The smallest change that would have helped; none of what the books refused, and none where fraud is suspected."""
     decision = decisions.read_decision(connection, application.application_id)
     assert decision is not None, "an application has its decision"
     trace = decisions.read_trace(connection, decision.batch_id)
-    if trace is None or application.refused_because is not None:
+    if trace is None:
         return None
-    record = decode_record(trace)
-    if _deciding_purpose(record, decision.place, checkpoint) is not Purpose.CREDIT:
-        return None
-    return smallest_change(checkpoint, record.columns_of(decision.place), index=0)
-
-
-def _deciding_purpose(record: CaseRecord, place: int, checkpoint: Checkpoint) -> Purpose:
-    return next(step.purpose for step in checkpoint.steps if step.name == record.decided_by[place])
+    return change_of(decode_record(trace), decision, checkpoint=checkpoint)

@@ -21,6 +21,8 @@ from tallystick.storage.features import feature_lists
 from tallystick.storage.reviews import Review
 from tallystick.strategy.case_record import CaseRecord, Figures, decide_cases
 from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.checkpoint_trace import change_to_name
+from tallystick.strategy.smallest_change import SmallestChange
 from tallystick.terms.offering import OfferFault
 
 REVIEWED: Final = "review"
@@ -232,6 +234,14 @@ def review_of(
         timeout_outcome=timeout_outcome,
         opened_at=act.at,
     )
+
+
+def change_of(record: CaseRecord, decision: StoredDecision, *, checkpoint: Checkpoint) -> SmallestChange | None:
+    """The smallest change that would have helped; none of what the books refused: no figure of the case undoes that."""
+    place = decision.place
+    if decision.refused_because is not None:
+        return None
+    return change_to_name(checkpoint, record.columns_of(place), index=0, decided_by=record.decided_by[place])
 
 
 def stream_rows(stream: str, columns: Figures) -> Figures:

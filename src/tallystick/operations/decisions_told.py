@@ -6,7 +6,7 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.operations.deciding import Deciders
-from tallystick.operations.decision_record import REVIEWED
+from tallystick.operations.decision_record import REVIEWED, change_of
 from tallystick.operations.refusal_words import refusal_words
 from tallystick.operations.reviewing import final_outcome
 from tallystick.storage import decisions, reviews
@@ -16,11 +16,9 @@ from tallystick.storage.reviews import ActKind, Review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, decode_record
 from tallystick.strategy.checkpoint import Checkpoint
-from tallystick.strategy.checkpoint_form import Purpose
 from tallystick.strategy.checkpoint_trace import CaseTrace, Explanation, explanation, explanation_of_person, trace_case
 from tallystick.strategy.price_answer import explain_price
 from tallystick.strategy.price_targets import PriceReason
-from tallystick.strategy.smallest_change import smallest_change
 
 
 class Evidence(Struct, frozen=True):
@@ -125,19 +123,15 @@ def _explanation(
 ) -> Explanation:
     """What the borrower is told now.
 
-    A change is named only where the tables of a credit step decided: what a person, the books or a fraud check said is
-    not undone by another figure.
+    A change is named only where the tables decided: what a person said is not undone by another figure.
     """
     passes = outcome == checkpoint.outcomes[0]
     words = refusal_words(decision.checkpoint)
     if by_person and not passes:
         return explanation_of_person(checkpoint, outcome=outcome, reasons=decision.reasons, also=words)
     change = None
-    if record is not None and outcome == decision.outcome and decision.refused_because is None:
-        columns, decided_by = record.columns_of(decision.place), record.decided_by[decision.place]
-        step = next(step for step in checkpoint.steps if step.name == decided_by)
-        if step.purpose is Purpose.CREDIT:
-            change = smallest_change(checkpoint, columns, index=0)
+    if record is not None and outcome == decision.outcome:
+        change = change_of(record, decision, checkpoint=checkpoint)
     return explanation(
         checkpoint,
         outcome=outcome,

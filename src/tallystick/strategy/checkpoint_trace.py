@@ -95,15 +95,19 @@ def trace_case(checkpoint: Checkpoint, columns: Columns, *, index: int, request_
 
 
 def explain_case(checkpoint: Checkpoint, columns: Columns, *, index: int, request_id: Key | None = None) -> Explanation:
-    """The same decision in the borrower's words.
-
-    Where a fraud check decided, no change is named that would have altered the outcome: it would teach the next try.
-    """
+    """The same decision in the borrower's words."""
     trace = trace_case(checkpoint, columns, index=index, request_id=request_id)
-    change = None
-    if trace.deciding.step.purpose is Purpose.CREDIT:
-        change = smallest_change(checkpoint, columns, index=index)
+    change = change_to_name(checkpoint, columns, index=index, decided_by=trace.deciding.step.name)
     return explanation(checkpoint, outcome=trace.outcome, reasons=trace.decisions.reasons[0], change=change)
+
+
+def change_to_name(checkpoint: Checkpoint, columns: Columns, *, index: int, decided_by: str) -> SmallestChange | None:
+    """The smallest change of a case that would have given a better outcome.
+
+    None where a fraud check decided: it would teach the next try.
+    """
+    purpose = next(step.purpose for step in checkpoint.steps if step.name == decided_by)
+    return smallest_change(checkpoint, columns, index=index) if purpose is Purpose.CREDIT else None
 
 
 def explanation(
