@@ -20,16 +20,10 @@ from tallystick.terms.offering import OfferFault
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import write
 from tallystick.web.credit_offers import CreditOfferView, credit_offer_view
+from tallystick.web.decision_views import ExplanationView, explanation_view
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.parameters import path_id
 from tallystick.web.quotes import not_sold
-
-
-class ExplanationView(Struct, frozen=True):
-    """What the borrower is told, line by line: the answer, the reasons, what would have changed it, and rights."""
-
-    zh: list[str]
-    en: list[str]
 
 
 class OverrideView(Struct, frozen=True):
@@ -109,8 +103,7 @@ def told_application(request: Asked, connection: Connection, number: int) -> App
         return Refusal(RefusalReason.APPLICATION_UNKNOWN, field="application_id")
     told = explained(connection, application, deciders=edge_of(request).deciders)
     [whole] = listed_applications(connection, [application])
-    words = ExplanationView(list(told.zh), list(told.en))
-    return msgspec.structs.replace(whole, stated=application.stated, explanation=words)
+    return msgspec.structs.replace(whole, stated=application.stated, explanation=explanation_view(told))
 
 
 def changed_application(

@@ -45,7 +45,7 @@ class DecisionRow(Struct, frozen=True):
 
 
 class ExplanationView(Struct, frozen=True):
-    """What the borrower is told, line by line: the answer, the reasons, the smallest change where one exists."""
+    """What the borrower is told, line by line: the answer, the reasons, the smallest change if there is one, rights."""
 
     zh: list[str]
     en: list[str]

@@ -23,6 +23,7 @@ from tallystick.strategy.reviewed_lines import TARGET_REASON_TEXTS, TargetReason
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.answering import read, write
+from tallystick.web.decision_views import ReasonView
 from tallystick.web.edge import Asked, edge_of
 from tallystick.web.happening import line_number, no_such_line, not_there
 from tallystick.web.parameters import (
@@ -60,14 +61,6 @@ class HappenedBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     warning: Literal["none", "amber", "red"] | None = None
 
 
-class LimitReasonView(Struct, frozen=True):
-    """One reason, by a code that never changes its meaning and in words."""
-
-    code: str
-    zh: str
-    en: str
-
-
 class LimitAnswerView(Struct, frozen=True):
     """What became of a line's limit when it was looked at, because its borrower asked or something happened.
 
@@ -84,8 +77,8 @@ class LimitAnswerView(Struct, frozen=True):
     limit_minor: int
     outcome: str
     target_minor: int
-    reasons: list[LimitReasonView]
-    held_by: LimitReasonView
+    reasons: list[ReasonView]
+    held_by: ReasonView
     offer_id: str | None
     event_id: str | None
     zh: list[str]
@@ -116,7 +109,7 @@ def _view(connection: Connection, answer: Answer, *, deciders: Deciders, in_word
         limit_minor=answer.limit_minor,
         outcome=answer.outcome,
         target_minor=answer.target_minor,
-        reasons=[LimitReasonView(code, *texts[code]) for code in decision.reasons],
+        reasons=[ReasonView(code, *texts[code]) for code in decision.reasons],
         held_by=held_by,
         offer_id=None if answer.offer_id is None else encode_id(IdPrefix.LIMIT_OFFER, answer.offer_id),
         event_id=None if answer.event_id is None else encode_id(IdPrefix.EVENT, answer.event_id),
@@ -126,8 +119,8 @@ def _view(connection: Connection, answer: Answer, *, deciders: Deciders, in_word
     )
 
 
-def _reason(code: str) -> LimitReasonView:
-    return LimitReasonView(code, *TARGET_REASON_TEXTS[TargetReason(code)])
+def _reason(code: str) -> ReasonView:
+    return ReasonView(code, *TARGET_REASON_TEXTS[TargetReason(code)])
 
 
 @post(
