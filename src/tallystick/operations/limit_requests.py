@@ -39,7 +39,7 @@ from tallystick.strategy.limit_targets import (
 )
 from tallystick.strategy.policy import Strategy
 from tallystick.strategy.recorded_reviews import recorded_lines
-from tallystick.strategy.reviewed_lines import ReviewedLines, TargetReason
+from tallystick.strategy.reviewed_lines import TargetReason
 from tallystick.units.rates import PPM
 
 # How old the prices of a night may be that a line is answered at: a night that failed is no reason to lend by old ones.
@@ -130,15 +130,14 @@ def explain_answer(connection: Connection, answer: Answer, *, deciders: Deciders
         return None
     record = decode_record(trace)
     checkpoint = deciders.compiled(connection, decision.strategy_id)[CheckpointName.REVIEW_LIMIT]
-    strategy = deciders.limits(connection, decision.strategy_id, on=answer.answered_on)
-    one = np.array([decision.place], dtype=np.int64)
-    reviewed: ReviewedLines = recorded_lines([record]).reviewed(strategy).at(one)
-    told = LimitTargets(
-        np.array([answer.target_minor], dtype=np.int64),
-        np.array([answer.reason], dtype=object),
-        np.array([answer.held_by], dtype=object),
+    return explain_limit(
+        checkpoint,
+        record.columns_of(decision.place),
+        outcome=decision.outcome,
+        limit_minor=answer.limit_minor,
+        target_minor=answer.target_minor,
+        held_by=answer.held_by,
     )
-    return explain_limit(checkpoint, record.columns_of(decision.place), reviewed, told, index=0)
 
 
 class Happened(Struct, frozen=True, kw_only=True):

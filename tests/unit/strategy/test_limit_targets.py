@@ -229,7 +229,11 @@ def _told(changes: dict[str, Any], prices: NightPrices = FREE) -> tuple[str, ...
     reviewed = decided(columns, strategy=strategy)
     targets = answer_at_prices(reviewed, prices, strategy=strategy)
     checkpoint = standard_checkpoint(CheckpointName.REVIEW_LIMIT)
-    return explain_limit(checkpoint, columns, reviewed, targets, index=0).en
+    told = explain_limit(
+        checkpoint, columns, outcome=reviewed.outcome[0], limit_minor=int(reviewed.lines.limit_minor[0]),
+        target_minor=int(targets.target_minor[0]), held_by=targets.held_by[0],
+    )  # fmt: skip
+    return told.en
 
 
 def test_who_asks_is_told_the_limit_or_why_not_and_what_would_change_it() -> None:
