@@ -92,8 +92,10 @@ def test_no_line_and_no_cap_is_passed_and_the_day_answers_as_the_night(bounds: t
     assert (turned.targets.target_minor == night.targets.target_minor[order]).all()
     assert (turned.targets.held_by == night.targets.held_by[order]).all()
 
+    # With nothing of the caps spent: what these lines use is in the night's figures already.
+    unspent = night.prices.with_left([np.inf] * len(night.prices.caps))
     for line in np.flatnonzero(reviewed.lines.may_increase)[:25]:
-        one = answer_at_prices(reviewed.at(np.array([line])), night.prices.as_by_night(), strategy=strategy)
+        one = answer_at_prices(reviewed.at(np.array([line])), unspent, strategy=strategy)
         assert one.target_minor[0] == night.targets.target_minor[line]
         assert one.reason[0] == night.targets.reason[line]
         assert one.held_by[0] == night.targets.held_by[line]

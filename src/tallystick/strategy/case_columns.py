@@ -256,8 +256,6 @@ CHECKPOINT_OUTPUTS: Final[Mapping[CheckpointName, CheckpointOutputs]] = {
         adverse=("raise",),
     ),
 }
-# What lets a case pass, of whichever checkpoint.
-PASSING: Final = frozenset(answers.passing for answers in CHECKPOINT_OUTPUTS.values())
 
 # What whoever asked is told of an outcome: zh, en.
 OUTCOME_TEXTS: Final[Mapping[str, tuple[str, str]]] = {

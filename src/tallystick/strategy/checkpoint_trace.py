@@ -7,7 +7,7 @@ from typing import Final
 
 from tallystick.scoring.model import Columns
 from tallystick.strategy.assignment import Key
-from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, CONTINUE, OUTCOME_TEXTS, PASSING
+from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, OUTCOME_TEXTS
 from tallystick.strategy.checkpoint import Checkpoint, Decisions, Step
 from tallystick.strategy.checkpoint_form import Purpose
 from tallystick.strategy.smallest_change import SmallestChange, smallest_change
@@ -37,11 +37,6 @@ class StepTrace:
     outputs: Mapping[str, str | int | float | bool]
     decided: bool
     by_chance: bool
-
-    @property
-    def would_refuse(self) -> bool:
-        """Whether the step, asked alone, would not let the case go on."""
-        return self.step.decides and self.outputs["outcome"] not in {CONTINUE, *PASSING}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ one line that asks is answered at the same prices, within what the night left of
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,12 +33,6 @@ class NightPrices(msgspec.Struct, frozen=True):
 
     caps: tuple[CapPrice, ...]
     is_open: bool = True
-
-    def as_by_night(self) -> "NightPrices":
-        """The same prices with nothing spent: for lines that the night counted, whose use is in it already."""
-        return msgspec.structs.replace(
-            self, caps=tuple(msgspec.structs.replace(cap, left=math.inf) for cap in self.caps)
-        )
 
     def with_left(self, left: Sequence[float]) -> "NightPrices":
         """The same prices with so much left of each cap, in their order."""
@@ -80,16 +74,13 @@ class NightReview:
     gap_ppm: float
 
 
-def review_book(
-    reviewed: ReviewedLines, *, strategy: Strategy, segments: Mapping[str, Texts] | None = None
-) -> NightReview:
+def review_book(reviewed: ReviewedLines, *, strategy: Strategy) -> NightReview:
     """The targets of a whole book under the strategy's portfolio caps; no line's answer depends on the lines' order.
 
-    `segments` (lines,) are the columns of texts that the caps on segments' shares read, but for `grade`. A cap that
-    the book is above without any increase lets nothing use more of it. The part of each cap that
-    `request_reserve_ppm` names is kept for the day.
+    A cap that the book is above without any increase lets nothing use more of it. The part of each cap that
+    `request_reserve_ppm` names is kept for the day. Raises `ValueError` where a cap is on another segment than `grade`.
     """
-    caps = _caps(reviewed, strategy=strategy, segments=segments or {})
+    caps = _caps(reviewed, strategy=strategy)
     rising = np.flatnonzero(reviewed.lines.may_increase)
     rising = rising[_canonical_order(reviewed.at(rising), caps=[cap.at(rising) for cap in caps])]
     picked = reviewed.at(rising)
@@ -120,13 +111,7 @@ def review_book(
     return NightReview(targets=targets, prices=prices, gap_ppm=posted.gap * PPM)
 
 
-def answer_at_prices(
-    reviewed: ReviewedLines,
-    prices: NightPrices,
-    *,
-    strategy: Strategy,
-    segments: Mapping[str, Texts] | None = None,
-) -> LimitTargets:
+def answer_at_prices(reviewed: ReviewedLines, prices: NightPrices, *, strategy: Strategy) -> LimitTargets:
     """The targets of lines asked about one by one, at the prices of the last night and within what it left.
 
     The same choice as the night's for the same line, where what is left has room for it. What a choice uses of each cap
@@ -134,7 +119,7 @@ def answer_at_prices(
     """
     base = reviewed.base_minor(strategy.limits)
     menu = _extras(reviewed, strategy=strategy)
-    resources = _resources(prices, reviewed, strategy=strategy, segments=segments or {})
+    resources = _resources(prices, reviewed, strategy=strategy)
     problem = _problem(menu, resources)
     free = best_choices(problem, np.zeros(problem.caps))
     allowed = _fits(menu, resources) if prices.is_open else _only_stay(menu.choices.allowed)
@@ -149,18 +134,11 @@ def answer_at_prices(
     )
 
 
-def usage_of(
-    reviewed: ReviewedLines,
-    target_minor: Integers,
-    prices: NightPrices,
-    *,
-    strategy: Strategy,
-    segments: Mapping[str, Texts] | None = None,
-) -> Floats:
+def usage_of(reviewed: ReviewedLines, target_minor: Integers, prices: NightPrices, *, strategy: Strategy) -> Floats:
     """What targets use of each cap beyond the present book, shape (lines, caps): what is to be taken off its `left`."""
     menu = _extras(reviewed, strategy=strategy)
     choice = (menu.choices.limit_minor == target_minor[:, None]).argmax(axis=1)
-    resources = _resources(prices, reviewed, strategy=strategy, segments=segments or {})
+    resources = _resources(prices, reviewed, strategy=strategy)
     return _problem(menu, resources).usage_at(np.arange(len(reviewed)), choice)
 
 
@@ -180,12 +158,12 @@ class _BookCap:
         return replace(self.cap.as_resource(), bound=bound)
 
 
-def _caps(reviewed: ReviewedLines, *, strategy: Strategy, segments: Mapping[str, Texts]) -> list[_BookCap]:
+def _caps(reviewed: ReviewedLines, *, strategy: Strategy) -> list[_BookCap]:
     present = _measures(reviewed, reviewed.lines.limit_minor, strategy=strategy)
     base = _measures(reviewed, reviewed.counted_minor(strategy.limits), strategy=strategy)
     caps = []
     for rule in strategy.caps:
-        cap = rule.over(present[rule.measure], segment=_segment(rule, reviewed, segments))
+        cap = rule.over(present[rule.measure], segment=_segment(rule, reviewed))
         resource = cap.as_resource()
         weight = 1.0 if resource.weight is None else resource.weight
         used = math.fsum(base[rule.measure] * weight)  # exact, so that the order of lines changes nothing
@@ -193,22 +171,19 @@ def _caps(reviewed: ReviewedLines, *, strategy: Strategy, segments: Mapping[str,
     return caps
 
 
-def _segment(rule: CapRule, reviewed: ReviewedLines, segments: Mapping[str, Texts]) -> Flags | None:
+def _segment(rule: CapRule, reviewed: ReviewedLines) -> Flags | None:
     column = rule.segment_column
     if column is None:
         return None
-    if column != GRADE_SEGMENT and column not in segments:
-        raise ValueError(f"portfolio cap {rule.name} reads the segment column {column}, which is not given; add it")
-    values = reviewed.grade if column == GRADE_SEGMENT else segments[column]
-    return np.isin(values.astype(str), rule.segment_values)
+    if column != GRADE_SEGMENT:
+        raise ValueError(f"portfolio cap {rule.name}: of lines only the segment {GRADE_SEGMENT} is known, not {column}")
+    return np.isin(reviewed.grade.astype(str), rule.segment_values)
 
 
-def _resources(
-    prices: NightPrices, reviewed: ReviewedLines, *, strategy: Strategy, segments: Mapping[str, Texts]
-) -> list[Cap]:
+def _resources(prices: NightPrices, reviewed: ReviewedLines, *, strategy: Strategy) -> list[Cap]:
     """What the night left of each cap, as it weighs these lines."""
     rules = _rules_of(prices, strategy)
-    return [cap.as_resource(_segment(rule, reviewed, segments)) for cap, rule in zip(prices.caps, rules, strict=True)]
+    return [cap.as_resource(_segment(rule, reviewed)) for cap, rule in zip(prices.caps, rules, strict=True)]
 
 
 def _rules_of(prices: NightPrices, strategy: Strategy) -> list[CapRule]:

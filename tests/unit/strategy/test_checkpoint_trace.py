@@ -26,8 +26,8 @@ def test_a_trace_tells_what_was_decided(name: CheckpointName) -> None:
         deciding = trace.deciding
         assert deciding.outputs["outcome"] == trace.outcome
         own = ranks[trace.outcome]
-        reasons = [step.reason for step in trace.steps
-                   if step.would_refuse and ranks[str(step.outputs["outcome"])] >= own > 0]  # fmt: skip
+        refused = [(step, str(step.outputs["outcome"])) for step in trace.steps if step.step.decides]
+        reasons = [step.reason for step, outcome in refused if ranks.get(outcome, 0) >= own > 0]
         assert tuple(dict.fromkeys(reasons))[:4] == decided.reasons[index]
 
 
