@@ -5,9 +5,8 @@ from typing import Final
 from psycopg import Connection
 
 from tallystick.operations.application_judgments import decided_by
-from tallystick.operations.applications import DECLINED, OFFERED
 from tallystick.operations.deciding import Deciders
-from tallystick.operations.decision_record import REVIEWED, change_of
+from tallystick.operations.decision_record import DECLINED, OFFERED, REVIEWED, change_of
 from tallystick.operations.refusal_words import refusal_words
 from tallystick.storage import decisions
 from tallystick.storage.applications import ApplicationState, StoredApplication

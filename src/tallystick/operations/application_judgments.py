@@ -7,9 +7,10 @@ models learn from. What grants takes two persons; the database refuses the same 
 from psycopg import Connection
 
 from tallystick.operations.application_answers import open_offer
-from tallystick.operations.applications import DECLINED, OFFERED, lock_application, moved
+from tallystick.operations.applications import lock_application, moved
 from tallystick.operations.credit_offering import LineTerms, Offered, keep_offer, offered_line
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.decision_record import DECLINED, OFFERED
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import applications, credit_offers, overrides

@@ -8,12 +8,11 @@ from tallystick.operations.application_judgments import (
     decline_after_timeout,
     offer_after_review,
 )
+from tallystick.operations.decision_record import OFFERED
 from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage.reviews import ActKind, Review
 from tallystick.terms.offering import OfferFault
-
-_OFFER = "offer"
 
 
 def application_refused(_connection: Connection, _review: Review, _outcome: str) -> None:
@@ -24,7 +23,7 @@ def follow_application(
     connection: Connection, review: Review, act: Act, *, kind: ActKind, reason: str
 ) -> Refusal | OfferFault | None:
     """Offer the line, in the names of both where two agreed, or decline; or why the books or the law refuse."""
-    if review.outcome == _OFFER:
+    if review.outcome == OFFERED:
         by_two = act if review.proposed_by is None else replace(act, actor=review.proposed_by, approved_by=act.actor)
         offered = offer_after_review(connection, review.review_id, act=by_two, reason=reason)
         return offered if isinstance(offered, Refusal | OfferFault) else None

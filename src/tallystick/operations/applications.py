@@ -15,6 +15,8 @@ from tallystick.operations.credit_offering import LineTerms, Offered, keep_offer
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.decision_events import tell_application
 from tallystick.operations.decision_record import (
+    DECLINED,
+    OFFERED,
     REVIEWED,
     Request,
     Reused,
@@ -44,8 +46,6 @@ from tallystick.storage.reviews import Review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, encode_record
 
-OFFERED: Final = "offer"
-DECLINED: Final = "decline"
 # China's banks answer a plain complaint within 15 days of its arrival (CBIRC measures on consumer complaints, January
 # 2020). The automated decision stands where nobody looked at it in that time.
 HUMAN_REVIEW_DAYS: Final = 15

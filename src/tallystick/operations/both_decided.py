@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from tallystick.features.event_tables import DAY_TICKS
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.decision_record import APPROVED, DECLINED, OFFERED, REVIEWED
 from tallystick.operations.recorded_cases import CaseBlock
 from tallystick.storage.decisions import Batch, withdrawn_among
 from tallystick.storage.purchase_fates import drawn_on_holds_minor, fraud_labels
@@ -30,7 +31,7 @@ BOOKS: Final = "books"  # the step that decided where the books refused
 # The probability that a checkpoint's cases are reckoned by.
 SCORES: Final = {CheckpointName.AUTHORIZE: "fraud_ppm", CheckpointName.APPLY: "pd_ppm"}
 # Outcomes that the books are asked about, which may refuse.
-BOOKED: Final = {CheckpointName.AUTHORIZE: ("approve", "review"), CheckpointName.APPLY: ("offer",)}
+BOOKED: Final = {CheckpointName.AUTHORIZE: (APPROVED, REVIEWED), CheckpointName.APPLY: (OFFERED,)}
 _CASES_AT_ONCE: Final = 65_536
 
 Rows = TypeVar("Rows", "Side", "Cases")
@@ -100,7 +101,7 @@ def _joined(parts: Sequence[Rows]) -> Rows:
 def _as_booked(side: Side, refused: Texts, name: CheckpointName) -> DecidedCases:
     stopped = np.isin(side.outcome.astype(str), BOOKED[name]) & is_told(refused)
     outcome, step, reasons = side.outcome.copy(), side.step.copy(), side.reasons.copy()
-    outcome[stopped], step[stopped] = "decline", BOOKS
+    outcome[stopped], step[stopped] = DECLINED, BOOKS
     for case in np.flatnonzero(stopped).tolist():
         reasons[case] = (refused[case],)
     limit_minor = side.limit_minor if name is CheckpointName.APPLY else None

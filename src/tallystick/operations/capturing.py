@@ -5,8 +5,8 @@ from datetime import date
 from msgspec import Struct
 from psycopg import Connection
 
-from tallystick.operations.authorizing import APPROVED
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.decision_record import APPROVED
 from tallystick.operations.lending import DrawRequest, PlanRequest, draw
 from tallystick.operations.lines import Act, Recorded, record
 from tallystick.operations.reviewing import final_outcome

@@ -25,7 +25,11 @@ from tallystick.strategy.checkpoint_trace import change_to_name
 from tallystick.strategy.smallest_change import SmallestChange
 from tallystick.terms.offering import OfferFault
 
+# Outcomes of checkpoints that something follows from.
+APPROVED: Final = "approve"
+OFFERED: Final = "offer"
 REVIEWED: Final = "review"
+DECLINED: Final = "decline"
 # How long the features of one request may take, some hundred times what they usually do.
 FEATURES_WITHIN_MS: Final = 1_000
 
@@ -197,7 +201,7 @@ def decision_of(
         borrower_id=request.borrower_id,
         line_id=request.line_id,
         amount_minor=request.amount_minor,
-        outcome=record.outcome[place] if refused_because is None else "decline",
+        outcome=record.outcome[place] if refused_because is None else DECLINED,
         reasons=record.reasons[place] if refused_because is None else (refused_because,),
         outputs={name: values[place] for name, values in record.outputs.items() if values[place] is not None},
         probability_ppm=record.probability_ppm[place],

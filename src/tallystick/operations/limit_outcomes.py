@@ -20,7 +20,8 @@ from tallystick.strategy.choices import LimitRules, step_covering
 from tallystick.strategy.reviewed_lines import TargetReason
 
 OFFER_DAYS: Final = 30
-OFFERED: Final = "offered"
+# What became of a line, where no person has to look.
+RAISE_OFFERED: Final = "offered"
 LOWERED: Final = "lowered"
 STAYS: Final = "kept"
 
@@ -132,7 +133,7 @@ def _offer(connection: Connection, target: Target, *, act: Act) -> Done:
         told = TargetReason.REFUSED_BY_BOOKS.value
         return Done(target_minor=target.limit_minor, reason=told, held_by=told, because=because)
     return Done(
-        outcome=OFFERED,
+        outcome=RAISE_OFFERED,
         target_minor=target.target_minor,
         reason=target.reason,
         held_by=target.held_by,

@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from tallystick.operations.clocks import act_on_line
 from tallystick.operations.deciding import Deciders, Deciding
-from tallystick.operations.limit_outcomes import OFFERED, answer_of, carry_out
+from tallystick.operations.limit_outcomes import RAISE_OFFERED, answer_of, carry_out
 from tallystick.operations.limit_reviews import must_know_segments, open_reviews, prices_of_night, targets_of
 from tallystick.operations.lines import Act, catch_line_up
 from tallystick.operations.review_cases import BORROWER_REQUEST, Decided, ReviewAsked, decide_lines
@@ -103,7 +103,7 @@ def _answered(
     if night is None:
         return answer
     used = [0.0] * len(prices.caps)
-    if done.outcome == OFFERED:
+    if done.outcome == RAISE_OFFERED:
         used = usage_of(reviewed, np.array([done.target_minor]), prices, strategy=strategy)[0].tolist()
         left = [cap.left - taken for cap, taken in zip(prices.caps, used, strict=True)]
         stored.take_room(connection, night.night_id, room=left)

@@ -4,7 +4,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from tallystick.operations.decision_record import stream_rows, tick_of
+from tallystick.operations.decision_record import APPROVED, stream_rows, tick_of
 from tallystick.operations.lines import Act, record
 from tallystick.servicing import facts
 from tallystick.servicing.refusals import Refusal, RefusalReason
@@ -13,12 +13,10 @@ from tallystick.storage.event_streams import read_event, write_stream
 from tallystick.storage.freezes import Subject
 from tallystick.storage.reviews import ActKind, Review
 
-_APPROVE = "approve"
-
 
 def purchase_refused(connection: Connection, review: Review, outcome: str) -> Refusal | None:
     """Why a purchase cannot be approved any more; the line is locked. Nothing keeps it from being declined."""
-    if outcome != _APPROVE:
+    if outcome != APPROVED:
         return None
     borrower = None if review.borrower_id is None else borrowers.read_borrower(connection, review.borrower_id)
     if borrower is not None and borrower.blocked_because is not None:
@@ -44,7 +42,7 @@ def purchase_refused(connection: Connection, review: Review, outcome: str) -> Re
 
 def follow_purchase(connection: Connection, review: Review, act: Act, *, kind: ActKind, reason: str) -> None:  # noqa: ARG001
     """Give the hold of a declined purchase back, and tell the answer to later decisions."""
-    is_declined = review.outcome != _APPROVE
+    is_declined = review.outcome != APPROVED
     if is_declined and review.line_id is not None and review.hold_id is not None:
         # A hold that is gone already, or on a line that was written off, leaves nothing to give back.
         record(connection, review.line_id, facts.HoldVoided(hold_id=review.hold_id), act=act)

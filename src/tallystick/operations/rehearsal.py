@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tallystick.features.event_tables import DAY_TICKS
-from tallystick.operations.authorizing import APPROVED, DECLINED, MOST_TOGETHER
+from tallystick.operations.authorizing import MOST_TOGETHER
+from tallystick.operations.decision_record import APPROVED, DECLINED
 from tallystick.operations.training_sets import windows_of
 from tallystick.sources.raw_events import RawEvents
 from tallystick.sources.training_form import TrainingConfig

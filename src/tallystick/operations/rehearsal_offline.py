@@ -19,9 +19,8 @@ from msgspec import Struct
 
 from tallystick.features.as_of_build import build_as_of
 from tallystick.features.as_of_catalog import load_as_of_catalog
-from tallystick.operations.authorizing import APPROVED
 from tallystick.operations.both_decided import SCORES
-from tallystick.operations.decision_record import REVIEWED, instant_of
+from tallystick.operations.decision_record import APPROVED, REVIEWED, instant_of
 from tallystick.operations.rehearsal import (
     FRAUD_LABEL,
     Answers,

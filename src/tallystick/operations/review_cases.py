@@ -22,7 +22,7 @@ from tallystick.storage import decisions
 from tallystick.storage.decisions import Batch, StoredDecision
 from tallystick.storage.review_cases import LinesRead, lines_of_persons
 from tallystick.strategy.case_record import CaseRecord, Figures, encode_record
-from tallystick.strategy.recorded_reviews import OFFERED
+from tallystick.strategy.recorded_reviews import OFFERED_MINOR
 from tallystick.units.periods import full_months
 
 NIGHTLY: Final = "nightly"
@@ -141,7 +141,7 @@ def line_figures(read: LinesRead, asked: ReviewAsked, *, day: date) -> Figures:
         "income_is_proven": [bool(each) for each in told["income_is_proven"]],
         "joint_limit_minor": _sum_beside(counted, persons),
         "joint_exposure_minor": _sum_beside(exposure, persons),
-        OFFERED: offered,
+        OFFERED_MINOR: offered,
     }
 
 

@@ -14,6 +14,7 @@ from psycopg import Connection
 from tallystick.operations.application_reviews import application_refused, follow_application
 from tallystick.operations.clocks import act_on_line
 from tallystick.operations.decision_events import tell_review_closed
+from tallystick.operations.decision_record import REVIEWED
 from tallystick.operations.limit_judgments import follow_limit, limit_refused
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.operations.purchase_reviews import follow_purchase, purchase_refused
@@ -26,7 +27,6 @@ from tallystick.terms.offering import OfferFault
 
 # How long a review that somebody took and left is kept from others.
 ASSIGNED_MINUTES: Final = 30
-_REVIEW: Final = "review"
 
 
 class Follow(Protocol):
@@ -66,7 +66,7 @@ CLOSINGS: Final[Mapping[str, Closing]] = {
 
 def final_outcome(decision: StoredDecision, review: Review | None) -> str:
     """What came of a decision in the end: its own outcome, or what was judged where it waited for a person."""
-    if decision.outcome != _REVIEW or review is None or review.outcome is None:
+    if decision.outcome != REVIEWED or review is None or review.outcome is None:
         return decision.outcome
     return review.outcome
 

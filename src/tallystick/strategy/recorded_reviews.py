@@ -12,11 +12,11 @@ from tallystick.strategy.policy import Strategy
 from tallystick.strategy.reviewed_lines import ReviewedLines, reviewed_lines
 
 # Beside the figures that a checkpoint reads: what the portfolio caps count an open offer at.
-OFFERED: Final = "offered_minor"
+OFFERED_MINOR: Final = "offered_minor"
 _OUTPUTS: Final = ("grade", "most_minor", "least_minor", "cooling_days")
 _FIGURES: Final = (
     "limit_minor", "drawn_minor", "held_minor", "days_since_increase", "joint_limit_minor", "requested_minor",
-    "income_month_minor", OFFERED,
+    "income_month_minor", OFFERED_MINOR,
 )  # fmt: skip
 _PD: Final = "pd_ppm"
 
@@ -72,7 +72,7 @@ class RecordedLines:
             decided,
             strategy=strategy,
             person=self.column("borrower_id"),
-            offered_minor=columns[OFFERED].astype(np.int64),
+            offered_minor=columns[OFFERED_MINOR].astype(np.int64),
         )
 
 
