@@ -15,6 +15,8 @@ from tallystick.features.event_tables import REQUEST_SCHEMA
 from tallystick.operations.deciding import Deciders, Deciding
 from tallystick.operations.decision_events import tell_placed, tell_withdrawn
 from tallystick.operations.decision_record import (
+    APPROVED,
+    DECLINED,
     REVIEWED,
     Request,
     Reused,
@@ -54,8 +56,6 @@ from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, Figures, encode_record
 from tallystick.units.periods import full_months
 
-APPROVED: Final = "approve"
-DECLINED: Final = "decline"
 MOST_TOGETHER: Final = 256
 
 
