@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tests.books import Books, ended, told_events
 from tests.deciding import DAY, Lender, opened
 
-from tallystick.operations.authorizing import Authorized, PutOff, withdraw
+from tallystick.operations.authorizing import Authorized, PutOff, Withdrawn, withdraw
 from tallystick.operations.deciding import NoRelease
 from tallystick.operations.decision_events import tell_placed
 from tallystick.operations.decision_record import Reused
@@ -131,6 +131,20 @@ def test_two_lines_of_one_person_are_decided_one_after_the_other(lender: Lender)
     told = lender.ask(first, second)
     assert (made(told[0]).outcome, told[1]) == ("approve", PutOff())
     assert made(lender.ask(second)[0]).outcome == "approve"
+
+
+def test_what_was_told_to_a_request_that_came_again_is_not_taken_back(lender: Lender, database_url: str) -> None:
+    purchase, late = lender.purchase(1, 5_000), lender.purchase(2, 5_000)
+    decision, other = map(made, lender.ask(purchase, late))
+    assert made(lender.ask(purchase)[0]) == decision
+    withdraw(lender.books.connection, decision, act=lender.act())
+    assert made(lender.ask(purchase)[0]) == decision
+    assert held_minor(lender, 1) == 5_000
+    with psycopg.connect(database_url) as taking_back:  # which comes first is decided once
+        assert decisions.withdraw_decision(taking_back, other.decision_id, at=lender.now)
+        assert lender.ask(late) == [PutOff()]
+        taking_back.commit()
+    assert lender.ask(late) == [Withdrawn(other.decision_id)]
 
 
 def test_what_the_books_refuse_is_declined_and_says_so(lender: Lender) -> None:

@@ -111,14 +111,7 @@ def authorize(
     _check(purchases)
     found = _found(connection, purchases)
     deciding = deciders.deciding_by(connection, CheckpointName.AUTHORIZE, found.release_number)
-    answers: dict[int, Authorized] = {}
-    known = found.known
-    withdrawn = decisions.withdrawn_among(connection, [each.decision_id for each in known.values()]) if known else ()
-    for purchase in purchases:
-        before = known.get(purchase.request_key)
-        if before is not None:
-            again = told_again(before, purchase.request_digest)
-            answers[purchase.decision_id] = Withdrawn(before.decision_id) if before.decision_id in withdrawn else again
+    answers = _told_again(connection, purchases, found.known, act=act) if found.known else {}
     asked = [each for each in purchases if each.decision_id not in answers]
     cases = _cases(connection, asked, found, answers, act=act)
     refused = refused_step_ups(connection, [each.purchase for each in cases], deciders=deciders, act=act)
@@ -136,10 +129,31 @@ def authorize(
     return [answers[each.decision_id] for each in purchases]
 
 
+def _told_again(
+    connection: Connection, purchases: Sequence[Purchase], known: Mapping[str, StoredDecision], *, act: Act
+) -> dict[int, Authorized]:
+    """The answers to requests that were decided before; one that is being taken back at this moment is put off."""
+    answers: dict[int, Authorized] = {}
+    same: dict[int, StoredDecision] = {}
+    for purchase in purchases:
+        before = known.get(purchase.request_key)
+        if before is not None:
+            again = told_again(before, purchase.request_digest)
+            answers[purchase.decision_id] = again
+            if again is before:
+                same[purchase.decision_id] = before
+    gone = decisions.tell_again(connection, [each.decision_id for each in same.values()], at=act.at)
+    for asked_id, before in same.items():
+        if gone.get(before.decision_id, True):
+            is_withdrawn = before.decision_id in gone
+            answers[asked_id] = Withdrawn(before.decision_id) if is_withdrawn else PutOff()
+    return answers
+
+
 def withdraw(connection: Connection, decision: StoredDecision, *, act: Act) -> None:
     """Take back a purchase whose caller was told the safe outcome meanwhile: the hold is given back, if it still holds.
 
-    Done twice, it happens once.
+    Done twice, it happens once. What the caller was told after all, when the same request came again, stands.
     """
     if not decisions.withdraw_decision(connection, decision.decision_id, at=act.at):
         return

@@ -136,12 +136,38 @@ def ask_known_requests(connection: Connection, request_keys: Sequence[str]) -> A
 
 
 def withdraw_decision(connection: Connection, decision_id: int, *, at: datetime) -> bool:
-    """Let a decision count no more; False where it was withdrawn before."""
+    """Let a decision count no more; False where it was withdrawn before, or told to its request that came again."""
+    connection.execute("SELECT FROM decisions WHERE decision_id = %s FOR NO KEY UPDATE", [decision_id])
     written = connection.execute(
-        "INSERT INTO withdrawn_decisions (decision_id, withdrawn_at) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        [decision_id, at],
+        """
+        INSERT INTO withdrawn_decisions (decision_id, withdrawn_at)
+        SELECT %s, %s WHERE NOT EXISTS (SELECT FROM decisions_told_again WHERE decision_id = %s)
+        ON CONFLICT DO NOTHING
+        """,
+        [decision_id, at, decision_id],
     )
     return written.rowcount == 1
+
+
+def tell_again(connection: Connection, decision_ids: Sequence[int], *, at: datetime) -> dict[int, bool]:
+    """Decisions as they are told to requests that came again: whether each was withdrawn; if not, it never will be.
+
+    Those that another transaction is withdrawing, or telling, are left out.
+    """
+    rows = connection.execute(
+        "SELECT decision_id FROM decisions WHERE decision_id = ANY(%s::bigint[]) FOR NO KEY UPDATE SKIP LOCKED",
+        [list(decision_ids)],
+    ).fetchall()
+    free = [decision_id for (decision_id,) in rows]
+    withdrawn = withdrawn_among(connection, free)
+    connection.execute(
+        """
+        INSERT INTO decisions_told_again (decision_id, told_at)
+        SELECT decision_id, %s FROM unnest(%s::bigint[]) AS told (decision_id) ON CONFLICT DO NOTHING
+        """,
+        [at, [decision_id for decision_id in free if decision_id not in withdrawn]],
+    )
+    return {decision_id: decision_id in withdrawn for decision_id in free}
 
 
 def withdrawn_among(connection: Connection, decision_ids: Sequence[int]) -> set[int]:
