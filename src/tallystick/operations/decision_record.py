@@ -111,8 +111,7 @@ def decide(
     figures: Figures,
 ) -> Decided:
     """Read the features of requests and decide their cases. Writes nothing."""
-    features, seen = feature_lists(connection, requests, features=deciding.features)
-    del features["request_id"]
+    features, seen = _features(connection, deciding, requests)
     return _decided(deciding, features, seen, strategy_ids=strategy_ids, requests=requests, figures=figures)
 
 
@@ -133,9 +132,14 @@ def decide_in_time(
     seen = None
     with suppress(QueryCanceled), connection.transaction(force_rollback=True):  # the bound ends with what is only read
         connection.execute(f"SET LOCAL statement_timeout = {within_ms:d}".encode())
-        features, seen = feature_lists(connection, requests, features=deciding.features)
-        del features["request_id"]
+        features, seen = _features(connection, deciding, requests)
     return _decided(deciding, features, seen, strategy_ids=strategy_ids, requests=requests, figures=figures)
+
+
+def _features(connection: Connection, deciding: Deciding, requests: Figures) -> tuple[Figures, VisibleSet]:
+    features, seen = feature_lists(connection, requests, features=deciding.features)
+    del features["request_id"]
+    return features, seen
 
 
 def _decided(

@@ -209,9 +209,9 @@ class _Prices:
 
     def _changed(self, line_id: int, case: _Case, code: str) -> TermsNotice | str:
         """The notice of another price, or why the books or the law refuse it."""
-        locked = lines.read_line(self._connection, line_id)
-        assert locked is not None, "lines are never removed"
-        borrowers.lock_borrower(self._connection, locked.line.borrower_id)
+        borrower_id = borrowers.borrower_of_line(self._connection, line_id)
+        assert borrower_id is not None, "lines are never removed"
+        borrowers.lock_borrower(self._connection, borrower_id)
         locked = lines.lock_line(self._connection, line_id)
         assert locked is not None, "lines are never removed"
         if locked.line.contract_hash != case.facts.contract_hash:

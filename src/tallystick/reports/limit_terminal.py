@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tallystick.reports.figures import Language, count_text, percent_text
 from tallystick.reports.ledger_terminal import money_text
-from tallystick.reports.terminal import worded_table
+from tallystick.reports.terminal import SummedLines, worded_table
 from tallystick.reports.texts import Texts, texts_in
 from tallystick.strategy.reviewed_lines import TARGET_REASON_TEXTS, TargetReason
 from tallystick.units.rates import PPM
@@ -20,15 +20,9 @@ from tallystick.units.rates import PPM
 OUTCOMES: Final = {name: f"limit_night.{name}" for name in ("offered", "lowered", "kept", "review")}
 
 
-class Summed(Protocol):
-    """Lines with one outcome and reason, and by how much their limits change together, minor units."""
+class Summed(SummedLines, Protocol):
+    """With them by how much their limits change together, minor units."""
 
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def lines(self) -> int: ...
     @property
     def change_minor(self) -> int: ...
 

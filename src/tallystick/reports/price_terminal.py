@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Final, Protocol
+from typing import Final
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from tallystick.reports.figures import Language, count_text
-from tallystick.reports.terminal import worded_table
+from tallystick.reports.terminal import SummedLines, worded_table
 from tallystick.reports.texts import texts_in
 from tallystick.strategy.price_targets import PRICE_REASON_TEXTS, PriceReason
 
@@ -16,19 +16,8 @@ from tallystick.strategy.price_targets import PRICE_REASON_TEXTS, PriceReason
 _OUTCOMES: Final = {name: f"price_night.{name}" for name in ("lowered", "noticed", "kept")}
 
 
-class Summed(Protocol):
-    """Lines with one outcome and reason."""
-
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def lines(self) -> int: ...
-
-
 def price_night_lines(
-    reviewed_on: date, release_number: int, lines: int, sums: Sequence[Summed], *, language: Language
+    reviewed_on: date, release_number: int, lines: int, sums: Sequence[SummedLines], *, language: Language
 ) -> Iterator[RenderableType]:
     """What a night looked at, and what became of the lines whose price the tables wanted to change."""
     say = texts_in(language)

@@ -1,6 +1,7 @@
 """The same headline in the terminal: tables for `rich`, each at most 80 columns wide."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from rich import box
 from rich.table import Table
@@ -85,6 +86,17 @@ def plain_table(title: str) -> Table:
     return Table(
         title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
+
+
+class SummedLines(Protocol):
+    """Lines of which the same became, for the same reason."""
+
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def lines(self) -> int: ...
 
 
 def worded_table(title: str, words: Sequence[str], figures: Sequence[str]) -> Table:

@@ -23,11 +23,10 @@ from tallystick.web.edge import Asked, Edge
 from tallystick.web.metrics import Metrics
 from tallystick.web.review_keeping import stop_frozen
 from tallystick.web.rounds import Rounds
+from tallystick.web.undecided import bound_statements
 
 # A second one reads while the first one writes, and halves the batches: one was faster (docs/decisions/0025).
 WORKERS: Final = 1
-# A statement that takes this long is stopped: its batch fails, and the breaker counts it.
-_STATEMENT_MS: Final = 5_000
 _DRAIN_S: Final = 5.0
 _WARM_EVERY_S: Final = 1.0
 
@@ -99,7 +98,7 @@ class Checkout:
     def _decide_together(self, waiting: Sequence[Waiting]) -> dict[int, Told | None]:
         purchases, first = [each.purchase for each in waiting], waiting[0]
         with self._edge.pool.connection() as connection:
-            connection.execute(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
+            bound_statements(connection)  # its batch fails then, and the breaker counts it
             act = self._edge.act_on_line(connection, first.caller, first.purchase.line_id)
             answers = authorize(connection, purchases, deciders=self._edge.deciders, act=act, zone=self._edge.zone)
             return self._with_terms(
