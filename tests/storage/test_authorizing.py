@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tests.books import Books, ended, told_events
 from tests.deciding import DAY, Lender, opened
 
-from tallystick.operations.authorizing import Authorized, PutOff, Withdrawn, withdraw
+from tallystick.operations.authorizing import Authorized, Purchase, PutOff, withdraw
 from tallystick.operations.deciding import NoRelease
 from tallystick.operations.decision_events import tell_placed
 from tallystick.operations.decision_record import Reused
@@ -144,7 +144,24 @@ def test_what_was_told_to_a_request_that_came_again_is_not_taken_back(lender: Le
         assert decisions.withdraw_decision(taking_back, other.decision_id, at=lender.now)
         assert lender.ask(late) == [PutOff()]
         taking_back.commit()
-    assert lender.ask(late) == [Withdrawn(other.decision_id)]
+
+
+def test_what_was_taken_back_is_decided_anew_when_its_request_comes_again(lender: Lender) -> None:
+    def late(**told: Any) -> Purchase:
+        return lender.purchase(2, 5_000, request_key="order", **told)
+
+    decisions_made = []
+    for _ in range(3):  # it may be late more than once
+        decision = made(lender.ask(late())[0])
+        withdraw(lender.books.connection, decision, act=lender.act())
+        assert held_minor(lender, 2) == 0
+        decisions_made.append(decision)
+    last = made(lender.ask(late())[0])
+    assert [each.outcome for each in [*decisions_made, last]] == ["approve"] * 4
+    assert len({each.decision_id for each in [*decisions_made, last]}) == 4
+    assert held_minor(lender, 2) == 5_000
+    assert made(lender.ask(late())[0]) == last
+    assert lender.ask(late(request_digest=b"another purchase")) == [Reused(decisions_made[0].decision_id)]
 
 
 def test_what_the_books_refuse_is_declined_and_says_so(lender: Lender) -> None:

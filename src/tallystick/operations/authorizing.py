@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta, tzinfo
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from msgspec import Struct
 from psycopg import Connection
 
@@ -91,13 +92,7 @@ class PutOff(Struct, frozen=True):
     """Nothing was decided: the line or its borrower is in use, or a case of the same batch had to come first."""
 
 
-class Withdrawn(Struct, frozen=True):
-    """It was decided too late for its caller, who was told the safe outcome, and what was held was given back."""
-
-    decision_id: int
-
-
-Authorized: TypeAlias = StoredDecision | Refusal | Reused | Withdrawn | PutOff
+Authorized: TypeAlias = StoredDecision | Refusal | Reused | PutOff
 
 
 def authorize(
@@ -105,14 +100,13 @@ def authorize(
 ) -> list[Authorized]:
     """Decide purchases, in the order of their `decision_id`s, and write what follows; the caller commits.
 
-    What was decided before is answered again. Raises `NoRelease` where nothing decides, and `ValueError` for more than
-    `MOST_TOGETHER` purchases, two on one line or two with one key.
+    What was decided before is answered again; what was taken back since is decided anew. Raises `NoRelease` where
+    nothing decides, and `ValueError` for more than `MOST_TOGETHER` purchases, two on one line or two with one key.
     """
     _check(purchases)
     found = _found(connection, purchases)
     deciding = deciders.deciding_by(connection, CheckpointName.AUTHORIZE, found.release_number)
-    answers = _told_again(connection, purchases, found.known, act=act) if found.known else {}
-    asked = [each for each in purchases if each.decision_id not in answers]
+    asked, answers = _told_again(connection, purchases, found.known, act=act)
     cases = _cases(connection, asked, found, answers, act=act)
     refused = refused_step_ups(connection, [each.purchase for each in cases], deciders=deciders, act=act)
     if refused:
@@ -131,23 +125,34 @@ def authorize(
 
 def _told_again(
     connection: Connection, purchases: Sequence[Purchase], known: Mapping[str, StoredDecision], *, act: Act
-) -> dict[int, Authorized]:
-    """The answers to requests that were decided before; one that is being taken back at this moment is put off."""
-    answers: dict[int, Authorized] = {}
-    same: dict[int, StoredDecision] = {}
-    for purchase in purchases:
-        before = known.get(purchase.request_key)
-        if before is not None:
-            again = told_again(before, purchase.request_digest)
-            answers[purchase.decision_id] = again
-            if again is before:
-                same[purchase.decision_id] = before
-    gone = decisions.tell_again(connection, [each.decision_id for each in same.values()], at=act.at)
-    for asked_id, before in same.items():
-        if gone.get(before.decision_id, True):
-            is_withdrawn = before.decision_id in gone
-            answers[asked_id] = Withdrawn(before.decision_id) if is_withdrawn else PutOff()
-    return answers
+) -> tuple[list[Purchase], dict[int, Authorized]]:
+    """The purchases still to be decided, and the answers to those that were decided before.
+
+    One that is being taken back at this moment is put off. One that was taken back is decided anew, under a key that
+    tells after which decision: its caller was told that nothing is held, and that he may ask again.
+    """
+    asked, answers = {each.decision_id: each for each in purchases}, dict[int, Authorized]()
+    while known:
+        same: dict[int, StoredDecision] = {}
+        for purchase in asked.values():
+            before = known.get(purchase.request_key)
+            if before is not None:
+                again = told_again(before, purchase.request_digest)
+                answers[purchase.decision_id] = again
+                if again is before:
+                    same[purchase.decision_id] = before
+        gone = decisions.tell_again(connection, [each.decision_id for each in same.values()], at=act.at)
+        anew = []
+        for asked_id, before in same.items():
+            if before.decision_id not in gone:
+                answers[asked_id] = PutOff()
+            elif gone[before.decision_id]:
+                del answers[asked_id]
+                key = f"{before.request_key} after {before.decision_id}"
+                asked[asked_id] = msgspec.structs.replace(asked[asked_id], request_key=key)
+                anew.append(key)
+        known = decisions.known_requests(connection, anew) if anew else {}
+    return [each for each in asked.values() if each.decision_id not in answers], answers
 
 
 def withdraw(connection: Connection, decision: StoredDecision, *, act: Act) -> None:

@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 from msgspec import Meta, Struct
 from psycopg import Connection, OperationalError
 
-from tallystick.operations.authorizing import Authorized, Purchase, Withdrawn
+from tallystick.operations.authorizing import Authorized, Purchase
 from tallystick.operations.deciding import NoRelease
 from tallystick.operations.decision_record import Reused
 from tallystick.operations.lines import Act
@@ -207,13 +207,6 @@ def _decision(told: Authorized, *, request: Asked) -> StoredDecision:
     match told:
         case StoredDecision():
             return told
-        case Withdrawn():
-            raise Problem(
-                "authorization_withdrawn",
-                status=409,
-                detail="It was decided too late and taken back; nothing is held: ask again with a new key",
-                param="Idempotency-Key",
-            )
         case Reused():
             raise Problem(
                 "idempotency_key_reused",
