@@ -257,6 +257,13 @@ def test_nothing_decides_before_a_strategy_is_promoted(api: Api) -> None:
     assert "tallystick strategy submit" in answer.json()["detail"]
 
 
+def test_who_asks_again_may_wait_longer(lending: Api) -> None:
+    line_id = opened(lending)
+    first = lending.post("/v1/authorizations", asked(line_id, deadline_ms=9_000), key="one")
+    again = lending.post("/v1/authorizations", asked(line_id, deadline_ms=10_000), key="one")
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
 def test_a_key_without_the_scope_is_refused(lending: Api) -> None:
     line_id = opened(lending)
     reader = lending.other(Scope.AUTHORIZATIONS_READ)

@@ -67,7 +67,7 @@ def changes(rows: list[Snapshot]) -> tuple[Snapshot, ...]:
 
 def changes_after(line: Line | None, rows: list[Snapshot]) -> tuple[Snapshot, ...]:
     """The rows that change something on a line as it stood before; all changes where it did not stand yet."""
-    if line is None:
+    if line is None or not rows:
         return changes(rows)
     before = snapshot(line, day=line.as_of, cause="", event_id=0)
     return changes([before, *rows])[1:]

@@ -124,11 +124,17 @@ def _charge_dues(line: Line, day: date) -> Iterator[LineDue]:
 
 def oldest_unpaid_due_on(line: Line, *, day: date) -> date | None:
     """The oldest due date that was missed when `day` begins; a charge alone never makes a line past due."""
-    missed = [part.due_on for plan in line.plans for part in plan.installments if part.due_on < day and part.left_minor]
-    bill_due_on = line.revolving.oldest_unpaid_due_on()
-    if bill_due_on is not None and bill_due_on < day:
-        missed.append(bill_due_on)
-    return min(missed, default=None)
+    oldest = line.revolving.oldest_unpaid_due_on()
+    if oldest is None or oldest > day:
+        oldest = day
+    for plan in line.plans:
+        for part in plan.installments:
+            if part.due_on >= oldest:
+                break  # the installments after it are due later
+            if part.left_minor:
+                oldest = part.due_on
+                break
+    return oldest if oldest < day else None
 
 
 def days_past_due(line: Line, *, day: date) -> int:

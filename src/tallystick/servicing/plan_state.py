@@ -130,7 +130,12 @@ class Plan(Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def principal_left_minor(self) -> int:
         """Principal drawn and not paid back."""
-        return self.principal_minor - self.paid_principal_minor
+        left_minor = 0  # summed by hand: it is asked several times of every line that is read
+        for draw in self.draws:
+            left_minor += draw.principal_minor
+        for installment in self.installments:
+            left_minor -= installment.paid_principal_minor
+        return left_minor
 
     @property
     def is_settled(self) -> bool:

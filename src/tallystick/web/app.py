@@ -89,7 +89,8 @@ _ROUTERS: Final = (
 def create_app(edge: Edge) -> Frame:
     """The ASGI app. It opens and closes nothing: pool, clock and secrets are the caller's."""
     metrics = Metrics()
-    return Frame(_routes(), edge=edge, metrics=metrics, checkout=Checkout(edge, metrics=metrics))
+    checkout = Checkout(edge, metrics=metrics)
+    return Frame(_routes(), edge=edge, metrics=metrics, checkout=checkout, express=[authorizations.express])
 
 
 @cache

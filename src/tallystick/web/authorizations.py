@@ -32,6 +32,7 @@ from tallystick.web.authorization_views import (
 from tallystick.web.checkout import checkout_of
 from tallystick.web.desk import DeskFull, NotTold
 from tallystick.web.edge import Asked, body_bytes, caller_of, edge_of
+from tallystick.web.express import Answered, Express
 from tallystick.web.happening import line_number, no_such_line
 from tallystick.web.parameters import (
     AfterAuthorization,
@@ -58,6 +59,7 @@ from tallystick.web.undecided import undecided
 _MOST_TOGETHER: Final = 64
 _HOLD_DAYS: Final = 7
 _MOST_HOLD_DAYS: Final = 60
+_DEADLINE_MS: Final = 1_000
 _MICRODEGREES: Final = 1_000_000
 
 DeadlineMs = Annotated[
@@ -94,7 +96,7 @@ class AuthorizationBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     step_up_of: AuthorizationId | None = None
     merchant_pays_price: bool = False
     expires_on: date | None = None
-    deadline_ms: DeadlineMs = 1_000
+    deadline_ms: DeadlineMs = _DEADLINE_MS
 
 
 class BatchItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -140,9 +142,9 @@ async def authorize_one(
     A decline is an answer like any other: 201. Where nothing can be decided in time the answer is 503 with the outcome
     that is safe; nothing is held then, and the same key may be asked again.
     """
-    told, is_replay = await _asked(request, data, idempotency_key)
-    answered: Response[AuthorizationView] = Response(content=told, status_code=201)
-    if is_replay:
+    told = await _asked(request, data, idempotency_key)
+    answered: Response[AuthorizationView] = Response(content=told.view, status_code=201)
+    if told.is_replay:
         answered.headers["Idempotency-Replayed"] = "true"
     return answered
 
@@ -166,15 +168,15 @@ async def authorize_batch(request: Asked, data: JSONBody[BatchBody]) -> Response
 
 async def _answered(request: Asked, item: BatchItem) -> BatchAnswer:
     try:
-        told, _ = await _asked(request, item.authorization, item.idempotency_key)
+        told = await _asked(request, item.authorization, item.idempotency_key)
     except Problem as problem:
         told_problem = problem_document(problem, request_id=request_id_of(request))
         return BatchAnswer(item.idempotency_key, problem.status, None, msgspec.to_builtins(told_problem))
-    return BatchAnswer(item.idempotency_key, 201, told, None)
+    return BatchAnswer(item.idempotency_key, 201, told.view, None)
 
 
-async def _asked(request: Asked, body: AuthorizationBody, key: str) -> tuple[AuthorizationView, bool]:
-    """The decision as it is told, and whether it had been made before. Raises `Problem`."""
+async def _asked(request: Asked, body: AuthorizationBody, key: str) -> Answered:
+    """The decision as it is told. Raises `Problem`."""
     checkout = checkout_of(request)
     purchase = _purchase(request, body, key)
     try:
@@ -200,7 +202,10 @@ async def _asked(request: Asked, body: AuthorizationBody, key: str) -> tuple[Aut
         held_minor=purchase.amount_minor if decision.hold_id is not None else 0,
         step_up_of=purchase.step_up_of,
     )
-    return view, decision.decision_id != purchase.decision_id
+    return Answered(view, is_replay=decision.decision_id != purchase.decision_id)
+
+
+express: Final = Express("/v1/authorizations", body=AuthorizationBody, needs=Scope.AUTHORIZATIONS_WRITE, answer=_asked)
 
 
 def _decision(told: Authorized, *, request: Asked) -> StoredDecision:
@@ -238,10 +243,11 @@ def _purchase(request: Asked, body: AuthorizationBody, key: str) -> Purchase:
         return None if text is None else contact_number(kind, text, master_key=edge.master_key)
 
     place, asked_by = body.place, body.step_up_of
+    asked = msgspec.structs.replace(body, deadline_ms=_DEADLINE_MS)  # who waits longer asks for the same
     return Purchase(
         decision_id=next(edge.ids),
         request_key=f"{caller.api_key_id}/{key}",
-        request_digest=body_fingerprint(body_bytes(body), master_key=edge.master_key),
+        request_digest=body_fingerprint(body_bytes(asked), master_key=edge.master_key),
         line_id=body_id(IdPrefix.LINE, body.line_id, param="line_id"),
         amount_minor=body.amount_minor,
         merchant_id=body_id(IdPrefix.MERCHANT, body.merchant_id, param="merchant_id"),

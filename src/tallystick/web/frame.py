@@ -1,7 +1,7 @@
 """Around every request: an id, who asks, how often, how long it took, and whether we are about to stop."""
 
 import contextlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Final
 
@@ -12,13 +12,14 @@ from anyio import to_thread
 from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.routes import HTTPRoute
-from litestar.types import HTTPResponseStartEvent, Message, Receive, Scope, Send
+from litestar.types import HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 from psycopg_pool import PoolTimeout
 
 from tallystick.operations.api_keys import Caller, NotACaller
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.checkout import Checkout
 from tallystick.web.edge import Edge
+from tallystick.web.express import Express
 from tallystick.web.logs import frames_of
 from tallystick.web.metrics import Metrics
 from tallystick.web.problems import AWAY, DEFECT, PROBLEM_TYPE, Overloaded, Problem, problem_document
@@ -39,7 +40,9 @@ _NOT_A_CALLER: Final = {
 class Frame:
     """The ASGI app around Litestar. While `is_draining`, `/readyz` says so and everything else is still answered."""
 
-    def __init__(self, app: Litestar, *, edge: Edge, metrics: Metrics, checkout: Checkout) -> None:
+    def __init__(
+        self, app: Litestar, *, edge: Edge, metrics: Metrics, checkout: Checkout, express: Sequence[Express[Any]]
+    ) -> None:
         self.app = app
         self.edge = edge
         self.metrics = metrics
@@ -47,6 +50,7 @@ class Frame:
         self.is_draining = False
         self._parts = {"edge": edge, "metrics": metrics, "checkout": checkout}
         self._methods = {route.path_format: route.methods for route in app.routes if isinstance(route, HTTPRoute)}
+        self._express = {each.path: each for each in express}
         self._log = structlog.get_logger().bind()
 
     def openapi(self) -> dict[str, Any]:
@@ -66,7 +70,7 @@ class Frame:
         with self.metrics.in_flight.track_inprogress():
             try:
                 await self._admit(scope)
-                await self.app(scope, receive, told)
+                await self._answer(scope, receive, told)
             except Problem as problem:
                 await _tell(told, problem, request_id=request_id)
             except psycopg.OperationalError as error:
@@ -77,6 +81,12 @@ class Frame:
                 await _tell(told, _DEFECT, request_id=request_id)
         fault = fault or scope["state"].get("fault")
         self._note(scope, told, latency_s=perf_counter() - began_s, fault=fault)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, told: "_Told") -> None:
+        express = self._express.get(scope["path"]) if scope["method"] == "POST" else None
+        left = receive if express is None else await express(scope, receive, told)
+        if left is not None:
+            await self.app(scope, left, told)
 
     async def _admit(self, scope: Any) -> None:
         """Find out who asks. Raises `Problem` for nobody, and for somebody who asks too often."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final, TextIO
 
+import msgspec
 import structlog
 
 FIELDS: Final = frozenset(
@@ -36,6 +37,10 @@ def keep_named_fields(_logger: object, _method: str, entry: MutableMapping[str, 
     return {name: told for name, told in entry.items() if name in FIELDS}
 
 
+def _as_json(entry: object, **_: object) -> str:
+    return msgspec.json.encode(entry).decode()
+
+
 def set_up_logs(stream: TextIO) -> None:
     """Log to a stream, as a rule standard error, as JSON lines."""
     structlog.configure(
@@ -43,7 +48,7 @@ def set_up_logs(stream: TextIO) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             keep_named_fields,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(serializer=_as_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=stream),

@@ -21,6 +21,11 @@ _MOST_OF_A_NAME: Final = 100
 _ENDS_IN_LINE_BREAK: Final = re.compile(rb'\\(?:n|u000[aA])"')
 
 
+def ends_in_line_break(body: bytes) -> bool:
+    """Whether a text of a body may end with a line break, which is refused."""
+    return _ENDS_IN_LINE_BREAK.search(body) is not None
+
+
 class Strict(AbstractDTO[Struct]):
     """Decodes a body by the type of the route's `data`. Litestar alone would take the text "500" for a number."""
 
@@ -31,7 +36,7 @@ class Strict(AbstractDTO[Struct]):
         """The body's struct. Raises `ValidationException` naming the field."""
         decoder = self._decoders[self.asgi_connection.route_handler.handler_id]
         try:
-            if _ENDS_IN_LINE_BREAK.search(value):
+            if ends_in_line_break(value):
                 _refuse_line_breaks(msgspec.json.decode(value))
             try:
                 return decoder.decode(value)
