@@ -1,0 +1,86 @@
+"""Chance without a state: what befalls whom and when is a function of the seed, so two lenders face the same shocks.
+
+A draw is named by what it decides, whom it concerns and when. Nobody's next draw depends on how many others were made:
+a world under another policy, or one that was killed and goes on, meets the same luck.
+"""
+
+import hashlib
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+from scipy.stats import poisson
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+_Words = npt.NDArray[np.uint64]
+
+# SplitMix64 (Steele, Lea and Flood 2014): the increment and its finalizer's multipliers.
+_STEP: Final = np.uint64(0x9E3779B97F4A7C15)
+_FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND: Final = np.uint64(0x94D049BB133111EB)
+_53_BITS: Final = 2.0**-53
+
+
+class Chances:
+    """The draws of one world.
+
+    >>> chances = Chances(7)
+    >>> both, second = chances.uniform("job", np.array([1, 2]), at=3), chances.uniform("job", np.array([2]), at=3)
+    >>> bool(both[1] == second[0]), bool(both[0] == both[1])
+    (True, False)
+    """
+
+    def __init__(self, seed: int) -> None:
+        if seed < 0:
+            raise ValueError(f"seed is {seed}: choose a whole number from 0 up")
+        self.seed = seed
+
+    def uniform(self, name: str, whom: npt.ArrayLike, *, at: npt.ArrayLike = 0) -> Floats:
+        """Uniform on (0, 1), one for each of `whom` at `at` (broadcast against each other), whole numbers from 0 up."""
+        told: Floats = ((self._words(name, whom, at) >> np.uint64(11)).astype(np.float64) + 0.5) * _53_BITS
+        return told
+
+    def normal(self, name: str, whom: npt.ArrayLike, *, at: npt.ArrayLike = 0) -> Floats:
+        """Standard normal."""
+        told: Floats = ndtri(self.uniform(name, whom, at=at))
+        return told
+
+    def happens(
+        self, name: str, whom: npt.ArrayLike, *, at: npt.ArrayLike = 0, chance: npt.ArrayLike
+    ) -> npt.NDArray[np.bool_]:
+        """Whether it happens, with that chance: who is likelier to be hit is hit in every world where another is."""
+        told: npt.NDArray[np.bool_] = self.uniform(name, whom, at=at) < np.asarray(chance)
+        return told
+
+    def count(self, name: str, whom: npt.ArrayLike, *, at: npt.ArrayLike = 0, mean: npt.ArrayLike) -> Integers:
+        """How often it happens, by Poisson's law."""
+        told: Integers = poisson.ppf(self.uniform(name, whom, at=at), np.asarray(mean)).astype(np.int64)
+        return told
+
+    def among(self, name: str, whom: npt.ArrayLike, *, at: npt.ArrayLike = 0, shares: npt.ArrayLike) -> Integers:
+        """Which of several, by shares that sum to one."""
+        bounds = np.cumsum(np.asarray(shares, dtype=np.float64))[:-1]
+        told: Integers = np.searchsorted(bounds, self.uniform(name, whom, at=at), side="right").astype(np.int64)
+        return told
+
+    def _words(self, name: str, whom: npt.ArrayLike, at: npt.ArrayLike) -> _Words:
+        with np.errstate(over="ignore"):
+            word: _Words = np.asarray(_start(self.seed, name), dtype=np.uint64)
+            for told in (whom, at):
+                word = _mixed(word ^ np.asarray(told).astype(np.uint64) * _STEP)
+        return word
+
+
+@cache
+def _start(seed: int, name: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "little")
+
+
+def _mixed(word: _Words) -> _Words:
+    word = word + _STEP
+    word = (word ^ (word >> np.uint64(30))) * _FIRST
+    word = (word ^ (word >> np.uint64(27))) * _SECOND
+    return word ^ (word >> np.uint64(31))

@@ -1,0 +1,43 @@
+"""Chance without a state: the same for the same question, uniform, and nobody's depends on anybody else's."""
+
+import numpy as np
+import pytest
+from scipy.stats import kstest, poisson
+
+from tallystick.world.economy.chances import Chances
+
+WHOM = np.arange(40_000)
+
+
+def test_a_draw_depends_on_seed_name_person_and_time_only() -> None:
+    told = Chances(1).uniform("pay", WHOM, at=9)
+    assert np.array_equal(told[17:20], Chances(1).uniform("pay", WHOM[17:20], at=9))
+    for seed, name, at in ((2, "pay", 9), (1, "buy", 9), (1, "pay", 8)):
+        other = Chances(seed).uniform(name, WHOM, at=at)
+        assert not np.any(told == other)
+        assert abs(np.corrcoef(told, other)[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("whom", [WHOM, WHOM * 1_000_003, np.int64(5)])
+def test_draws_are_uniform_over_persons_and_days(whom: np.ndarray) -> None:
+    told = Chances(3).uniform("rain", whom, at=np.arange(40_000) if whom.ndim == 0 else 5)
+    assert 0 < told.min() < told.max() < 1
+    assert kstest(told, "uniform").pvalue > 0.001
+    assert abs(np.corrcoef(told[:-1], told[1:])[0, 1]) < 0.02
+
+
+def test_normal_counts_and_shares_follow_their_laws() -> None:
+    chances = Chances(4)
+    assert kstest(chances.normal("taste", WHOM), "norm").pvalue > 0.001
+    counts = chances.count("orders", WHOM, mean=np.where(WHOM % 2, 0.0, 1.5))
+    assert counts[1::2].max() == 0
+    assert abs(counts[::2].mean() - poisson.mean(1.5)) < 0.05
+    cities = np.bincount(chances.among("city", WHOM, shares=(0.2, 0.5, 0.3)), minlength=3) / len(WHOM)
+    assert np.allclose(cities, (0.2, 0.5, 0.3), atol=0.01)
+    likely, likelier = (chances.happens("ill", WHOM, chance=chance) for chance in (0.1, 0.2))
+    assert np.all(likelier[likely])
+
+
+def test_a_seed_below_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="choose a whole number from 0 up"):
+        Chances(-1)
