@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from tallystick.world.parameters import BehaviorParameters, BorrowerParameters, Numbers
+from tallystick.world.parameter_files import Numbers
+from tallystick.world.parameters import BehaviorParameters, BorrowerParameters
 from tallystick.world.streams import Streams
 
 Floats = npt.NDArray[np.float64]

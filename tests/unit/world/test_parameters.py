@@ -8,8 +8,8 @@ import pytest
 
 from tallystick.features.tables import EDUCATION_LEVELS
 from tallystick.world.borrowers import CITY_TIERS
+from tallystick.world.parameter_files import WorldParameterFaults
 from tallystick.world.parameters import (
-    WorldParameterFaults,
     parse_parameters,
     standard_parameters,
 )

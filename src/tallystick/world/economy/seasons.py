@@ -1,0 +1,58 @@
+"""The year and the economy: how much is bought on a day, and how easily work is lost in a month."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from tallystick.world.economy.living_parameters import SeasonsParameters
+
+_SATURDAY: Final = 5
+_QUARTER_MONTHS: Final = 3
+
+
+class Climate(StrEnum):
+    """The path that the economy takes."""
+
+    BASE = "base"
+    RECESSION = "recession"
+
+
+def lift(day: date, seasons: SeasonsParameters) -> float:
+    """How much more is ordered on a day than on an ordinary weekday.
+
+    >>> from tallystick.world.economy.living_parameters import standard_living
+    >>> round(lift(date(2026, 11, 11), standard_living().seasons), 2)
+    3.75
+    """
+    told = seasons.month[day.month - 1]
+    if day.timetuple().tm_yday in seasons.festival_days:
+        told *= seasons.festival_lift
+    if day.weekday() >= _SATURDAY:
+        told *= seasons.weekend_lift
+    return told
+
+
+def unemployment(months: int, *, climate: Climate, seasons: SeasonsParameters, begins: int = 0) -> float:
+    """The rate of unemployment so many months after the world began; a recession begins at month `begins`.
+
+    >>> from tallystick.world.economy.living_parameters import standard_living
+    >>> seasons = standard_living().seasons
+    >>> round(unemployment(9, climate=Climate.RECESSION, seasons=seasons), 3)
+    0.083
+    """
+    if climate is Climate.BASE or months < begins:
+        return seasons.unemployment_base
+    quarters = np.arange(len(seasons.recession_rise)) * _QUARTER_MONTHS
+    return seasons.unemployment_base + float(np.interp(months - begins, quarters, seasons.recession_rise))
+
+
+def job_loss_factor(rate: float, seasons: SeasonsParameters) -> float:
+    """By what the monthly chance of losing work is multiplied at a rate of unemployment.
+
+    >>> from tallystick.world.economy.living_parameters import standard_living
+    >>> round(job_loss_factor(0.09, standard_living().seasons), 2)
+    1.9
+    """
+    return float(np.exp(seasons.job_loss_per_point * 100 * (rate - seasons.unemployment_base)))
