@@ -1,5 +1,6 @@
 """Rolling up busy keys into time tiles, from committed rows of hours that are over."""
 
+from functools import cache
 from typing import Final
 
 from msgspec import Struct
@@ -177,6 +178,7 @@ def _forget(connection: Connection, stream: str, at: dict[str, object]) -> None:
     )
 
 
+@cache
 def _columns(stream: str, *, of_tiles: bool) -> tuple[sql.Composable, sql.Composable]:
     measures = MEASURES[stream]
     sums = [measure.of_tiles() if of_tiles else measure.of_rows() for measure in measures]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -174,7 +175,7 @@ def worst_corner(product: Product, *, offer: OfferKind, price: InstallmentPrice,
     principals_minor = sorted({sold.least_principal_minor, sold.most_principal_minor})
     draw_dates = extreme_draw_dates(product, offer=sold, on=on)
     corners = (
-        _corner(
+        _known_corner(
             plan_terms(product, offer=offer, price=price, installments=count, drawn_on=drawn_on),
             principal_minor=principal_minor,
             drawn_on=drawn_on,
@@ -209,6 +210,11 @@ def _corner(terms: PlanTerms, *, principal_minor: int, drawn_on: date) -> Corner
         effective_rate=cost.rates.effective,
         flows=cost.flows,
     )
+
+
+# From one day to the next the draws of the extremes are mostly the same, and a product has hundreds of corners: all of
+# them take 2 s, and are asked for on every day on which it is offered.
+_known_corner: Final = lru_cache(maxsize=2_048)(_corner)
 
 
 def _above_price_cap(corner: Corner, *, cap: LegalCap, field: str) -> Iterator[OfferFault]:
