@@ -58,6 +58,8 @@ from tallystick.strategy.case_record import CaseRecord, Figures, encode_record
 from tallystick.units.periods import full_months
 
 MOST_TOGETHER: Final = 256
+# How long a hold stands where nobody says otherwise.
+HOLD_DAYS: Final = 7
 
 
 class Purchase(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tallystick.terms.legality import worst_corner
 from tallystick.terms.offering import own_prices
-from tallystick.terms.product import OfferKind, Product
+from tallystick.terms.product import InstallmentPrice, OfferKind, Product
 from tallystick.units.rates import PPM
 
 
@@ -23,6 +23,24 @@ def own_price_codes(product: Product) -> tuple[str, ...]:
     """
     sold = product.order_installments
     return tuple(dict.fromkeys(price.code for price in own_prices(sold))) if sold else ()
+
+
+def shown_prices(product: Product, *, code: str, most_installments: int) -> tuple[InstallmentPrice, ...]:
+    """The prices at which a purchase can be paid in up to so many installments: those of a code that is sold.
+
+    Where the product does not sell that code, they are of the price that a line has of its own.
+
+    >>> from tallystick.terms.catalog import shipped_products
+    >>> [price.most_installments for price in shown_prices(shipped_products()["baitiao"], code="standard",
+    ...                                                    most_installments=12)]
+    [24]
+    """
+    sold = product.order_installments
+    if sold is None:
+        return ()
+    if code not in {price.code for price in sold.prices}:
+        code = next(iter(own_price_codes(product)), "")
+    return tuple(price for price in sold.prices if price.code == code and price.least_installments <= most_installments)
 
 
 def with_own_price(product: Product, code: str) -> Product:

@@ -17,8 +17,8 @@ from tallystick.storage.reviews import read_review
 from tallystick.storage.step_ups import retries_among
 from tallystick.strategy.case_columns import NO_PRICE, OUTCOME_TEXTS, CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
-from tallystick.terms.own_price import own_price_codes
-from tallystick.terms.product import OfferKind, Product, installment_offers
+from tallystick.terms.own_price import shown_prices
+from tallystick.terms.product import Product
 from tallystick.units.ids import IdPrefix, encode_id
 from tallystick.web.decision_views import ReasonView, optional_id, reason_views
 from tallystick.web.happening import not_there
@@ -102,11 +102,8 @@ def authorization_view(
 def _installments(decision: StoredDecision, product: Product) -> list[InstallmentsView]:
     """The line's prices of that code, or of the one that its contract gives it, as far as the strategy shows them."""
     code, most = decision.outputs.get("price_code", NO_PRICE), int(decision.outputs.get("most_installments", 0))
-    sold = installment_offers(product).get(OfferKind.ORDER_INSTALLMENTS)
-    if sold is None or code == NO_PRICE or decision.hold_id is None:
+    if code == NO_PRICE or decision.hold_id is None:
         return []
-    if code not in {price.code for price in sold.prices}:
-        [code, *_] = own_price_codes(product) or (NO_PRICE,)  # the line has a price of its own
     return [
         InstallmentsView(
             price_code=price.code,
@@ -117,8 +114,7 @@ def _installments(decision: StoredDecision, product: Product) -> list[Installmen
             interest_per_period_ppm=price.interest_per_period_ppm,
             merchant_subsidy_ppm=price.merchant_subsidy_ppm,
         )
-        for price in sold.prices
-        if price.code == code and price.least_installments <= most
+        for price in shown_prices(product, code=code, most_installments=most)
     ]
 
 

@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 from msgspec import Meta, Struct
 from psycopg import Connection, OperationalError
 
-from tallystick.operations.authorizing import Authorized, Purchase
+from tallystick.operations.authorizing import HOLD_DAYS, Authorized, Purchase
 from tallystick.operations.deciding import NoRelease
 from tallystick.operations.decision_record import Reused
 from tallystick.operations.lines import Act
@@ -57,7 +57,6 @@ from tallystick.web.problems import Problem, declined, no_strategy, problem_docu
 from tallystick.web.undecided import undecided
 
 _MOST_TOGETHER: Final = 64
-_HOLD_DAYS: Final = 7
 _MOST_HOLD_DAYS: Final = 60
 _DEADLINE_MS: Final = 1_000
 _MICRODEGREES: Final = 1_000_000
@@ -230,7 +229,7 @@ def _purchase(request: Asked, body: AuthorizationBody, key: str) -> Purchase:
     """The purchase as operations know it. Raises `Problem` naming the field that is no id or date."""
     edge, caller = edge_of(request), caller_of(request)
     today = edge.act_of(caller).today
-    expires_on = plausible(body.expires_on, param="expires_on") or today + timedelta(days=_HOLD_DAYS)
+    expires_on = plausible(body.expires_on, param="expires_on") or today + timedelta(days=HOLD_DAYS)
     if expires_on > today + timedelta(days=_MOST_HOLD_DAYS):
         raise Problem(
             "hold_too_long",
