@@ -144,6 +144,13 @@ class AskLimit(Act, frozen=True, kw_only=True):
     limit_minor: int
 
 
+class ProveIncome(Act, frozen=True, kw_only=True):
+    """A borrower proves an income, which is a reason to look at the limit again: it is looked at next morning."""
+
+    line_id: int
+    income_month_minor: int
+
+
 class ChargeOff(Act, frozen=True, kw_only=True):
     """The lender gives a line up, by two persons."""
 
@@ -183,10 +190,15 @@ class Answer(Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     is_repeat: bool = False
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the books or the law refused."""
+        return self.outcome not in (DONE, *Happened)
+
 
 AnyAct: TypeAlias = (
     Apply | AcceptLine | Buy | Capture | Void | Refund | Pay | SendBack | ConvertBill | Label | Judge | AnswerLimit
-    | AskLimit | ChargeOff | Leave
+    | AskLimit | ProveIncome | ChargeOff | Leave
 )  # fmt: skip
 
 
@@ -203,21 +215,26 @@ class Lender(Protocol):
 
     Tables, each row as of the books when they are asked for:
     - `standing`: `line_id`, `limit_minor`, `drawn_minor`, `held_minor`, `available_minor`, `owed_minor` (everything,
-      charges too), `due_minor` (asked for and not paid), `days_past_due`, `is_open`, `is_frozen`, `is_charged_off`.
+      charges too; of a line that was charged off the claim that is left), `due_minor` (asked for and not paid),
+      `days_past_due`, `is_open`, `is_frozen`, `is_charged_off`.
     - `statements` closed on a day: `line_id`, `number`, `closing_minor`, `minimum_minor`, `due_on`, and what made it:
-      `purchases_minor`, `payments_minor`, `refunds_minor`, `charges_minor`.
+      `purchases_minor` (installments that fell into it as well), `payments_minor`, `refunds_minor`, `charges_minor`
+      (interest, fees and penalties, without what was waived).
     - `reviews` that wait: `review_id`, `checkpoint`, `decision_id`, `line_id`, `amount_minor`.
     - `limit_offers` made and not answered: `offer_id`, `line_id`, `previous_minor`, `limit_minor`, `valid_until`.
     """
 
     def begin(self, day: date, *, at: datetime) -> None:
-        """A day begins: the day before is closed; what lapsed, lapses. Done once."""
+        """A day begins: the day before is closed; what lapsed, lapses; what waits to be looked at is. Done once."""
 
     def review_limits(self, day: date, *, at: datetime) -> None:
         """The nightly review of all limits. Done once a day."""
 
     def do(self, step: Step, acts: Sequence[AnyAct]) -> list[Answer]:
-        """Do what is asked, in order, and answer each. Two purchases of one step are never on one line."""
+        """Do what is asked, in order, and answer each. Two purchases of one step are never on one line.
+
+        The instants of steps and nights rise: no decision sees what has its own instant.
+        """
 
     def standing(self) -> pa.Table:
         """All lines."""
