@@ -19,7 +19,7 @@ from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import approve, promote, submit
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.embedded import Running
-from tallystick.strategy.case_columns import CheckpointName
+from tallystick.strategy.case_columns import TAKEN_BACK_TEXTS, CheckpointName
 from tallystick.trust.personal_data import Contact, contact_number
 from tallystick.trust.scopes import Scope
 from tallystick.units.ids import IdPrefix, decode_id
@@ -304,8 +304,13 @@ def test_what_is_decided_after_its_deadline_is_taken_back(lending: Api) -> None:
     assert standing(lending, line_id)["held_minor"] == 1_000
     for listed in (f"/v1/decisions?line_id={line_id}", f"/v1/lines/{line_id}/authorizations"):
         assert [each["is_withdrawn"] for each in lending.get(listed).json()["items"]] == [True, False]
+    told = lending.get(f"/v1/lines/{line_id}/authorizations").json()["items"][0]
+    assert (told["outcome"], told["zh"], told["en"]) == ("approve", *TAKEN_BACK_TEXTS)
     last = lending.get(f"/v1/decisions?line_id={line_id}&limit=1").json()["items"][0]["id"]
-    assert lending.get(f"/v1/decisions/{last}").json()["decision"]["is_withdrawn"]
+    for reader in ("borrower", "officer"):
+        seen = lending.get(f"/v1/decisions/{last}?for={reader}").json()
+        assert seen["decision"]["is_withdrawn"]
+        assert (seen["explanation"]["zh"], seen["explanation"]["en"]) == tuple([text] for text in TAKEN_BACK_TEXTS)
     with lending.edge.pool.connection() as connection:
         [(withdrawn, decided)] = connection.execute(
             "SELECT (SELECT count(*) FROM withdrawn_decisions), (SELECT count(*) FROM decisions)"

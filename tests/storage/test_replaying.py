@@ -11,11 +11,12 @@ from tests.books import Books, ended
 from tests.commands import command
 from tests.deciding import Lender, opened
 
-from tallystick.operations.authorizing import PutOff
+from tallystick.operations.authorizing import PutOff, withdraw
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.replaying import DecisionUnknown, Differs, Replayed, replay_decision, replay_since
 from tallystick.storage import decisions
 from tallystick.storage.decisions import StoredDecision
+from tallystick.strategy.case_columns import TAKEN_BACK_TEXTS
 from tallystick.strategy.case_record import CaseRecord, decode_record, encode_record
 from tallystick.units.ids import IdPrefix, encode_id
 
@@ -115,6 +116,10 @@ def test_one_decision_is_traced_with_what_its_borrower_is_told(lender: Lender) -
     assert (told.trace.outcome, told.differences) == (declined.outcome, ())
     assert told.explanation.zh[0] == "未通过"
     assert any("你" in line or "您" in line for line in told.explanation.zh)
+    withdraw(lender.books.connection, declined, act=lender.act())
+    told = replay_decision(lender.books.connection, declined.decision_id, deciders=Deciders())
+    assert (told.trace.outcome, told.differences) == (declined.outcome, ())
+    assert (told.explanation.zh, told.explanation.en) == tuple((text,) for text in TAKEN_BACK_TEXTS)
 
 
 def test_what_is_not_there_is_told(lender: Lender) -> None:

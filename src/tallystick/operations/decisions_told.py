@@ -16,7 +16,14 @@ from tallystick.storage.reviews import ActKind, Review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, decode_record
 from tallystick.strategy.checkpoint import Checkpoint
-from tallystick.strategy.checkpoint_trace import CaseTrace, Explanation, explanation, explanation_of_person, trace_case
+from tallystick.strategy.checkpoint_trace import (
+    CaseTrace,
+    Explanation,
+    explanation,
+    explanation_of_person,
+    explanation_of_taken_back,
+    trace_case,
+)
 from tallystick.strategy.price_answer import explain_price
 from tallystick.strategy.price_targets import PriceReason
 
@@ -53,7 +60,8 @@ def tell_decision(connection: Connection, deciders: Deciders, decision_id: int) 
     content = decisions.read_trace(connection, decision.batch_id)
     record = None if content is None else decode_record(content)
     outcome = final_outcome(decision, review)
-    told = None
+    is_withdrawn = bool(decisions.withdrawn_among(connection, [decision_id]))
+    told = explanation_of_taken_back() if is_withdrawn else None
     if name is CheckpointName.REPRICE:
         outcome, told = price_outcome(connection, decision), _price_told(connection, checkpoint, record, decision)
     by_person = review is not None and review.outcome is not None and _was_judged(connection, review.review_id)
@@ -61,7 +69,7 @@ def tell_decision(connection: Connection, deciders: Deciders, decision_id: int) 
         decision=decision,
         review=review,
         final_outcome=outcome,
-        is_withdrawn=bool(decisions.withdrawn_among(connection, [decision_id])),
+        is_withdrawn=is_withdrawn,
         checkpoint=checkpoint,
         evidence=None if record is None else _evidence(checkpoint, record, decision.place),
         explanation=told or _explanation(checkpoint, record, decision, outcome=outcome, by_person=by_person),

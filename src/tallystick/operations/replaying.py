@@ -18,7 +18,13 @@ from tallystick.storage.features import feature_lists
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, decide_again, decode_record, encode_record
 from tallystick.strategy.checkpoint import Checkpoint
-from tallystick.strategy.checkpoint_trace import CaseTrace, Explanation, explain_case, trace_case
+from tallystick.strategy.checkpoint_trace import (
+    CaseTrace,
+    Explanation,
+    explain_case,
+    explanation_of_taken_back,
+    trace_case,
+)
 
 
 class Differs(StrEnum):
@@ -77,11 +83,13 @@ def replay_decision(
     checkpoint = _checkpoints(connection, record, deciders)[decision.strategy_id]
     columns, request_id = record.columns_of(decision.place), record.request_ids[decision.place]
     found = _differences(connection, batch, trace, deciders=deciders, features=features)
+    is_withdrawn = bool(stored.withdrawn_among(connection, [decision_id]))
+    told = explain_case(checkpoint, columns, index=0, request_id=request_id)
     return ReplayedDecision(
         decision=decision,
         checkpoint=checkpoint,
         trace=trace_case(checkpoint, columns, index=0, request_id=request_id),
-        explanation=explain_case(checkpoint, columns, index=0, request_id=request_id),
+        explanation=explanation_of_taken_back() if is_withdrawn else told,
         differences=tuple(each for each in found if each.decision_id in (None, decision_id)),
     )
 

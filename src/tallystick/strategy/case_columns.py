@@ -271,3 +271,8 @@ OUTCOME_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "raise": ("价格将上调", "the price is to rise"),
     "withdrawn": ("订单已撤回，不再审核", "the order was taken back before anybody judged it"),
 }
+# What is told in its place once the decision was taken back, whatever its outcome was.
+TAKEN_BACK_TEXTS: Final = (
+    "决定作出过晚，已被收回，未占用额度，可再次申请",
+    "it was decided too late and taken back: nothing is held, and it may be asked again",
+)

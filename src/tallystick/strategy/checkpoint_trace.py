@@ -7,7 +7,7 @@ from typing import Final
 
 from tallystick.scoring.model import Columns
 from tallystick.strategy.assignment import Key
-from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, OUTCOME_TEXTS
+from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, OUTCOME_TEXTS, TAKEN_BACK_TEXTS
 from tallystick.strategy.checkpoint import Checkpoint, Decisions, Step
 from tallystick.strategy.checkpoint_form import Purpose
 from tallystick.strategy.smallest_change import SmallestChange, smallest_change
@@ -145,6 +145,12 @@ def explanation_of_person(
         told = _told(checkpoint, side, outcome=outcome, reasons=texts, change=None)
         sides.append((*told, _BY_A_PERSON[side]))
     return Explanation(*sides)
+
+
+def explanation_of_taken_back() -> Explanation:
+    """What the borrower is told of a decision that counts no more: neither its outcome nor its reasons."""
+    zh, en = TAKEN_BACK_TEXTS
+    return Explanation((zh,), (en,))
 
 
 def _told(

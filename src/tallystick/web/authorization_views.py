@@ -15,7 +15,7 @@ from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.lines import read_line
 from tallystick.storage.reviews import read_review
 from tallystick.storage.step_ups import retries_among
-from tallystick.strategy.case_columns import NO_PRICE, OUTCOME_TEXTS, CheckpointName
+from tallystick.strategy.case_columns import NO_PRICE, OUTCOME_TEXTS, TAKEN_BACK_TEXTS, CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.terms.own_price import shown_prices
 from tallystick.terms.product import Product
@@ -41,8 +41,9 @@ class AuthorizationView(Struct, frozen=True):
 
     `outcome`: approve, step_up, review or decline; `final_outcome` is what came of it in the end where a person judged,
     time was over or the order was taken back. Of an approval, and of a purchase that waits for a person,
-    `hold_id` is held; `held_minor` is what of it is held now. `is_withdrawn`: it was decided too late and taken back.
-    `step_up_of` is the authorization that had asked for the second factor, where this one came again after it.
+    `hold_id` is held; `held_minor` is what of it is held now. `is_withdrawn`: it was decided too late and taken back;
+    `zh` and `en` say so, and no installments are shown. `step_up_of` is the authorization that had asked for the second
+    factor, where this one came again after it.
     """
 
     id: str
@@ -78,7 +79,7 @@ def authorization_view(
     assert decision.line_id is not None
     assert decision.amount_minor is not None
     final = decision.outcome if final is None else final
-    zh, en = OUTCOME_TEXTS[final]
+    zh, en = TAKEN_BACK_TEXTS if is_withdrawn else OUTCOME_TEXTS[final]
     return AuthorizationView(
         id=encode_id(IdPrefix.AUTHORIZATION, decision.decision_id),
         line_id=encode_id(IdPrefix.LINE, decision.line_id),
@@ -91,7 +92,7 @@ def authorization_view(
         reasons=reason_views(checkpoint, decision.reasons),
         hold_id=None if decision.hold_id is None else encode_id(IdPrefix.HOLD, decision.hold_id),
         held_minor=held_minor,
-        installments=_installments(decision, product),
+        installments=[] if is_withdrawn else _installments(decision, product),
         strategy_id=decision.strategy_id,
         decided_at=decision.decided_at,
         is_withdrawn=is_withdrawn,
