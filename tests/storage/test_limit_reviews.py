@@ -269,17 +269,25 @@ def test_a_warning_lowers_at_once_freezes_and_takes_the_offer_back(twelve: Revie
     assert twelve.wished() == []
 
 
-def test_a_line_that_is_only_frozen_has_its_decision_and_keeps_its_limit(twelve: Reviewer) -> None:
+def test_a_line_that_is_only_frozen_or_to_be_looked_at_has_its_decision_and_keeps_its_limit(twelve: Reviewer) -> None:
     files = strategy_files(None)
     files["review_limit/risk.csv"] = files["review_limit/risk.csv"].replace(
         b"red,warning = 'red',decrease,freeze_line", b"red,warning = 'red',keep,freeze_line"
     )
+    # And a weak one is looked at by a person, by night as well.
+    files["review_limit/cut_off.csv"] = files["review_limit/cut_off.csv"].replace(
+        b",keep,0,0,RISK", b",review,2,60,RISK"
+    )
+    twelve.opened(13, score=500)
     twelve.release(files=files)
     stored.add_warning(twelve.books.connection, 1, line_id=2, level="red", by="watch", at=twelve.now)
     twelve.night()
     answer, line = twelve.last(2), twelve.line(2)
     assert (line.limit_minor, line.frozen_because, answer.outcome) == (LIMIT, "WARNED_RED", "kept")
     assert explain_answer(twelve.books.connection, answer, deciders=twelve.deciders) is not None
+    review = read_review(twelve.books.connection, twelve.last(13).decision_id)
+    assert review is not None
+    assert (review.line_id, review.priority, twelve.last(13).outcome) == (13, 2, "review")
     replayed = ended(replay_since(twelve.books.connection, EVER, deciders=Deciders()))
     assert replayed.differences == ()
 
@@ -511,6 +519,7 @@ CHANGES = [
     "DELETE FROM limit_night_batches",
     "DELETE FROM borrower_incomes",
     "TRUNCATE line_warnings",
+    "UPDATE limit_night_figures SET figures = '[]'",
 ]
 
 

@@ -82,4 +82,6 @@ def _shown(told: "NightTold", strategy: "Strategy") -> "NightShown":
         ],
         is_open=prices.is_open,
         gap_ppm=told.night.gap_ppm or 0.0,
+        beyond=len(told.beyond),
+        undone=[(each.undoes_number or 0, each.because) for each in told.undone_by],
     )

@@ -16,7 +16,7 @@ from tallystick.storage.decisions import Batch, withdrawn_among
 from tallystick.storage.purchase_fates import drawn_on_holds_minor, fraud_labels
 from tallystick.storage.strategies import Release, releases
 from tallystick.strategy.case_columns import CheckpointName
-from tallystick.strategy.case_record import CaseRecord, Figures, arrays_of, decide_cases
+from tallystick.strategy.case_record import CaseRecord, Figures, arrays_of
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.off_policy import chances_agree
 from tallystick.strategy.swap_set import DecidedCases
@@ -195,7 +195,7 @@ class BothDecided:
         )
 
     def _new_side(self, block: CaseBlock, old: Side, same: Flags) -> Side:
-        """As the other strategy decides, by the function that decides in life: the requests' ids drive its chance."""
+        """As the other strategy decides."""
         new = Side(
             outcome=old.outcome.copy(),
             step=old.step.copy(),
@@ -208,15 +208,7 @@ class BothDecided:
         cases = np.flatnonzero(same).tolist()
         if not cases:
             return new
-        requests, figures, features = (
-            {name: [values[case] for case in cases] for name, values in columns.items()}
-            for columns in (block.requests, block.figures, block.features)
-        )
-        one = self._checkpoint.sha256
-        record = decide_cases(
-            {one: self._checkpoint}, strategy_ids=[one] * len(cases), requests=requests, figures=figures,
-            features=features,
-        )  # fmt: skip
+        record = block.decided(cases)
         told = _side(record, self._checkpoint.name, self._checkpoint.outcome_probabilities(record.columns()))
         for each in fields(Side):
             getattr(new, each.name)[same] = getattr(told, each.name)

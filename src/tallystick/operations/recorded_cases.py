@@ -13,7 +13,7 @@ from tallystick.features.as_of_catalog import AsOfCatalog
 from tallystick.features.event_tables import REQUEST_SCHEMA
 from tallystick.storage.decisions import Batch
 from tallystick.storage.features import feature_lists
-from tallystick.strategy.case_record import CaseRecord, Figures
+from tallystick.strategy.case_record import CaseRecord, Figures, decide_cases
 from tallystick.strategy.checkpoint import Checkpoint
 
 
@@ -66,6 +66,21 @@ class CaseBlock:
         self.refused_because += record.refused_because
         self.same_inputs += same
         self.cases += record.cases
+
+    def decided(self, cases: Sequence[int]) -> CaseRecord:
+        """Some of the cases as the other strategy decides them, by the function that decides in life.
+
+        The requests' ids drive its chance.
+        """
+        requests, figures, features = (
+            {name: [values[case] for case in cases] for name, values in columns.items()}
+            for columns in (self.requests, self.figures, self.features)
+        )
+        one = self.checkpoint.sha256
+        return decide_cases(
+            {one: self.checkpoint}, strategy_ids=[one] * len(cases), requests=requests, figures=figures,
+            features=features,
+        )  # fmt: skip
 
     def _reads(self) -> set[str]:
         """What the other strategy must be given; its scores it makes itself."""

@@ -11,28 +11,26 @@ from tallystick.reports.figures import Language, count_text, money_exact_text, p
 from tallystick.reports.release_terminal import DIGITS
 from tallystick.reports.terminal import plain_table
 from tallystick.reports.texts import texts_in
-from tallystick.strategy.damage import Beside, Finding
+from tallystick.strategy.damage import Beside, Finding, Measure
+from tallystick.strategy.damage_limits import Watched
 
 _CURRENCY = "CNY"
-# The words of what is told: checkpoints, figures, and what they are compared with.
-WORDS = (
-    "authorize", "apply", "approvals", "declines", "reviews", "granted", "granted_in_all", "champion", "hour_before",
-    "days_before", "nothing",
-)  # fmt: skip
+# The words of what is told: what is watched, its figures, and what they are compared with.
+WORDS = (*Watched, *Measure, *Beside)
 
 
-class Watched(Protocol):
-    """A figure at a checkpoint, and whether it passes its limit beside all that it is compared with."""
+class Judged(Protocol):
+    """A figure of what is watched, and whether it passes its limit beside all that it is compared with."""
 
     @property
-    def checkpoint(self) -> str: ...
+    def watched(self) -> str: ...
     @property
     def finding(self) -> Finding: ...
     @property
     def is_passed(self) -> bool: ...
 
 
-def damage_verdict(figures: Sequence[Watched], *, language: Language) -> str:
+def damage_verdict(figures: Sequence[Judged], *, language: Language) -> str:
     """Whether anything is beyond its limit, and what happens then."""
     say = texts_in(language)
     passed = [each for each in figures if each.is_passed]
@@ -42,19 +40,19 @@ def damage_verdict(figures: Sequence[Watched], *, language: Language) -> str:
     return say("damage.undoes" if undoes else "damage.stays", count=str(len(passed)))
 
 
-def damage_tables(figures: Sequence[Watched], *, release: int, language: Language) -> Iterator[Table]:
-    """A table for each strategy at each checkpoint, a row per figure and what it is compared with."""
+def damage_tables(figures: Sequence[Judged], *, release: int, language: Language) -> Iterator[Table]:
+    """A table for each strategy in each thing that is watched, a row per figure and what it is compared with."""
 
-    def whose(each: Watched) -> tuple[str, str]:
-        return each.checkpoint, each.finding.strategy_id
+    def whose(each: Judged) -> tuple[str, str]:
+        return each.watched, each.finding.strategy_id
 
     say = texts_in(language)
-    for (checkpoint, strategy_id), of in groupby(sorted(figures, key=whose, reverse=True), key=whose):
-        told = {"release": str(release), "checkpoint": say(f"damage.{checkpoint}"), "strategy": strategy_id[:DIGITS]}
+    for (watched, strategy_id), of in groupby(sorted(figures, key=whose, reverse=True), key=whose):
+        told = {"release": str(release), "watched": say(f"damage.{watched}"), "strategy": strategy_id[:DIGITS]}
         yield _table(list(of), title=say("damage.title", **told), language=language)
 
 
-def _table(figures: Sequence[Watched], *, title: str, language: Language) -> Table:
+def _table(figures: Sequence[Judged], *, title: str, language: Language) -> Table:
     """What is beyond its limit stands out."""
     say = texts_in(language)
     words = {word: say(f"damage.{word}") for word in WORDS}

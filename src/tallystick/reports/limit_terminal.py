@@ -39,7 +39,10 @@ class CapShown:
 
 @dataclass(frozen=True, slots=True)
 class NightShown:
-    """A night as it is shown; `gap_ppm` is a share of what all increases earn."""
+    """A night as it is shown; `gap_ppm` is a share of what all increases earn.
+
+    `beyond` counts the figures that pass a damage limit; `undone` are releases that were undone on the way, and why.
+    """
 
     reviewed_on: date
     release_number: int
@@ -49,11 +52,15 @@ class NightShown:
     caps: Sequence[CapShown]
     is_open: bool
     gap_ppm: float
+    beyond: int = 0
+    undone: Sequence[tuple[int, str]] = ()
 
 
 def night_lines(night: NightShown, *, language: Language) -> Iterator[RenderableType]:
     """What a night looked at, what became of it, and what it leaves for the day."""
     say = texts_in(language)
+    for number, because in night.undone:
+        yield Text(say("limit_night.undone", number=str(number), because=because), style="bold red")
     yield Text(
         say(
             "limit_night.looked_at",
@@ -63,6 +70,8 @@ def night_lines(night: NightShown, *, language: Language) -> Iterator[Renderable
         ),
         style="bold",
     )
+    if night.beyond:
+        yield Text(say("limit_night.beyond", count=str(night.beyond)), style="bold red")
     if night.sums:
         yield _outcomes(night, say, language=language)
     if night.caps:

@@ -161,15 +161,47 @@ def decided_until(connection: Connection, night_id: int) -> int:
     return int(row[0])
 
 
+def batches_of_night(connection: Connection, night_id: int) -> list[int]:
+    """The batches of a night that decided a line, in order."""
+    rows = connection.execute(
+        "SELECT batch_id FROM limit_night_batches WHERE night_id = %s AND batch_id IS NOT NULL ORDER BY 1", [night_id]
+    )
+    return [batch_id for (batch_id,) in rows]
+
+
 def traces_of_night(connection: Connection, night_id: int) -> Iterator[bytes]:
     """What every batch of a night was made of, in order; read as it is asked for."""
-    ids = connection.execute(
-        "SELECT batch_id FROM limit_night_batches WHERE night_id = %s AND batch_id IS NOT NULL ORDER BY 1", [night_id]
-    ).fetchall()
-    for (batch_id,) in ids:
+    for batch_id in batches_of_night(connection, night_id):
         row = connection.execute("SELECT trace FROM decision_traces WHERE batch_id = %s", [batch_id]).fetchone()
         assert row is not None, "a trace is kept for longer than a night takes"
         yield bytes(row[0])
+
+
+def add_night_figures(connection: Connection, night_id: int, *, figures: bytes, at: datetime) -> None:
+    """Keep what a night would do beside its damage limits (JSON); what was kept before stands."""
+    connection.execute(
+        "INSERT INTO limit_night_figures (night_id, figures, judged_at) VALUES (%s, %s::jsonb, %s) "
+        "ON CONFLICT DO NOTHING",
+        [night_id, figures.decode(), at],
+    )
+
+
+def night_figures(connection: Connection, night_id: int) -> bytes | None:
+    """The same of one night, None where it was not judged."""
+    row = connection.execute("SELECT figures::text FROM limit_night_figures WHERE night_id = %s", [night_id]).fetchone()
+    return None if row is None else row[0].encode()
+
+
+def figures_of_last_night(connection: Connection, release_number: int) -> bytes | None:
+    """The same of the last night of a release, None where none was judged."""
+    row = connection.execute(
+        """
+        SELECT figures::text FROM limit_night_figures JOIN limit_nights USING (night_id)
+        WHERE release_number = %s ORDER BY reviewed_on DESC, night_id DESC LIMIT 1
+        """,
+        [release_number],
+    ).fetchone()
+    return None if row is None else row[0].encode()
 
 
 _ANSWER_COLUMNS: Final = (

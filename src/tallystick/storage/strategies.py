@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from tallystick.storage.asking import Asked
 from tallystick.strategy.assignment import Challenger
-from tallystick.strategy.damage_limits import DamageLimits, shipped_damage_limits
+from tallystick.strategy.damage_limits import DamageLimits, kept_damage_limits, shipped_damage_limits
 
 
 class StoredStrategy(Struct, frozen=True):
@@ -42,7 +42,6 @@ class Release(Struct, frozen=True):
 
 
 _CHALLENGERS: Final = msgspec.json.Decoder(tuple[Challenger, ...])
-_LIMITS: Final = msgspec.json.Decoder(DamageLimits)
 _STRATEGIES: Final = """
     SELECT strategies.strategy_id, name, strategies.submitted_by, submitted_at, approved_by
     FROM strategies LEFT JOIN strategy_approvals USING (strategy_id)
@@ -130,7 +129,7 @@ def _release(row: tuple[Any, ...]) -> Release:
         released_by=released_by,
         released_at=released_at,
         because=because,
-        damage_limits=shipped_damage_limits() if limits is None else _LIMITS.decode(limits),
+        damage_limits=shipped_damage_limits() if limits is None else kept_damage_limits(limits),
     )
 
 

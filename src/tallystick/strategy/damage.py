@@ -13,20 +13,22 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tallystick.strategy.damage_limits import CheckpointLimits, DamageLimits, ShareLimit
+from tallystick.strategy.damage_limits import CheckpointLimits, DamageLimits, GrantedLimit, NightLimits, ShareLimit
 from tallystick.units.rates import PPM
 
 Figures: TypeAlias = npt.NDArray[np.float64] | float
 
 
 class Measure(StrEnum):
-    """What is limited."""
+    """What is limited; shares are named as in the file of limits."""
 
     APPROVALS = "approvals"
+    RAISES = "raises"  # of limits: what is an approval elsewhere
     DECLINES = "declines"
+    DECREASES = "decreases"
     REVIEWS = "reviews"
     GRANTED = "granted"  # per decision
-    GRANTED_IN_ALL = "granted_in_all"  # within an hour
+    GRANTED_IN_ALL = "granted_in_all"  # within an hour, or in a night
 
     @property
     def is_amount(self) -> bool:
@@ -40,6 +42,7 @@ class Beside(StrEnum):
     CHAMPION = "champion"  # what the champion decides at the same time
     HOUR_BEFORE = "hour_before"  # the champion before it, until its release
     DAYS_BEFORE = "days_before"  # the champion before it, at the same time of the days before
+    SAME_LINES = "same_lines"  # what the champion before it would do with the same lines in the same night
     NOTHING = "nothing"  # a stop stands by itself
 
 
@@ -48,12 +51,14 @@ class Tally:
     """Decisions of one strategy in one span of time. Each field is one figure, or one per replication.
 
     The sums over borrowers of squares and products of their own counts and amounts tell how much their decisions hang
-    together: a card that is tried twenty times is no twenty opinions of a strategy.
+    together: a card that is tried twenty times is no twenty opinions of a strategy. A limit that rises is `approved`,
+    one that stays `declined`.
     """
 
     decisions: Figures
     approved: Figures
     declined: Figures
+    lowered: Figures = 0.0
     reviewed: Figures
     granted_minor: Figures
     decisions_squared: Figures
@@ -72,7 +77,8 @@ class Tally:
     def share(self, measure: Measure) -> Figures:
         """The share of decisions with an outcome."""
         counts = {
-            Measure.APPROVALS: self.approved, Measure.DECLINES: self.declined, Measure.REVIEWS: self.reviewed,
+            Measure.APPROVALS: self.approved, Measure.RAISES: self.approved, Measure.DECLINES: self.declined,
+            Measure.DECREASES: self.lowered, Measure.REVIEWS: self.reviewed,
         }  # fmt: skip
         return counts[measure] / np.maximum(self.decisions, 1.0)
 
@@ -106,8 +112,15 @@ NO_DECISIONS: Final = Tally(
 )
 
 
-def tally_of(*, decisions: Figures, approved: Figures, declined: Figures, granted_minor: Figures) -> Tally:
-    """The tally of borrowers' own counts and amounts, shape (..., borrowers); what is neither is under review.
+def tally_of(
+    *,
+    decisions: Figures,
+    approved: Figures,
+    declined: Figures,
+    granted_minor: Figures,
+    lowered: Figures = 0.0,
+) -> Tally:
+    """The tally of borrowers' own counts and amounts, shape (..., borrowers); what is none of these is under review.
 
     >>> two = tally_of(decisions=np.array([1.0, 3.0]), approved=np.array([1.0, 0.0]), declined=np.array([0.0, 3.0]),
     ...                granted_minor=np.array([500.0, 0.0]))
@@ -118,7 +131,8 @@ def tally_of(*, decisions: Figures, approved: Figures, declined: Figures, grante
         decisions=np.sum(decisions, axis=-1),
         approved=np.sum(approved, axis=-1),
         declined=np.sum(declined, axis=-1),
-        reviewed=np.sum(decisions - approved - declined, axis=-1),
+        lowered=np.sum(lowered, axis=-1),
+        reviewed=np.sum(decisions - approved - declined - lowered, axis=-1),
         granted_minor=np.sum(granted_minor, axis=-1),
         decisions_squared=np.sum(decisions * decisions, axis=-1),
         granted_squared=np.sum(granted_minor * granted_minor, axis=-1),
@@ -180,7 +194,7 @@ class Arm:
     beside: tuple[tuple[Beside, Tally], ...]
 
 
-def findings(arm: Arm, *, limits: DamageLimits, of: CheckpointLimits) -> Iterator[Finding]:
+def findings(arm: Arm, *, limits: DamageLimits, of: CheckpointLimits | NightLimits) -> Iterator[Finding]:
     """Every figure of a strategy beside each that it is compared with.
 
     Sixty borrowers are all declined, where the champion declines 100 of 500. In truth at least 0.7895 are declined now,
@@ -214,11 +228,7 @@ def findings(arm: Arm, *, limits: DamageLimits, of: CheckpointLimits) -> Iterato
             is_enough=enough,
             on_trial=arm.on_trial,
         )
-        for measure, limit in (
-            (Measure.APPROVALS, of.approvals),
-            (Measure.DECLINES, of.declines),
-            (Measure.REVIEWS, of.reviews),
-        ):
+        for measure, limit in _share_limits(of):
             now, other = arm.now.share(measure), before.share(measure)
             least, _ = share_bounds(now, arm.now.independent, errors=errors)
             _, other_most = share_bounds(other, before.independent, errors=errors)
@@ -226,13 +236,13 @@ def findings(arm: Arm, *, limits: DamageLimits, of: CheckpointLimits) -> Iterato
             yield figure(measure=measure, now=now, least=least, before=other, most=most)
         mean, error = arm.now.granted_each()
         other_mean, other_error = before.granted_each()
-        most = of.granted.ratio_ppm / PPM * (other_mean + errors * other_error)
+        most = _most_granted(other_mean + errors * other_error, of.granted)
         least = mean - errors * error
         yield figure(measure=Measure.GRANTED, now=mean, least=least, before=other_mean, most=most)
 
 
-def stop_finding(champion: Arm, *, granted_minor: int, decisions: int, of: CheckpointLimits) -> Finding:
-    """All that a release granted within an hour beside what it may; it is the champion's, whoever decided."""
+def stop_finding(champion: Arm, *, granted_minor: int, decisions: int, of: CheckpointLimits | NightLimits) -> Finding:
+    """All that a release granted within an hour, or would in a night, beside what it may; it is the champion's."""
     return Finding(
         strategy_id=champion.strategy_id,
         measure=Measure.GRANTED_IN_ALL,
@@ -257,6 +267,18 @@ def passed(found: Sequence[Finding]) -> tuple[Finding, ...]:
     said = [each for each in found if each.is_enough]
     spared = {(each.strategy_id, each.measure) for each in said if not each.is_beyond}
     return tuple(each for each in said if (each.strategy_id, each.measure) not in spared)
+
+
+def _share_limits(of: CheckpointLimits | NightLimits) -> Iterator[tuple[Measure, ShareLimit]]:
+    """The shares that are limited there, in the order of `Measure`."""
+    for measure in Measure:
+        limit = getattr(of, measure, None)
+        if isinstance(limit, ShareLimit):
+            yield measure, limit
+
+
+def _most_granted(other: Figures, limit: GrantedLimit) -> Figures:
+    return np.maximum(other * (limit.ratio_ppm / PPM), other + limit.more_minor)
 
 
 def _most_share(measure: Measure, other: Figures, limit: ShareLimit) -> Figures:

@@ -40,6 +40,11 @@ class NightPrices(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, caps=tuple(caps))
 
 
+def unknown_segments(strategy: Strategy) -> list[CapRule]:
+    """The portfolio caps on a segment that no live line has."""
+    return [rule for rule in strategy.caps if rule.segment_column not in (None, GRADE_SEGMENT)]
+
+
 def closed_prices(strategy: Strategy) -> NightPrices:
     """What holds where no night left prices: nobody may have more."""
     caps = (

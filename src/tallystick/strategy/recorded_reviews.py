@@ -36,6 +36,7 @@ class RecordedLines:
             "decision_id": np.array(record.request_ids, dtype=np.int64),
             "line_id": np.array(record.requests["line_id"], dtype=np.int64),
             "borrower_id": np.array(record.requests["borrower_id"], dtype=np.int64),
+            "strategy_id": np.array([record.strategies[each] for each in record.strategy], dtype=object),
             "outcome": np.array(record.outcome, dtype=object),
             "action": np.array(record.outputs["action"], dtype=object),
             "because": np.array([codes[0] if codes else "" for codes in record.reasons], dtype=object),
@@ -44,7 +45,10 @@ class RecordedLines:
             self._parts.setdefault(name, []).append(values)
 
     def column(self, name: str) -> npt.NDArray[Any]:
-        """A figure, an output, an id, the outcome, the action, or the first reason (`because`); shape (lines,)."""
+        """A figure, an output, an id, the outcome, the action, or the first reason (`because`); shape (lines,).
+
+        `strategy_id` tells who decided.
+        """
         return np.concatenate(self._parts[name])
 
     def __len__(self) -> int:

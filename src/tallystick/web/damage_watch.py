@@ -47,7 +47,7 @@ class DamageWatch:
 
     def _alarm(self, passed: Sequence[Figure], *, release: Release | None) -> None:
         """What stays although it goes beyond a limit: said once, and shown as long as it lasts."""
-        alarms = frozenset((each.checkpoint, each.finding.strategy_id, each.finding.measure) for each in passed)
+        alarms = frozenset((each.watched, each.finding.strategy_id, each.finding.measure) for each in passed)
         self._metrics.damage_alarms.set(len(alarms))
         if release is not None and alarms - self._alarms:
             self._log.error("damage_stays", release=release.number, because="; ".join(map(in_words, passed)))

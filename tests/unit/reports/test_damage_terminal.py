@@ -13,9 +13,9 @@ from tallystick.strategy.damage import Beside, Finding, Measure
 
 @dataclass(frozen=True)
 class Told:
-    """A figure of a checkpoint."""
+    """A figure of what is watched."""
 
-    checkpoint: str
+    watched: str
     finding: Finding
     is_passed: bool
 

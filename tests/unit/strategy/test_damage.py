@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from tallystick.strategy.damage import NO_DECISIONS, Arm, Beside, Finding, Measure, Tally, findings, passed, tally_of
-from tallystick.strategy.damage_limits import read_damage_limits, shipped_damage_limits
+from tallystick.strategy.damage_limits import kept_damage_limits, read_damage_limits, shipped_damage_limits
 from tallystick.strategy.economics import StrategyFaults
 
 LIMITS = shipped_damage_limits()
@@ -157,9 +157,45 @@ def test_a_file_of_limits_is_refused_with_every_fault() -> None:
     with pytest.raises(StrategyFaults) as refused:
         read_damage_limits(text, file="mine.toml")
     told = "\n".join(refused.value.faults)
-    for name in ("trial_hours", "standard_errors", "least", "least_decisions", "authorize", "apply"):
+    for name in (
+        "trial_hours",
+        "standard_errors",
+        "least",
+        "least_decisions",
+        "authorize",
+        "apply",
+        "review_limit",
+        "review_limit_by_night",
+    ):
         assert f"mine.toml: {name}:" in told
 
 
-def test_limits_come_back_from_json_as_they_were() -> None:
-    assert msgspec.json.decode(msgspec.json.encode(LIMITS), type=type(LIMITS)) == LIMITS
+def test_limits_come_back_from_json_as_they_were_and_those_that_were_not_given_as_they_ship() -> None:
+    own = msgspec.structs.replace(LIMITS, trial_hours=5)
+    assert kept_damage_limits(msgspec.json.encode(own).decode()) == own != LIMITS
+    given = msgspec.to_builtins(LIMITS)
+    del given["review_limit"], given["review_limit_by_night"], given["authorize"]["granted"]["more_minor"]
+    assert kept_damage_limits(msgspec.json.encode(given).decode()) == LIMITS
+
+
+def raised(lines: int, *, by_minor: float, of: int = 1_000) -> Tally:
+    """A night that raises so many of the lines, each of another borrower."""
+    rises = (np.arange(of) < lines).astype(np.float64)
+    return tally_of(decisions=np.ones(of), approved=rises, declined=1 - rises, granted_minor=by_minor * rises)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "beyond"),
+    [
+        (raised(120, by_minor=300_000), raised(0, by_minor=0), set()),  # within so many points and so much more
+        (raised(1_000, by_minor=40_000), raised(20, by_minor=40_000), {Measure.RAISES}),
+        (raised(100, by_minor=2_000_000), raised(100, by_minor=400_000), {Measure.GRANTED}),
+        (raised(900, by_minor=900_000), raised(50, by_minor=900_000), {Measure.RAISES, Measure.GRANTED}),
+        (raised(50, by_minor=900_000), raised(900, by_minor=900_000), set()),  # that fewer rise harms nobody's book
+    ],
+)
+def test_a_night_is_held_to_what_would_be_raised_otherwise(now: Tally, before: Tally, beyond: set[Measure]) -> None:
+    arm = Arm(strategy_id="b", on_trial=True, now=now, beside=((Beside.SAME_LINES, before),))
+    found = list(findings(arm, limits=LIMITS, of=LIMITS.review_limit_by_night))
+    assert [each.measure for each in found] == [Measure.RAISES, Measure.DECREASES, Measure.REVIEWS, Measure.GRANTED]
+    assert {each.measure for each in found if each.is_beyond} == beyond
