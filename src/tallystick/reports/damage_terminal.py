@@ -11,12 +11,14 @@ from tallystick.reports.figures import Language, count_text, money_exact_text, p
 from tallystick.reports.release_terminal import DIGITS
 from tallystick.reports.terminal import plain_table
 from tallystick.reports.texts import texts_in
-from tallystick.strategy.damage import Beside, Finding, Measure
-from tallystick.strategy.damage_limits import Watched
+from tallystick.strategy.damage import Beside, Finding
 
 _CURRENCY = "CNY"
 # The words of what is told: what is watched, its figures, and what they are compared with.
-WORDS = (*Watched, *Measure, *Beside)
+WORDS = (
+    "authorize", "apply", "review_limit", "review_limit_by_night", "approvals", "raises", "declines", "decreases",
+    "reviews", "granted", "granted_in_all", "champion", "hour_before", "days_before", "same_lines", "nothing",
+)  # fmt: skip
 
 
 class Judged(Protocol):

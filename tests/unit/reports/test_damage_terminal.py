@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
-from tallystick.reports.damage_terminal import damage_tables, damage_verdict
+from tallystick.reports.damage_terminal import WORDS, damage_tables, damage_verdict
 from tallystick.reports.figures import Language
 from tallystick.strategy.damage import Beside, Finding, Measure
+from tallystick.strategy.damage_limits import Watched
 
 
 @dataclass(frozen=True)
@@ -74,3 +75,7 @@ def test_the_verdict_says_what_happens_next() -> None:
     assert "undoes the release" in damage_verdict([on_trial], language="en")
     for_long = told(Measure.REVIEWS, beside=beside, passed=True, on_trial=False)
     assert "and stays" in damage_verdict([for_long], language="en")
+
+
+def test_whatever_is_watched_has_words() -> None:
+    assert set(WORDS) == {*Watched, *Measure, *Beside}
