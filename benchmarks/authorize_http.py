@@ -6,8 +6,8 @@ Books and warm-up as in `authorize.py`. The server is the one that `tallystick s
 desk, one transaction per batch, disk before answer), its clock set to the instant at which the lines stand. The load is
 open: requests are sent when they are due, whether or not others were answered, and a latency counts from when a request
 was due. The highest rate is what clients get that ask again as soon as they are answered; the echo is a Litestar app on
-the same uvicorn that decodes the same body and sends it back, asked by the same clients. The two are asked in turn, five
-times, for the machine's pace moves. All run on the same machine.
+the same uvicorn that decodes the same body and sends it back, asked by the same clients. The two are asked in turn,
+five times, for the machine's pace moves. All run on the same machine.
 
 At the end every acknowledged purchase must have its decision.
 """

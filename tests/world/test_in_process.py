@@ -15,11 +15,12 @@ from tests.deciding import SHANGHAI
 
 from tallystick.operations.strategies import strategy_files
 from tallystick.servicing.refusals import RefusalReason
+from tallystick.storage.book_tables import limit_offers_open
 from tallystick.storage.embedded import Running
 from tallystick.terms.catalog import shipped_products
 from tallystick.trust.master_key import MasterKey
 from tallystick.world.economy import acts
-from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Step
+from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Morning, Step
 from tallystick.world.economy.buying import WorldFault
 from tallystick.world.economy.in_process import InProcess, open_lender
 from tallystick.world.economy.kept_steps import WorldTimeFault
@@ -46,6 +47,7 @@ class World:
     steps: int = 0
     order: int = 0
     lender: InProcess = field(init=False)
+    morning: Morning = field(init=False)
 
     def __post_init__(self) -> None:
         self.lender = self.again()
@@ -59,7 +61,7 @@ class World:
     def begin(self, day: date) -> None:
         """Another day begins."""
         self.day, self.steps = day, 0
-        self.lender.begin(day, at=midnight(day))
+        self.morning = self.lender.begin(day, at=midnight(day))
 
     def next_step(self) -> Step:
         """The next step of the day."""
@@ -69,6 +71,11 @@ class World:
     def do(self, *asked: AnyAct) -> list[Answer]:
         """The next step of the day, done."""
         return self.lender.do(self.next_step(), asked)
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """Reviews that wait."""
+        rows: list[dict[str, Any]] = self.lender.reviews(self.next_step()).to_pylist()
+        return rows
 
     def one(self, asked: AnyAct) -> Answer:
         """The same with one act."""
@@ -159,13 +166,13 @@ def test_a_small_life_is_answered_act_by_act(world: World) -> None:
     assert (confirmed.outcome, confirmed.amount_minor) == (Happened.APPROVE, 210_000)
     waits = world.one(world.buys(bob, 500_000))
     assert (waits.outcome, waits.amount_minor) == (Happened.REVIEW, 500_000)
-    assert world.lender.reviews().to_pylist() == [
+    assert world.waiting() == [
         {"review_id": waits.number, "checkpoint": "authorize", "decision_id": waits.number, "line_id": bob,
          "amount_minor": 500_000}
     ]  # fmt: skip
     judged = world.one(acts.Judge(review_id=waits.number, passes=True, analyst="li", reason="called"))
     assert (judged.outcome, judged.number, judged.most_installments) == (Happened.APPROVE, waits.number, 6)
-    assert world.lender.reviews().num_rows == 0
+    assert not world.waiting()
 
     fraud, known = world.do(*[acts.Label(decision_id=waits.number, is_fraud=True)] * 2)
     assert (fraud.outcome, known.outcome) == (DONE, RefusalReason.LABEL_EXISTS)
@@ -182,7 +189,7 @@ def test_statements_payments_and_what_is_given_up(world: World) -> None:
         acts.Capture(decision_id=late.number, amount_minor=100_000),
     )
     world.begin(date(2026, 1, 20))
-    closed = {each["line_id"]: each for each in world.lender.statements(date(2026, 1, 19)).to_pylist()}
+    closed = {each["line_id"]: each for each in world.morning.statements.to_pylist()}
     assert closed[ann]["closing_minor"] == 34_533  # a sixth of 2,000 yuan, and 0.6 % of it
     assert (closed[ann]["purchases_minor"], closed[ann]["charges_minor"]) == (33_333, 1_200)
     assert (closed[bob]["number"], closed[bob]["closing_minor"], closed[bob]["minimum_minor"]) == (1, 100_000, 10_000)
@@ -231,10 +238,12 @@ def test_a_limit_is_reviewed_offered_and_accepted(world: World) -> None:
     world.do(*(acts.Capture(decision_id=each.number, amount_minor=450_000) for each in bought))
     assert world.do(*(acts.ProveIncome(line_id=line_id, income_month_minor=3_000_000) for line_id in names[:3]))
     world.begin(date(2026, 7, 31))
-    for _ in range(2):
-        world.again().review_limits(world.day, at=midnight(world.day) + timedelta(hours=1))
+    told, again = (
+        world.again().review_limits(world.day, at=midnight(world.day) + timedelta(hours=1)) for _ in range(2)
+    )
     assert world.connection.execute("SELECT count(*) FROM limit_nights").fetchone() == (1,)
-    offers = world.lender.limit_offers().to_pylist()
+    offers = told.to_pylist()
+    assert again.equals(told)
     assert [each["line_id"] for each in offers] == names[:3]
     assert all(each["limit_minor"] > each["previous_minor"] == limit_minor for each in offers)
     raised, kept, answered, asked = world.do(
@@ -247,7 +256,8 @@ def test_a_limit_is_reviewed_offered_and_accepted(world: World) -> None:
     assert (kept.outcome, answered.outcome) == (DONE, RefusalReason.OFFER_ANSWERED)
     assert (asked.outcome, asked.amount_minor) == (Happened.OFFER, 900_000)
     assert world.row(names[0])["limit_minor"] == raised.amount_minor
-    assert [each["line_id"] for each in world.lender.limit_offers().to_pylist()] == [names[2], names[1]]
+    standing = limit_offers_open(world.connection, day=world.day).to_pylist()
+    assert [each["line_id"] for each in standing] == [names[2], names[1]]
 
 
 def test_a_step_is_done_once_and_answered_the_same_by_another_process(world: World) -> None:

@@ -22,6 +22,7 @@ from tallystick.cli import (
     settle,
     strategies,
     training,
+    world,
 )
 from tallystick.config import SettingsFault
 
@@ -58,6 +59,7 @@ for group in (
     server.keys_app,
     settle.app,
     strategies.app,
+    world.app,
 ):
     app.command(group)
 
@@ -78,8 +80,9 @@ def main() -> None:
     except (ValueError, LookupError, RuntimeError) as fault:
         from tallystick.cluster.session import SparkMissing
         from tallystick.operations.faults import FAULTS
+        from tallystick.world.economy.running import WORLD_FAULTS
 
-        if not isinstance(fault, (*FAULTS, SettingsFault, SparkMissing)):
+        if not isinstance(fault, (*FAULTS, *WORLD_FAULTS, SettingsFault, SparkMissing)):
             raise
         error_terminal().print(str(fault), style="red", markup=False, soft_wrap=True)
         sys.exit(2)

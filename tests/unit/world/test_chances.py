@@ -12,6 +12,9 @@ WHOM = np.arange(40_000)
 def test_a_draw_depends_on_seed_name_person_and_time_only() -> None:
     told = Chances(1).uniform("pay", WHOM, at=9)
     assert np.array_equal(told[17:20], Chances(1).uniform("pay", WHOM[17:20], at=9))
+    assert told[17:20].tolist() == [float(Chances(1).uniform("pay", person, at=9)) for person in (17, 18, 19)]
+    large = (1 << 62) + 17
+    assert Chances(1).uniform("pay", large, at=9) == Chances(1).uniform("pay", np.asarray([large]), at=9)[0]
     for seed, name, at in ((2, "pay", 9), (1, "buy", 9), (1, "pay", 8)):
         other = Chances(seed).uniform(name, WHOM, at=at)
         assert not np.any(told == other)

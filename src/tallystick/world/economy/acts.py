@@ -210,25 +210,32 @@ class Step(Struct, frozen=True):
     at: datetime
 
 
-class Lender(Protocol):
-    """The lender, as the world knows it.
+class Morning(Struct, frozen=True):
+    """What a lender tells when a day begins, the day before being closed.
 
-    Tables, each row as of the books when they are asked for:
-    - `standing`: `line_id`, `limit_minor`, `drawn_minor`, `held_minor`, `available_minor`, `owed_minor` (everything,
-      charges too; of a line that was charged off the claim that is left), `due_minor` (asked for and not paid),
-      `days_past_due`, `is_open`, `is_frozen`, `is_charged_off`.
-    - `statements` closed on a day: `line_id`, `number`, `closing_minor`, `minimum_minor`, `due_on`, and what made it:
-      `purchases_minor` (installments that fell into it as well), `payments_minor`, `refunds_minor`, `charges_minor`
-      (interest, fees and penalties, without what was waived).
-    - `reviews` that wait: `review_id`, `checkpoint`, `decision_id`, `line_id`, `amount_minor`.
-    - `limit_offers` made and not answered: `offer_id`, `line_id`, `previous_minor`, `limit_minor`, `valid_until`.
+    - `standing`, a row a line: `line_id`, `limit_minor`, `drawn_minor`, `held_minor`, `available_minor`, `owed_minor`
+      (everything, charges too; of a line that was charged off the claim that is left), `due_minor` (asked for and not
+      paid), `days_past_due`, `is_open`, `is_frozen`, `is_charged_off`.
+    - `statements` that closed in the night: `line_id`, `number`, `closing_minor`, `minimum_minor`, `due_on`, and what
+      made it: `purchases_minor` (installments that fell into it as well), `payments_minor`, `refunds_minor`,
+      `charges_minor` (interest, fees and penalties, without what was waived).
     """
 
-    def begin(self, day: date, *, at: datetime) -> None:
-        """A day begins: the day before is closed; what lapsed, lapses; what waits to be looked at is. Done once."""
+    standing: pa.Table
+    statements: pa.Table
 
-    def review_limits(self, day: date, *, at: datetime) -> None:
-        """The nightly review of all limits. Done once a day."""
+
+class Lender(Protocol):
+    """The lender, as the world knows it. Asked again for the same day or step it does nothing and tells the same."""
+
+    def begin(self, day: date, *, at: datetime) -> Morning:
+        """A day begins: the day before is closed; what lapsed, lapses."""
+
+    def review_limits(self, day: date, *, at: datetime) -> pa.Table:
+        """The nightly review of all limits. Tells the offers that may be answered.
+
+        A row an offer: `offer_id`, `line_id`, `previous_minor`, `limit_minor`, `valid_until`.
+        """
 
     def do(self, step: Step, acts: Sequence[AnyAct]) -> list[Answer]:
         """Do what is asked, in order, and answer each. Two purchases of one step are never on one line.
@@ -236,14 +243,8 @@ class Lender(Protocol):
         The instants of steps and nights rise: no decision sees what has its own instant.
         """
 
+    def reviews(self, step: Step) -> pa.Table:
+        """What waits for a person: `review_id`, `checkpoint`, `decision_id`, `line_id`, `amount_minor`."""
+
     def standing(self) -> pa.Table:
-        """All lines."""
-
-    def statements(self, closed_on: date) -> pa.Table:
-        """Statements that closed on that day."""
-
-    def reviews(self) -> pa.Table:
-        """Reviews that wait for a person."""
-
-    def limit_offers(self) -> pa.Table:
-        """Offers of a limit that may be answered."""
+        """All lines as they stand now, in the columns of `Morning.standing`."""

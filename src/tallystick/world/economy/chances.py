@@ -6,7 +6,7 @@ a world under another policy, or one that was killed and goes on, meets the same
 
 import hashlib
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ _Words = npt.NDArray[np.uint64]
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 _FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND: Final = np.uint64(0x94D049BB133111EB)
+_64_BITS: Final = (1 << 64) - 1
 _53_BITS: Final = 2.0**-53
 
 
@@ -66,7 +67,9 @@ class Chances:
         told: Integers = np.searchsorted(bounds, self.uniform(name, whom, at=at), side="right").astype(np.int64)
         return told
 
-    def _words(self, name: str, whom: npt.ArrayLike, at: npt.ArrayLike) -> _Words:
+    def _words(self, name: str, whom: Any, at: Any) -> _Words:
+        if isinstance(whom, int) and isinstance(at, int):
+            return np.asarray(_word(_start(self.seed, name), whom, at), dtype=np.uint64)
         with np.errstate(over="ignore"):
             word: _Words = np.asarray(_start(self.seed, name), dtype=np.uint64)
             for told in (whom, at):
@@ -77,6 +80,17 @@ class Chances:
 @cache
 def _start(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "little")
+
+
+def _word(word: int, whom: int, at: int) -> int:
+    """The same for one draw, without the machinery of arrays."""
+    step, first, second = int(_STEP), int(_FIRST), int(_SECOND)
+    for told in (whom, at):
+        word = ((word ^ (told * step & _64_BITS)) + step) & _64_BITS
+        word = (word ^ (word >> 30)) * first & _64_BITS
+        word = (word ^ (word >> 27)) * second & _64_BITS
+        word ^= word >> 31
+    return word
 
 
 def _mixed(word: _Words) -> _Words:

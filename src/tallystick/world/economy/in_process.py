@@ -40,7 +40,7 @@ from tallystick.trust.master_key import MasterKey
 from tallystick.trust.personal_data import Contact, contact_number
 from tallystick.world.economy import kept_steps as kept
 from tallystick.world.economy.acting import do_all
-from tallystick.world.economy.acts import Answer, AnyAct, Apply, Step
+from tallystick.world.economy.acts import Answer, AnyAct, Apply, Morning, Step
 from tallystick.world.economy.buying import Moment
 from tallystick.world.economy.kept_steps import Applicant, KeptStep, MomentIds, WorldTimeFault
 
@@ -101,7 +101,7 @@ class InProcess:
         dump_lists_at_once(connection)
         kept.make_tables(connection)
 
-    def begin(self, day: date, *, at: datetime) -> None:
+    def begin(self, day: date, *, at: datetime) -> Morning:
         """A day begins: the day before is closed; what lapsed, lapses; what waits to be looked at, is.
 
         Once a week the books are folded and sealed and busy keys rolled up.
@@ -129,15 +129,29 @@ class InProcess:
             kept.forget_before(connection, day - timedelta(days=1))
 
         self._once(day, "begin", at=at, work=work)
+        closed_on = day - timedelta(days=1)
+        return Morning(
+            standing=self._told(day, "standing", self.standing),
+            statements=self._told(day, "statements", lambda: book_tables.statements_closed_on(connection, closed_on)),
+        )
 
-    def review_limits(self, day: date, *, at: datetime) -> None:
-        """The nightly review of all limits. Done once a day."""
+    def review_limits(self, day: date, *, at: datetime) -> pa.Table:
+        """The nightly review of all limits, done once a day, and the offers that may be answered after it."""
 
         def work(act: Act) -> None:
             for _ in review_lines_at_night(self._connection, deciders=self._deciders, act=act, zone=self._zone):
                 pass
 
         self._once(day, _NIGHT, at=at, work=work)
+        return self._told(day, "offers", lambda: book_tables.limit_offers_open(self._connection, day=day))
+
+    def _told(self, day: date, what: str, read: Callable[[], pa.Table]) -> pa.Table:
+        """A table as it was first told: who asks again after a kill must not see what was done since."""
+        told = kept.read_told(self._connection, day, what)
+        if told is None:
+            told = read()
+            kept.write_told(self._connection, day, what, told)
+        return told
 
     def _once(self, day: date, kind: str, *, at: datetime, work: Callable[[Act], None]) -> None:
         """Do a night's work, if it is not done; what was killed goes on where it was."""
@@ -212,17 +226,10 @@ class InProcess:
         """All lines."""
         return book_tables.standing_of_lines(self._connection, day=self._today())
 
-    def statements(self, closed_on: date) -> pa.Table:
-        """Statements that closed on that day."""
-        return book_tables.statements_closed_on(self._connection, closed_on)
-
-    def reviews(self) -> pa.Table:
+    def reviews(self, step: Step) -> pa.Table:
         """Reviews that wait for a person."""
-        return book_tables.reviews_that_wait(self._connection)
-
-    def limit_offers(self) -> pa.Table:
-        """Offers of a limit that may be answered."""
-        return book_tables.limit_offers_open(self._connection, day=self._today())
+        what = f"reviews {step.number}"
+        return self._told(step.day, what, lambda: book_tables.reviews_that_wait(self._connection))
 
     def _today(self) -> date:
         """The day that the world has come to; before the first there is nothing in the books to be seen."""

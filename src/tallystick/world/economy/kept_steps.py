@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import msgspec
+import pyarrow as pa
 from msgspec import Struct
 from psycopg import Connection
 
@@ -25,6 +26,12 @@ _TABLES: Final = """
         answers    bytea,              -- null until the acts are done
         last_id    bigint NOT NULL,    -- the last id that it gave
         PRIMARY KEY (day, number)
+    );
+    CREATE TABLE IF NOT EXISTS world.told (
+        day        date NOT NULL,
+        what       text NOT NULL,
+        rows       bytea NOT NULL,     -- a table, as Arrow's IPC stream
+        PRIMARY KEY (day, what)
     );
     CREATE TABLE IF NOT EXISTS world.nights (
         day      date NOT NULL,
@@ -124,6 +131,23 @@ def write_step(connection: Connection, step: Step, kept: KeptStep) -> None:
     )  # fmt: skip
 
 
+def read_told(connection: Connection, day: date, what: str) -> pa.Table | None:
+    """A table that was told before."""
+    query = "SELECT rows FROM world.told WHERE day = %s AND what = %s"
+    row = connection.execute(query, [day, what]).fetchone()
+    return None if row is None else pa.ipc.open_stream(row[0]).read_all()
+
+
+def write_told(connection: Connection, day: date, what: str, told: pa.Table) -> None:
+    """Keep a table as it is told."""
+    rows = pa.BufferOutputStream()
+    with pa.ipc.new_stream(rows, told.schema) as stream:
+        stream.write_table(told)
+    connection.execute(
+        "INSERT INTO world.told (day, what, rows) VALUES (%s, %s, %b)", [day, what, rows.getvalue().to_pybytes()]
+    )
+
+
 def last_id(connection: Connection) -> int:
     """The last id that the world gave, 0 before the first."""
     row = connection.execute(
@@ -172,3 +196,4 @@ def forget_before(connection: Connection, day: date) -> None:
     with connection.pipeline():
         connection.execute("DELETE FROM world.steps WHERE day < %s", [day])
         connection.execute("DELETE FROM world.nights WHERE day < %s", [day])
+        connection.execute("DELETE FROM world.told WHERE day < %s", [day])

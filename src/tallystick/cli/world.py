@@ -1,0 +1,112 @@
+"""Commands over the simulated economy."""
+
+import shutil
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cyclopts import App
+
+from tallystick.bootstrap import BUSINESS_ZONE, master_key, opened_books, settings, shown_progress, terminal
+from tallystick.world.economy.plan import WorldPlan
+from tallystick.world.economy.seasons import Climate
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from tallystick.operations.progress import Progress
+
+app = App(name="world", help="A simulated economy that lives with the real product.")
+
+_PRODUCT: Final = "baitiao"
+
+
+@app.command
+def run(
+    *,
+    borrowers: int = 1_000,
+    months: int = 12,
+    seed: int = 1,
+    out: Path,
+    strategy: Path | None = None,
+    climate: Climate = Climate.BASE,
+    reviews_from_month: int = 6,
+    speed: float | None = None,
+) -> None:
+    """Let people live with this lender, day by day, in an empty database; killed, it goes on where it was.
+
+    Parameters
+    ----------
+    borrowers
+        How many people there are.
+    months
+        How long they live.
+    seed
+        Another seed, another world; the same one, the same world.
+    out
+        Folder for what is true (truth/), what the lender's streams hold (events/), and summary.json.
+    strategy
+        Folder of the strategy that decides; without it the standard one.
+    climate
+        What becomes of the economy; a recession begins with the world.
+    reviews_from_month
+        From which month on limits are reviewed, on the first of each.
+    speed
+        So many times faster than real time; without it as fast as it can.
+    """
+    import msgspec
+
+    from tallystick.operations.products import product_named
+    from tallystick.operations.strategies import strategy_files
+    from tallystick.operations.whole_files import whole_file
+    from tallystick.reports.world_terminal import book_table, done_table
+    from tallystick.world.economy.in_process import InProcess, open_lender
+    from tallystick.world.economy.information_parameters import standard_information
+    from tallystick.world.economy.living_parameters import standard_living
+    from tallystick.world.economy.running import run_world
+    from tallystick.world.economy.summary import RunSummary, book_figures
+    from tallystick.world.parameters import standard_parameters
+
+    plan = WorldPlan(
+        seed=seed,
+        borrowers=borrowers,
+        months=months,
+        climate=climate,
+        reviews_from_month=reviews_from_month,
+    )
+    product, language = product_named(_PRODUCT), settings().language
+    opens_at = datetime.combine(plan.begins_on - timedelta(days=1), time(12), tzinfo=BUSINESS_ZONE)
+    with opened_books() as connection, shown_progress(language) as progress:
+        open_lender(connection, product, at=opens_at, zone=BUSINESS_ZONE, files=strategy_files(strategy))
+        lender = InProcess(connection, product_id=product.id, zone=BUSINESS_ZONE, master_key=master_key())
+        life = run_world(
+            plan,
+            lender,
+            out=out,
+            living=standard_living(),
+            information=standard_information(),
+            world=standard_parameters(),
+            zone=BUSINESS_ZONE,
+            progress=progress,
+            books=connection,
+            speed=speed,
+        )
+        _export(connection, out / "events", progress=progress)
+        summary = RunSummary(plan, plan.ends_on, life.diary.counts, book_figures(lender.standing()))
+        with whole_file(out / "summary.json") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(summary)))
+    screen = terminal()
+    screen.print(done_table(summary.counts, language=language))
+    screen.print(book_table(msgspec.structs.asdict(summary.book), language=language))
+    screen.print(str(out), markup=False)
+
+
+def _export(connection: "Connection", out: Path, *, progress: "Progress") -> None:
+    """The lender's streams into a folder that is whole or absent; those of an earlier end give way."""
+    from tallystick.operations.features import export_streams
+
+    partial = out.with_name(f".{out.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    export_streams(connection, partial, progress=progress)
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)

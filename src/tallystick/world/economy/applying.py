@@ -1,0 +1,103 @@
+"""Who applies and when, with what device and phone, and who takes what is offered."""
+
+from datetime import date
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from tallystick.world.economy import acts
+from tallystick.world.economy.chances import Chances
+from tallystick.world.economy.information import bureau_reports, stated
+from tallystick.world.economy.information_parameters import InformationParameters
+from tallystick.world.economy.lives import Lives, day_number
+from tallystick.world.economy.living_parameters import LivingParameters
+from tallystick.world.economy.people import People
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_YEAR_DAYS: Final = 365
+_MOST_TIMES: Final = 3  # nobody applies more often
+
+
+class Applying:
+    """How a world's people come to the lender."""
+
+    def __init__(
+        self,
+        chances: Chances,
+        *,
+        people: People,
+        living: LivingParameters,
+        information: InformationParameters,
+        begins_on: date,
+    ) -> None:
+        self._chances, self._people, self._living = chances, people, living
+        self._information, self._begins_on, self._begins = information, begins_on, day_number(begins_on)
+
+    def applicants(self, lives: Lives, *, today: int) -> Integers:
+        """Who applies today: whoever has heard of the lender, and some who were declined a while ago."""
+        arriving, number = self._living.arriving, np.arange(len(self._people))
+        has_none = (lives.line_id == 0) & ~lives.has_left
+        heard = self._begins + np.floor(self._people.hears_on).astype(np.int64)
+        first = (lives.times_applied == 0) & (heard == today)
+        tries = self._chances.happens(
+            "person/tries again", number, at=lives.times_applied, chance=arriving.again_chance
+        )
+        waits = today == lives.applied_on + arriving.again_after_days
+        again = (lives.times_applied > 0) & (lives.times_applied < _MOST_TIMES) & waits & tries
+        return np.flatnonzero(has_none & (first | again))
+
+    def applications(self, who: Integers, lives: Lives, *, on: date) -> list[acts.Apply]:
+        """What they apply with: their own word, the bureau's, and the device, phone and address that they use."""
+        told = stated(
+            self._chances, self._people, who, on=on, is_jobless=lives.is_jobless[who],
+            parameters=self._information.stated,
+        )  # fmt: skip
+        reports = bureau_reports(
+            self._chances,
+            self._people,
+            who,
+            on=on,
+            begins_on=self._begins_on,
+            growth_month=self._living.shopping.elsewhere_growth_month,
+            stated_parameters=self._information.stated,
+            parameters=self._information.bureau,
+        )
+        return [
+            acts.Apply(
+                reference=f"person {person}",
+                stated=says,
+                report=report,
+                device=self.device(person, today=day_number(on)),
+                phone=self.phone(person),
+                address=self.address(person),
+            )
+            for person, says, report in zip(who.tolist(), told, reports, strict=True)
+        ]
+
+    def accepts(self, who: Integers, limit_minor: Integers) -> Flags:
+        """Who takes the line offered: those who need it, sooner where it is large for them."""
+        arriving, traits = self._living.arriving, self._people.traits
+        size = np.log(np.maximum(limit_minor, 1) / traits.income_month_minor[who])
+        leaning = arriving.accept_intercept + arriving.accept_need * traits.need[who] + arriving.accept_size * size
+        return self._chances.happens("person/accepts", who, chance=expit(leaning))
+
+    def device(self, person: int, *, today: int) -> str:
+        """What one shops with now: a phone of one's own or of the household, replaced after some years."""
+        people = self._people
+        owner = int(people.household[person]) if people.shares_device[person] else person
+        lasts = self._living.people.device_years * _YEAR_DAYS
+        age = float(self._chances.uniform("device/age", owner)) * lasts
+        return f"device {owner}/{int((today - self._begins + age) // lasts)}"
+
+    def phone(self, person: int) -> str:
+        """One's number."""
+        return f"phone {person}"
+
+    def address(self, person: int) -> str:
+        """Where one has things delivered."""
+        return f"address {int(self._people.household[person])}"

@@ -1,0 +1,465 @@
+"""The days of the economy: what people, shops, banks and analysts do, in order, and what follows from the answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import IntEnum
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy.special import expit
+
+from tallystick.world.economy import acts
+from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Lender, Step
+from tallystick.world.economy.applying import Applying
+from tallystick.world.economy.chances import Chances
+from tallystick.world.economy.diary import Diary
+from tallystick.world.economy.information_parameters import InformationParameters
+from tallystick.world.economy.lives import Lives, Order, Planned, day_number
+from tallystick.world.economy.living_parameters import LivingParameters
+from tallystick.world.economy.paying import Bills, Paying
+from tallystick.world.economy.people import People, draw_people
+from tallystick.world.economy.plan import WorldPlan
+from tallystick.world.economy.seasons import job_loss_factor, lift, unemployment
+from tallystick.world.economy.shopping import Orders, Shopping
+from tallystick.world.economy.shops import CATEGORIES, Shops, open_shops
+from tallystick.world.parameters import WorldParameters
+
+Integers = npt.NDArray[np.int64]
+
+_CHARGED_OFF_FROM: Final = 181
+_STEP_MINOR: Final = 50_000  # one asks for whole 500 yuan
+_FEE_PPM: Final = 6_000  # the fee per period that the checkout shows for installments
+_PAID_TWICE: Final = "twice"
+
+
+class Moment(IntEnum):
+    """The moments of a day at which something that was planned is done; the hour is each one's value."""
+
+    MORNING = 8
+    SHIPPING = 9
+    BILLS = 19
+
+
+_APPLYING_HOUR: Final = 10
+_ACCEPTING_HOUR: Final = 11
+_ANALYSTS_HOUR: Final = 22
+
+
+class Auditing(Protocol):
+    """Who keeps books of his own, is told everything, and looks every evening whether the lender's agree."""
+
+    def note(self, step: Step, done: Sequence[AnyAct], answers: Sequence[Answer]) -> None:
+        """What was done, and what it came to."""
+
+
+class Life:
+    """A world that lives with a lender, day by day.
+
+    `live` a day at a time; between two days all of the world's state is `lives` and `diary`. `waits` is called with
+    the instant of each step before it is done: a world that is watched lets the time pass there.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a world is made of
+        self,
+        plan: WorldPlan,
+        lender: Lender,
+        *,
+        living: LivingParameters,
+        information: InformationParameters,
+        world: WorldParameters,
+        zone: tzinfo,
+        auditor: Auditing | None = None,
+        waits: Callable[[datetime], None] = lambda _: None,
+        lives: Lives | None = None,
+        diary: Diary | None = None,
+    ) -> None:
+        self.plan, self._lender, self._zone, self._auditor, self._waits = plan, lender, zone, auditor, waits
+        self._living, self._world = living, world
+        self.chances = Chances(plan.seed)
+        cities = int(sum(living.people.cities))
+        self.people: People = draw_people(
+            self.chances, count=plan.borrowers, begins_on=plan.begins_on, living=living, world=world
+        )
+        self.shops: Shops = open_shops(self.chances, shops=living.shops, cities=cities)
+        begins = day_number(plan.begins_on)
+        self._shopping = Shopping(self.chances, people=self.people, shops=self.shops, living=living)
+        self._paying = Paying(
+            self.chances, people=self.people, living=living, information=information, world=world, begins=begins
+        )
+        self._applying = Applying(
+            self.chances, people=self.people, living=living, information=information, begins_on=plan.begins_on
+        )
+        self.lives = lives or Lives(plan.borrowers)
+        self.diary = diary or Diary()
+        self._day = plan.begins_on
+        self._today = begins
+        self._steps = 0
+
+    # The day.
+
+    def live(self, day: date) -> None:
+        """One day, from its begin to its evening."""
+        self._day, self._today, self._steps = day, day_number(day), 0
+        month, lives = self.plan.month_of(day), self.lives
+        morning = self._lender.begin(day, at=self._at(0))
+        lives.learn(morning.standing)
+        if day.day == 1:
+            self._turn_month(month)
+        if month >= self.plan.reviews_from_month and day.day == 1:
+            self._answer_limits(self._lender.review_limits(day, at=self._at(1)))
+        self._read_bills(morning.statements)
+        orders = self._shopping.orders(self.lives, day=self._today, lift=lift(day, self._living.seasons))
+        self.diary.wished(day, orders)
+        self._buy(orders, until=4)
+        self._give_up()
+        self._do_planned(Moment.MORNING)
+        self._do_planned(Moment.SHIPPING)
+        self._apply()
+        self._buy(orders, since=4, until=12)
+        self._buy(orders, since=12, until=17)
+        self._do_planned(Moment.BILLS)
+        self._buy(orders, since=17, until=21)
+        self._judge()
+        self._buy(orders, since=21, until=23)
+
+    def _at(self, hour: int) -> datetime:
+        return datetime.combine(self._day, time(hour), tzinfo=self._zone).astimezone(UTC)
+
+    def _do(self, hour: int, planned: Sequence[Planned]) -> list[Answer]:
+        """One step; nothing planned, no step."""
+        if not planned:
+            return []
+        step = self._next_step(hour)
+        self._waits(step.at)
+        done = [each.act for each in planned]
+        answers = self._lender.do(step, done)
+        if self._auditor is not None:
+            self._auditor.note(step, done, answers)
+        for each, answer in zip(planned, answers, strict=True):
+            self.diary.note(step, each, answer)
+            self._follow(each, answer)
+        return answers
+
+    def _next_step(self, hour: int) -> Step:
+        self._steps += 1
+        return Step(self._day, self._steps, self._at(hour) + timedelta(seconds=self._steps))
+
+    def _do_planned(self, moment: Moment) -> None:
+        self._do(moment.value, self.lives.agenda.due(self._today, moment.value))
+
+    def _later(self, days: int, moment: Moment, planned: Planned) -> None:
+        """Something for a day to come; what the world does not live to see is not planned."""
+        self.lives.agenda.plan(self._today + max(days, 1), moment.value, planned)
+
+    # The month.
+
+    def _turn_month(self, month: int) -> None:
+        """Work is lost and found, habits change, some ask for more, and some leave or come back from arrears."""
+        number, lives, living = np.arange(len(self.people)), self.lives, self._living
+        borrowers, seasons = self._world.borrowers, living.seasons
+        rate = unemployment(month, climate=self.plan.climate, seasons=seasons, begins=self.plan.recession_month)
+        lost = min(1.0, borrowers.job_loss_month * job_loss_factor(rate, seasons))
+        chance = np.where(lives.is_jobless, 1.0 - borrowers.job_found_month, lost)
+        lives.is_jobless = self.chances.happens("month/work", number, at=month, chance=chance)
+        lives.is_active = self._shopping.habits(lives, month=month)
+        who, amounts, days = self._paying.come_back(lives, month=month, today=self._today)
+        for person, amount, on in zip(who.tolist(), amounts.tolist(), days.tolist(), strict=True):
+            self._plan_payment(person, amount, on, name=f"back {month}")
+        self._ask_for_more(month)
+        self._leave(month)
+        self.diary.month(month, lives)
+
+    def _ask_for_more(self, month: int) -> None:
+        lives, limits = self.lives, self._living.limits
+        wants = lives.is_open & (lives.utilization > 0.8) & (lives.days_past_due == 0) & lives.is_active
+        who = np.flatnonzero(wants)
+        who = who[self.chances.happens("month/asks", who, at=month, chance=limits.ask_chance_month)]
+        for person in who.tolist():
+            limit = int(lives.limit_minor[person])
+            wanted = int(limit * (1 + limits.ask_more_share)) // _STEP_MINOR * _STEP_MINOR
+            act = acts.AskLimit(line_id=int(lives.line_id[person]), limit_minor=max(wanted, limit + _STEP_MINOR))
+            self._later(1 + person % 20, Moment.MORNING, Planned(act=act, person=person))
+
+    def _leave(self, month: int) -> None:
+        lives = self.lives
+        idle = np.flatnonzero(lives.is_open & (lives.owed_minor == 0) & (lives.drawn_minor == 0) & ~lives.is_active)
+        gone = idle[self.chances.happens("month/leaves", idle, at=month, chance=self._living.limits.leave_chance_month)]
+        for person in gone.tolist():
+            self._later(1, Moment.MORNING, Planned(act=acts.Leave(line_id=int(lives.line_id[person])), person=person))
+
+    # Bills.
+
+    def _read_bills(self, told: pa.Table) -> None:
+        """What was billed last night, and when each one pays it."""
+        if not told.num_rows:
+            return
+        columns = {name: told[name].to_numpy() for name in ("line_id", "number", "closing_minor", "minimum_minor")}
+        bills = Bills(
+            person=self.lives.person_of(columns["line_id"]),
+            number=columns["number"],
+            closing_minor=columns["closing_minor"],
+            minimum_minor=columns["minimum_minor"],
+            due_on=told["due_on"].cast("int32").to_numpy().astype(np.int64),
+        )
+        paid = self._paying.pay(bills, self.lives, today=self._today)
+        self.diary.bills(self._day, bills, paid)
+        for place in np.flatnonzero(paid.amount_minor > 0).tolist():
+            person = int(bills.person[place])
+            name = f"bill {int(bills.number[place])}"
+            self._plan_payment(person, int(paid.amount_minor[place]), int(paid.on[place]), name=name)
+        for place in np.flatnonzero(paid.is_converted).tolist():
+            person = int(bills.person[place])
+            left = int(bills.closing_minor[place] - bills.minimum_minor[place])
+            act = acts.ConvertBill(
+                line_id=int(self.lives.line_id[person]),
+                statement_number=int(bills.number[place]),
+                amount_minor=left // 10_000 * 10_000,
+                installments=6 if left < 6 * self.people.free_income_minor[person] / 4 else 12,
+            )
+            if act.amount_minor:
+                self._later(1, Moment.MORNING, Planned(act=act, person=person))
+
+    def _plan_payment(self, person: int, amount_minor: int, on: int, *, name: str) -> None:
+        reference = f"{person}/{name}/{self._today}"
+        act = acts.Pay(line_id=int(self.lives.line_id[person]), amount_minor=amount_minor, reference=reference)
+        self.lives.agenda.plan(max(on, self._today), Moment.BILLS.value, Planned(act=act, person=person))
+
+    def _give_up(self) -> None:
+        """The lender writes off what is half a year past due."""
+        lives = self.lives
+        lost = np.flatnonzero(lives.is_open & (lives.days_past_due >= _CHARGED_OFF_FROM))
+        planned = [
+            Planned(act=acts.ChargeOff(line_id=int(lives.line_id[person]), reason="181 days past due"), person=person)
+            for person in lost.tolist()
+        ]
+        self._do(Moment.MORNING.value, planned)
+
+    # Applications and limits.
+
+    def _apply(self) -> None:
+        who = self._applying.applicants(self.lives, today=self._today)
+        if not len(who):
+            return
+        planned = [
+            Planned(act=act, person=act_of)
+            for act, act_of in zip(
+                self._applying.applications(who, self.lives, on=self._day), who.tolist(), strict=True
+            )
+        ]
+        answers = self._do(_APPLYING_HOUR, planned)
+        offered = [place for place, answer in enumerate(answers) if answer.outcome == Happened.OFFER]
+        people = who[offered]
+        limits = np.asarray([answers[place].amount_minor for place in offered], dtype=np.int64)
+        accepts = self._applying.accepts(people, limits)
+        taken = [
+            Planned(
+                act=acts.AcceptLine(application_id=answers[place].number, accepts=bool(does)), person=int(person)
+            )
+            for place, person, does in zip(offered, people.tolist(), accepts.tolist(), strict=True)
+        ]  # fmt: skip
+        self._do(_ACCEPTING_HOUR, taken)
+
+    def _answer_limits(self, offers: pa.Table) -> None:
+        """Offers of the night are answered some days later, by those who want them."""
+        if not offers.num_rows:
+            return
+        who = self.lives.person_of(offers["line_id"].to_numpy())
+        numbers = offers["offer_id"].to_numpy()
+        limits, lives = self._living.limits, self.lives
+        leaning = (
+            limits.accept_intercept
+            + limits.accept_need * self.people.traits.need[who]
+            + limits.accept_used * lives.utilization[who]
+        )
+        accepts = self.chances.happens("offer/accepts", who, at=self._today, chance=expit(leaning))
+        after = 1 + (self.chances.uniform("offer/after", who, at=self._today) * 6).astype(np.int64)
+        for person, offer_id, does, days in zip(
+            who.tolist(), numbers.tolist(), accepts.tolist(), after.tolist(), strict=True
+        ):
+            act = acts.AnswerLimit(offer_id=offer_id, accepts=does)
+            self._later(days, Moment.MORNING, Planned(act=act, person=person))
+
+    # Orders.
+
+    def _buy(self, orders: Orders, *, until: int, since: int = 0) -> None:
+        """Orders of some hours, made together at their end; a person's second waits for the first one's answer."""
+        places = np.flatnonzero((orders.hour >= since) & (orders.hour < until))
+        while len(places):
+            first = np.unique(orders.person[places], return_index=True)[1]
+            chosen = places[np.sort(first)]
+            self._do(until, [self._order(orders, place) for place in chosen.tolist()])
+            places = np.setdiff1d(places, chosen, assume_unique=True)
+
+    def _order(self, orders: Orders, place: int) -> Planned:
+        person, shop = int(orders.person[place]), int(orders.shop[place])
+        amount, city = int(orders.amount_minor[place]), int(orders.city[place])
+        latitude, longitude = self._shopping.places[city].tolist()
+        tells = bool(orders.tells_place[place])
+        category = CATEGORIES[int(orders.category[place])].name
+        act = acts.Buy(
+            order=int(orders.number[place]),
+            line_id=int(self.lives.line_id[person]),
+            amount_minor=amount,
+            merchant_id=int(self.shops.merchant_id[shop]),
+            category=category,
+            device=self._applying.device(person, today=self._today),
+            phone=self._applying.phone(person),
+            address=self._applying.address(person),
+            latitude_udeg=latitude if tells else None,
+            longitude_udeg=longitude if tells else None,
+            confirms=bool(orders.confirms[place]),
+        )
+        order = Order(order=act.order, person=person, amount_minor=amount, category=category)
+        return Planned(act=act, person=person, order=order)
+
+    # What follows.
+
+    def _follow(self, planned: Planned, answer: Answer) -> None:
+        follow: Callable[[Planned, Answer], None] | None = {
+            acts.Apply: self._follow_application,
+            acts.AcceptLine: self._follow_line,
+            acts.Buy: self._follow_purchase,
+            acts.Capture: self._follow_capture,
+            acts.Pay: self._follow_payment,
+            acts.AskLimit: self._follow_asking,
+            acts.Leave: self._follow_leaving,
+        }.get(type(planned.act))
+        if follow is not None:
+            follow(planned, answer)
+
+    def _follow_application(self, planned: Planned, answer: Answer) -> None:
+        lives, person = self.lives, planned.person
+        lives.applied_on[person], lives.application_id[person] = self._today, answer.number
+        lives.times_applied[person] += 1
+
+    def _follow_line(self, planned: Planned, answer: Answer) -> None:
+        assert isinstance(planned.act, acts.AcceptLine)
+        if planned.act.accepts and answer.outcome == DONE:
+            self.lives.opened(planned.person, answer.number, limit_minor=answer.amount_minor)
+
+    def _follow_purchase(self, planned: Planned, answer: Answer) -> None:
+        order = planned.order
+        assert order is not None
+        lives = self.lives
+        if answer.outcome in (Happened.APPROVE, Happened.REVIEW):
+            lives.available_minor[planned.person] -= order.amount_minor
+        if answer.outcome == Happened.REVIEW:
+            lives.waiting[answer.number] = order
+        elif answer.outcome == Happened.APPROVE:
+            self._ship(order, answer.number, price_code=answer.price_code, most=answer.most_installments)
+
+    def _ship(self, order: Order, decision_id: int, *, price_code: str, most: int) -> None:
+        """The shop ships and claims its money within three days; or the order is off."""
+        shopping, number = self._living.shopping, order.order
+        days = 1 + int(self.chances.uniform("order/ships", number) * 3)
+        if self.chances.happens("order/cancelled", number, chance=shopping.cancelled_share):
+            self._later(days, Moment.SHIPPING, Planned(act=acts.Void(decision_id=decision_id), person=order.person))
+            return
+        amount = order.amount_minor
+        if self.chances.happens("order/freight", number, chance=shopping.more_than_held_share):
+            amount += amount // 50
+        installments = self._shopping.installments(
+            order.person, number, amount_minor=amount, most=most, fee_ppm=_FEE_PPM
+        )  # fmt: skip
+        act = acts.Capture(
+            decision_id=decision_id, amount_minor=amount, installments=installments, price_code=price_code
+        )  # fmt: skip
+        self._later(days, Moment.SHIPPING, Planned(act=act, person=order.person, order=order))
+
+    def _follow_capture(self, planned: Planned, answer: Answer) -> None:
+        """What was delivered comes back, or is disputed."""
+        order = planned.order
+        assert order is not None
+        if answer.outcome != DONE:
+            return
+        shopping, number, lives = self._living.shopping, order.order, self.lives
+        after = 2 + int(self.chances.uniform("order/returns on", number) * shopping.refund_days)
+        line_id, person = int(lives.line_id[order.person]), order.person
+        if self.chances.happens("order/returned", number, chance=shopping.refund_chance):
+            is_whole = self.chances.happens("order/whole", number, chance=shopping.refund_whole_share)
+            share = 1.0 if is_whole else 0.1 + 0.8 * float(self.chances.uniform("order/part", number))
+            amount = max(1, int(answer.amount_minor * share))
+            act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=amount)
+            self._later(after, Moment.MORNING, Planned(act=act, person=person, order=order))
+        elif self.chances.happens("order/disputed", number, chance=shopping.dispute_chance) and self.chances.happens(
+            "order/won", number, chance=shopping.dispute_won_share
+        ):
+            act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=answer.amount_minor, is_forced=True)
+            self._later(after + 10, Moment.MORNING, Planned(act=act, person=person, order=order))
+
+    def _follow_payment(self, planned: Planned, answer: Answer) -> None:
+        """Banks take some payments back, and some callbacks come twice."""
+        assert isinstance(planned.act, acts.Pay)
+        if answer.outcome != DONE or answer.is_repeat:
+            return
+        paying, number = self._living.paying, planned.person
+        if self.chances.happens("payment/twice", number, at=self._today, chance=paying.twice_chance):
+            self._later(1, Moment.BILLS, planned)
+        elif self.chances.happens("payment/returned", number, at=self._today, chance=paying.returned_chance):
+            act = acts.SendBack(line_id=planned.act.line_id, payment_id=answer.number, reason="the bank took it back")
+            days = 1 + int(self.chances.uniform("payment/returned on", number, at=self._today) * 3)
+            self._later(days, Moment.MORNING, Planned(act=act, person=planned.person))
+
+    def _follow_asking(self, planned: Planned, answer: Answer) -> None:
+        """What one asked for is taken when it is offered."""
+        if answer.outcome == Happened.OFFER:
+            act = acts.AnswerLimit(offer_id=answer.number, accepts=True)
+            self._later(1, Moment.MORNING, Planned(act=act, person=planned.person))
+
+    def _follow_leaving(self, planned: Planned, answer: Answer) -> None:
+        if answer.outcome == DONE:
+            self.lives.has_left[planned.person] = True
+
+    # Analysts.
+
+    def _judge(self) -> None:
+        """Two analysts share the queue; each errs now and then, and looks at each case once."""
+        waiting = self._lender.reviews(self._next_step(_ANALYSTS_HOUR))
+        if not waiting.num_rows:
+            return
+        planned = []
+        for row in waiting.to_pylist():
+            review_id = row["review_id"]
+            order = self.lives.waiting.get(row["decision_id"])
+            is_bad = order is not None and bool(order.kind)
+            of = review_id if order is None else order.order
+            errs = bool(self.chances.happens("review/errs", of, chance=_ERRS[is_bad]))
+            act = acts.Judge(
+                review_id=review_id,
+                passes=is_bad is errs,
+                analyst=f"analyst {review_id % 2 + 1}",
+                reason="fits what we know of the buyer" if is_bad is errs else "does not fit what we know of the buyer",
+            )
+            planned.append(Planned(act=act, order=order))
+        answers = self._do(_ANALYSTS_HOUR, planned)
+        for decision_id, each, answer in zip(waiting["decision_id"].to_pylist(), planned, answers, strict=True):
+            order = self.lives.waiting.pop(decision_id, None)
+            assert isinstance(each.act, acts.Judge)
+            if not each.act.passes or answer.outcome != DONE:
+                continue
+            if order is not None:
+                self._ship(order, decision_id, price_code=answer.price_code, most=answer.most_installments)
+            else:
+                self._take_late_offer(decision_id, answer)
+
+    def _take_late_offer(self, application_id: int, answer: Answer) -> None:
+        """An application that an analyst passed is answered by its person on the next morning."""
+        who = np.flatnonzero(self.lives.application_id == application_id)
+        if len(who):
+            [accepts] = self._applying.accepts(who, np.asarray([answer.amount_minor])).tolist()
+            act = acts.AcceptLine(application_id=application_id, accepts=accepts)
+            self._later(1, Moment.MORNING, Planned(act=act, person=int(who[0])))
+
+
+# How often an analyst passes what is fraud, and stops what is honest.
+_ERRS: Final = {True: 0.25, False: 0.08}
+
+
+def lived(life: Life, *, since: date | None = None) -> Iterator[date]:
+    """Live every day of the plan from `since` on (None: from the begin); yields each when it is over."""
+    for day in life.plan.days:
+        if since is None or day >= since:
+            life.live(day)
+            yield day

@@ -1,0 +1,72 @@
+"""What a world is made of: one seed and a few choices; the same plan and version live the same days."""
+
+from datetime import date, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from tallystick.world.economy.seasons import Climate
+
+# The demonstration's lender opens at the new year, so that a year holds every festival once.
+BEGINS_ON: Final = date(2026, 1, 1)
+
+
+class PlanFault(ValueError):
+    """A world cannot be as it is asked for; the message names each field and the way out."""
+
+
+class WorldPlan(Struct, frozen=True, kw_only=True):
+    """How many borrowers live for how many months from when on, in which climate.
+
+    `reviews_from_month`: limits are reviewed on the first of each month from then on (0 is the first month).
+    `recession_month` is the month in which a recession begins. Raises `PlanFault` naming what cannot be.
+    """
+
+    seed: int
+    borrowers: int
+    months: int
+    begins_on: date = BEGINS_ON
+    climate: Climate = Climate.BASE
+    recession_month: int = 0
+    reviews_from_month: int = 6
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"{name} is {told}: {way}"
+            for name, told, is_wrong, way in (
+                ("seed", self.seed, self.seed < 0, "choose a whole number from 0 up"),
+                ("borrowers", self.borrowers, not 1 <= self.borrowers <= _MOST_PEOPLE, f"1 to {_MOST_PEOPLE:,}"),
+                ("months", self.months, not 1 <= self.months <= _MOST_MONTHS, f"1 to {_MOST_MONTHS}"),
+                ("begins_on", self.begins_on, self.begins_on.day != 1, "a world begins on the first of a month"),
+            )
+            if is_wrong
+        ]
+        if faults:
+            raise PlanFault("; ".join(faults))
+
+    @property
+    def ends_on(self) -> date:
+        """The day after the last one.
+
+        >>> WorldPlan(seed=1, borrowers=10, months=14).ends_on
+        datetime.date(2027, 3, 1)
+        """
+        months = self.begins_on.year * 12 + self.begins_on.month - 1 + self.months
+        return date(months // 12, months % 12 + 1, 1)
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Every day of the world."""
+        return tuple(self.begins_on + timedelta(days=place) for place in range((self.ends_on - self.begins_on).days))
+
+    def month_of(self, day: date) -> int:
+        """How many months a day is after the beginning's.
+
+        >>> WorldPlan(seed=1, borrowers=10, months=14).month_of(date(2027, 2, 28))
+        13
+        """
+        return (day.year - self.begins_on.year) * 12 + day.month - self.begins_on.month
+
+
+_MOST_PEOPLE: Final = 10_000_000
+_MOST_MONTHS: Final = 240

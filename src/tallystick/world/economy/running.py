@@ -1,0 +1,149 @@
+"""A world from its first day to its last, into a folder: killed, it goes on where it was, and ends the same."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, tzinfo
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from psycopg import Connection
+
+from tallystick.operations.progress import Progress
+from tallystick.operations.whole_files import OutputFault, whole_file
+from tallystick.world.economy.acts import Lender
+from tallystick.world.economy.auditor import Auditor
+from tallystick.world.economy.diary import Diary
+from tallystick.world.economy.information_parameters import InformationParameters
+from tallystick.world.economy.kept_steps import WorldTimeFault
+from tallystick.world.economy.life import Life
+from tallystick.world.economy.lives import Lives
+from tallystick.world.economy.living_parameters import LivingParameters
+from tallystick.world.economy.plan import PlanFault, WorldPlan
+from tallystick.world.parameters import WorldParameters
+
+_STATE: Final = "world.state"
+_TRUTH: Final = "truth"
+_FOUND_MOST: Final = 20
+
+
+class OtherWorld(ValueError):
+    """The folder holds a world of another plan; the message tells the way out."""
+
+
+class BooksWrong(RuntimeError):
+    """The auditor found the lender's books wrong: a defect of the product, and the world stops."""
+
+
+# What a command tells instead of a traceback.
+WORLD_FAULTS: Final = (OtherWorld, BooksWrong, PlanFault, WorldTimeFault)
+
+
+class _State(Struct, frozen=True):
+    plan: WorldPlan
+    next_day: date
+    lives: bytes
+    diary: bytes
+    auditor: bytes
+
+
+def run_world(  # noqa: PLR0913 - what a run is made of
+    plan: WorldPlan,
+    lender: Lender,
+    *,
+    out: Path,
+    living: LivingParameters,
+    information: InformationParameters,
+    world: WorldParameters,
+    zone: tzinfo,
+    progress: Progress,
+    books: Connection | None = None,
+    speed: float | None = None,
+) -> Life:
+    """Live the plan's days with a lender; gives the world as it then is.
+
+    What is true goes to `out/truth`, a part a month; the state after each day to `out/world.state`, from which a
+    killed run goes on. `speed`: so many times faster than real time, None for as fast as it can. With `books`, a
+    connection to the lender's database, an auditor looks at them every evening. Raises `OtherWorld` where the folder
+    holds another plan, `OutputFault` where it cannot be written, and `BooksWrong` where the auditor finds something.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    kept = _read(out / _STATE, plan)
+    auditor = Auditor()
+    if kept is not None:
+        auditor.load(kept.auditor)
+    life = Life(
+        plan,
+        lender,
+        living=living,
+        information=information,
+        world=world,
+        zone=zone,
+        auditor=None if books is None else auditor,
+        waits=_at_speed(speed),
+        lives=None if kept is None else Lives.load(kept.lives),
+        diary=None if kept is None else Diary(kept.diary),
+    )
+    days = [day for day in plan.days if kept is None or day >= kept.next_day]
+    for day in _shown(days, plan, progress=progress):
+        life.live(day)
+        if books is not None and (audited := auditor.check(day, books)).count:
+            told = map(str, audited.findings[:_FOUND_MOST])
+            raise BooksWrong("\n".join([f"{audited.count} findings in the books after {day}:", *told]))
+        _keep(life, auditor, out=out, day=day)
+    return life
+
+
+def _shown(days: list[date], plan: WorldPlan, *, progress: Progress) -> Iterator[date]:
+    """The days, with a bar over all of the plan's."""
+    told = f"{plan.begins_on} – {plan.ends_on}, {plan.borrowers:,}"
+    progress.step({"zh": f"模拟经济 {told} 人", "en": f"living through {told} people"})
+    for day in days:
+        yield day
+        progress.advance(((day - plan.begins_on).days + 1) / len(plan.days))
+
+
+def _keep(life: Life, auditor: Auditor, *, out: Path, day: date) -> None:
+    """The state after a day; with a month's end its part of the truth is written first."""
+    next_day = date.fromordinal(day.toordinal() + 1)
+    if next_day.day == 1:
+        life.diary.write(out / _TRUTH, part=f"{day:%Y-%m}")
+    state = _State(
+        plan=life.plan,
+        next_day=next_day,
+        lives=life.lives.dump(),
+        diary=life.diary.dump(),
+        auditor=auditor.dump(),
+    )
+    with whole_file(out / _STATE) as file:
+        file.write(msgspec.msgpack.encode(state))
+
+
+def _read(path: Path, plan: WorldPlan) -> _State | None:
+    if not path.exists():
+        return None
+    try:
+        kept = msgspec.msgpack.decode(path.read_bytes(), type=_State)
+    except msgspec.DecodeError as broken:
+        raise OutputFault(f"{path}: is no state of a world ({broken}); name another folder") from broken
+    if msgspec.structs.replace(kept.plan, months=plan.months) != plan:
+        raise OtherWorld(f"{path}: holds the world of {kept.plan}; name another folder, or give the same plan")
+    if kept.next_day > plan.ends_on:
+        raise OtherWorld(f"{path}: has lived to {kept.next_day} already; give more months, or name another folder")
+    return kept
+
+
+def _at_speed(speed: float | None) -> Callable[[datetime], None]:
+    """Wait until the instant has come, counted from the first one at which somebody waits."""
+    begun: list[tuple[datetime, float]] = []
+
+    def wait(at: datetime) -> None:
+        if speed is None:
+            return
+        if not begun:
+            begun.append((at, monotonic()))
+        since, began_s = begun[0]
+        sleep(max(0.0, (at - since).total_seconds() / speed - (monotonic() - began_s)))
+
+    return wait

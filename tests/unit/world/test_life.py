@@ -1,0 +1,162 @@
+"""A world of some hundred people, lived with a lender in memory: the same again, after a kill, under other limits."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from msgspec.structs import replace
+from tests.unit.world.simple_lender import SimpleLender
+
+from tallystick.operations.progress import Silent
+from tallystick.world.economy import acts
+from tallystick.world.economy.acts import Answer, AnyAct, Step
+from tallystick.world.economy.diary import TABLES
+from tallystick.world.economy.information_parameters import standard_information
+from tallystick.world.economy.life import Life
+from tallystick.world.economy.lives import Lives
+from tallystick.world.economy.living_parameters import standard_living
+from tallystick.world.economy.plan import PlanFault, WorldPlan
+from tallystick.world.economy.running import OtherWorld, run_world
+from tallystick.world.economy.seasons import Climate
+from tallystick.world.parameters import standard_parameters
+
+ZONE = timezone(timedelta(hours=8))
+PLAN = WorldPlan(seed=11, borrowers=300, months=8)
+
+
+def run(lender: acts.Lender, out: Path, plan: WorldPlan = PLAN) -> Life:
+    """The whole plan."""
+    return run_world(
+        plan,
+        lender,
+        out=out,
+        living=standard_living(),
+        information=standard_information(),
+        world=standard_parameters(),
+        zone=ZONE,
+        progress=Silent(),
+    )
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[SimpleLender, Life, Path]:
+    """A world that was lived once."""
+    lender, out = SimpleLender(), tmp_path_factory.mktemp("world")
+    return lender, run(lender, out), out
+
+
+class Killed(Exception):
+    """The process ended."""
+
+
+class KilledNowAndThen(SimpleLender):
+    """It does what is asked, and the world ends before it hears the answer."""
+
+    def do(self, step: Step, acts: Sequence[AnyAct]) -> list[Answer]:
+        """Once in two hundred steps."""
+        is_new = step not in self._steps
+        answers = super().do(step, acts)
+        if is_new and len(self._steps) % 197 == 0:
+            raise Killed
+        return answers
+
+
+def test_a_world_that_is_killed_and_goes_on_ends_as_if_it_had_not_been(
+    lived: tuple[SimpleLender, Life, Path], tmp_path: Path
+) -> None:
+    whole, life, out = lived
+    lender, kills = KilledNowAndThen(), 0
+    while True:
+        try:
+            again = run(lender, tmp_path)
+            break
+        except Killed:
+            kills += 1
+    assert kills > 3
+    assert lender.seen == whole.seen
+    assert (again.lives.dump(), again.diary.counts) == (life.lives.dump(), life.diary.counts)
+    for name in TABLES:
+        one, other = (pyarrow.parquet.read_table(folder / "truth" / name) for folder in (out, tmp_path))
+        assert one.equals(other)
+    assert run(lender, tmp_path).lives.dump() == life.lives.dump()  # nothing is left to live
+    with pytest.raises(OtherWorld, match="has lived to 2026-09-01 already; give more months"):
+        run(lender, tmp_path, replace(PLAN, months=7))
+    with pytest.raises(OtherWorld, match="or give the same plan"):
+        run(lender, tmp_path, replace(PLAN, seed=12))
+
+
+def test_people_live_as_people_do(lived: tuple[SimpleLender, Life, Path]) -> None:
+    lender, life, out = lived
+    counts = life.diary.counts
+    assert counts["Apply offer"] > 150
+    assert 0.5 < len(lender.lines) / counts["Apply offer"] < 0.99
+    assert counts["Capture done"] < counts["Buy approve"] < 20 * len(lender.lines)
+    assert 0.02 < counts["Refund done"] / counts["Capture done"] < 0.12
+    repeats = sum(isinstance(act, acts.Pay) and answer.is_repeat for _, act, answer in lender.seen)
+    assert 0 < repeats < counts["Pay done"] / 20
+    bills = pyarrow.parquet.read_table(out / "truth" / "bills")
+    unable = np.mean(bills["is_unable"].to_numpy(zero_copy_only=False)[bills["minimum_minor"].to_numpy() > 0])
+    assert 0.005 < unable < 0.12
+    past_due = [line.days_past_due(date(2026, 9, 1)) for line in lender.lines.values()]
+    assert 0 < np.mean(np.asarray(past_due) > 30) < 0.2
+    assert all(
+        0 <= line.drawn_minor <= line.limit_minor * 1.03 or line.drawn_minor < 0 for line in lender.lines.values()
+    )
+
+
+def test_the_same_luck_under_other_limits_and_debt_follows_room_where_risk_is(
+    lived: tuple[SimpleLender, Life, Path], tmp_path: Path
+) -> None:
+    _, life, out = lived
+    large = SimpleLender(limit_minor=4_000_000)
+    other = run(large, tmp_path)
+    one, two = (pyarrow.parquet.read_table(folder / "truth" / "months").to_pandas() for folder in (out, tmp_path))
+    both = one.merge(two, on=["month", "person"], suffixes=("", "_large"))
+    assert (both.is_jobless == both.is_jobless_large).all()
+    assert (both.is_active == both.is_active_large).all()
+    same = both[(both.month == 7) & both.is_open & both.is_open_large].set_index("person")
+    more = (same.drawn_minor_large - same.drawn_minor) / (4_000_000 - 1_000_000)
+    weak = life.people.debt_share_of_limit[same.index] > np.median(life.people.debt_share_of_limit[same.index])
+    assert more[weak].mean() > more[~weak].mean() + 0.02
+    assert other.people.risk.tolist() == life.people.risk.tolist()
+
+
+def test_work_is_lost_in_a_recession(tmp_path: Path) -> None:
+    def jobless(climate: Climate) -> float:
+        plan = WorldPlan(seed=3, borrowers=4_000, months=1, climate=climate)
+        life = Life(
+            plan, SimpleLender(), living=standard_living(), information=standard_information(),
+            world=standard_parameters(), zone=ZONE,
+        )  # fmt: skip
+        for month in range(12):
+            life._turn_month(month)
+        return float(life.lives.is_jobless.mean())
+
+    assert jobless(Climate.RECESSION) > 1.3 * jobless(Climate.BASE)
+
+
+def test_a_larger_world_begins_with_the_smaller_one() -> None:
+    def people(count: int) -> Life:
+        return Life(
+            WorldPlan(seed=5, borrowers=count, months=1), SimpleLender(), living=standard_living(),
+            information=standard_information(), world=standard_parameters(), zone=ZONE,
+        )  # fmt: skip
+
+    small, large = people(30).people, people(300).people
+    for name in ("risk", "city", "household", "hears_on", "born_on", "debt_share_of_limit"):
+        assert getattr(large, name)[:30].tolist() == getattr(small, name).tolist()
+
+
+def test_lives_are_put_aside_and_taken_up_again(lived: tuple[SimpleLender, Life, Path]) -> None:
+    lives = lived[1].lives
+    again = Lives.load(lives.dump())
+    assert again.dump() == lives.dump()
+    assert again.person_of(lives.line_id[lives.line_id > 0]).tolist() == np.flatnonzero(lives.line_id).tolist()
+
+
+def test_a_plan_that_cannot_be_names_every_field() -> None:
+    with pytest.raises(PlanFault, match=r"seed is -1.*borrowers is 0.*months is 0.*begins_on is 2026-01-02"):
+        WorldPlan(seed=-1, borrowers=0, months=0, begins_on=date(2026, 1, 2))
