@@ -63,6 +63,7 @@ def run(
     from tallystick.world.economy.in_process import InProcess, open_lender
     from tallystick.world.economy.information_parameters import standard_information
     from tallystick.world.economy.living_parameters import standard_living
+    from tallystick.world.economy.rings_parameters import standard_fraud
     from tallystick.world.economy.running import run_world
     from tallystick.world.economy.summary import RunSummary, book_figures
     from tallystick.world.parameters import standard_parameters
@@ -85,6 +86,7 @@ def run(
             out=out,
             living=standard_living(),
             information=standard_information(),
+            fraud=standard_fraud(),
             world=standard_parameters(),
             zone=BUSINESS_ZONE,
             progress=progress,

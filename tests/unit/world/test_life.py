@@ -19,6 +19,7 @@ from tallystick.world.economy.life import Life
 from tallystick.world.economy.lives import Lives
 from tallystick.world.economy.living_parameters import standard_living
 from tallystick.world.economy.plan import PlanFault, WorldPlan
+from tallystick.world.economy.rings_parameters import standard_fraud
 from tallystick.world.economy.running import OtherWorld, run_world
 from tallystick.world.economy.seasons import Climate
 from tallystick.world.parameters import standard_parameters
@@ -35,6 +36,7 @@ def run(lender: acts.Lender, out: Path, plan: WorldPlan = PLAN) -> Life:
         out=out,
         living=standard_living(),
         information=standard_information(),
+        fraud=standard_fraud(),
         world=standard_parameters(),
         zone=ZONE,
         progress=Silent(),
@@ -128,7 +130,7 @@ def test_work_is_lost_in_a_recession(tmp_path: Path) -> None:
     def jobless(climate: Climate) -> float:
         plan = WorldPlan(seed=3, borrowers=4_000, months=1, climate=climate)
         life = Life(
-            plan, SimpleLender(), living=standard_living(), information=standard_information(),
+            plan, SimpleLender(), living=standard_living(), information=standard_information(), fraud=standard_fraud(),
             world=standard_parameters(), zone=ZONE,
         )  # fmt: skip
         for month in range(12):
@@ -142,7 +144,7 @@ def test_a_larger_world_begins_with_the_smaller_one() -> None:
     def people(count: int) -> Life:
         return Life(
             WorldPlan(seed=5, borrowers=count, months=1), SimpleLender(), living=standard_living(),
-            information=standard_information(), world=standard_parameters(), zone=ZONE,
+            information=standard_information(), fraud=standard_fraud(), world=standard_parameters(), zone=ZONE,
         )  # fmt: skip
 
     small, large = people(30).people, people(300).people

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
@@ -14,6 +15,8 @@ from tallystick.world.economy.information_parameters import InformationParameter
 from tallystick.world.economy.lives import Lives, day_number
 from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.people import People
+from tallystick.world.economy.rings import RingApplications, forged
+from tallystick.world.economy.rings_parameters import RingsParameters
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -79,6 +82,20 @@ class Applying:
             for person, says, report in zip(who.tolist(), told, reports, strict=True)
         ]
 
+    def applications_of_rings(
+        self, told: RingApplications, lives: Lives, *, on: date, parameters: RingsParameters
+    ) -> list[acts.Apply]:
+        """The same in names that rings use: with forged papers, from devices, phones and addresses of their own."""
+        own = self.applications(told.person, lives, on=on)
+        papers = forged(self._chances, [each.stated for each in own], told, rings=parameters)
+        places = zip(own, papers, told.device.tolist(), told.phone.tolist(), told.address.tolist(), strict=True)
+        return [
+            msgspec.structs.replace(
+                each, stated=says, device=ring_device(device), phone=ring_phone(phone), address=ring_address(address)
+            )
+            for each, says, device, phone, address in places
+        ]
+
     def accepts(self, who: Integers, limit_minor: Integers) -> Flags:
         """Who takes the line offered: those who need it, sooner where it is large for them."""
         arriving, traits = self._living.arriving, self._people.traits
@@ -101,3 +118,18 @@ class Applying:
     def address(self, person: int) -> str:
         """Where one has things delivered."""
         return f"address {int(self._people.household[person])}"
+
+
+def ring_device(number: int) -> str:
+    """A device that a ring works with."""
+    return f"ring device {number}"
+
+
+def ring_phone(number: int) -> str:
+    """A number that a ring is reached at."""
+    return f"ring phone {number}"
+
+
+def ring_address(number: int) -> str:
+    """Where a ring has things delivered."""
+    return f"ring address {number}"

@@ -1,6 +1,6 @@
 """The days of the economy: what people, shops, banks and analysts do, in order, and what follows from the answers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import IntEnum
 from typing import Final, Protocol
@@ -12,15 +12,18 @@ from scipy.special import expit
 
 from tallystick.world.economy import acts
 from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Lender, Step
-from tallystick.world.economy.applying import Applying
+from tallystick.world.economy.applying import Applying, ring_address, ring_device, ring_phone
 from tallystick.world.economy.chances import Chances
 from tallystick.world.economy.diary import Diary
 from tallystick.world.economy.information_parameters import InformationParameters
-from tallystick.world.economy.lives import Lives, Order, Planned, day_number
+from tallystick.world.economy.lives import FraudDraw, Lives, Order, Planned, day_number
 from tallystick.world.economy.living_parameters import LivingParameters
-from tallystick.world.economy.paying import Bills, Paying
+from tallystick.world.economy.paying import Bills, Paying, as_rings_pay
 from tallystick.world.economy.people import People, draw_people
 from tallystick.world.economy.plan import WorldPlan
+from tallystick.world.economy.ring_cases import NEVER, OWN
+from tallystick.world.economy.rings import LinesOfPeople, RingPurchases, Rings, plan_rings
+from tallystick.world.economy.rings_parameters import FraudParameters, Kind
 from tallystick.world.economy.seasons import job_loss_factor, lift, unemployment
 from tallystick.world.economy.shopping import Orders, Shopping
 from tallystick.world.economy.shops import CATEGORIES, Shops, open_shops
@@ -42,6 +45,10 @@ class Moment(IntEnum):
     BILLS = 19
 
 
+_LAST_HOUR: Final = 23
+_DISPUTE_DAYS: Final = 10
+# Orders of rings are numbered apart from honest ones.
+_OF_RINGS: Final = 1 << 61
 _APPLYING_HOUR: Final = 10
 _ACCEPTING_HOUR: Final = 11
 _ANALYSTS_HOUR: Final = 22
@@ -68,6 +75,7 @@ class Life:
         *,
         living: LivingParameters,
         information: InformationParameters,
+        fraud: FraudParameters,
         world: WorldParameters,
         zone: tzinfo,
         auditor: Auditing | None = None,
@@ -91,17 +99,23 @@ class Life:
         self._applying = Applying(
             self.chances, people=self.people, living=living, information=information, begins_on=plan.begins_on
         )
+        self._fraud = fraud
+        self.rings: Rings = plan_rings(
+            self.chances, self.people, self.shops, days=len(plan.days), cities=cities, parameters=fraud
+        )
+        self._names = self.rings.names_only()
         self.lives = lives or Lives(plan.borrowers)
         self.diary = diary or Diary()
-        self._day = plan.begins_on
-        self._today = begins
-        self._steps = 0
+        self._day, self._today, self._place, self._steps = plan.begins_on, begins, 0, 0
+        self._is_gone = self._names
 
     # The day.
 
     def live(self, day: date) -> None:
         """One day, from its begin to its evening."""
         self._day, self._today, self._steps = day, day_number(day), 0
+        self._place = self._today - day_number(self.plan.begins_on)
+        self._is_gone = self._names | self.rings.never_pays(self._place)
         month, lives = self.plan.month_of(day), self.lives
         morning = self._lender.begin(day, at=self._at(0))
         lives.learn(morning.standing)
@@ -110,19 +124,19 @@ class Life:
         if month >= self.plan.reviews_from_month and day.day == 1:
             self._answer_limits(self._lender.review_limits(day, at=self._at(1)))
         self._read_bills(morning.statements)
-        orders = self._shopping.orders(self.lives, day=self._today, lift=lift(day, self._living.seasons))
-        self.diary.wished(day, orders)
+        self._claim()
+        orders = self._orders_of_day()
         self._buy(orders, until=4)
         self._give_up()
         self._do_planned(Moment.MORNING)
         self._do_planned(Moment.SHIPPING)
         self._apply()
-        self._buy(orders, since=4, until=12)
-        self._buy(orders, since=12, until=17)
+        self._buy(orders, until=12)
+        self._buy(orders, until=17)
         self._do_planned(Moment.BILLS)
-        self._buy(orders, since=17, until=21)
+        self._buy(orders, until=21)
         self._judge()
-        self._buy(orders, since=21, until=23)
+        self._buy(orders, until=24)
 
     def _at(self, hour: int) -> datetime:
         return datetime.combine(self._day, time(hour), tzinfo=self._zone).astimezone(UTC)
@@ -166,6 +180,8 @@ class Life:
         lives.is_active = self._shopping.habits(lives, month=month)
         who, amounts, days = self._paying.come_back(lives, month=month, today=self._today)
         for person, amount, on in zip(who.tolist(), amounts.tolist(), days.tolist(), strict=True):
+            if self._is_gone[person]:
+                continue
             self._plan_payment(person, amount, on, name=f"back {month}")
         self._ask_for_more(month)
         self._leave(month)
@@ -177,10 +193,14 @@ class Life:
         who = np.flatnonzero(wants)
         who = who[self.chances.happens("month/asks", who, at=month, chance=limits.ask_chance_month)]
         for person in who.tolist():
-            limit = int(lives.limit_minor[person])
-            wanted = int(limit * (1 + limits.ask_more_share)) // _STEP_MINOR * _STEP_MINOR
-            act = acts.AskLimit(line_id=int(lives.line_id[person]), limit_minor=max(wanted, limit + _STEP_MINOR))
-            self._later(1 + person % 20, Moment.MORNING, Planned(act=act, person=person))
+            self._ask(person, days=1 + person % 20)
+
+    def _ask(self, person: int, *, days: int) -> None:
+        """One asks for half as much again as one has."""
+        limit = int(self.lives.limit_minor[person])
+        wanted = int(limit * (1 + self._living.limits.ask_more_share)) // _STEP_MINOR * _STEP_MINOR
+        act = acts.AskLimit(line_id=int(self.lives.line_id[person]), limit_minor=max(wanted, limit + _STEP_MINOR))
+        self._later(days, Moment.MORNING, Planned(act=act, person=person))
 
     def _leave(self, month: int) -> None:
         lives = self.lives
@@ -203,7 +223,12 @@ class Life:
             minimum_minor=columns["minimum_minor"],
             due_on=told["due_on"].cast("int32").to_numpy().astype(np.int64),
         )
-        paid = self._paying.pay(bills, self.lives, today=self._today)
+        paid = as_rings_pay(
+            self._paying.pay(bills, self.lives, today=self._today),
+            bills,
+            is_gone=self._is_gone[bills.person],
+            behaves_well=self.rings.behaves_well(self._place)[bills.person],
+        )
         self.diary.bills(self._day, bills, paid)
         for place in np.flatnonzero(paid.amount_minor > 0).tolist():
             person = int(bills.person[place])
@@ -239,20 +264,22 @@ class Life:
     # Applications and limits.
 
     def _apply(self) -> None:
-        who = self._applying.applicants(self.lives, today=self._today)
+        honest = self._applying.applicants(self.lives, today=self._today)
+        honest = honest[~self._names[honest]]
+        ring = self.rings.applications_on(self._place)
+        who = np.concatenate([honest, ring.person])
         if not len(who):
             return
-        planned = [
-            Planned(act=act, person=act_of)
-            for act, act_of in zip(
-                self._applying.applications(who, self.lives, on=self._day), who.tolist(), strict=True
-            )
+        asked = [
+            *self._applying.applications(honest, self.lives, on=self._day),
+            *self._applying.applications_of_rings(ring, self.lives, on=self._day, parameters=self._fraud.rings),
         ]
+        planned = [Planned(act=act, person=person) for act, person in zip(asked, who.tolist(), strict=True)]
         answers = self._do(_APPLYING_HOUR, planned)
         offered = [place for place, answer in enumerate(answers) if answer.outcome == Happened.OFFER]
         people = who[offered]
         limits = np.asarray([answers[place].amount_minor for place in offered], dtype=np.int64)
-        accepts = self._applying.accepts(people, limits)
+        accepts = self._applying.accepts(people, limits) | self._names[people]
         taken = [
             Planned(
                 act=acts.AcceptLine(application_id=answers[place].number, accepts=bool(does)), person=int(person)
@@ -274,6 +301,7 @@ class Life:
             + limits.accept_used * lives.utilization[who]
         )
         accepts = self.chances.happens("offer/accepts", who, at=self._today, chance=expit(leaning))
+        accepts |= self._names[who] | self.rings.behaves_well(self._place)[who]
         after = 1 + (self.chances.uniform("offer/after", who, at=self._today) * 6).astype(np.int64)
         for person, offer_id, does, days in zip(
             who.tolist(), numbers.tolist(), accepts.tolist(), after.tolist(), strict=True
@@ -283,25 +311,39 @@ class Life:
 
     # Orders.
 
-    def _buy(self, orders: Orders, *, until: int, since: int = 0) -> None:
-        """Orders of some hours, made together at their end; a person's second waits for the first one's answer."""
-        places = np.flatnonzero((orders.hour >= since) & (orders.hour < until))
-        while len(places):
-            first = np.unique(orders.person[places], return_index=True)[1]
-            chosen = places[np.sort(first)]
-            self._do(until, [self._order(orders, place) for place in chosen.tolist()])
-            places = np.setdiff1d(places, chosen, assume_unique=True)
+    def _orders_of_day(self) -> list[tuple[float, Planned]]:
+        """Who orders what at which hour today: honest people by their habits, rings by their plans; by the hour."""
+        lives = self.lives
+        honest = self._shopping.orders(
+            lives, day=self._today, lift=lift(self._day, self._living.seasons), barred=self._is_gone
+        )
+        self.diary.wished(self._day, honest)
+        view = LinesOfPeople(line_id=lives.line_id, available_minor=lives.available_minor, is_open=lives.is_open)
+        ring = self.rings.purchases_on(self._place, view)
+        told = [(float(honest.hour[place]), self._order(honest, place)) for place in range(len(honest.number))]
+        told += [(ring.seconds[place] / 3_600, self._ring_order(ring, place)) for place in range(len(ring.number))]
+        return sorted(told, key=_hour)
+
+    def _buy(self, orders: list[tuple[float, Planned]], *, until: int) -> None:
+        """The orders before an hour, made together then; a line's second one waits for the first one's answer."""
+        due = [planned for hour, planned in orders if hour < until]
+        del orders[: len(due)]
+        while due:
+            first: dict[int, Planned] = {}
+            for each in due:
+                first.setdefault(each.person, each)
+            self._do(min(until, _LAST_HOUR), list(first.values()))
+            due = [each for each in due if first[each.person] is not each]
 
     def _order(self, orders: Orders, place: int) -> Planned:
         person, shop = int(orders.person[place]), int(orders.shop[place])
-        amount, city = int(orders.amount_minor[place]), int(orders.city[place])
-        latitude, longitude = self._shopping.places[city].tolist()
+        latitude, longitude = self._shopping.places[int(orders.city[place])].tolist()
         tells = bool(orders.tells_place[place])
         category = CATEGORIES[int(orders.category[place])].name
         act = acts.Buy(
             order=int(orders.number[place]),
             line_id=int(self.lives.line_id[person]),
-            amount_minor=amount,
+            amount_minor=int(orders.amount_minor[place]),
             merchant_id=int(self.shops.merchant_id[shop]),
             category=category,
             device=self._applying.device(person, today=self._today),
@@ -311,8 +353,50 @@ class Life:
             longitude_udeg=longitude if tells else None,
             confirms=bool(orders.confirms[place]),
         )
-        order = Order(order=act.order, person=person, amount_minor=amount, category=category)
+        order = Order(order=act.order, person=person, amount_minor=act.amount_minor, category=category)
         return Planned(act=act, person=person, order=order)
+
+    def _ring_order(self, ring: RingPurchases, place: int) -> Planned:
+        person, found_on = int(ring.person[place]), int(ring.found_out_on[place])
+        latitude, longitude = self._shopping.places[int(ring.city[place])].tolist()
+        category = CATEGORIES[int(ring.category[place])].name
+        device, phone, address = (int(told[place]) for told in (ring.device, ring.phone, ring.address))
+        act = acts.Buy(
+            order=_OF_RINGS | int(ring.number[place]),
+            line_id=int(ring.line_id[place]),
+            amount_minor=int(ring.amount_minor[place]),
+            merchant_id=int(self.shops.merchant_id[ring.shop[place]]),
+            category=category,
+            device=self._applying.device(person, today=self._today) if device == OWN else ring_device(device),
+            phone=self._applying.phone(person) if phone == OWN else ring_phone(phone),
+            address=self._applying.address(person) if address == OWN else ring_address(address),
+            latitude_udeg=latitude,
+            longitude_udeg=longitude,
+            confirms=bool(ring.confirms[place]),
+        )
+        order = Order(
+            order=act.order,
+            person=person,
+            amount_minor=act.amount_minor,
+            category=category,
+            kind=Kind(ring.kind[place]).name.lower(),
+            found_on=None if found_on == NEVER else day_number(self.plan.begins_on) + found_on,
+        )
+        return Planned(act=act, person=person, order=order)
+
+    def _claim(self) -> None:
+        """Victims, and rings that want their money back, dispute what went through; also, bust-outs ask for more."""
+        claims, lives = self.rings.claims_on(self._place), self.lives
+        for number, is_won in zip(claims.number.tolist(), claims.is_won.tolist(), strict=True):
+            draw = lives.frauds.pop(_OF_RINGS | number, None)
+            if draw is not None and is_won:
+                act = acts.Refund(
+                    line_id=draw.line_id, draw_id=draw.draw_id, amount_minor=draw.amount_minor, is_forced=True
+                )
+                self._later(_DISPUTE_DAYS, Moment.MORNING, Planned(act=act, person=draw.person))
+        for person in self.rings.limit_requests_on(self._place).tolist():
+            if lives.is_open[person]:
+                self._ask(person, days=1)
 
     # What follows.
 
@@ -343,6 +427,9 @@ class Life:
         order = planned.order
         assert order is not None
         lives = self.lives
+        if order.found_on is not None and answer.number:
+            label = Planned(act=acts.Label(decision_id=answer.number, is_fraud=True), person=planned.person)
+            self._later(order.found_on - self._today, Moment.MORNING, label)
         if answer.outcome in (Happened.APPROVE, Happened.REVIEW):
             lives.available_minor[planned.person] -= order.amount_minor
         if answer.outcome == Happened.REVIEW:
@@ -375,6 +462,10 @@ class Life:
         if answer.outcome != DONE:
             return
         shopping, number, lives = self._living.shopping, order.order, self.lives
+        if order.kind:
+            draw = FraudDraw(order.person, int(lives.line_id[order.person]), answer.number, answer.amount_minor)
+            lives.frauds[number] = draw
+            return
         after = 2 + int(self.chances.uniform("order/returns on", number) * shopping.refund_days)
         line_id, person = int(lives.line_id[order.person]), order.person
         if self.chances.happens("order/returned", number, chance=shopping.refund_chance):
@@ -457,9 +548,5 @@ class Life:
 _ERRS: Final = {True: 0.25, False: 0.08}
 
 
-def lived(life: Life, *, since: date | None = None) -> Iterator[date]:
-    """Live every day of the plan from `since` on (None: from the begin); yields each when it is over."""
-    for day in life.plan.days:
-        if since is None or day >= since:
-            life.live(day)
-            yield day
+def _hour(order: tuple[float, Planned]) -> float:
+    return order[0]

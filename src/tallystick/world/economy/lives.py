@@ -29,6 +29,15 @@ class Order(Struct, frozen=True, kw_only=True):
     found_on: int | None = None
 
 
+class FraudDraw(Struct, frozen=True):
+    """What a ring got out of a line."""
+
+    person: int
+    line_id: int
+    draw_id: int
+    amount_minor: int
+
+
 class Planned(Struct, frozen=True, kw_only=True):
     """Something to be done on a day, at one of its moments."""
 
@@ -93,6 +102,7 @@ class Lives:
     def __init__(self, people: int) -> None:
         self.agenda = Agenda()
         self.waiting: dict[int, Order] = {}  # orders in review, by their decision
+        self.frauds: dict[int, FraudDraw] = {}  # by order, until they are disputed
         for name, kind in (self._KEPT | self._TOLD).items():
             setattr(self, name, np.zeros(people, dtype=kind))
         self._person_of: dict[int, int] = {}
@@ -128,7 +138,7 @@ class Lives:
     def dump(self) -> bytes:
         """Everything, to go on from."""
         kept = {name: getattr(self, name).tobytes() for name in (self._KEPT | self._TOLD)}
-        return msgspec.msgpack.encode(_Kept(kept, self.agenda.as_dict(), self.waiting))
+        return msgspec.msgpack.encode(_Kept(kept, self.agenda.as_dict(), self.waiting, self.frauds))
 
     @classmethod
     def load(cls, told: bytes) -> "Lives":
@@ -137,7 +147,7 @@ class Lives:
         lives = cls(len(np.frombuffer(kept.arrays["line_id"], dtype=np.int64)))
         for name, kind in (cls._KEPT | cls._TOLD).items():
             setattr(lives, name, np.frombuffer(kept.arrays[name], dtype=kind).copy())
-        lives.agenda, lives.waiting = Agenda(kept.agenda), kept.waiting
+        lives.agenda, lives.waiting, lives.frauds = Agenda(kept.agenda), kept.waiting, kept.frauds
         lives._person_of = {line_id: person for person, line_id in enumerate(lives.line_id.tolist()) if line_id}
         return lives
 
@@ -146,6 +156,7 @@ class _Kept(Struct, frozen=True):
     arrays: dict[str, bytes]
     agenda: dict[str, list[Planned]]
     waiting: dict[int, Order]
+    frauds: dict[int, FraudDraw]
 
 
 def day_number(day: date) -> int:

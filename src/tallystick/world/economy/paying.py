@@ -162,3 +162,14 @@ class Paying:
         )
         day = today + (self._chances.uniform("month/comes on", who, at=month) * _MONTH_DAYS).astype(np.int64)
         return who, amount, day
+
+
+def as_rings_pay(paid: Payments, bills: Bills, *, is_gone: Flags, behaves_well: Flags) -> Payments:
+    """Payments with those of people in rings: who will bust out later pays all in time, and who is gone nothing."""
+    amount = np.where(behaves_well, np.maximum(bills.closing_minor, 0), paid.amount_minor)
+    return Payments(
+        amount_minor=np.where(is_gone, 0, amount).astype(np.int64),
+        on=np.where(behaves_well, np.minimum(paid.on, bills.due_on), paid.on),
+        is_converted=paid.is_converted & ~behaves_well & ~is_gone,
+        is_unable=(paid.is_unable & ~behaves_well) | is_gone,
+    )

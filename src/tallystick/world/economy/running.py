@@ -7,6 +7,7 @@ from time import monotonic, sleep
 from typing import Final
 
 import msgspec
+import pyarrow.parquet
 from msgspec import Struct
 from psycopg import Connection
 
@@ -21,6 +22,7 @@ from tallystick.world.economy.life import Life
 from tallystick.world.economy.lives import Lives
 from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.plan import PlanFault, WorldPlan
+from tallystick.world.economy.rings_parameters import FraudParameters
 from tallystick.world.parameters import WorldParameters
 
 _STATE: Final = "world.state"
@@ -55,6 +57,7 @@ def run_world(  # noqa: PLR0913 - what a run is made of
     out: Path,
     living: LivingParameters,
     information: InformationParameters,
+    fraud: FraudParameters,
     world: WorldParameters,
     zone: tzinfo,
     progress: Progress,
@@ -78,6 +81,7 @@ def run_world(  # noqa: PLR0913 - what a run is made of
         lender,
         living=living,
         information=information,
+        fraud=fraud,
         world=world,
         zone=zone,
         auditor=None if books is None else auditor,
@@ -107,6 +111,9 @@ def _shown(days: list[date], plan: WorldPlan, *, progress: Progress) -> Iterator
 def _keep(life: Life, auditor: Auditor, *, out: Path, day: date) -> None:
     """The state after a day; with a month's end its part of the truth is written first."""
     next_day = date.fromordinal(day.toordinal() + 1)
+    if day == life.plan.begins_on:
+        (out / _TRUTH).mkdir(exist_ok=True)
+        pyarrow.parquet.write_table(life.rings.truth(), out / _TRUTH / "rings.parquet", compression="zstd")
     if next_day.day == 1:
         life.diary.write(out / _TRUTH, part=f"{day:%Y-%m}")
     state = _State(

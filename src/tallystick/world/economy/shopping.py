@@ -82,9 +82,11 @@ class Shopping:
         anew = self._chances.happens("month/active", number, at=month, chance=self.active_chance)
         return np.asarray(np.where(keeps & (month > 0), lives.is_active, anew))
 
-    def orders(self, lives: Lives, *, day: int, lift: float) -> Orders:
-        """What is ordered on a day (days since 1970) by whoever has an open line and room on it."""
-        may = lives.is_open & lives.is_active & ~lives.is_frozen & (lives.days_past_due == 0) & ~lives.has_left
+    def orders(self, lives: Lives, *, day: int, lift: float, barred: Flags) -> Orders:
+        """What is ordered on a day (days since 1970) by whoever has an open line and room on it, and is not barred."""
+        may = (
+            lives.is_open & lives.is_active & ~lives.is_frozen & (lives.days_past_due == 0) & ~lives.has_left & ~barred
+        )
         buyers = np.flatnonzero(may & (lives.available_minor > 0))
         mean = self.orders_month[buyers] * lift / _MONTH_DAYS
         count = np.minimum(self._chances.count("day/orders", buyers, at=day, mean=mean), MOST_A_DAY)
