@@ -10,10 +10,11 @@ import pyarrow as pa
 
 from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.strategy.case_columns import CheckpointName
-from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.checkpoint import Checkpoint, Decisions
 from tallystick.strategy.checkpoint_reading import read_checkpoint
 from tallystick.strategy.columns import ColumnType
 from tallystick.strategy.policy import standard_strategy_files
+from tallystick.strategy.swap_set import DecidedCases
 from tallystick.terms.catalog import shipped_products
 
 # A line of 30,000 yuan a year old, well paid, on its own device at a known merchant: 200 yuan of food.
@@ -214,3 +215,14 @@ def small_files(**changes: str) -> dict[str, bytes]:
 
 
 SMALL_FORM, SMALL_TABLES = _SMALL_FORM, _SMALL_TABLES
+
+
+def decided_cases(checkpoint: Checkpoint, decisions: Decisions) -> DecidedCases:
+    """What a checkpoint decided, as it is compared with another's decisions."""
+    names = np.array([step.name for step in checkpoint.steps], dtype=object)
+    return DecidedCases(
+        outcome=decisions.outcome,
+        step=names[decisions.decided_by],
+        reasons=decisions.reasons,
+        limit_minor=decisions.outputs.get("limit_minor"),
+    )

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,19 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.applying import USUAL, applicant, applied
+from tests.applying import USUAL, accept, applicant, applied
 from tests.books import Books, ended
 from tests.commands import command
 from tests.deciding import DAY, Lender, opened
 
 from tallystick.features.event_tables import DAY_TICKS, EVENT_TABLES, STREAM_PREFIX
 from tallystick.operations.authorizing import PutOff, withdraw
-from tallystick.operations.backtesting import Backtest, BacktestFault, NoFigure, Question, backtest, strategy_named
+from tallystick.operations.backtesting import Backtest, BacktestFault, Question, backtest, strategy_named
 from tallystick.operations.both_decided import BOOKS
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.decision_record import tick_of
+from tallystick.operations.lines import Recorded
+from tallystick.operations.logged_value import LinesObserved, NoFigure, Observed
 from tallystick.operations.purchase_labels import correct_label, label_purchase
 from tallystick.operations.strategies import WholeStrategy, strategy_files, whole_strategy
 from tallystick.operations.strategy_life import StrategyReason, StrategyRefusal
@@ -37,6 +40,7 @@ from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, decode_record, encode_record
 from tallystick.strategy.economics import StrategyFaults
 from tallystick.strategy.expected_profit import ExpectedChange
+from tallystick.strategy.line_outcome import LineWindow
 from tallystick.strategy.off_policy import OffPolicyValue
 
 EVER = datetime(2020, 1, 1, tzinfo=UTC)
@@ -163,7 +167,7 @@ def draw(lender: Lender, decision: StoredDecision) -> None:
 def question(**told: Any) -> Question:
     """Everything that was decided on purchases, known long after."""
     asked_of: dict[str, Any] = {"checkpoint": CheckpointName.AUTHORIZE, "since": EVER, "until": None}
-    return Question(**(asked_of | {"known_tick": LATER} | told))
+    return Question(**(asked_of | {"known_tick": LATER, "known_on": date(2026, 12, 1)} | told))
 
 
 def found_by(lender: Lender, strategy: WholeStrategy, **told: Any) -> Backtest:
@@ -228,7 +232,7 @@ def test_against_itself_a_strategy_is_worth_exactly_nothing_more(lender: Lender)
     assert [(change.low_minor, change.high_minor) for change in changes] == [(0.0, 0.0)] * 3
     assert [(*change.normal, *change.bootstrap) for change in changes] == [pytest.approx((0.0,) * 4, abs=1e-6)] * 3
     assert (value.cases, value.borrowers, value.unsupported_share, value.largest_weight) == (80, 40, 0.0, 1.0)
-    assert found.observed is not None
+    assert isinstance(found.observed, Observed)
     assert (found.observed.mature, found.observed.labeled) == (80, found.observed.drawn)
     assert 0 < found.observed.frauds < found.observed.drawn < 80
 
@@ -355,7 +359,8 @@ def test_the_young_the_unlabeled_and_those_without_a_trace_are_told(lender: Lend
     assert (young.value, young.observed and young.observed.mature) == (NoFigure.NONE_MATURE, 0)
     # What is told after the window of its purchase does not count.
     late = found_by(lender, whole(files()), performance_days=4)
-    assert (late.value, late.observed and late.observed.labeled) == (NoFigure.NONE_LABELED, 0)
+    assert isinstance(late.observed, Observed)
+    assert (late.value, late.observed.labeled) == (NoFigure.NONE_LABELED, 0)
     connection = lender.books.connection
     assert decisions.forget_traces(connection, before=lender.now, most=1) == 1
     found = found_by(lender, whole(files()))
@@ -384,7 +389,7 @@ def test_applications_are_compared_with_their_limits(lender: Lender) -> None:
         applicant(lender, borrower_id)
         applied(lender, borrower_id, msgspec.structs.replace(USUAL, income_month_minor=income_minor))
     same = found_by(lender, whole(files()), checkpoint=CheckpointName.APPLY)
-    assert (same.cases, same.swapped.is_empty, same.value) == (6, True, NoFigure.NOT_OBSERVED)
+    assert (same.cases, same.swapped.is_empty, same.value) == (6, True, NoFigure.NO_LINE_MATURE)
     half = ("apply/checkpoint.toml", "income_multiple_ppm = 2_000_000", "income_multiple_ppm = 1_000_000")
     found = found_by(lender, whole(files(half)), checkpoint=CheckpointName.APPLY)
     made = [
@@ -397,6 +402,104 @@ def test_applications_are_compared_with_their_limits(lender: Lender) -> None:
     # No model says how likely a default is: what an offer brings is not known, and so not what a lower one changes.
     assert isinstance(found.expected, ExpectedChange)
     assert found.expected.unknown_moved >= found.swapped.total.lowered.cases
+
+
+# Half of those who are within the cut-off are declined by chance.
+HALF = (
+    "apply/checkpoint.toml",
+    'randomized = { rows = ["grade_f"], to = "within", share_ppm = 10_000, salt = "2026-11" }',
+    'randomized = { rows = ["within"], to = "grade_f", share_ppm = 500_000, salt = "s" }',
+)
+LOWER = ("apply/checkpoint.toml", "income_multiple_ppm = 2_000_000", "income_multiple_ppm = 100_000")
+WINDOW = LineWindow(months=8, opening_days=10)
+WINDOW_OVER = date(2027, 2, 21)  # ten days and eight months after the applications
+
+
+@cache
+def compiled_once(changes: tuple[tuple[str, str, str], ...]) -> WholeStrategy:
+    """The strategy that these changes make."""
+    return whole(files(*changes))
+
+
+def of_lines(lender: Lender, *changes: tuple[str, str, str], **told: Any) -> Backtest:
+    """What is found of applications whose lines are looked at for eight months."""
+    asked_of: dict[str, Any] = {"checkpoint": CheckpointName.APPLY, "line_window": WINDOW, "known_on": WINDOW_OVER}
+    asked = question(**(asked_of | told))
+    return ended(backtest(lender.books.connection, compiled_once(changes), asked, deciders=lender.deciders))
+
+
+def line_of(lender: Lender, application_id: int) -> int:
+    """The line that an offer becomes, on which 2,000 yuan are bought at once for a fee of 12."""
+    opened_now = accept(lender, application_id)
+    assert isinstance(opened_now, Recorded), opened_now
+    bought = facts.Drawdown(
+        draw_id=next(lender.books.ids), kind=facts.DrawKind.PURCHASE, amount_minor=200_000, merchant_id=7,
+        merchant_fee_minor=1_200,
+    )  # fmt: skip
+    assert isinstance(lender.books.act(opened_now.line.line_id, bought, lender.act().today), Recorded)
+    return opened_now.line.line_id
+
+
+def test_what_lines_brought_tells_what_those_whom_chance_declined_would_have_brought(
+    lender: Lender, database_url: str, tmp_path: Path
+) -> None:
+    applicant(lender, 100)
+    line_of(lender, applied(lender, 100).application_id)
+    since = lender.now
+    assert of_lines(lender, LOWER).value is NoFigure.NO_CHANCE
+    assert isinstance(of_lines(lender).value, OffPolicyValue)  # to decide alike takes no chance
+
+    lender.release(files=files(HALF))
+    for borrower_id in range(101, 113):
+        applicant(lender, borrower_id)
+    made = [applied(lender, borrower_id) for borrower_id in range(101, 113)]
+    offers = [each.application_id for each in made if each.decided_outcome == "offer"]
+    assert 4 <= len(offers) < len(made)
+    assert of_lines(lender, since=since).value is NoFigure.NO_LINE
+    paying, failing, lost = (line_of(lender, each) for each in offers[:3])
+    lender.now += timedelta(days=11)
+    line_of(lender, offers[3])  # too late: no line of these applications
+    books = lender.books
+    assert isinstance(books.pay(paying, next(books.ids), 200_000, date(2026, 6, 20)), Recorded)
+    gone = books.act(lost, facts.ChargedOff(reason="never paid"), date(2027, 2, 9), approved_by="officer")
+    assert isinstance(gone, Recorded), gone
+    assert isinstance(books.pay(failing, next(books.ids), 1, date(2027, 2, 10)), Recorded)
+    for line_id in (failing, lost):  # outside of their windows
+        assert isinstance(books.pay(line_id, next(books.ids), 5_000, date(2027, 2, 11)), Recorded)
+
+    young = of_lines(lender, since=since, known_on=WINDOW_OVER - timedelta(days=1))
+    assert (young.value, young.observed) == (NoFigure.NO_LINE_MATURE, LinesObserved(0, 0, 0, 0, 0))
+    found = of_lines(lender, since=since)
+    # What was charged is earned and lost again; principal is lost but for the one cent that came in time.
+    brought = 3 * 1_200 - 2 * 200_000 + 1
+    observed, value = found.observed, found.value
+    assert isinstance(observed, LinesObserved)
+    assert isinstance(value, OffPolicyValue)
+    assert (observed.mature, observed.lines, observed.lost) == (len(made), 3, 2)
+    assert observed.earned_minor - observed.lost_minor == brought
+    assert observed.earned_minor > 3 * 1_200  # interest and late fees that were billed
+    assert value.observed_minor == pytest.approx(brought / len(made))
+    ips = value.estimates[0]
+    assert (ips.value.low_minor, ips.value.high_minor) == pytest.approx((2 * brought / len(made),) * 2)
+    assert (value.largest_weight, value.open_cases, value.borrowers) == (2.0, 0, len(made))
+    itself = of_lines(lender, HALF, since=since).value
+    assert isinstance(itself, OffPolicyValue)
+    assert {(each.change.low_minor, each.change.high_minor) for each in itself.estimates} == {(0.0, 0.0)}
+    lower = of_lines(lender, LOWER, since=since).value
+    assert isinstance(lower, OffPolicyValue)
+    assert (lower.unsupported_share, lower.open_cases) == (1.0, len(made))
+
+    out = tmp_path / "found.json"
+    told = command(
+        "backtest", "--strategy", lender.keep(files())[:12], "--since", "2026-06-10", "--checkpoint", "apply",
+        "--performance-months", "1", "--most-weight", "1.5", "--out", str(out), url=database_url, language="zh",
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert "5 个成为额度，共收入 60、损失 0（元）" in told.stdout.replace("\n", "")
+    shown = json.loads(out.read_bytes())
+    assert shown["line_window"] == {"months": 1, "opening_days": 45}
+    assert shown["observed"] == {"mature": 13, "lines": 5, "lost": 0, "earned_minor": 6_000, "lost_minor": 0}
+    assert (shown["value"]["largest_weight"], shown["value"]["clipped_cases"]) == (1.5, len(offers))
 
 
 def test_the_command(lender: Lender, database_url: str, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def _told(differences: "Sequence[Difference]") -> "list[DifferenceTold]":
     ]
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - one parameter per option of the command line
     *,
     strategy: str,
     since: date,
@@ -145,6 +145,8 @@ def backtest(
     until: date | None = None,
     segment: str | None = None,
     performance_days: Annotated[int, Parameter(validator=Number(gte=1, lte=730))] = 30,
+    performance_months: Annotated[int | None, Parameter(validator=Number(gte=1, lte=120))] = None,
+    most_weight: Annotated[float | None, Parameter(validator=Number(gt=0.0))] = None,
     out: Path | None = None,
 ) -> None:
     """Run another strategy over recorded cases: who is decided otherwise, what it should earn, what the log says.
@@ -163,6 +165,10 @@ def backtest(
         A recorded column, such as category, to break the swap set down by.
     performance_days
         How long after a purchase it is told whether it was fraud; younger ones are not mature.
+    performance_months
+        How long after its opening it is told what the line of an application brought; without it twelve months.
+    most_weight
+        Cut the weights of the off-policy value to this: less variance, for a bias.
     out
         A JSON file for all figures.
     """
@@ -173,15 +179,22 @@ def backtest(
     from tallystick.operations.strategy_life import StrategyRefusal
     from tallystick.operations.whole_files import refuse_unwritable
     from tallystick.strategy.case_columns import CheckpointName
+    from tallystick.strategy.line_outcome import shipped_line_window
 
     if out is not None:
         refuse_unwritable(out)
+    window = shipped_line_window()
+    if performance_months is not None:
+        window = msgspec.structs.replace(window, months=performance_months)
     question = Question(
         checkpoint=CheckpointName(checkpoint),
         since=start_of_day(since),
         until=None if until is None else start_of_day(until + timedelta(days=1)),
         known_tick=now_tick(),
+        known_on=business_date(),
         performance_days=performance_days,
+        line_window=window,
+        most_weight=most_weight,
         segment=segment,
     )
     language = settings().language
@@ -200,13 +213,14 @@ def backtest(
 
 def _show(found: "Backtest") -> None:
     """The three parts, each as its figures or as the reason why there are none."""
-    from tallystick.operations.backtesting import NoFigure
     from tallystick.operations.both_decided import BOOKS
+    from tallystick.operations.logged_value import LinesObserved, NoFigure
     from tallystick.reports import backtest_terminal as shown
     from tallystick.reports.release_terminal import DIGITS
 
     screen, language = terminal(), settings().language
-    days, observed = found.performance_days, found.observed
+    observed, window = found.observed, msgspec.structs.asdict(found.line_window)
+    windows = {"days": found.performance_days, **window}
     for line in shown.head_lines(
         found.name,
         found.strategy_id[:DIGITS],
@@ -226,15 +240,21 @@ def _show(found: "Backtest") -> None:
         shown.swap_report(found.swapped, steps=steps, reasons=found.reasons, currency=currency, language=language)
     )
     if isinstance(found.expected, NoFigure):
-        screen.print(shown.no_figures_text("expected", found.expected, days=days, language=language))
+        screen.print(shown.no_figures_text("expected", found.expected, language=language, **windows))
     else:
         screen.print(shown.expected_report(found.expected, currency=currency, language=language))
         screen.print(shown.score_text(language=language))
     if isinstance(found.value, NoFigure):
-        screen.print(shown.no_figures_text("value", found.value, days=days, language=language))
+        screen.print(shown.no_figures_text("value", found.value, language=language, **windows))
         return
     screen.print(shown.value_report(found.value, currency=currency, language=language))
-    if observed is not None:
-        for line in shown.known_lines(days=days, **msgspec.structs.asdict(observed), language=language):
+    if isinstance(observed, LinesObserved):
+        told = msgspec.structs.asdict(observed)
+        for line in shown.lines_known_lines(**window, **told, currency=currency, language=language):
+            screen.print(line)
+    elif observed is not None:
+        for line in shown.known_lines(
+            days=found.performance_days, **msgspec.structs.asdict(observed), language=language
+        ):
             screen.print(line)
     screen.print(shown.verdict_text(found.value, language=language))

@@ -5,9 +5,8 @@ the other strategy is asked with the ids of the requests, by which its randomize
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -15,18 +14,16 @@ import numpy as np
 from msgspec import Struct
 from psycopg import Connection
 
-from tallystick.features.event_tables import DAY_TICKS
-from tallystick.operations.both_decided import (
-    BOOKED,
-    SCORES,
-    BothDecided,
-    Cases,
-    Flags,
-    SegmentUnknown,
-    is_told,
-    places_of,
-)
+from tallystick.operations.both_decided import SCORES, BothDecided, Cases, SegmentUnknown, is_told
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.logged_value import (
+    LinesObserved,
+    NoFigure,
+    Observed,
+    application_value,
+    grade_places,
+    purchase_value,
+)
 from tallystick.operations.strategies import WholeStrategy, strategy_files, whole_strategy
 from tallystick.operations.strategy_life import StrategyRefusal, find
 from tallystick.storage import decisions as stored
@@ -39,16 +36,12 @@ from tallystick.strategy.expected_profit import (
     ExpectedChange,
     application_figures,
     expected_change,
-    observed_profit,
-    purchase_bounds,
     purchase_figures,
-    purchase_profits,
 )
-from tallystick.strategy.off_policy import DecisionLog, OffPolicyValue, off_policy_value
+from tallystick.strategy.line_outcome import LineWindow, shipped_line_window
+from tallystick.strategy.off_policy import OffPolicySettings, OffPolicyValue
 from tallystick.strategy.prices import price_grades
-from tallystick.strategy.purchase_economics import PurchaseEconomics
 from tallystick.strategy.swap_set import SwapSet, swap_set
-from tallystick.units.rates import PPM
 
 PERFORMANCE_DAYS: Final = 30
 MOST_SEGMENTS: Final = 30
@@ -58,30 +51,12 @@ class BacktestFault(ValueError):
     """There is nothing to test on, or it is asked for what cannot be; the message tells the way out."""
 
 
-class NoFigure(StrEnum):
-    """Why a part of a backtest has no figures."""
-
-    NO_ECONOMICS = "no_economics"  # the strategy does not say what a purchase earns
-    NOT_OBSERVED = "not_observed"  # of this checkpoint nobody knows yet what came of its decisions
-    NONE_MATURE = "none_mature"
-    NONE_LABELED = "none_labeled"  # purchases went through, and of none of them it was told what it was
-    OTHER_CHANCES = "other_chances"  # recorded probabilities are not those that the strategies give
-
-
-class Observed(Struct, frozen=True):
-    """Of the cases compared: those whose window is over; of them those drawn; of these the labeled, and the frauds."""
-
-    mature: int
-    drawn: int
-    labeled: int
-    frauds: int
-
-
 class Backtest(Struct, frozen=True, kw_only=True):
     """What was found. A part is its figures, or the reason why there are none.
 
     `steps` and `reasons` are the words (zh, en) of the strategies that took part. `refused` were refused by the books,
-    whatever a strategy says; `withdrawn` are left out; `recomputed` had features read once more.
+    whatever a strategy says; `withdrawn` are left out; `recomputed` had features read once more. `performance_days` is
+    the window of purchases, `line_window` that of applications; `observed` is what is known of those of the checkpoint.
     """
 
     strategy_id: str
@@ -99,20 +74,28 @@ class Backtest(Struct, frozen=True, kw_only=True):
     swapped: SwapSet
     expected: ExpectedChange | NoFigure
     performance_days: int
-    observed: Observed | None
+    line_window: LineWindow
+    observed: Observed | LinesObserved | None
     value: OffPolicyValue | NoFigure
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `until` is the first instant that counts no more, `known_tick` until when outcomes are known."""
+    """What is asked. `until` is the first instant that counts no more, `known_tick` until when outcomes are known.
+
+    `known_on` is the business day of that; of applications windows count that are over before it. `most_weight` cuts
+    the weights of the off-policy value.
+    """
 
     checkpoint: CheckpointName
     since: datetime
     until: datetime | None
     known_tick: int
+    known_on: date
     performance_days: int = PERFORMANCE_DAYS
+    line_window: LineWindow = field(default_factory=shipped_line_window)
     segment: str | None = None
+    most_weight: float | None = None
 
 
 def strategy_named(connection: Connection, named: str, *, on: date) -> WholeStrategy | StrategyRefusal:
@@ -156,7 +139,7 @@ def backtest(
         raise BacktestFault(f"segment: {question.segment!r} was not recorded{hint}") from unknown
     if cases is None:
         raise BacktestFault(_nothing(name, without=without))
-    value, observed = _value(cases.compared(), strategy, question)
+    value, observed = _value(connection, cases.compared(), strategy, question)
     return Backtest(
         strategy_id=strategy.review.sha256,
         name=strategy.review.name,
@@ -173,6 +156,7 @@ def backtest(
         swapped=_swapped(cases, strategy, question),
         expected=_expected(cases.compared(), strategy, name),
         performance_days=question.performance_days,
+        line_window=question.line_window,
         observed=observed,
         value=value,
     )
@@ -217,8 +201,7 @@ def _expected(cases: Cases, strategy: WholeStrategy, name: CheckpointName) -> Ex
         ]
         return expected_change(*sides, decided_alike=alike)
     review = strategy.review
-    names = review.economics.grade_names()
-    grade = np.array([names.index(each) if each in names else -1 for each in cases.new.grade], dtype=np.int64)
+    grade = grade_places(cases.new.grade, review.economics)
     prices = price_grades(review.economics, legal_cap_ppm=review.price_cap.bound)
     limits = (cases.old.limit_minor, cases.new.limit_minor)
     sides = [
@@ -231,57 +214,20 @@ def _expected(cases: Cases, strategy: WholeStrategy, name: CheckpointName) -> Ex
 
 
 def _value(
-    cases: Cases, strategy: WholeStrategy, question: Question
-) -> tuple[OffPolicyValue | NoFigure, Observed | None]:
+    connection: Connection, cases: Cases, strategy: WholeStrategy, question: Question
+) -> tuple[OffPolicyValue | NoFigure, Observed | LinesObserved | None]:
     """What the log says, and how much of what came of it is known."""
+    settings = OffPolicySettings(most_weight=question.most_weight)
+    if question.checkpoint is CheckpointName.APPLY:
+        return application_value(
+            connection, cases, strategy, window=question.line_window, known_on=question.known_on, settings=settings
+        )
     checkpoint = strategy.checkpoints[question.checkpoint]
-    if question.checkpoint is not CheckpointName.AUTHORIZE:
-        return NoFigure.NOT_OBSERVED, None
-    if checkpoint.economics is None:
-        return NoFigure.NO_ECONOMICS, None
-    mature = cases.tick + question.performance_days * DAY_TICKS <= question.known_tick
-    drawn = mature & (cases.drawn_minor > 0)
-    labeled = drawn & ~np.isnan(cases.is_fraud)
-    counts = [int(np.count_nonzero(each)) for each in (mature, drawn, labeled, labeled & (cases.is_fraud == 1.0))]
-    observed = Observed(*counts)
-    if not observed.mature:
-        return NoFigure.NONE_MATURE, observed
-    if observed.drawn and not observed.labeled:
-        return NoFigure.NONE_LABELED, observed
-    if not cases.agrees.all():
-        return NoFigure.OTHER_CHANCES, observed
-    return _logged_value(cases, checkpoint.outcomes, checkpoint.economics, mature=mature), observed
-
-
-def _logged_value(
-    cases: Cases, outcomes: tuple[str, ...], economics: PurchaseEconomics, *, mature: Flags
-) -> OffPolicyValue:
-    """A purchase that was drawn, and of which nobody said anything within its window, counts as good."""
-    old, _ = cases.as_booked(CheckpointName.AUTHORIZE)
-    reward = observed_profit(
-        old.outcome,
-        went_through=cases.drawn_minor > 0,
-        is_fraud=np.nan_to_num(cases.is_fraud, nan=0.0),
-        amount_minor=cases.drawn_minor,
-        economics=economics,
+    return purchase_value(
+        cases,
+        checkpoint.outcomes,
+        checkpoint.economics,
+        performance_days=question.performance_days,
+        known_tick=question.known_tick,
+        settings=settings,
     )
-    amount = cases.amount_minor.astype(np.float64)
-    least, most = purchase_bounds(outcomes, amount_minor=amount, economics=economics)
-    # By the score that was there when it was decided: another may have learned from what came of it.
-    predicted = purchase_profits(outcomes, amount_minor=amount, fraud_ppm=cases.old.score, economics=economics)
-    # What the books refused they would have refused to any strategy.
-    refused = np.ix_(is_told(cases.refused), np.isin(outcomes, BOOKED[CheckpointName.AUTHORIZE]))
-    for table in (least, most, predicted):
-        table[refused] = 0.0
-    place = places_of(cases.old.outcome.tolist(), outcomes)
-    log = DecisionLog(
-        outcome=place,
-        probability_ppm=cases.old.chances[np.arange(len(place)), place] * PPM,
-        chances=cases.old.chances,
-        reward_minor=reward,
-        is_mature=mature,
-        least_minor=least,
-        most_minor=most,
-        borrower=cases.borrower.astype(np.int64),
-    )
-    return off_policy_value(log, cases.new.chances, predicted_minor=predicted)

@@ -18,6 +18,14 @@ from tallystick.storage.strategies import Release, releases
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import CaseRecord, Figures, arrays_of
 from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.granted_terms import (
+    GrantedWay,
+    blank_ways,
+    chances_at_terms,
+    granted_ways,
+    limits_at_terms,
+    place_at_terms,
+)
 from tallystick.strategy.off_policy import chances_agree
 from tallystick.strategy.swap_set import DecidedCases
 from tallystick.units.rates import PPM
@@ -34,12 +42,12 @@ SCORES: Final = {CheckpointName.AUTHORIZE: "fraud_ppm", CheckpointName.APPLY: "p
 BOOKED: Final = {CheckpointName.AUTHORIZE: (APPROVED, REVIEWED), CheckpointName.APPLY: (OFFERED,)}
 _CASES_AT_ONCE: Final = 65_536
 
-Rows = TypeVar("Rows", "Side", "Cases")
+Rows = TypeVar("Rows", "Side", "Cases", GrantedWay)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one strategy gave, an entry per case, whatever the books said to it; `chances` (cases, outcomes).
+    """What one strategy gave, an entry per case, whatever the books said to it.
 
     `score` is NaN where there is none, `grade` None, and `limit_minor` 0 where no limit is granted.
     """
@@ -50,15 +58,17 @@ class Side:
     limit_minor: Wholes
     score: Floats
     grade: Texts
-    chances: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Cases:
     """Cases under both strategies, an entry per case.
 
-    Where `same_inputs` does not hold, the new side holds the old one's decision and is not to be compared. `agrees`
-    says that the probability which was recorded is what the strategies give, `refused` why the books refused, or None.
+    Where `same_inputs` does not hold, the new side holds the old one's decision and is not to be compared.
+    `log_chances` and `new_chances` (cases, columns) are what chance might have given, over all strategies of a release
+    and by the new one; `place` is the column of what was given. Columns are the outcomes; of applications those at the
+    new strategy's terms, told apart by `place_at_terms`, whose limits are `limit_at_terms_minor`. `agrees` says that
+    the probability which was recorded is what the strategies give, `refused` why the books refused, or None.
     `drawn_minor` is what was drawn of a purchase; `is_fraud` what it was labeled within its window, NaN where it was
     not.
     """
@@ -66,8 +76,13 @@ class Cases:
     old: Side
     new: Side
     same_inputs: Flags
+    log_chances: Floats
+    new_chances: Floats
+    place: Wholes
+    limit_at_terms_minor: Wholes
     agrees: Flags
     refused: Texts
+    request_id: Wholes
     amount_minor: Wholes
     tick: Wholes
     borrower: Texts
@@ -84,7 +99,7 @@ class Cases:
         return _as_booked(self.old, self.refused, name), _as_booked(self.new, self.refused, name)
 
 
-def _part(rows: Rows, where: Flags) -> Rows:
+def _part(rows: Rows, where: Flags | Wholes) -> Rows:
     def of(value: Any) -> Any:
         return _part(value, where) if isinstance(value, Side) else value[where]
 
@@ -177,15 +192,27 @@ class BothDecided:
 
     def _decided(self, block: CaseBlock) -> Cases:
         same = np.array(block.same_inputs, dtype=np.bool_)
-        chances, agrees = self._log_chances(block)
-        old = _side(block, self._checkpoint.name, chances)
+        name = self._checkpoint.name
+        old = _side(block, name)
+        new, tested, new_chances = self._decided_anew(block, old, same)
+        log_chances, agrees = self._log_chances(block, tested)
+        place = places_of(block.outcome, self._checkpoint.outcomes)
+        limit_at_terms_minor = np.zeros_like(log_chances, dtype=np.int64)
+        if name is CheckpointName.APPLY:
+            place = place_at_terms(place, old.limit_minor, _texts(block.outputs["price_code"]), tested=tested)
+            limit_at_terms_minor = limits_at_terms(tested)
         drawn, fraud = self._fates(block)
         return Cases(
             old=old,
-            new=self._new_side(block, old, same),
+            new=new,
             same_inputs=same,
-            agrees=agrees,
+            log_chances=log_chances,
+            new_chances=new_chances,
+            place=place,
+            limit_at_terms_minor=limit_at_terms_minor,
+            agrees=agrees & (log_chances[np.arange(block.cases), place] > 0.0),
             refused=_texts(block.refused_because),
+            request_id=_wholes(block.requests["request_id"], block.cases),
             amount_minor=_wholes(block.requests.get("amount_minor"), block.cases),
             tick=_wholes(block.requests["tick"], block.cases),
             borrower=_texts(block.requests["borrower_id"]),
@@ -194,45 +221,55 @@ class BothDecided:
             segment=self._segment(block),
         )
 
-    def _new_side(self, block: CaseBlock, old: Side, same: Flags) -> Side:
-        """As the other strategy decides."""
-        new = Side(
-            outcome=old.outcome.copy(),
-            step=old.step.copy(),
-            reasons=old.reasons.copy(),
-            limit_minor=old.limit_minor.copy(),
-            score=np.full(block.cases, np.nan),
-            grade=_texts([None] * block.cases),
-            chances=np.zeros_like(old.chances),
-        )
+    def _decided_anew(self, block: CaseBlock, old: Side, same: Flags) -> tuple[Side, tuple[GrantedWay, ...], Floats]:
+        """As the other strategy decides.
+
+        With the ways that its chance may go, of an application, and its chances. Other inputs leave them at nothing.
+        """
+        new = Side(*(getattr(old, each.name).copy() for each in fields(Side)))
+        new.score[:], new.grade[:] = np.nan, None
+        is_apply = self._checkpoint.name is CheckpointName.APPLY
+        tested = blank_ways(self._checkpoint, block.cases) if is_apply else ()
         cases = np.flatnonzero(same).tolist()
         if not cases:
-            return new
+            return new, tested, self._nothing(block, tested)
         record = block.decided(cases)
-        told = _side(record, self._checkpoint.name, self._checkpoint.outcome_probabilities(record.columns()))
-        for each in fields(Side):
-            getattr(new, each.name)[same] = getattr(told, each.name)
-        return new
+        _put(_side(record, self._checkpoint.name), into=new, where=same)
+        columns = record.columns()
+        if is_apply:
+            for kept, way in zip(tested, granted_ways(self._checkpoint, columns), strict=True):
+                _put(way, into=kept, where=same)
+            return new, tested, chances_at_terms(tested, tested=tested)
+        chances = self._nothing(block, tested)
+        chances[same] = self._checkpoint.outcome_probabilities(columns)
+        return new, tested, chances
 
-    def _log_chances(self, block: CaseBlock) -> tuple[Floats, Flags]:
-        """The chance of every outcome, over all strategies that the borrower might have been dealt to, by their shares.
+    def _nothing(self, block: CaseBlock, tested: Sequence[GrantedWay]) -> Floats:
+        return np.zeros((block.cases, len(self._checkpoint.outcomes) * (len(tested) + 1)))
+
+    def _log_chances(self, block: CaseBlock, tested: Sequence[GrantedWay]) -> tuple[Floats, Flags]:
+        """What chance might have given, over all strategies that the borrower may have been dealt to, by their shares.
 
         And where the strategy that he was dealt to gives its outcome with the probability that was recorded.
         """
         outcomes = self._checkpoint.outcomes
-        chances, own = np.zeros((block.cases, len(outcomes))), np.zeros((block.cases, len(outcomes)))
+        chances, own = self._nothing(block, tested), np.zeros((block.cases, len(outcomes)))
         decided_by, release = np.array(block.strategy_id), np.array(block.release_number)
         whole = {**block.figures, **block.features}
         for number in np.unique(release).tolist():
             cases = np.flatnonzero(release == number)
             given = {name: [values[case] for case in cases.tolist()] for name, values in whole.items()}
+            at_terms = [_part(way, cases) for way in tested]
             for strategy_id, share in self._shares[number].items():
                 checkpoint = self._deciders.compiled(self._connection, strategy_id)[self._checkpoint.name]
                 self._learn_words(checkpoint)
-                told = _chances(checkpoint, given)
-                chances[cases] += share * told
+                columns = _scored(checkpoint, given)
+                told = checkpoint.outcome_probabilities(columns)
                 mine = decided_by[cases] == strategy_id
                 own[cases[mine]] = told[mine]
+                if tested:
+                    told = chances_at_terms(granted_ways(checkpoint, columns), tested=at_terms)
+                chances[cases] += share * told
         recorded = np.array(block.probability_ppm, dtype=np.float64)
         return chances, chances_agree(own, places_of(block.outcome, outcomes), probability_ppm=recorded)
 
@@ -269,7 +306,12 @@ class BothDecided:
         return _texts(known[name])
 
 
-def _side(told: CaseBlock | CaseRecord, name: CheckpointName, chances: Floats) -> Side:
+def _put(rows: Rows, *, into: Rows, where: Flags) -> None:
+    for each in fields(rows):
+        getattr(into, each.name)[where] = getattr(rows, each.name)
+
+
+def _side(told: CaseBlock | CaseRecord, name: CheckpointName) -> Side:
     return Side(
         outcome=_texts(told.outcome),
         step=_texts(told.decided_by),
@@ -277,14 +319,13 @@ def _side(told: CaseBlock | CaseRecord, name: CheckpointName, chances: Floats) -
         limit_minor=_wholes(told.outputs.get("limit_minor"), told.cases),
         score=_floats(told.scores.get(SCORES[name]), told.cases),
         grade=_texts(told.outputs.get("grade") or [None] * told.cases),
-        chances=chances,
     )
 
 
-def _chances(checkpoint: Checkpoint, given: Figures) -> Floats:
-    """What a strategy says of every outcome, by its own scores: the record has those of whoever decided."""
+def _scored(checkpoint: Checkpoint, given: Figures) -> Mapping[str, npt.NDArray[Any]]:
+    """What a strategy decides on, with its own scores: the record has those of whoever decided."""
     columns = arrays_of(given)
-    return checkpoint.outcome_probabilities({**columns, **checkpoint.score(columns)})
+    return {**columns, **checkpoint.score(columns)}
 
 
 def _shares(release: Release) -> dict[str, float]:

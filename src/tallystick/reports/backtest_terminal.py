@@ -29,10 +29,14 @@ from tallystick.units.money import minor_per_major
 Words = Mapping[str, tuple[str, str]]  # zh, en
 
 MOST_REASONS: Final = 4  # of each side of a flow
-FEW_LABELS: Final = 30
+FEW_OUTCOMES: Final = 30
 # Why a part of a backtest has no figures.
 REASONS_WHY_NOT: Final = {
-    why: f"backtest.{why}" for why in ("no_economics", "not_observed", "none_mature", "none_labeled", "other_chances")
+    why: f"backtest.{why}"
+    for why in (
+        *("no_economics", "none_mature", "none_labeled", "other_chances"),
+        *("no_line_mature", "no_line", "no_chance"),  # of applications
+    )
 }
 _NO_FIGURES: Final = {"expected": "backtest.no_expected", "value": "backtest.no_value"}
 _OUTCOMES: Final = {outcome: f"backtest.{outcome}" for outcome in ("approve", "step_up", "review", "decline", "offer")}
@@ -72,10 +76,13 @@ def score_text(*, language: Language) -> Text:
     return Text(texts_in(language)("backtest.score_of"))
 
 
-def no_figures_text(part: str, why: str, *, days: int, language: Language) -> Text:
-    """Why `expected` or `value` has no figures; `why` is one of `REASONS_WHY_NOT`."""
+def no_figures_text(part: str, why: str, *, language: Language, **windows: int) -> Text:
+    """Why `expected` or `value` has no figures; `why` is one of `REASONS_WHY_NOT`.
+
+    `windows` are the `days` of purchases, and the `months` and `opening_days` of lines.
+    """
     say = texts_in(language)
-    told = say(REASONS_WHY_NOT[why], days=str(days)) if why == "none_mature" else say(REASONS_WHY_NOT[why])
+    told = say(REASONS_WHY_NOT[why], **{name: str(figure) for name, figure in windows.items()})
     return Text(say(_NO_FIGURES[part], why=told), style="yellow")
 
 
@@ -85,7 +92,28 @@ def known_lines(*, days: int, mature: int, drawn: int, labeled: int, frauds: int
     counts = {"mature": mature, "drawn": drawn, "labeled": labeled, "frauds": frauds, "silent": drawn - labeled}
     told = {name: count_text(count) for name, count in counts.items()}
     yield Text(say("backtest.outcomes_known", days=str(days), **told))
-    if labeled < FEW_LABELS:
+    if labeled < FEW_OUTCOMES:
+        yield Text(say("backtest.few"), style="yellow")
+
+
+def lines_known_lines(
+    *,
+    months: int,
+    opening_days: int,
+    earned_minor: int,
+    lost_minor: int,
+    currency: str,
+    language: Language,
+    **told: int,
+) -> Iterator[Text]:
+    """How much is known of what came of applications: `mature` ones, their `lines`, and how many of these `lost`."""
+    say = texts_in(language)
+    scale = table_scale([earned_minor, lost_minor], currency=currency, language=language)
+    counts = {name: count_text(told[name]) for name in ("mature", "lines", "lost")}
+    windows = {"months": str(months), "opening_days": str(opening_days)}
+    amounts = {"earned": scale.text(earned_minor), "loss": scale.text(lost_minor), "unit": scale.unit}
+    yield Text(say("backtest.lines_known", **windows, **counts, **amounts))
+    if told["lines"] < FEW_OUTCOMES:
         yield Text(say("backtest.few"), style="yellow")
 
 

@@ -42,6 +42,19 @@ RECEIVABLES: Final = {
     Component.FEE: FEE,
     Component.PENALTY: PENALTY,
 }
+# By which a line's own transfers tell what it earned, and what was lost on it. What is billed comes off what had
+# accrued, which is posted for all lines of a product together.
+EARNED: Final = (
+    ACCRUED,
+    MERCHANT_DISCOUNT,
+    INTEREST_INCOME,
+    FEE_INCOME,
+    PENALTY_INCOME,
+    SUBSIDY_INCOME,
+    REFUND_EXPENSE,
+    WAIVER_EXPENSE,
+)
+LOST: Final = (WRITE_OFF, RECOVERY)
 # Where money from a borrower arrives, by channel, before the bank's own statement confirms it.
 CHANNELS: Final = {"bank": CASH, "gateway": "gateway_clearing", "direct_debit": "direct_debit_clearing"}
 # Where money stands before it is a line's: at the channels, and what was found in suspense.

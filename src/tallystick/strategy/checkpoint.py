@@ -6,6 +6,7 @@ does not continue decides; a telling step gives figures that later steps read. W
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -134,6 +135,15 @@ class Decisions:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """One way that chance may go, an entry per case: its probability, the place of the outcome, and what is given."""
+
+    probability: Floats
+    outcome: Wholes
+    outputs: Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """The rows of all deciding steps, one after the other: what each says, so that one look-up answers for all.
 
@@ -213,9 +223,7 @@ class Checkpoint:
         frame = self.framed(columns)
         walked = [(step, own, taken) for step, _, own, taken in self.walk(frame, request_ids=request_ids)]
         verdicts = self._verdicts
-        places = np.stack([taken for step, _, taken in walked if step.decides]) + verdicts.offsets[:, None]
-        rank = verdicts.rank[places]  # (deciding steps, cases)
-        first = (rank >= 0).argmax(axis=0)
+        places, rank, first = self._verdict(walked)
         cases = np.arange(frame.rows)
         final = rank[first, cases]
         probability, explored = self._chance(frame, walked, final)
@@ -228,6 +236,35 @@ class Checkpoint:
             probability_ppm=probability * PPM,
             is_explored=explored,
         )
+
+    def ways(self, columns: Columns) -> Iterator[Way]:
+        """Every way that chance may go on the cases, of which each case has its probabilities; they sum to 1.
+
+        `outcome_probabilities` says how probable an outcome is, this also with what it would be given. Raises
+        `ColumnFault` as `decide` does.
+        """
+        frame = self.framed(columns)
+        randomized = [step.name for step in self.steps if step.randomized is not None]
+        for goes in product((False, True), repeat=len(randomized)):
+            moved = {name for name, is_moved in zip(randomized, goes, strict=True) if is_moved}
+            probability, walked, seen = np.ones(frame.rows), [], frame
+            for step in self.steps:
+                own = step.table.match(seen)
+                share = _share(step, own)
+                probability = probability * (share if step.name in moved else 1.0 - share)
+                taken = _moved(step, own) if step.name in moved else own
+                walked.append((step, own, taken))
+                seen = told(seen, step, taken) if step.tells else seen
+            places, rank, first = self._verdict(walked)
+            cases = np.arange(frame.rows)
+            outputs = self._outputs(frame, walked, verdict=places[first, cases])
+            yield Way(probability, rank[first, cases], outputs)
+
+    def _verdict(self, walked: Walked) -> tuple[Wholes, Wholes, Wholes]:
+        """Place and rank of each deciding step's row, shape (deciding steps, cases), and which step is the first."""
+        places = np.stack([taken for step, _, taken in walked if step.decides]) + self._verdicts.offsets[:, None]
+        rank = self._verdicts.rank[places]
+        return places, rank, (rank >= 0).argmax(axis=0)
 
     def outcome_probabilities(self, columns: Columns) -> Floats:
         """The probability of each outcome, given the case: shape (cases, outcomes), in the order of `outcomes`.

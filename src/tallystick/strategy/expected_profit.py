@@ -197,6 +197,55 @@ def application_figures(
     return ExpectedFigures(earned, loss, cost, forgone=np.where(declined, np.nan, 0.0))
 
 
+def application_profits(
+    outcomes: tuple[str, ...],
+    *,
+    limit_minor: Wholes,
+    pd_ppm: Floats,
+    grade: Wholes,
+    economics: Economics,
+    prices: tuple[Price, ...],
+    months: int,
+) -> Floats:
+    """What a line should earn less what should be lost on it in so many months, under each outcome; NaN: not known.
+
+    By `application_figures`, whose year is taken evenly; without the costs of funds, operations and capital, which no
+    line's books tell. `limit_minor` and the result have shape (cases, outcomes).
+    """
+    told = np.full(limit_minor.shape, np.nan)
+    for column, outcome in enumerate(outcomes):
+        figures = application_figures(
+            np.full(len(limit_minor), outcome, dtype=object),
+            limit_minor=limit_minor[:, column],
+            pd_ppm=pd_ppm,
+            grade=grade,
+            economics=economics,
+            prices=prices,
+        )
+        told[:, column] = (figures.earned - figures.loss) * months / 12
+    return told
+
+
+def application_bounds(
+    outcomes: tuple[str, ...], *, limit_minor: Wholes, price_cap_ppm: int, merchant_yield_ppm: int, months: int
+) -> tuple[Floats, Floats]:
+    """The least and the most that each outcome can come to in so many months, shape (cases, outcomes) each.
+
+    At the least the whole limit is drawn and lost; at the most all of it is drawn all the time, at the highest price
+    that the law allows and with the merchants' fees. Both are of the first limit, shape (cases, outcomes). A decline is
+    certain to bring nothing.
+
+    5,000.00 for a year at 24 % and 7.2 %:
+
+    >>> least, most = application_bounds(("offer", "review", "decline"), limit_minor=np.full((1, 3), 500_000),
+    ...     price_cap_ppm=240_000, merchant_yield_ppm=72_000, months=12)
+    >>> least.tolist(), most.tolist()
+    ([[-500000.0, -500000.0, 0.0]], [[156000.0, 156000.0, 0.0]])
+    """
+    limit = np.where(np.array(outcomes) == "decline", 0.0, limit_minor)
+    return 0.0 - limit, limit * (price_cap_ppm + merchant_yield_ppm) * months / (12 * PPM)
+
+
 def _share_of(figure: Floats, share: Floats) -> Floats:
     """A share of a figure, and nothing of one that is not known where nothing goes through."""
     return np.where(share > 0.0, share * figure, 0.0)

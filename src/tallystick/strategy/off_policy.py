@@ -119,15 +119,13 @@ def off_policy_value(
     log: DecisionLog,
     chances: Floats,
     *,
-    comparable: Flags | None = None,
     predicted_minor: Floats | None = None,
     settings: OffPolicySettings | None = None,
 ) -> OffPolicyValue:
     """The value of a strategy that gives each outcome with `chances`, shape (cases, outcomes).
 
-    `comparable` (cases, outcomes) marks outcomes that would mean the same under both strategies; where the new one
-    grants another limit, what came of the old limit says nothing of it. `predicted_minor` (cases, outcomes) is a
-    reward model's word, made without the rewards of the same cases; with it comes the doubly robust estimate.
+    `predicted_minor` (cases, outcomes) is a reward model's word, made without the rewards of the same cases; with it
+    comes the doubly robust estimate.
     Raises `ValueError` where the log does not hold together, or holds no mature case.
 
     Four cases of which half were approved by chance and brought 10, 10, or nothing declined. Always to approve is
@@ -161,10 +159,8 @@ def off_policy_value(
     cases = np.arange(len(outcome))
     old, new = log.chances[mature], chances[mature]
     supported = old > 0.0
-    if comparable is not None:
-        supported &= comparable[mature]
     outside = np.where(supported, 0.0, new)
-    raw = np.where(supported[cases, outcome], new[cases, outcome] / old[cases, outcome], 0.0)
+    raw = new[cases, outcome] / old[cases, outcome]
     weight = raw if chosen.most_weight is None else np.minimum(raw, chosen.most_weight)
     least, most = log.least_minor[mature], log.most_minor[mature]
     columns = [

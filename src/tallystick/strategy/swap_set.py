@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tallystick.strategy.checkpoint import Checkpoint, Decisions
-
 Flags = npt.NDArray[np.bool_]
 Wholes = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.object_]
@@ -26,34 +24,6 @@ class DecidedCases:
     step: Texts
     reasons: Sequence[tuple[str, ...]]
     limit_minor: Wholes | None = None
-
-
-def decided_cases(checkpoint: Checkpoint, decisions: Decisions) -> DecidedCases:
-    """What a checkpoint decided, as it is compared with another's decisions."""
-    names = np.array([step.name for step in checkpoint.steps], dtype=object)
-    return DecidedCases(
-        outcome=decisions.outcome,
-        step=names[decisions.decided_by],
-        reasons=decisions.reasons,
-        limit_minor=decisions.outputs.get("limit_minor"),
-    )
-
-
-def comparable_outcomes(old: DecidedCases, new: DecidedCases, *, outcomes: Sequence[str]) -> Flags:
-    """Which outcomes would mean the same under both strategies, shape (cases, outcomes): to pass, at the same limit.
-
-    The limits are those that a case would be granted, told of every case whatever chance decided.
-
-    >>> def granting(*limits):
-    ...     offers = np.array(["offer"] * len(limits), dtype=object)
-    ...     return DecidedCases(offers, offers, [()] * len(limits), limit_minor=np.array(limits))
-    >>> comparable_outcomes(granting(500, 500), granting(500, 800), outcomes=("offer", "decline")).tolist()
-    [[True, True], [False, True]]
-    """
-    comparable = np.ones((len(old.outcome), len(outcomes)), dtype=np.bool_)
-    if old.limit_minor is not None and new.limit_minor is not None:
-        comparable[:, 0] = old.limit_minor == new.limit_minor
-    return comparable
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from tests.checkpoints import compiled, random_cases, standard_checkpoint, standard_files
+from tests.checkpoints import compiled, decided_cases, random_cases, standard_checkpoint, standard_files
 
 from tallystick.reports.backtest_terminal import (
     REASONS_WHY_NOT,
     expected_report,
     head_lines,
     known_lines,
+    lines_known_lines,
     no_figures_text,
     swap_report,
     value_report,
@@ -24,7 +25,7 @@ from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.expected_profit import ExpectedChange, ExpectedSums, expected_change, purchase_figures
 from tallystick.strategy.off_policy import Bounded, Estimate, OffPolicySettings, OffPolicyValue
-from tallystick.strategy.swap_set import SwapSet, decided_cases, swap_set
+from tallystick.strategy.swap_set import SwapSet, swap_set
 
 APPLY, AUTHORIZE = CheckpointName.APPLY, CheckpointName.AUTHORIZE
 COUNT = 4_000
@@ -163,8 +164,19 @@ def test_what_was_tested_and_what_is_known_of_it_is_told(language: Language) -> 
     assert {"zh": "很少", "en": "Few"}[language] not in many
     for part in ("expected", "value"):
         for why in REASONS_WHY_NOT:
-            assert printed(no_figures_text(part, why, days=77, language=language)).strip()
-    assert "77" in printed(no_figures_text("value", "none_mature", days=77, language=language))
+            assert printed(no_figures_text(part, why, days=77, months=18, opening_days=99, language=language)).strip()
+    windows = {"days": 77, "months": 18, "opening_days": 99}
+    assert "77" in printed(no_figures_text("value", "none_mature", language=language, **windows))
+    young = printed(no_figures_text("value", "no_line_mature", language=language, **windows))
+    assert {"18", "99"} <= set(young.replace("。", " ").split())
+    brought = lines_known_lines(
+        months=18, opening_days=99, mature=7_531, lines=642, lost=53, earned_minor=9_876_500, lost_minor=1_234_500,
+        currency="CNY", language=language,
+    )  # fmt: skip
+    told_of_lines = "".join(map(printed, brought))
+    assert {"zh": "很少", "en": "Few"}[language] not in told_of_lines
+    for figure in ("18", "99", "7,531", "642", "53", "98,765", "12,345"):
+        assert figure in told_of_lines, figure
 
 
 def _changed(low: float, high: float, normal: tuple[float, float], bootstrap: tuple[float, float]) -> OffPolicyValue:

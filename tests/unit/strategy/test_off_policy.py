@@ -10,8 +10,9 @@ from scipy.stats import binomtest
 from tests.checkpoints import USUAL, compiled, standard_checkpoint, standard_files
 
 from tallystick.strategy.case_columns import CheckpointName
+from tallystick.strategy.checkpoint import Checkpoint
+from tallystick.strategy.granted_terms import chances_at_terms, granted_ways, limits_at_terms, place_at_terms
 from tallystick.strategy.off_policy import DecisionLog, Estimate, OffPolicySettings, OffPolicyValue, off_policy_value
-from tallystick.strategy.swap_set import comparable_outcomes, decided_cases
 
 Floats = npt.NDArray[np.float64]
 SETTINGS = OffPolicySettings(confidence=0.9, resamples=200, seed=3)
@@ -209,15 +210,6 @@ def test_cases_without_a_prediction_say_what_ips_says() -> None:
     assert dr.value == ips.value
 
 
-def test_an_outcome_that_means_another_limit_is_no_support() -> None:
-    world = _world(7)
-    comparable = np.ones((len(world.kind), 3), dtype=np.bool_)
-    comparable[world.kind == 1, 0] = False
-    value = off_policy_value(world.log, NEW[world.kind], comparable=comparable, settings=SETTINGS)
-    assert value.unsupported_share == pytest.approx(0.6 * (world.kind == 1).mean())
-    assert value.estimates[0].value.high_minor > value.estimates[0].value.low_minor
-
-
 def test_one_borrower_has_no_interval() -> None:
     world = _world(8)
     value = off_policy_value(
@@ -244,50 +236,105 @@ def test_a_log_that_does_not_hold_together_is_refused(changes: dict[str, Any], f
         off_policy_value(replace(world.log, **changes), NEW[world.kind])
 
 
-def test_the_randomized_share_of_the_standard_strategy_tells_what_the_cut_off_costs() -> None:
-    """One in a hundred of grade F was let through; a strategy that lets all of them through is valued from these."""
-    old = standard_checkpoint(CheckpointName.APPLY)
+LOST, EARNED = -0.7, 0.045  # of the limit, on a line that fails, and on one that does not
+PD_F, PD_C = 130_000.0, 30_000.0
+
+
+def _apply(**changes: tuple[str, str]) -> Checkpoint:
+    """The standard strategy at apply with texts of its files changed, and without its own randomized share."""
     files = standard_files()
-    cut_off = files["apply/cut_off.csv"].decode()
     form = files["apply/checkpoint.toml"].decode()
     start = form.index("randomized = {")
-    form = form[:start] + form[form.index("\n", start) + 1 :]
-    edited = "\n".join(line for line in cut_off.splitlines() if not line.startswith("grade_f,")) + "\n"
-    edited = edited.replace("within,", "grade_f,grade = 'F',continue,0,0,GRADE_F_GOES_ON,继续,Goes on\nwithin,", 1)
-    new = compiled(
-        CheckpointName.APPLY, {**files, "apply/cut_off.csv": edited.encode(), "apply/checkpoint.toml": form.encode()}
-    )
-    count = 20_000
+    files["apply/checkpoint.toml"] = (form[:start] + form[form.index("\n", start) + 1 :]).encode()
+    for name, (old, new) in changes.items():
+        file = f"apply/{name}.csv" if f"apply/{name}.csv" in files else "apply/checkpoint.toml"
+        assert files[file].count(old.encode()) == 1, old
+        files[file] = files[file].replace(old.encode(), new.encode())
+    return compiled(CheckpointName.APPLY, files)
+
+
+def _valued(old: Checkpoint, new: Checkpoint, *, count: int = 20_000) -> OffPolicyValue:
+    """What `new` would have been worth on applications of which `old` decided half in grade F, half in C."""
     columns = {
         name: np.array([USUAL[CheckpointName.APPLY][name]] * count, dtype=np.float64 if kind.is_numeric else object)
         for name, kind in old.case_types.items()
     }
-    columns["pd_ppm"] = np.where(np.arange(count) % 2 == 0, 130_000.0, 30_000.0)
+    columns["pd_ppm"] = np.where(np.arange(count) % 2 == 0, PD_F, PD_C)
     decided = old.decide(columns, request_ids=np.arange(count).tolist())
+    tested = granted_ways(new, columns)
     outcome = np.array([old.outcomes.index(each) for each in decided.outcome])
+    limit = decided.outputs["limit_minor"]
+    place = place_at_terms(outcome, limit, decided.outputs["price_code"], tested=tested)
+    chances = chances_at_terms(granted_ways(old, columns), tested=tested)
     bad = np.random.default_rng(2).random(count) < columns["pd_ppm"] / 1e6
-    least = np.zeros((count, 3))
-    least[:, 0] = -140_000.0
+    limits = limits_at_terms(tested) * (np.arange(chances.shape[1]) % len(old.outcomes) == 0)
     log = DecisionLog(
-        outcome=outcome,
-        probability_ppm=decided.probability_ppm,
-        chances=old.outcome_probabilities(columns),
-        reward_minor=np.where(outcome == 0, np.where(bad, -140_000.0, 9_000.0), 0.0),
+        outcome=place,
+        probability_ppm=chances[np.arange(count), place] * 1e6,
+        chances=chances,
+        reward_minor=np.where(outcome == 0, np.where(bad, LOST, EARNED) * limit, 0.0),
         is_mature=np.ones(count, dtype=np.bool_),
-        least_minor=least,
-        most_minor=np.where(least < 0, 9_000.0, 0.0),
+        least_minor=LOST * limits,
+        most_minor=EARNED * limits,
         borrower=np.arange(count),
     )
-    chances = new.outcome_probabilities(columns)
-    assert chances[:, 0].tolist() == [1.0] * count
-    sides = [decided_cases(each, each.decide(columns)) for each in (old, new)]
-    comparable = comparable_outcomes(*sides, outcomes=old.outcomes)
-    assert comparable.all()  # whoever is let through gets the limit that the table has for F
-    value = off_policy_value(log, chances, comparable=comparable, settings=SETTINGS)
-    truth = 0.5 * (0.87 * 9_000 - 0.13 * 140_000) + 0.5 * (0.97 * 9_000 - 0.03 * 140_000)
-    assert value.open_share == 0.0
+    return off_policy_value(log, chances_at_terms(tested, tested=tested), settings=SETTINGS)
+
+
+def _brings(pd_ppm: float, limit_minor: int) -> float:
+    return (pd_ppm / 1e6 * LOST + (1 - pd_ppm / 1e6) * EARNED) * limit_minor
+
+
+# Grade F goes on, where the cut-off declines it.
+GOES_ON = ("grade_f,grade = 'F',decline", "grade_f,grade = 'F',continue")
+
+
+def test_the_randomized_share_of_the_standard_strategy_tells_what_the_cut_off_costs() -> None:
+    """One in a hundred of grade F was let through; a strategy that lets all of them through is valued from these."""
+    value = _valued(standard_checkpoint(CheckpointName.APPLY), _apply(cut_off=GOES_ON))
+    truth = 0.5 * _brings(PD_F, 200_000) + 0.5 * _brings(PD_C, 800_000)
+    assert (value.open_share, value.unsupported_share) == (0.0, 0.0)  # F has its limit in the table, decided or not
     assert value.largest_weight == pytest.approx(100.0)
     for estimate in value.estimates:
         low, high = estimate.value.normal
         assert low <= truth <= high
-        assert high - low < 10_000  # where nothing had been let through, the bounds alone would be 74,500 apart
+        assert high - low < 12_000  # where nothing had been let through, the bounds alone would be 74,500 apart
+
+
+# A chance that gives another limit, and one that gives another grade and with it another limit and another outcome.
+LIMIT_DRAWN = (
+    '"first_limit.csv"',
+    '"first_limit.csv"\nrandomized = { rows = ["cd_middle"], to = "rest", share_ppm = 300_000, salt = "s" }',
+)
+GRADE_DRAWN = ('"grade.csv"', '"grade.csv"\nrandomized = { rows = ["f"], to = "e", share_ppm = 300_000, salt = "s" }')
+SMALL_FOR_C = (",800000,LIMIT_CD_MIDDLE", ",100000,LIMIT_CD_MIDDLE")
+F_IS_E = ("f,pd_ppm < 160000,F,GRADE_F", "f,pd_ppm < 160000,E,GRADE_F")
+
+
+@pytest.mark.parametrize(
+    ("drawn", "always", "truth"),
+    [
+        (LIMIT_DRAWN, {"first_limit": SMALL_FOR_C}, 0.5 * _brings(PD_C, 100_000)),
+        (GRADE_DRAWN, {"grade": F_IS_E}, 0.5 * _brings(PD_F, 500_000) + 0.5 * _brings(PD_C, 800_000)),
+    ],
+)  # fmt: skip
+def test_terms_that_chance_gave_now_and_then_tell_what_they_would_bring(
+    drawn: tuple[str, str], always: dict[str, tuple[str, str]], truth: float
+) -> None:
+    old = _apply(checkpoint=drawn)
+    value = _valued(old, _apply(**always))
+    assert value.unsupported_share == 0.0
+    assert value.mean_weight == pytest.approx(1.0, abs=0.05)
+    assert value.largest_weight == pytest.approx(1 / 0.3)
+    for estimate in value.estimates:
+        assert estimate.value.normal[0] <= truth <= estimate.value.normal[1]
+    itself = _valued(old, old, count=1_000)
+    assert (itself.unsupported_share, itself.largest_weight) == (0.0, 1.0)
+    assert [(each.change.low_minor, each.change.high_minor) for each in itself.estimates] == [(0.0, 0.0)] * 2
+
+
+def test_a_limit_that_chance_never_gave_is_bounded() -> None:
+    value = _valued(_apply(), _apply(first_limit=SMALL_FOR_C), count=1_000)
+    assert (value.unsupported_share, value.open_share) == (0.5, 0.5)
+    ips = value.estimates[0].value
+    assert [ips.low_minor, ips.high_minor] == pytest.approx([0.5 * LOST * 100_000, 0.5 * EARNED * 100_000])

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.checkpoints import compiled, random_cases, standard_checkpoint, standard_files
+from tests.checkpoints import compiled, decided_cases, random_cases, standard_checkpoint, standard_files
 
 from tallystick.strategy.case_columns import CheckpointName
-from tallystick.strategy.swap_set import DecidedCases, Sums, SwapSet, decided_cases, swap_set
+from tallystick.strategy.swap_set import DecidedCases, Sums, SwapSet, swap_set
 
 APPLY, AUTHORIZE = CheckpointName.APPLY, CheckpointName.AUTHORIZE
 OUTCOMES = ("offer", "review", "decline")
