@@ -188,13 +188,15 @@ def worst_corner(product: Product, *, offer: OfferKind, price: InstallmentPrice,
 
 
 def extreme_draw_dates(product: Product, *, offer: InstallmentOffer, on: date) -> tuple[date, ...]:
-    """The days within a year from `on` whose first installment comes soonest and latest after the draw.
+    """The days of the year from next month on whose first installment comes soonest and latest after the draw.
 
-    A fee per period costs most per year when the first period is short, interest by days when it is long.
+    A fee per period costs most per year when the first period is short, interest by days when it is long. They are the
+    same on each day of a month, so that their costs are found once in it.
     """
     waits: dict[int, date] = {}
+    begins_on = add_months(on.replace(day=1), 1)
     for ahead in range(_DAYS_A_YEAR):
-        day = on + timedelta(days=ahead)
+        day = begins_on + timedelta(days=ahead)
         due = first_due_on(product, due_dates=offer.due_dates, drawn_on=day) or add_months(day, 1)
         waits.setdefault((due - day).days, day)
     return tuple(dict.fromkeys((waits[min(waits)], waits[max(waits)])))
