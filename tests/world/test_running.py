@@ -122,6 +122,6 @@ def test_two_worlds_of_one_seed_make_the_same_books_also_where_one_is_killed(
         for name in TABLES:
             told, retold = (pyarrow.parquet.read_table(folder / "truth" / name) for folder in (one, other))
             assert told.equals(retold)
-        first.execute("UPDATE line_balances SET debit_minor = debit_minor + 1 WHERE debit_minor > 0")
+        first.execute("UPDATE shared_balances SET debit_minor = debit_minor + 1 WHERE debit_minor > 0")
         with pytest.raises(BooksWrong, match=r"findings in the books after 2026-03-01"):
             run(first, one, plan=msgspec.structs.replace(PLAN, months=3))
