@@ -84,6 +84,8 @@ def test_a_world_that_is_killed_and_goes_on_ends_as_if_it_had_not_been(
         one, other = (pyarrow.parquet.read_table(folder / "truth" / name) for folder in (out, tmp_path))
         assert one.equals(other)
     assert run(lender, tmp_path).lives.dump() == life.lives.dump()  # nothing is left to live
+    with pytest.raises(OtherWorld, match="give it a database of its own"):
+        run(lender, tmp_path / "another")
     with pytest.raises(OtherWorld, match="has lived to 2026-09-01 already; give more months"):
         run(lender, tmp_path, replace(PLAN, months=7))
     with pytest.raises(OtherWorld, match="or give the same plan"):

@@ -31,7 +31,7 @@ _FOUND_MOST: Final = 20
 
 
 class OtherWorld(ValueError):
-    """The folder holds a world of another plan; the message tells the way out."""
+    """The folder or the books are those of another world; the message tells the way out."""
 
 
 class BooksWrong(RuntimeError):
@@ -68,8 +68,8 @@ def run_world(  # noqa: PLR0913 - what a run is made of
 
     What is true goes to `out/truth`, a part a month; the state after each day to `out/world.state`, from which a
     killed run goes on. `speed`: so many times faster than real time, None for as fast as it can. With `books`, a
-    connection to the lender's database, an auditor looks at them every evening. Raises `OtherWorld` where the folder
-    holds another plan, `OutputFault` where it cannot be written, and `BooksWrong` where the auditor finds something.
+    connection to the lender's database, an auditor looks at them every evening. Raises `OtherWorld` where folder or
+    books are another world's, `OutputFault` where it cannot be written, `BooksWrong` where the auditor finds something.
     """
     out.mkdir(parents=True, exist_ok=True)
     kept = _read(out / _STATE, plan)
@@ -89,14 +89,31 @@ def run_world(  # noqa: PLR0913 - what a run is made of
         lives=None if kept is None else Lives.load(kept.lives),
         diary=None if kept is None else Diary(kept.diary),
     )
+    if kept is None:
+        _begin(life, lender, auditor, out=out)
     days = [day for day in plan.days if kept is None or day >= kept.next_day]
     for day in _shown(days, plan, progress=progress):
         life.live(day)
         if books is not None and (audited := auditor.check(day, books)).count:
             told = map(str, audited.findings[:_FOUND_MOST])
             raise BooksWrong("\n".join([f"{audited.count} findings in the books after {day}:", *told]))
-        _keep(life, auditor, out=out, day=day)
+        next_day = date.fromordinal(day.toordinal() + 1)
+        if next_day.day == 1:
+            life.diary.write(out / _TRUTH, part=f"{day:%Y-%m}")
+        _keep(life, auditor, out=out, next_day=next_day)
     return life
+
+
+def _begin(life: Life, lender: Lender, auditor: Auditor, *, out: Path) -> None:
+    """Before the first day: what rings will do is written down, and a world killed in it knows that it has begun."""
+    if lender.standing().num_rows:
+        raise OtherWorld(
+            "the lender has lines already, and a world begins with empty books: give it a database of its own "
+            "(TALLYSTICK_DATA_DIR), or the folder in which its world was begun (--out)"
+        )
+    (out / _TRUTH).mkdir(exist_ok=True)
+    pyarrow.parquet.write_table(life.rings.truth(), out / _TRUTH / "rings.parquet", compression="zstd")
+    _keep(life, auditor, out=out, next_day=life.plan.begins_on)
 
 
 def _shown(days: list[date], plan: WorldPlan, *, progress: Progress) -> Iterator[date]:
@@ -108,14 +125,8 @@ def _shown(days: list[date], plan: WorldPlan, *, progress: Progress) -> Iterator
         progress.advance(((day - plan.begins_on).days + 1) / len(plan.days))
 
 
-def _keep(life: Life, auditor: Auditor, *, out: Path, day: date) -> None:
-    """The state after a day; with a month's end its part of the truth is written first."""
-    next_day = date.fromordinal(day.toordinal() + 1)
-    if day == life.plan.begins_on:
-        (out / _TRUTH).mkdir(exist_ok=True)
-        pyarrow.parquet.write_table(life.rings.truth(), out / _TRUTH / "rings.parquet", compression="zstd")
-    if next_day.day == 1:
-        life.diary.write(out / _TRUTH, part=f"{day:%Y-%m}")
+def _keep(life: Life, auditor: Auditor, *, out: Path, next_day: date) -> None:
+    """The state between two days."""
     state = _State(
         plan=life.plan,
         next_day=next_day,
