@@ -9,10 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 from msgspec.structs import replace
-from tests.applying import DECIDERS, NO_DOCUMENTS, REPORT, USUAL
+from tests.applying import NO_DOCUMENTS, REPORT, USUAL
 from tests.conftest import copied_database
 from tests.deciding import SHANGHAI
 
+from tallystick.operations.deciding import Deciders
 from tallystick.operations.strategies import strategy_files
 from tallystick.servicing.refusals import RefusalReason
 from tallystick.storage.book_tables import limit_offers_open
@@ -36,6 +37,10 @@ def instant(day: date, second: int) -> datetime:
 def midnight(day: date) -> datetime:
     """The second after a day begins in Shanghai."""
     return instant(day, 0) - timedelta(hours=8, minutes=59, seconds=59)
+
+
+# Of these databases alone: another one's release of the same number is another strategy.
+DECIDERS = Deciders()
 
 
 @dataclass

@@ -9,11 +9,11 @@ import msgspec
 import psycopg
 import pyarrow.parquet
 import pytest
-from tests.applying import DECIDERS
 from tests.conftest import copied_database
 from tests.deciding import SHANGHAI
 from tests.world.test_in_process import midnight
 
+from tallystick.operations.deciding import Deciders
 from tallystick.operations.progress import Silent
 from tallystick.operations.strategies import strategy_files
 from tallystick.storage.embedded import Running
@@ -31,6 +31,8 @@ from tallystick.world.economy.running import BooksWrong, run_world
 from tallystick.world.parameters import standard_parameters
 
 PLAN = WorldPlan(seed=2, borrowers=60, months=2, reviews_from_month=1)
+# Of these databases alone: another one's release of the same number is another strategy.
+DECIDERS = Deciders()
 # They come within days, so that two months are enough to see.
 LIVING = replace(standard_living(), arriving=replace(standard_living().arriving, half_life_days=10))
 # What tells whether two books are the same ones.

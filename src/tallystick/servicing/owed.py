@@ -129,11 +129,8 @@ def oldest_unpaid_due_on(line: Line, *, day: date) -> date | None:
         oldest = day
     for plan in line.plans:
         for part in plan.installments:
-            if part.due_on >= oldest:
-                break  # the installments after it are due later
-            if part.left_minor:
+            if part.due_on < oldest and part.left_minor:
                 oldest = part.due_on
-                break
     return oldest if oldest < day else None
 
 

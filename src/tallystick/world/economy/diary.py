@@ -13,6 +13,7 @@ from tallystick.world.economy import acts
 from tallystick.world.economy.acts import Answer, Step
 from tallystick.world.economy.lives import Lives, Planned, day_number
 from tallystick.world.economy.paying import Bills, Payments
+from tallystick.world.economy.review_texts import ReviewTexts
 from tallystick.world.economy.shopping import Orders
 from tallystick.world.economy.shops import CATEGORIES
 
@@ -47,6 +48,7 @@ TABLES: Final[dict[str, pa.Schema]] = {
             ("day", _INT), ("person", _INT), ("closing_minor", _INT), ("minimum_minor", _INT), ("due_on", _INT),
             ("pays_minor", _INT), ("pays_on", _INT), ("is_unable", _FLAG),
         ],
+        "reviews": [("day", _INT), ("order", _INT), ("person", _INT), ("text", _TEXT), ("is_positive", _FLAG)],
         "months": [
             ("month", _INT), ("person", _INT), ("is_jobless", _FLAG), ("is_active", _FLAG), ("limit_minor", _INT),
             ("drawn_minor", _INT), ("owed_minor", _INT), ("days_past_due", _INT), ("is_open", _FLAG),
@@ -108,6 +110,12 @@ class Diary:
         """What was billed, and what people will do about it."""
         self._extend("bills", [day_number(day)] * len(bills.person), bills.person, bills.closing_minor,
                      bills.minimum_minor, bills.due_on, paid.amount_minor, paid.on, paid.is_unable)  # fmt: skip
+
+    def reviews(self, day: date, person: int, told: ReviewTexts) -> None:
+        """What was written about orders of a person."""
+        count = len(told.order)
+        self._extend("reviews", [day_number(day)] * count, told.order, [person] * count, list(told.text),
+                     told.is_positive)  # fmt: skip
 
     def month(self, month: int, lives: Lives) -> None:
         """Where everybody stands when a month begins."""

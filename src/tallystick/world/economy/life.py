@@ -14,6 +14,8 @@ from tallystick.world.economy import acts
 from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Lender, Step
 from tallystick.world.economy.applying import Applying, ring_address, ring_device, ring_phone
 from tallystick.world.economy.chances import Chances
+from tallystick.world.economy.deliveries import NEVER as PARCEL_NEVER
+from tallystick.world.economy.deliveries import Deliveries, Fate, shipping_days
 from tallystick.world.economy.diary import Diary
 from tallystick.world.economy.information_parameters import InformationParameters
 from tallystick.world.economy.lives import FraudDraw, Lives, Order, Planned, day_number
@@ -21,6 +23,7 @@ from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.paying import Bills, Paying, as_rings_pay
 from tallystick.world.economy.people import People, draw_people
 from tallystick.world.economy.plan import WorldPlan
+from tallystick.world.economy.review_texts import review_texts
 from tallystick.world.economy.ring_cases import NEVER, OWN
 from tallystick.world.economy.rings import LinesOfPeople, RingPurchases, Rings, plan_rings
 from tallystick.world.economy.rings_parameters import FraudParameters, Kind
@@ -45,6 +48,9 @@ class Moment(IntEnum):
     BILLS = 19
 
 
+_WANTS_MORE_FROM: Final = 0.5  # of the limit in use
+_LOST_FOR_DAYS: Final = 20  # after so long a parcel counts as lost, and its money is given back
+_PLACE_OF_CATEGORY: Final = {each.name: place for place, each in enumerate(CATEGORIES)}
 _LAST_HOUR: Final = 23
 _DISPUTE_DAYS: Final = 10
 # Orders of rings are numbered apart from honest ones.
@@ -84,7 +90,7 @@ class Life:
         diary: Diary | None = None,
     ) -> None:
         self.plan, self._lender, self._zone, self._auditor, self._waits = plan, lender, zone, auditor, waits
-        self._living, self._world = living, world
+        self._living, self._information, self._world = living, information, world
         self.chances = Chances(plan.seed)
         cities = int(sum(living.people.cities))
         self.people: People = draw_people(
@@ -184,13 +190,14 @@ class Life:
                 continue
             self._plan_payment(person, amount, on, name=f"back {month}")
         self._ask_for_more(month)
+        self._prove_income(month)
         self._leave(month)
         self.diary.month(month, lives)
 
     def _ask_for_more(self, month: int) -> None:
         lives, limits = self.lives, self._living.limits
         wants = lives.is_open & (lives.utilization > 0.8) & (lives.days_past_due == 0) & lives.is_active
-        who = np.flatnonzero(wants)
+        who = np.flatnonzero(wants & ~self._is_gone)
         who = who[self.chances.happens("month/asks", who, at=month, chance=limits.ask_chance_month)]
         for person in who.tolist():
             self._ask(person, days=1 + person % 20)
@@ -201,6 +208,16 @@ class Life:
         wanted = int(limit * (1 + self._living.limits.ask_more_share)) // _STEP_MINOR * _STEP_MINOR
         act = acts.AskLimit(line_id=int(self.lives.line_id[person]), limit_minor=max(wanted, limit + _STEP_MINOR))
         self._later(days, Moment.MORNING, Planned(act=act, person=person))
+
+    def _prove_income(self, month: int) -> None:
+        """Who wants more shows what he earns, which is a reason to look at his limit."""
+        lives, income = self.lives, self.people.traits.income_month_minor
+        wants = lives.is_open & (lives.utilization > _WANTS_MORE_FROM) & (lives.days_past_due == 0) & ~lives.is_jobless
+        who = np.flatnonzero(wants & ~self._is_gone)
+        chance = self._living.limits.prove_chance_month
+        for person in who[self.chances.happens("month/proves", who, at=month, chance=chance)].tolist():
+            act = acts.ProveIncome(line_id=int(lives.line_id[person]), income_month_minor=int(income[person]))
+            self._later(1 + person % 25, Moment.MORNING, Planned(act=act, person=person))
 
     def _leave(self, month: int) -> None:
         lives = self.lives
@@ -320,9 +337,25 @@ class Life:
         self.diary.wished(self._day, honest)
         view = LinesOfPeople(line_id=lives.line_id, available_minor=lives.available_minor, is_open=lives.is_open)
         ring = self.rings.purchases_on(self._place, view)
-        told = [(float(honest.hour[place]), self._order(honest, place)) for place in range(len(honest.number))]
-        told += [(ring.seconds[place] / 3_600, self._ring_order(ring, place)) for place in range(len(ring.number))]
+        parcels = self._parcels(honest.number, honest.person, honest.shop)
+        told = [(float(honest.hour[place]), self._order(honest, parcels, place)) for place in range(len(honest.number))]
+        parcels = self._parcels(_OF_RINGS | ring.number, ring.person, ring.shop)
+        told += [
+            (ring.seconds[place] / 3_600, self._ring_order(ring, parcels, place)) for place in range(len(ring.number))
+        ]
         return sorted(told, key=_hour)
+
+    def _parcels(self, number: Integers, person: Integers, shop: Integers) -> Deliveries:
+        return shipping_days(
+            self.chances,
+            number,
+            shops=self.shops,
+            shop=shop,
+            buyer_city=self.people.city[person],
+            ordered_on=np.full(len(number), self._today),
+            lift=lift(self._day, self._living.seasons),
+            parameters=self._information.deliveries,
+        )
 
     def _buy(self, orders: list[tuple[float, Planned]], *, until: int) -> None:
         """The orders before an hour, made together then; a line's second one waits for the first one's answer."""
@@ -335,7 +368,7 @@ class Life:
             self._do(min(until, _LAST_HOUR), list(first.values()))
             due = [each for each in due if first[each.person] is not each]
 
-    def _order(self, orders: Orders, place: int) -> Planned:
+    def _order(self, orders: Orders, parcels: Deliveries, place: int) -> Planned:
         person, shop = int(orders.person[place]), int(orders.shop[place])
         latitude, longitude = self._shopping.places[int(orders.city[place])].tolist()
         tells = bool(orders.tells_place[place])
@@ -353,10 +386,18 @@ class Life:
             longitude_udeg=longitude if tells else None,
             confirms=bool(orders.confirms[place]),
         )
-        order = Order(order=act.order, person=person, amount_minor=act.amount_minor, category=category)
+        order = Order(
+            order=act.order,
+            person=person,
+            amount_minor=act.amount_minor,
+            category=category,
+            ships_on=int(parcels.shipped_on[place]),
+            arrives_on=int(parcels.arrives_on[place]),
+            fate=int(parcels.fate[place]),
+        )
         return Planned(act=act, person=person, order=order)
 
-    def _ring_order(self, ring: RingPurchases, place: int) -> Planned:
+    def _ring_order(self, ring: RingPurchases, parcels: Deliveries, place: int) -> Planned:
         person, found_on = int(ring.person[place]), int(ring.found_out_on[place])
         latitude, longitude = self._shopping.places[int(ring.city[place])].tolist()
         category = CATEGORIES[int(ring.category[place])].name
@@ -379,6 +420,9 @@ class Life:
             person=person,
             amount_minor=act.amount_minor,
             category=category,
+            ships_on=int(parcels.shipped_on[place]),
+            arrives_on=int(parcels.arrives_on[place]),
+            fate=int(parcels.fate[place] if ring.has_goods[place] else Fate.FAKE),
             kind=Kind(ring.kind[place]).name.lower(),
             found_on=None if found_on == NEVER else day_number(self.plan.begins_on) + found_on,
         )
@@ -438,9 +482,8 @@ class Life:
             self._ship(order, answer.number, price_code=answer.price_code, most=answer.most_installments)
 
     def _ship(self, order: Order, decision_id: int, *, price_code: str, most: int) -> None:
-        """The shop ships and claims its money within three days; or the order is off."""
-        shopping, number = self._living.shopping, order.order
-        days = 1 + int(self.chances.uniform("order/ships", number) * 3)
+        """The shop ships, on the next day at the earliest, and claims its money then; or the order is off."""
+        shopping, number, days = self._living.shopping, order.order, order.ships_on - self._today
         if self.chances.happens("order/cancelled", number, chance=shopping.cancelled_share):
             self._later(days, Moment.SHIPPING, Planned(act=acts.Void(decision_id=decision_id), person=order.person))
             return
@@ -456,29 +499,47 @@ class Life:
         self._later(days, Moment.SHIPPING, Planned(act=act, person=order.person, order=order))
 
     def _follow_capture(self, planned: Planned, answer: Answer) -> None:
-        """What was delivered comes back, or is disputed."""
+        """What was shipped is lost or broken and given back for, or returned, or disputed; and some write about it."""
         order = planned.order
         assert order is not None
         if answer.outcome != DONE:
             return
-        shopping, number, lives = self._living.shopping, order.order, self.lives
+        number, fate, line_id = order.order, Fate(order.fate), int(self.lives.line_id[order.person])
         if order.kind:
-            draw = FraudDraw(order.person, int(lives.line_id[order.person]), answer.number, answer.amount_minor)
-            lives.frauds[number] = draw
+            self.lives.frauds[number] = FraudDraw(order.person, line_id, answer.number, answer.amount_minor)
+            if fate is Fate.FAKE:
+                self._write_review(order, fate)
             return
-        after = 2 + int(self.chances.uniform("order/returns on", number) * shopping.refund_days)
-        line_id, person = int(lives.line_id[order.person]), order.person
-        if self.chances.happens("order/returned", number, chance=shopping.refund_chance):
-            is_whole = self.chances.happens("order/whole", number, chance=shopping.refund_whole_share)
-            share = 1.0 if is_whole else 0.1 + 0.8 * float(self.chances.uniform("order/part", number))
+        shopping = self._living.shopping
+        arrives_on = self._today + _LOST_FOR_DAYS if order.arrives_on == PARCEL_NEVER else order.arrives_on
+        after = arrives_on - self._today + 1
+        after += int(self.chances.uniform("order/returns on", number) * shopping.refund_days)
+        share, is_forced = 0.0, False
+        if fate in (Fate.BROKEN, Fate.LOST):
+            share = 1.0
+        elif self.chances.happens("order/returned", number, chance=shopping.refund_chance):
+            share = 0.1 + 0.8 * float(self.chances.uniform("order/part", number))
+            if self.chances.happens("order/whole", number, chance=shopping.refund_whole_share):
+                share, fate = 1.0, Fate.REFUNDED
+        elif self.chances.happens("order/disputed", number, chance=shopping.dispute_chance):
+            is_forced = bool(self.chances.happens("order/won", number, chance=shopping.dispute_won_share))
+            share, after = float(is_forced), after + _DISPUTE_DAYS
+        if share:
             amount = max(1, int(answer.amount_minor * share))
-            act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=amount)
-            self._later(after, Moment.MORNING, Planned(act=act, person=person, order=order))
-        elif self.chances.happens("order/disputed", number, chance=shopping.dispute_chance) and self.chances.happens(
-            "order/won", number, chance=shopping.dispute_won_share
-        ):
-            act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=answer.amount_minor, is_forced=True)
-            self._later(after + 10, Moment.MORNING, Planned(act=act, person=person, order=order))
+            act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=amount, is_forced=is_forced)
+            self._later(after, Moment.MORNING, Planned(act=act, person=order.person, order=order))
+        self._write_review(order, fate)
+
+    def _write_review(self, order: Order, fate: Fate) -> None:
+        """What its buyer, or somebody paid for it, may write about an order."""
+        told = review_texts(
+            self.chances,
+            np.asarray([order.order]),
+            category=np.asarray([_PLACE_OF_CATEGORY[order.category]]),
+            fate=np.asarray([int(fate)]),
+            parameters=self._information.reviews,
+        )
+        self.diary.reviews(self._day, order.person, told)
 
     def _follow_payment(self, planned: Planned, answer: Answer) -> None:
         """Banks take some payments back, and some callbacks come twice."""

@@ -19,12 +19,18 @@ NOBODY: Final = -1
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """An order as the world knows it. `kind` is "" of an honest one; `found_on` the day on which fraud is found out."""
+    """An order as the world knows it. `kind` is "" of an honest one; `found_on` the day on which fraud is found out.
+
+    Days count from 1970; `arrives_on` is `deliveries.NEVER` of what is lost, `fate` a `deliveries.Fate`.
+    """
 
     order: int
     person: int
     amount_minor: int
     category: str
+    ships_on: int
+    arrives_on: int
+    fate: int
     kind: str = ""
     found_on: int | None = None
 

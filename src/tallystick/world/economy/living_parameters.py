@@ -115,6 +115,7 @@ class LimitsParameters:
     accept_used: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     ask_chance_month: Annotated[float, Range(0, 1)]
     ask_more_share: Annotated[float, Range(0, 10)]
+    prove_chance_month: Annotated[float, Range(0, 1)]
     leave_chance_month: Annotated[float, Range(0, 1)]
 
 
