@@ -21,7 +21,7 @@ from tallystick.world.economy.information_parameters import InformationParameter
 from tallystick.world.economy.lives import FraudDraw, Lives, Order, Planned, day_number
 from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.paying import Bills, Paying, as_rings_pay
-from tallystick.world.economy.people import People, draw_people
+from tallystick.world.economy.people import People, cities_of, draw_people
 from tallystick.world.economy.plan import WorldPlan
 from tallystick.world.economy.review_texts import review_texts
 from tallystick.world.economy.ring_cases import NEVER, OWN
@@ -92,7 +92,7 @@ class Life:
         self.plan, self._lender, self._zone, self._auditor, self._waits = plan, lender, zone, auditor, waits
         self._living, self._information, self._world = living, information, world
         self.chances = Chances(plan.seed)
-        cities = int(sum(living.people.cities))
+        cities = cities_of(living)
         self.people: People = draw_people(
             self.chances, count=plan.borrowers, begins_on=plan.begins_on, living=living, world=world
         )

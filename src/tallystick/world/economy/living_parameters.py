@@ -90,7 +90,6 @@ class PayingParameters:
     late_leverage: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     forget_share: Annotated[float, Range(0, 1)]
     forget_days: Annotated[int, Range(1, 28)]
-    reminder_effect: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     partial_share: Annotated[float, Range(0, 1)]
     full_intercept: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     full_patience: Annotated[float, Range(-_WEIGHT, _WEIGHT)]

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit, ndtr
+from scipy.special import expit, logit
 
 from tallystick.world.borrowers import CITY_TIERS, Borrowers, draw_borrowers, free_income_share
 from tallystick.world.economy.chances import Chances
@@ -135,8 +135,3 @@ def _debt_share(chances: Chances, number: Integers, risk: Floats, *, living: Liv
     known = np.interp(logit(risk), logit(np.asarray(shopping.debt_share_of_limit_pd)), shopping.debt_share_of_limit)
     told = known * np.exp(shopping.debt_log_sd * chances.normal("person/debt", number))
     return np.asarray(np.clip(told, 0.0, 0.95))
-
-
-def quantile_of(trait: Floats) -> Floats:
-    """Where a standard normal trait stands among all, from 0 to 1."""
-    return np.asarray(ndtr(trait))
