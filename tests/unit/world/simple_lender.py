@@ -34,12 +34,15 @@ class SimpleLender:
     """A `Lender`; `seen` is everything that it was asked to do."""
 
     limit_minor: int = 1_000_000
+    reviews_from_minor: int = 1 << 60  # purchases from here on wait for a person, and every fifth application with them
     lines: dict[int, SimpleLine] = field(default_factory=dict)
     seen: list[tuple[Step, AnyAct, Answer]] = field(default_factory=list)
     today: date = date.min
     _ids: int = 0
     _held_by: dict[int, int] = field(default_factory=dict)
     _steps: dict[Step, list[Answer]] = field(default_factory=dict)
+    _waiting: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _told: dict[Step, pa.Table] = field(default_factory=dict)
     _mornings: dict[date, Morning] = field(default_factory=dict)
     _paid: set[str] = field(default_factory=set)
 
@@ -76,7 +79,7 @@ class SimpleLender:
         self._ids += 1
         match act:
             case acts.Apply():
-                return Answer(outcome=Happened.OFFER, number=self._ids, amount_minor=self.limit_minor)
+                return self._applied()
             case acts.AcceptLine(accepts=True):
                 self.lines[self._ids] = SimpleLine(self.limit_minor)
                 return Answer(outcome=DONE, number=self._ids, amount_minor=self.limit_minor)
@@ -87,6 +90,8 @@ class SimpleLender:
                     return Answer(outcome=Happened.DECLINE, number=self._ids)
                 line.held[self._ids] = act.amount_minor
                 self._held_by[self._ids] = act.line_id
+                if act.amount_minor >= self.reviews_from_minor:
+                    return self._review("authorize", line_id=act.line_id, amount_minor=act.amount_minor)
                 return Answer(outcome=Happened.APPROVE, number=self._ids, most_installments=6, price_code="standard")
             case acts.Capture() | acts.Void():
                 line = self.lines[self._held_by[act.decision_id]]
@@ -94,12 +99,10 @@ class SimpleLender:
                 if isinstance(act, acts.Capture):
                     line.drawn_minor += act.amount_minor
                     return Answer(outcome=DONE, number=self._ids, amount_minor=act.amount_minor)
+            case acts.Judge():
+                return self._judged(act)
             case acts.Pay():
-                if act.reference in self._paid:
-                    return Answer(outcome=DONE, is_repeat=True)
-                self._paid.add(act.reference)
-                self._take(self.lines[act.line_id], act.amount_minor)
-                return Answer(outcome=DONE, number=self._ids, amount_minor=act.amount_minor)
+                return self._paid_once(act)
             case acts.Refund():
                 self._take(self.lines[act.line_id], act.amount_minor)
             case acts.ChargeOff():
@@ -107,6 +110,36 @@ class SimpleLender:
             case _:
                 pass
         return Answer(outcome=DONE, number=self._ids)
+
+    def _applied(self) -> Answer:
+        if self._ids % 5 == 0 and self.reviews_from_minor < 1 << 60:
+            return self._review("apply", line_id=None, amount_minor=None)
+        return Answer(outcome=Happened.OFFER, number=self._ids, amount_minor=self.limit_minor)
+
+    def _paid_once(self, act: acts.Pay) -> Answer:
+        if act.reference in self._paid:
+            return Answer(outcome=DONE, is_repeat=True)
+        self._paid.add(act.reference)
+        self._take(self.lines[act.line_id], act.amount_minor)
+        return Answer(outcome=DONE, number=self._ids, amount_minor=act.amount_minor)
+
+    def _review(self, checkpoint: str, *, line_id: int | None, amount_minor: int | None) -> Answer:
+        number = self._ids
+        self._waiting[number] = {
+            "review_id": number, "checkpoint": checkpoint, "decision_id": number, "line_id": line_id,
+            "amount_minor": amount_minor,
+        }  # fmt: skip
+        return Answer(outcome=Happened.REVIEW, number=number)
+
+    def _judged(self, act: acts.Judge) -> Answer:
+        waited = self._waiting.pop(act.review_id)
+        if not act.passes:
+            if waited["line_id"] is not None:
+                self.lines[waited["line_id"]].held.pop(act.review_id)
+            return Answer(outcome=Happened.DECLINE, number=act.review_id)
+        if waited["checkpoint"] == "apply":
+            return Answer(outcome=Happened.OFFER, number=act.review_id, amount_minor=self.limit_minor)
+        return Answer(outcome=Happened.APPROVE, number=act.review_id, most_installments=6, price_code="standard")
 
     @staticmethod
     def _take(line: SimpleLine, amount_minor: int) -> None:
@@ -132,8 +165,10 @@ class SimpleLender:
         return pa.Table.from_pylist(rows, schema=_STANDING)
 
     def reviews(self, step: Step) -> pa.Table:
-        """None."""
-        return pa.table({"review_id": pa.array([], pa.int64())})
+        """What waits."""
+        if step not in self._told:
+            self._told[step] = pa.Table.from_pylist(list(self._waiting.values()), schema=_REVIEWS)
+        return self._told[step]
 
 
 _STANDING = pa.schema(
@@ -143,6 +178,10 @@ _STANDING = pa.schema(
     )]
     + [(name, pa.bool_()) for name in ("is_open", "is_frozen", "is_charged_off")]
 )  # fmt: skip
+_REVIEWS = pa.schema(
+    [("review_id", pa.int64()), ("checkpoint", pa.string())]
+    + [(name, pa.int64()) for name in ("decision_id", "line_id", "amount_minor")]
+)
 _STATEMENTS = pa.schema(
     [(name, pa.int64()) for name in ("line_id", "number", "closing_minor", "minimum_minor")]
     + [("due_on", pa.date32())]

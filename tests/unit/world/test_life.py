@@ -128,6 +128,25 @@ def test_the_same_luck_under_other_limits_and_debt_follows_room_where_risk_is(
     assert other.people.risk.tolist() == life.people.risk.tolist()
 
 
+def test_what_an_analyst_passed_is_shipped_and_the_line_he_offered_is_answered(tmp_path: Path) -> None:
+    lender = SimpleLender(reviews_from_minor=50_000)
+    life = run(lender, tmp_path, replace(PLAN, months=4))
+    passed, offered, followed = set[int](), set[int](), set[int]()
+    for step, act, answer in lender.seen:
+        match act:
+            case acts.Judge(review_id=number) if step.day < date(2026, 4, 1):
+                (passed if answer.outcome == "approve" else offered if answer.outcome == "offer" else set()).add(number)
+            case acts.Capture() | acts.Void():
+                followed.add(act.decision_id)
+            case acts.AcceptLine():
+                followed.add(act.application_id)
+    assert len(passed) > 5
+    assert len(offered) > 5
+    assert passed | offered <= followed
+    assert life.diary.counts["Judge decline"] < len(passed) / 4
+    assert not life.lives.waiting
+
+
 def test_work_is_lost_in_a_recession(tmp_path: Path) -> None:
     def jobless(climate: Climate) -> float:
         plan = WorldPlan(seed=3, borrowers=4_000, months=1, climate=climate)

@@ -23,7 +23,6 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _YEAR_DAYS: Final = 365
-_MOST_TIMES: Final = 3  # nobody applies more often
 
 
 class Applying:
@@ -51,7 +50,7 @@ class Applying:
             "person/tries again", number, at=lives.times_applied, chance=arriving.again_chance
         )
         waits = today == lives.applied_on + arriving.again_after_days
-        again = (lives.times_applied > 0) & (lives.times_applied < _MOST_TIMES) & waits & tries
+        again = (lives.times_applied > 0) & (lives.times_applied < arriving.most_times) & waits & tries
         return np.flatnonzero(has_none & (first | again))
 
     def applications(self, who: Integers, lives: Lives, *, on: date) -> list[acts.Apply]:

@@ -37,7 +37,6 @@ Integers = npt.NDArray[np.int64]
 _CHARGED_OFF_FROM: Final = 181
 _STEP_MINOR: Final = 50_000  # one asks for whole 500 yuan
 _FEE_PPM: Final = 6_000  # the fee per period that the checkout shows for installments
-_PAID_TWICE: Final = "twice"
 
 
 class Moment(IntEnum):
@@ -48,11 +47,8 @@ class Moment(IntEnum):
     BILLS = 19
 
 
-_WANTS_MORE_FROM: Final = 0.5  # of the limit in use
-_LOST_FOR_DAYS: Final = 20  # after so long a parcel counts as lost, and its money is given back
 _PLACE_OF_CATEGORY: Final = {each.name: place for place, each in enumerate(CATEGORIES)}
 _LAST_HOUR: Final = 23
-_DISPUTE_DAYS: Final = 10
 # Orders of rings are numbered apart from honest ones.
 _OF_RINGS: Final = 1 << 61
 _APPLYING_HOUR: Final = 10
@@ -196,7 +192,7 @@ class Life:
 
     def _ask_for_more(self, month: int) -> None:
         lives, limits = self.lives, self._living.limits
-        wants = lives.is_open & (lives.utilization > 0.8) & (lives.days_past_due == 0) & lives.is_active
+        wants = lives.is_open & (lives.utilization > limits.ask_from_use) & (lives.days_past_due == 0) & lives.is_active
         who = np.flatnonzero(wants & ~self._is_gone)
         who = who[self.chances.happens("month/asks", who, at=month, chance=limits.ask_chance_month)]
         for person in who.tolist():
@@ -212,7 +208,12 @@ class Life:
     def _prove_income(self, month: int) -> None:
         """Who wants more shows what he earns, which is a reason to look at his limit."""
         lives, income = self.lives, self.people.traits.income_month_minor
-        wants = lives.is_open & (lives.utilization > _WANTS_MORE_FROM) & (lives.days_past_due == 0) & ~lives.is_jobless
+        wants = (
+            lives.is_open
+            & (lives.utilization > self._living.limits.prove_from_use)
+            & (lives.days_past_due == 0)
+            & ~lives.is_jobless
+        )
         who = np.flatnonzero(wants & ~self._is_gone)
         chance = self._living.limits.prove_chance_month
         for person in who[self.chances.happens("month/proves", who, at=month, chance=chance)].tolist():
@@ -437,7 +438,7 @@ class Life:
                 act = acts.Refund(
                     line_id=draw.line_id, draw_id=draw.draw_id, amount_minor=draw.amount_minor, is_forced=True
                 )
-                self._later(_DISPUTE_DAYS, Moment.MORNING, Planned(act=act, person=draw.person))
+                self._later(self._living.shopping.dispute_days, Moment.MORNING, Planned(act=act, person=draw.person))
         for person in self.rings.limit_requests_on(self._place).tolist():
             if lives.is_open[person]:
                 self._ask(person, days=1)
@@ -511,7 +512,7 @@ class Life:
                 self._write_review(order, fate)
             return
         shopping = self._living.shopping
-        arrives_on = self._today + _LOST_FOR_DAYS if order.arrives_on == PARCEL_NEVER else order.arrives_on
+        arrives_on = self._today + shopping.lost_after_days if order.arrives_on == PARCEL_NEVER else order.arrives_on
         after = arrives_on - self._today + 1
         after += int(self.chances.uniform("order/returns on", number) * shopping.refund_days)
         share, is_forced = 0.0, False
@@ -523,7 +524,7 @@ class Life:
                 share, fate = 1.0, Fate.REFUNDED
         elif self.chances.happens("order/disputed", number, chance=shopping.dispute_chance):
             is_forced = bool(self.chances.happens("order/won", number, chance=shopping.dispute_won_share))
-            share, after = float(is_forced), after + _DISPUTE_DAYS
+            share, after = float(is_forced), after + shopping.dispute_days
         if share:
             amount = max(1, int(answer.amount_minor * share))
             act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=amount, is_forced=is_forced)
@@ -571,13 +572,14 @@ class Life:
         waiting = self._lender.reviews(self._next_step(_ANALYSTS_HOUR))
         if not waiting.num_rows:
             return
-        planned = []
+        planned, analysts = [], self._living.analysts
         for row in waiting.to_pylist():
             review_id = row["review_id"]
             order = self.lives.waiting.get(row["decision_id"])
             is_bad = order is not None and bool(order.kind)
             of = review_id if order is None else order.order
-            errs = bool(self.chances.happens("review/errs", of, chance=_ERRS[is_bad]))
+            chance = analysts.passes_fraud_share if is_bad else analysts.stops_honest_share
+            errs = bool(self.chances.happens("review/errs", of, chance=chance))
             act = acts.Judge(
                 review_id=review_id,
                 passes=is_bad is errs,
@@ -586,14 +588,11 @@ class Life:
             )
             planned.append(Planned(act=act, order=order))
         answers = self._do(_ANALYSTS_HOUR, planned)
-        for decision_id, each, answer in zip(waiting["decision_id"].to_pylist(), planned, answers, strict=True):
+        for decision_id, answer in zip(waiting["decision_id"].to_pylist(), answers, strict=True):
             order = self.lives.waiting.pop(decision_id, None)
-            assert isinstance(each.act, acts.Judge)
-            if not each.act.passes or answer.outcome != DONE:
-                continue
-            if order is not None:
+            if answer.outcome == Happened.APPROVE and order is not None:
                 self._ship(order, decision_id, price_code=answer.price_code, most=answer.most_installments)
-            else:
+            elif answer.outcome == Happened.OFFER:
                 self._take_late_offer(decision_id, answer)
 
     def _take_late_offer(self, application_id: int, answer: Answer) -> None:
@@ -603,10 +602,6 @@ class Life:
             [accepts] = self._applying.accepts(who, np.asarray([answer.amount_minor])).tolist()
             act = acts.AcceptLine(application_id=application_id, accepts=accepts)
             self._later(1, Moment.MORNING, Planned(act=act, person=int(who[0])))
-
-
-# How often an analyst passes what is fraud, and stops what is honest.
-_ERRS: Final = {True: 0.25, False: 0.08}
 
 
 def _hour(order: tuple[float, Planned]) -> float:

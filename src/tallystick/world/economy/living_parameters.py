@@ -30,6 +30,7 @@ class ArrivingParameters:
     need_log: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     digital_log: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     again_after_days: Annotated[int, Range(1, 3_650)]
+    most_times: Annotated[int, Range(1, 100)]
     again_chance: Annotated[float, Range(0, 1)]
     accept_intercept: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     accept_need: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
@@ -72,6 +73,9 @@ class ShoppingParameters:
     refund_whole_share: Annotated[float, Range(0, 1)]
     refund_days: Annotated[int, Range(1, 365)]
     dispute_chance: Annotated[float, Range(0, 1)]
+    dispute_days: Annotated[int, Range(1, 365)]
+    lost_after_days: Annotated[int, Range(1, 365)]
+    tries_anyway_share: Annotated[float, Range(0, 1)]
     dispute_won_share: Annotated[float, Range(0, 1)]
 
 
@@ -100,6 +104,8 @@ class PayingParameters:
     returned_chance: Annotated[float, Range(0, 1)]
     twice_chance: Annotated[float, Range(0, 1)]
     cure_chance_month: Annotated[Numbers, Range(0, 1, length=4)]
+    cure_without_work: Annotated[float, Range(0, 1)]
+    cure_honesty_log: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     recovery_chance_month: Annotated[float, Range(0, 1)]
     recovery_share: Annotated[float, Range(0, 1)]
     convert_chance: Annotated[float, Range(0, 1)]
@@ -113,9 +119,19 @@ class LimitsParameters:
     accept_need: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     accept_used: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     ask_chance_month: Annotated[float, Range(0, 1)]
+    ask_from_use: Annotated[float, Range(0, 1)]
+    prove_from_use: Annotated[float, Range(0, 1)]
     ask_more_share: Annotated[float, Range(0, 10)]
     prove_chance_month: Annotated[float, Range(0, 1)]
     leave_chance_month: Annotated[float, Range(0, 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalystsParameters:
+    """How often those who judge reviews err."""
+
+    passes_fraud_share: Annotated[float, Range(0, 1)]
+    stops_honest_share: Annotated[float, Range(0, 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +164,7 @@ class LivingParameters:
     shopping: ShoppingParameters
     paying: PayingParameters
     limits: LimitsParameters
+    analysts: AnalystsParameters
     seasons: SeasonsParameters
     shops: ShopsParameters
 
@@ -158,6 +175,7 @@ SECTIONS: Sections = {
     "shopping": ShoppingParameters,
     "paying": PayingParameters,
     "limits": LimitsParameters,
+    "analysts": AnalystsParameters,
     "seasons": SeasonsParameters,
     "shops": ShopsParameters,
 }

@@ -21,7 +21,6 @@ Flags = npt.NDArray[np.bool_]
 
 _MONTH_DAYS: Final = 28
 _LEAST_MINOR: Final = 100  # nobody sends less than a yuan
-_WITHOUT_WORK: Final = 1 / 3  # of the chance to come back from arrears
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +150,8 @@ class Paying:
         behind = np.flatnonzero((lives.days_past_due > 0) & lives.is_open & (lives.due_minor > 0))
         bucket = np.minimum(lives.days_past_due[behind] // 30, len(paying.cure_chance_month) - 1)
         chance = np.asarray(paying.cure_chance_month)[bucket]
-        chance = np.where(lives.is_jobless[behind], chance * _WITHOUT_WORK, chance)
-        leaning = np.exp(0.3 * self._people.traits.honesty[behind])
+        chance = np.where(lives.is_jobless[behind], chance * paying.cure_without_work, chance)
+        leaning = np.exp(paying.cure_honesty_log * self._people.traits.honesty[behind])
         cured = behind[self._chances.happens("month/cures", behind, at=month, chance=np.minimum(chance * leaning, 1))]
         gone = np.flatnonzero(lives.is_charged_off & (lives.owed_minor > 0))
         some = gone[self._chances.happens("month/recovers", gone, at=month, chance=paying.recovery_chance_month)]

@@ -91,6 +91,8 @@ def run_world(  # noqa: PLR0913 - what a run is made of
     )
     if kept is None:
         _begin(life, lender, auditor, out=out)
+    (out / _TRUTH).mkdir(exist_ok=True)  # of the whole plan, which may be longer than the one before
+    pyarrow.parquet.write_table(life.rings.truth(), out / _TRUTH / "rings.parquet", compression="zstd")
     days = [day for day in plan.days if kept is None or day >= kept.next_day]
     for day in _shown(days, plan, progress=progress):
         life.live(day)
@@ -105,14 +107,12 @@ def run_world(  # noqa: PLR0913 - what a run is made of
 
 
 def _begin(life: Life, lender: Lender, auditor: Auditor, *, out: Path) -> None:
-    """Before the first day: what rings will do is written down, and a world killed in it knows that it has begun."""
+    """Before the first day: a world that is killed in it knows that it has begun."""
     if lender.standing().num_rows:
         raise OtherWorld(
             "the lender has lines already, and a world begins with empty books: give it a database of its own "
             "(TALLYSTICK_DATA_DIR), or the folder in which its world was begun (--out)"
         )
-    (out / _TRUTH).mkdir(exist_ok=True)
-    pyarrow.parquet.write_table(life.rings.truth(), out / _TRUTH / "rings.parquet", compression="zstd")
     _keep(life, auditor, out=out, next_day=life.plan.begins_on)
 
 

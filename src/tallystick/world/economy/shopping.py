@@ -24,7 +24,6 @@ Flags = npt.NDArray[np.bool_]
 # Orders of a person and a day: more than so many in one are not made.
 MOST_A_DAY: Final = 6
 _MONTH_DAYS: Final = 30.4
-_TRIES_ANYWAY: Final = 0.25  # an order above what is available: the others pay elsewhere
 _TERMS: Final = (3, 6, 12, 24)
 _DEGREE: Final = 1_000_000
 
@@ -114,7 +113,7 @@ class Shopping:
             tells_place=chances.happens("order/place", number, chance=shopping.place_known_share),
             confirms=chances.happens("order/confirms", number, chance=shopping.confirms_share),
         )
-        tries = chances.happens("order/tries", number, chance=_TRIES_ANYWAY)
+        tries = chances.happens("order/tries", number, chance=shopping.tries_anyway_share)
         return orders.only((orders.amount_minor <= lives.available_minor[person]) | tries)
 
     def _wanted(self, lives: Lives, person: Integers) -> Floats:
