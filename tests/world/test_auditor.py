@@ -47,7 +47,8 @@ from tallystick.world.economy.acts import (
     Step,
     Void,
 )
-from tallystick.world.economy.auditor import Auditor, Finding, FindingKind
+from tallystick.world.economy.audit_rules import FindingKind
+from tallystick.world.economy.auditor import Auditor, Finding
 
 LINES = 8
 LIMIT = 3_000_000

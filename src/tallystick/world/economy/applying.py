@@ -1,7 +1,6 @@
-"""Who applies and when, with what device and phone, and who takes what is offered."""
+"""Who applies and when, with what, and who takes what is offered."""
 
 from datetime import date
-from typing import Final
 
 import msgspec
 import numpy as np
@@ -10,6 +9,7 @@ from scipy.special import expit
 
 from tallystick.world.economy import acts
 from tallystick.world.economy.chances import Chances
+from tallystick.world.economy.contacts import Contacts, ring_address, ring_device, ring_phone
 from tallystick.world.economy.information import bureau_reports, stated
 from tallystick.world.economy.information_parameters import InformationParameters
 from tallystick.world.economy.lives import Lives, day_number
@@ -22,8 +22,6 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-_YEAR_DAYS: Final = 365
-
 
 class Applying:
     """How a world's people come to the lender."""
@@ -35,10 +33,12 @@ class Applying:
         people: People,
         living: LivingParameters,
         information: InformationParameters,
+        contacts: Contacts,
         begins_on: date,
     ) -> None:
         self._chances, self._people, self._living = chances, people, living
-        self._information, self._begins_on, self._begins = information, begins_on, day_number(begins_on)
+        self._information, self._contacts = information, contacts
+        self._begins_on, self._begins = begins_on, day_number(begins_on)
 
     def applicants(self, lives: Lives, *, today: int) -> Integers:
         """Who applies today: whoever has heard of the lender, and some who were declined a while ago."""
@@ -74,9 +74,9 @@ class Applying:
                 reference=f"person {person}",
                 stated=says,
                 report=report,
-                device=self.device(person, today=day_number(on)),
-                phone=self.phone(person),
-                address=self.address(person),
+                device=self._contacts.device(person, today=day_number(on)),
+                phone=self._contacts.phone(person),
+                address=self._contacts.address(person),
             )
             for person, says, report in zip(who.tolist(), told, reports, strict=True)
         ]
@@ -101,34 +101,3 @@ class Applying:
         size = np.log(np.maximum(limit_minor, 1) / traits.income_month_minor[who])
         leaning = arriving.accept_intercept + arriving.accept_need * traits.need[who] + arriving.accept_size * size
         return self._chances.happens("person/accepts", who, chance=expit(leaning))
-
-    def device(self, person: int, *, today: int) -> str:
-        """What one shops with now: a phone of one's own or of the household, replaced after some years."""
-        people = self._people
-        owner = int(people.household[person]) if people.shares_device[person] else person
-        lasts = self._living.people.device_years * _YEAR_DAYS
-        age = float(self._chances.uniform("device/age", owner)) * lasts
-        return f"device {owner}/{int((today - self._begins + age) // lasts)}"
-
-    def phone(self, person: int) -> str:
-        """One's number."""
-        return f"phone {person}"
-
-    def address(self, person: int) -> str:
-        """Where one has things delivered."""
-        return f"address {int(self._people.household[person])}"
-
-
-def ring_device(number: int) -> str:
-    """A device that a ring works with."""
-    return f"ring device {number}"
-
-
-def ring_phone(number: int) -> str:
-    """A number that a ring is reached at."""
-    return f"ring phone {number}"
-
-
-def ring_address(number: int) -> str:
-    """Where a ring has things delivered."""
-    return f"ring address {number}"

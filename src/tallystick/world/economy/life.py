@@ -12,23 +12,24 @@ from scipy.special import expit
 
 from tallystick.world.economy import acts
 from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Lender, Step
-from tallystick.world.economy.applying import Applying, ring_address, ring_device, ring_phone
+from tallystick.world.economy.analysts import judgments
+from tallystick.world.economy.applying import Applying
 from tallystick.world.economy.chances import Chances
-from tallystick.world.economy.deliveries import NEVER as PARCEL_NEVER
-from tallystick.world.economy.deliveries import Deliveries, Fate, shipping_days
+from tallystick.world.economy.contacts import Contacts
+from tallystick.world.economy.deliveries import Fate
 from tallystick.world.economy.diary import Diary
 from tallystick.world.economy.information_parameters import InformationParameters
 from tallystick.world.economy.lives import FraudDraw, Lives, Order, Planned, day_number
 from tallystick.world.economy.living_parameters import LivingParameters
+from tallystick.world.economy.ordering import Ordering, ring_order_number
 from tallystick.world.economy.paying import Bills, Paying, as_rings_pay
 from tallystick.world.economy.people import People, cities_of, draw_people
 from tallystick.world.economy.plan import WorldPlan
 from tallystick.world.economy.review_texts import review_texts
-from tallystick.world.economy.ring_cases import NEVER, OWN
-from tallystick.world.economy.rings import LinesOfPeople, RingPurchases, Rings, plan_rings
-from tallystick.world.economy.rings_parameters import FraudParameters, Kind
-from tallystick.world.economy.seasons import job_loss_factor, lift, unemployment
-from tallystick.world.economy.shopping import Orders, Shopping
+from tallystick.world.economy.rings import Rings, plan_rings
+from tallystick.world.economy.rings_parameters import FraudParameters
+from tallystick.world.economy.seasons import job_loss_factor, unemployment
+from tallystick.world.economy.shopping import Shopping
 from tallystick.world.economy.shops import CATEGORIES, Shops, open_shops
 from tallystick.world.parameters import WorldParameters
 
@@ -49,8 +50,6 @@ class Moment(IntEnum):
 
 _PLACE_OF_CATEGORY: Final = {each.name: place for place, each in enumerate(CATEGORIES)}
 _LAST_HOUR: Final = 23
-# Orders of rings are numbered apart from honest ones.
-_OF_RINGS: Final = 1 << 61
 _APPLYING_HOUR: Final = 10
 _ACCEPTING_HOUR: Final = 11
 _ANALYSTS_HOUR: Final = 22
@@ -98,13 +97,19 @@ class Life:
         self._paying = Paying(
             self.chances, people=self.people, living=living, information=information, world=world, begins=begins
         )
+        contacts = Contacts(self.chances, people=self.people, device_years=living.people.device_years, begins=begins)
         self._applying = Applying(
-            self.chances, people=self.people, living=living, information=information, begins_on=plan.begins_on
-        )
+            self.chances, people=self.people, living=living, information=information, contacts=contacts,
+            begins_on=plan.begins_on,
+        )  # fmt: skip
         self._fraud = fraud
         self.rings: Rings = plan_rings(
             self.chances, self.people, self.shops, days=len(plan.days), cities=cities, parameters=fraud
         )
+        self._ordering = Ordering(
+            self.chances, people=self.people, shops=self.shops, shopping=self._shopping, contacts=contacts,
+            rings=self.rings, seasons=living.seasons, deliveries=information.deliveries, begins=begins,
+        )  # fmt: skip
         self._names = self.rings.names_only()
         self.lives = lives or Lives(plan.borrowers)
         self.diary = diary or Diary()
@@ -127,7 +132,9 @@ class Life:
             self._answer_limits(self._lender.review_limits(day, at=self._at(1)))
         self._read_bills(morning.statements)
         self._claim()
-        orders = self._orders_of_day()
+        wishes = self._ordering.wishes(lives, day=day, barred=self._is_gone)
+        self.diary.wished(day, wishes)
+        orders = self._ordering.orders(wishes, lives, day=day)
         self._buy(orders, until=4)
         self._give_up()
         self._do_planned(Moment.MORNING)
@@ -329,35 +336,6 @@ class Life:
 
     # Orders.
 
-    def _orders_of_day(self) -> list[tuple[float, Planned]]:
-        """Who orders what at which hour today: honest people by their habits, rings by their plans; by the hour."""
-        lives = self.lives
-        honest = self._shopping.orders(
-            lives, day=self._today, lift=lift(self._day, self._living.seasons), barred=self._is_gone
-        )
-        self.diary.wished(self._day, honest)
-        view = LinesOfPeople(line_id=lives.line_id, available_minor=lives.available_minor, is_open=lives.is_open)
-        ring = self.rings.purchases_on(self._place, view)
-        parcels = self._parcels(honest.number, honest.person, honest.shop)
-        told = [(float(honest.hour[place]), self._order(honest, parcels, place)) for place in range(len(honest.number))]
-        parcels = self._parcels(_OF_RINGS | ring.number, ring.person, ring.shop)
-        told += [
-            (ring.seconds[place] / 3_600, self._ring_order(ring, parcels, place)) for place in range(len(ring.number))
-        ]
-        return sorted(told, key=_hour)
-
-    def _parcels(self, number: Integers, person: Integers, shop: Integers) -> Deliveries:
-        return shipping_days(
-            self.chances,
-            number,
-            shops=self.shops,
-            shop=shop,
-            buyer_city=self.people.city[person],
-            ordered_on=np.full(len(number), self._today),
-            lift=lift(self._day, self._living.seasons),
-            parameters=self._information.deliveries,
-        )
-
     def _buy(self, orders: list[tuple[float, Planned]], *, until: int) -> None:
         """The orders before an hour, made together then; a line's second one waits for the first one's answer."""
         due = [planned for hour, planned in orders if hour < until]
@@ -369,71 +347,11 @@ class Life:
             self._do(min(until, _LAST_HOUR), list(first.values()))
             due = [each for each in due if first[each.person] is not each]
 
-    def _order(self, orders: Orders, parcels: Deliveries, place: int) -> Planned:
-        person, shop = int(orders.person[place]), int(orders.shop[place])
-        latitude, longitude = self._shopping.places[int(orders.city[place])].tolist()
-        tells = bool(orders.tells_place[place])
-        category = CATEGORIES[int(orders.category[place])].name
-        act = acts.Buy(
-            order=int(orders.number[place]),
-            line_id=int(self.lives.line_id[person]),
-            amount_minor=int(orders.amount_minor[place]),
-            merchant_id=int(self.shops.merchant_id[shop]),
-            category=category,
-            device=self._applying.device(person, today=self._today),
-            phone=self._applying.phone(person),
-            address=self._applying.address(person),
-            latitude_udeg=latitude if tells else None,
-            longitude_udeg=longitude if tells else None,
-            confirms=bool(orders.confirms[place]),
-        )
-        order = Order(
-            order=act.order,
-            person=person,
-            amount_minor=act.amount_minor,
-            category=category,
-            ships_on=int(parcels.shipped_on[place]),
-            arrives_on=int(parcels.arrives_on[place]),
-            fate=int(parcels.fate[place]),
-        )
-        return Planned(act=act, person=person, order=order)
-
-    def _ring_order(self, ring: RingPurchases, parcels: Deliveries, place: int) -> Planned:
-        person, found_on = int(ring.person[place]), int(ring.found_out_on[place])
-        latitude, longitude = self._shopping.places[int(ring.city[place])].tolist()
-        category = CATEGORIES[int(ring.category[place])].name
-        device, phone, address = (int(told[place]) for told in (ring.device, ring.phone, ring.address))
-        act = acts.Buy(
-            order=_OF_RINGS | int(ring.number[place]),
-            line_id=int(ring.line_id[place]),
-            amount_minor=int(ring.amount_minor[place]),
-            merchant_id=int(self.shops.merchant_id[ring.shop[place]]),
-            category=category,
-            device=self._applying.device(person, today=self._today) if device == OWN else ring_device(device),
-            phone=self._applying.phone(person) if phone == OWN else ring_phone(phone),
-            address=self._applying.address(person) if address == OWN else ring_address(address),
-            latitude_udeg=latitude,
-            longitude_udeg=longitude,
-            confirms=bool(ring.confirms[place]),
-        )
-        order = Order(
-            order=act.order,
-            person=person,
-            amount_minor=act.amount_minor,
-            category=category,
-            ships_on=int(parcels.shipped_on[place]),
-            arrives_on=int(parcels.arrives_on[place]),
-            fate=int(parcels.fate[place] if ring.has_goods[place] else Fate.FAKE),
-            kind=Kind(ring.kind[place]).name.lower(),
-            found_on=None if found_on == NEVER else day_number(self.plan.begins_on) + found_on,
-        )
-        return Planned(act=act, person=person, order=order)
-
     def _claim(self) -> None:
         """Victims, and rings that want their money back, dispute what went through; also, bust-outs ask for more."""
         claims, lives = self.rings.claims_on(self._place), self.lives
         for number, is_won in zip(claims.number.tolist(), claims.is_won.tolist(), strict=True):
-            draw = lives.frauds.pop(_OF_RINGS | number, None)
+            draw = lives.frauds.pop(ring_order_number(number), None)
             if draw is not None and is_won:
                 act = acts.Refund(
                     line_id=draw.line_id, draw_id=draw.draw_id, amount_minor=draw.amount_minor, is_forced=True
@@ -511,25 +429,12 @@ class Life:
             if fate is Fate.FAKE:
                 self._write_review(order, fate)
             return
-        shopping = self._living.shopping
-        arrives_on = self._today + shopping.lost_after_days if order.arrives_on == PARCEL_NEVER else order.arrives_on
-        after = arrives_on - self._today + 1
-        after += int(self.chances.uniform("order/returns on", number) * shopping.refund_days)
-        share, is_forced = 0.0, False
-        if fate in (Fate.BROKEN, Fate.LOST):
-            share = 1.0
-        elif self.chances.happens("order/returned", number, chance=shopping.refund_chance):
-            share = 0.1 + 0.8 * float(self.chances.uniform("order/part", number))
-            if self.chances.happens("order/whole", number, chance=shopping.refund_whole_share):
-                share, fate = 1.0, Fate.REFUNDED
-        elif self.chances.happens("order/disputed", number, chance=shopping.dispute_chance):
-            is_forced = bool(self.chances.happens("order/won", number, chance=shopping.dispute_won_share))
-            share, after = float(is_forced), after + shopping.dispute_days
-        if share:
-            amount = max(1, int(answer.amount_minor * share))
-            act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=amount, is_forced=is_forced)
-            self._later(after, Moment.MORNING, Planned(act=act, person=order.person, order=order))
-        self._write_review(order, fate)
+        back = self._shopping.given_back(order, shipped_on=self._today)
+        if back.share:
+            amount = max(1, int(answer.amount_minor * back.share))
+            act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=amount, is_forced=back.is_forced)
+            self._later(back.on - self._today, Moment.MORNING, Planned(act=act, person=order.person, order=order))
+        self._write_review(order, back.fate)
 
     def _write_review(self, order: Order, fate: Fate) -> None:
         """What its buyer, or somebody paid for it, may write about an order."""
@@ -568,25 +473,11 @@ class Life:
     # Analysts.
 
     def _judge(self) -> None:
-        """Two analysts share the queue; each errs now and then, and looks at each case once."""
+        """What waits is judged; what was passed goes on."""
         waiting = self._lender.reviews(self._next_step(_ANALYSTS_HOUR))
         if not waiting.num_rows:
             return
-        planned, analysts = [], self._living.analysts
-        for row in waiting.to_pylist():
-            review_id = row["review_id"]
-            order = self.lives.waiting.get(row["decision_id"])
-            is_bad = order is not None and bool(order.kind)
-            of = review_id if order is None else order.order
-            chance = analysts.passes_fraud_share if is_bad else analysts.stops_honest_share
-            errs = bool(self.chances.happens("review/errs", of, chance=chance))
-            act = acts.Judge(
-                review_id=review_id,
-                passes=is_bad is errs,
-                analyst=f"analyst {review_id % 2 + 1}",
-                reason="fits what we know of the buyer" if is_bad is errs else "does not fit what we know of the buyer",
-            )
-            planned.append(Planned(act=act, order=order))
+        planned = judgments(waiting, self.lives.waiting, chances=self.chances, parameters=self._living.analysts)
         answers = self._do(_ANALYSTS_HOUR, planned)
         for decision_id, answer in zip(waiting["decision_id"].to_pylist(), answers, strict=True):
             order = self.lives.waiting.pop(decision_id, None)
@@ -602,7 +493,3 @@ class Life:
             [accepts] = self._applying.accepts(who, np.asarray([answer.amount_minor])).tolist()
             act = acts.AcceptLine(application_id=application_id, accepts=accepts)
             self._later(1, Moment.MORNING, Planned(act=act, person=int(who[0])))
-
-
-def _hour(order: tuple[float, Planned]) -> float:
-    return order[0]

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from tallystick.world.economy.chances import Chances
-from tallystick.world.economy.lives import Lives
+from tallystick.world.economy.deliveries import NEVER, Fate
+from tallystick.world.economy.lives import Lives, Order
 from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.people import People, cities_of
 from tallystick.world.economy.shops import CATEGORIES, Shops, chosen_shops
@@ -45,6 +46,19 @@ class Orders:
     def only(self, which: npt.NDArray[np.bool_]) -> "Orders":
         """Some of them."""
         return Orders(**{name: getattr(self, name)[which] for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What comes back of an order that was shipped: a share, 0 for nothing, and on which day since 1970.
+
+    `is_forced`: a dispute was decided for the buyer. `fate` is how the buyer looks at it in the end.
+    """
+
+    share: float
+    on: int
+    is_forced: bool
+    fate: Fate
 
 
 class Shopping:
@@ -130,6 +144,22 @@ class Shopping:
         within = chances.uniform("order/hour", number)
         begins, lasts = np.asarray([0.0, 7.0, 18.0]), np.asarray([7.0, 11.0, 5.0])
         return np.asarray(begins[part] + lasts[part] * within)
+
+    def given_back(self, order: Order, *, shipped_on: int) -> GivenBack:
+        """Of what is lost or broken everything; of other orders what is returned, or won in a dispute."""
+        shopping, chances, number, fate = self._living.shopping, self._chances, order.order, Fate(order.fate)
+        arrives_on = shipped_on + shopping.lost_after_days if order.arrives_on == NEVER else order.arrives_on
+        on = arrives_on + 1 + int(chances.uniform("order/returns on", number) * shopping.refund_days)
+        if fate in (Fate.BROKEN, Fate.LOST):
+            return GivenBack(1.0, on, is_forced=False, fate=fate)
+        if chances.happens("order/returned", number, chance=shopping.refund_chance):
+            if chances.happens("order/whole", number, chance=shopping.refund_whole_share):
+                return GivenBack(1.0, on, is_forced=False, fate=Fate.REFUNDED)
+            return GivenBack(0.1 + 0.8 * float(chances.uniform("order/part", number)), on, is_forced=False, fate=fate)
+        is_won = chances.happens("order/disputed", number, chance=shopping.dispute_chance) and chances.happens(
+            "order/won", number, chance=shopping.dispute_won_share
+        )
+        return GivenBack(float(is_won), on + shopping.dispute_days, is_forced=bool(is_won), fate=fate)
 
     def installments(self, person: int, number: int, *, amount_minor: int, most: int, fee_ppm: int) -> int:
         """In how many installments one order is paid, 0 for next month; `most` are offered, at a fee per period."""
