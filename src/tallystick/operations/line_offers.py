@@ -3,6 +3,7 @@
 Each function is one transaction of the caller's. A limit goes down at once and up only when the borrower accepts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -21,7 +22,7 @@ from tallystick.storage.limit_offers import LimitOffer, OfferAnswer
 from tallystick.terms.contract import ContractTerms, freeze, product_in_force
 from tallystick.terms.disclosing import LinePrices, disclose_line, prices_from
 from tallystick.terms.disclosure import Disclosure, document_hash
-from tallystick.terms.legality import limit_faults, price_corners, price_faults
+from tallystick.terms.legality import Corner, installment_corners, limit_faults, price_faults, revolving_corners
 from tallystick.terms.offering import OfferFault
 
 
@@ -43,10 +44,16 @@ class OfferedPrices(Struct, frozen=True):
 @lru_cache(maxsize=64)
 def _prices(priced: _Priced, on: date) -> OfferedPrices:
     product = priced.contract.product
-    corners = price_corners(product, on=on)
+    corners = {**revolving_corners(product, on=on), **_corners_of_month(priced, on.replace(day=1))}
     return OfferedPrices(
         prices=prices_from(priced.contract, corners=corners), faults=price_faults(product, corners=corners, on=on)
     )
+
+
+@lru_cache(maxsize=64)
+def _corners_of_month(priced: _Priced, month: date) -> Mapping[str, Corner]:
+    """Nearly all of the work, and the same on each day of a month."""
+    return installment_corners(priced.contract.product, on=month)
 
 
 def prices_of(contract: ContractTerms, *, on: date) -> OfferedPrices:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -343,9 +344,13 @@ def _settlement_example(schedule: Sequence[Payment], *, terms: PlanTerms) -> Set
     )
 
 
+# The dearest corner of a price stays the same for a month.
+_rates_of: Final = lru_cache(maxsize=256)(annual_rates)
+
+
 def _price_ranges(product: Product, *, corners: Mapping[str, Corner]) -> list[tuple[PriceRange, AnnualRates]]:
     """Every price of the line at the highest it can cost, with the annual rates of that combination."""
-    rates = {field: annual_rates(corner.flows) for field, corner in corners.items()}
+    rates = {field: _rates_of(corner.flows) for field, corner in corners.items()}
     ranges = []
     if product.pay_next_month is not None:
         revolving = rates[REVOLVING_PRICE]

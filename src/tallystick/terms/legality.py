@@ -142,22 +142,33 @@ def limit_faults(
 
 def price_corners(product: Product, *, on: date) -> dict[str, Corner]:
     """The worst corner of every price of the product, by the key of the price in its file."""
-    corners = {}
-    if product.pay_next_month is not None:
-        flows = revolving_flows(product.pay_next_month, on=on)
-        rates = cn_irr_rates(flows)
-        corners[REVOLVING_PRICE] = Corner(
-            installments=len(flows) - 2,
-            principal_minor=-flows[0].paid_minor,
-            drawn_on=on,
-            simple_rate=rates.simple,
-            effective_rate=rates.effective,
-            flows=flows,
-        )
-    for kind, offer in installment_offers(product).items():
-        for place, price in enumerate(offer.prices):
-            corners[price_field(kind, place)] = worst_corner(product, offer=kind, price=price, on=on)
-    return corners
+    return {**revolving_corners(product, on=on), **installment_corners(product, on=on)}
+
+
+def revolving_corners(product: Product, *, on: date) -> dict[str, Corner]:
+    """The corner of paying next month, from that day on; empty where the product has no such price."""
+    if product.pay_next_month is None:
+        return {}
+    flows = revolving_flows(product.pay_next_month, on=on)
+    rates = cn_irr_rates(flows)
+    corner = Corner(
+        installments=len(flows) - 2,
+        principal_minor=-flows[0].paid_minor,
+        drawn_on=on,
+        simple_rate=rates.simple,
+        effective_rate=rates.effective,
+        flows=flows,
+    )
+    return {REVOLVING_PRICE: corner}
+
+
+def installment_corners(product: Product, *, on: date) -> dict[str, Corner]:
+    """The worst corner of every price in installments: the same on each day of a month."""
+    return {
+        price_field(kind, place): worst_corner(product, offer=kind, price=price, on=on)
+        for kind, offer in installment_offers(product).items()
+        for place, price in enumerate(offer.prices)
+    }
 
 
 def price_field(kind: OfferKind, place: int) -> str:
@@ -214,8 +225,8 @@ def _corner(terms: PlanTerms, *, principal_minor: int, drawn_on: date) -> Corner
     )
 
 
-# From one day to the next the draws of the extremes are mostly the same, and a product has hundreds of corners: all of
-# them take 2 s, and are asked for on every day on which it is offered.
+# From one month to the next the draws of the extremes are mostly the same, and a product has hundreds of corners: all
+# of them take 2 s.
 _known_corner: Final = lru_cache(maxsize=2_048)(_corner)
 
 

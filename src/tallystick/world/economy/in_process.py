@@ -50,8 +50,9 @@ _MOST_CLOSED: Final = 200
 _CONTACTS_KNOWN: Final = 1 << 16
 # A report is known before the application that is decided on it.
 _REPORT_BEFORE: Final = timedelta(milliseconds=1)
-# Neither changes an answer: a server does both all the time, for speed and for who looks at balances.
-_KEEP_DAYS: Final = 7
+# Neither changes an answer: a server does both all the time, for speed and for who looks at balances; books of a world
+# are small.
+_KEEP_DAYS: Final = 28
 
 
 def open_lender(
@@ -104,7 +105,7 @@ class InProcess:
     def begin(self, day: date, *, at: datetime) -> Morning:
         """A day begins: the day before is closed; what lapsed, lapses; what waits to be looked at, is.
 
-        Once a week the books are folded and sealed and busy keys rolled up.
+        Once in four weeks the books are folded and sealed and busy keys rolled up.
         """
         connection, zone = self._connection, self._zone
 
