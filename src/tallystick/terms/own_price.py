@@ -5,13 +5,17 @@ with that price alone beside those that merchants pay for. So a line's price cha
 """
 
 from datetime import date
+from typing import Final
 
 from msgspec.structs import replace
 
 from tallystick.terms.legality import worst_corner
 from tallystick.terms.offering import own_prices
+from tallystick.terms.plan_terms import Amortization
 from tallystick.terms.product import InstallmentPrice, OfferKind, Product
 from tallystick.units.rates import PPM
+
+_YEAR_MONTHS: Final = 12
 
 
 def own_price_codes(product: Product) -> tuple[str, ...]:
@@ -41,6 +45,34 @@ def shown_prices(product: Product, *, code: str, most_installments: int) -> tupl
     if code not in {price.code for price in sold.prices}:
         code = next(iter(own_price_codes(product)), "")
     return tuple(price for price in sold.prices if price.code == code and price.least_installments <= most_installments)
+
+
+def flat_rate_ppm(price: InstallmentPrice, *, installments: int) -> int:
+    """What so many installments cost the borrower on average, each, as a share of the original principal.
+
+    A rate on the declining balance as what it comes to over all of them, by months of a twelfth of a year: 14.4 % a
+    year in twelve equal installments costs 7.97 % of what was borrowed, 0.66 % with each. What a merchant pays of a
+    price is not the borrower's.
+
+    >>> from tallystick.terms.catalog import shipped_products
+    >>> line = shipped_products()["baitiao"]
+    >>> [flat_rate_ppm(price, installments=12) for price in line.order_installments.prices]
+    [6000, 0]
+    >>> [flat_rate_ppm(price, installments=12) for price in line.cash.prices]
+    [6642, 6500, 11000]
+    """
+    per_period_ppm = price.fee_per_period_ppm or price.interest_per_period_ppm or 0
+    if price.nominal_rate_ppm is None:
+        return round(per_period_ppm * (PPM - price.merchant_subsidy_ppm) / PPM)
+    rate = price.nominal_rate_ppm / PPM / _YEAR_MONTHS
+    match price.amortization:
+        case Amortization.EQUAL_PRINCIPAL:
+            flat = rate * (installments + 1) / (2 * installments)
+        case Amortization.EQUAL_INSTALLMENTS if rate:
+            flat = rate / (1 - (1 + rate) ** -installments) - 1 / installments
+        case _:
+            flat = rate
+    return round(flat * PPM)
 
 
 def with_own_price(product: Product, code: str) -> Product:
