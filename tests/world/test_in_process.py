@@ -13,18 +13,22 @@ from tests.applying import NO_DOCUMENTS, REPORT, USUAL
 from tests.conftest import copied_database
 from tests.deciding import SHANGHAI
 
+from tallystick.operations.contract_changes import change_price
 from tallystick.operations.deciding import Deciders
+from tallystick.operations.lines import Act
 from tallystick.operations.strategies import strategy_files
 from tallystick.servicing.refusals import RefusalReason
 from tallystick.storage.book_tables import limit_offers_open
 from tallystick.storage.embedded import Running
+from tallystick.storage.terms_changes import TermsNotice
 from tallystick.terms.catalog import shipped_products
+from tallystick.terms.own_price import with_own_price
 from tallystick.trust.master_key import MasterKey
 from tallystick.world.economy import acts
 from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Morning, Step
 from tallystick.world.economy.buying import WorldFault
 from tallystick.world.economy.in_process import InProcess, open_lender
-from tallystick.world.economy.kept_steps import WorldTimeFault
+from tallystick.world.economy.kept_steps import MomentIds, WorldTimeFault
 
 BEGINS_ON = date(2026, 1, 5)
 
@@ -145,13 +149,14 @@ def test_a_small_life_is_answered_act_by_act(world: World) -> None:
     declined = world.one(applies("cy", stated=NO_DOCUMENTS))
     assert (declined.outcome, declined.reasons) == (Happened.DECLINE, ("DOCUMENTS_MISSING",))
     offered = world.one(applies("dee"))
+    assert (offered.price_code, offered.fee_ppm) == ("standard", 6_000)
     assert world.one(acts.AcceptLine(application_id=offered.number, accepts=False)).outcome == DONE
     again = world.one(acts.AcceptLine(application_id=offered.number, accepts=True))
     assert (again.outcome, again.is_refusal) == (RefusalReason.OFFER_ANSWERED, True)
 
     bought, late, off = world.do(world.buys(ann, 200_000), world.buys(bob, 100_000), world.buys(0, 5_000))
     assert (bought.outcome, bought.amount_minor) == (Happened.APPROVE, 200_000)
-    assert (bought.price_code, bought.most_installments) == ("standard", 6)
+    assert (bought.price_code, bought.most_installments, bought.fee_ppm) == ("standard", 6, 6_000)
     assert off == Answer(outcome=RefusalReason.LINE_NOT_OPEN)
     drawn, later, twice, unsold = world.do(
         acts.Capture(decision_id=bought.number, amount_minor=200_000, installments=6, price_code="standard"),
@@ -197,6 +202,7 @@ def test_statements_payments_and_what_is_given_up(world: World) -> None:
     closed = {each["line_id"]: each for each in world.morning.statements.to_pylist()}
     assert closed[ann]["closing_minor"] == 34_533  # a sixth of 2,000 yuan, and 0.6 % of it
     assert (closed[ann]["purchases_minor"], closed[ann]["charges_minor"]) == (33_333, 1_200)
+    assert (closed[ann]["daily_rate_ppm"], closed[ann]["fee_ppm"]) == (500, 6_000)
     assert (closed[bob]["number"], closed[bob]["closing_minor"], closed[bob]["minimum_minor"]) == (1, 100_000, 10_000)
     assert world.row(ann)["due_minor"] == 34_533
     paid, callback = world.do(*[acts.Pay(line_id=ann, amount_minor=34_533, reference="bank 1")] * 2)
@@ -263,6 +269,58 @@ def test_a_limit_is_reviewed_offered_and_accepted(world: World) -> None:
     assert world.row(names[0])["limit_minor"] == raised.amount_minor
     standing = limit_offers_open(world.connection, day=world.day).to_pylist()
     assert [each["line_id"] for each in standing] == [names[2], names[1]]
+
+
+def test_a_dearer_price_reaches_its_borrower_who_takes_it_or_objects(server: Running, template_database: str) -> None:
+    baitiao = shipped_products()["baitiao"]
+    assert baitiao.order_installments is not None
+    own, *merchants = baitiao.order_installments.prices
+    prices = (own, replace(own, code="cheap", fee_per_period_ppm=4_000), *merchants)
+    two_prices = replace(baitiao, order_installments=replace(baitiao.order_installments, prices=prices))
+    files = strategy_files(None)
+    files["reprice/risk.csv"] = files["reprice/risk.csv"].replace(b" AND pd_ppm IS NOT NULL", b" OR grade <> 'U'")
+    with copied_database(server, template_database) as url, psycopg.connect(url, autocommit=True) as connection:
+        before = midnight(BEGINS_ON) - timedelta(hours=1)
+        open_lender(connection, two_prices, at=before, zone=SHANGHAI, files=files)
+        world = World(connection)
+        world.begin(BEGINS_ON)
+        ann, bob, cat = (world.line(name) for name in ("ann", "bob", "cat"))
+        cheap = with_own_price(two_prices, "cheap")
+        at = instant(world.day, 50)
+        act = Act(actor="author", at=at, today=world.day, event_ids=MomentIds(at))
+        for line_id in (ann, bob):
+            with connection.transaction():
+                assert isinstance(change_price(connection, line_id, cheap, act=act), TermsNotice)
+        world.begin(date(2026, 2, 10))
+        [was] = {world.one(world.buys(line_id, 60_000)).fee_ppm for line_id in (ann, bob)}
+        assert was == 4_000
+        world.begin(date(2026, 8, 10))  # who changed lately is left alone
+        world.lender.review_limits(world.day, at=midnight(world.day) + timedelta(hours=1))
+        assert not world.morning.notices.num_rows
+        world.begin(date(2026, 8, 11))
+        told = world.morning.notices.drop_columns("change_id").to_pylist()
+        assert told == [
+            {"line_id": line_id, "binds_on": date(2026, 9, 9), "previous_fee_ppm": 4_000, "fee_ppm": 6_000}
+            for line_id in (ann, bob)
+        ]  # and not cat's, which has that price
+        objection = acts.ObjectToTerms(line_id=ann, change_id=world.morning.notices["change_id"][0].as_py())
+        assert [each.outcome for each in world.do(objection, objection)] == [DONE, RefusalReason.OFFER_ANSWERED]
+        assert [world.row(line_id)["is_frozen"] for line_id in (ann, bob, cat)] == [True, False, False]
+        world.begin(date(2026, 9, 9))
+        assert world.one(world.buys(bob, 60_000)).fee_ppm == 6_000
+        assert not world.again().begin(world.day, at=midnight(world.day)).notices.num_rows
+
+
+def test_who_pays_much_at_once_is_looked_at(world: World) -> None:
+    line_id = world.line("ann")
+    bought = world.one(world.buys(line_id, 450_000))
+    world.one(acts.Capture(decision_id=bought.number, amount_minor=450_000))
+    world.begin(date(2026, 1, 6))
+    world.one(acts.Pay(line_id=line_id, amount_minor=449_000, reference="windfall"))
+    looked_at = "SELECT trigger, line_id FROM limit_answers"
+    assert world.connection.execute(looked_at).fetchall() == []
+    world.begin(date(2026, 1, 7))
+    assert world.connection.execute(looked_at).fetchall() == [("payment", line_id)]
 
 
 def test_a_step_is_done_once_and_answered_the_same_by_another_process(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cyclopts import App
 
 from tallystick.bootstrap import BUSINESS_ZONE, master_key, opened_books, settings, shown_progress, terminal
-from tallystick.world.economy.plan import WorldPlan
+from tallystick.world.economy.plan import REMINDER_DAYS, WorldPlan
 from tallystick.world.economy.seasons import Climate
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _PRODUCT: Final = "baitiao"
 
 
 @app.command
-def run(
+def run(  # noqa: PLR0913 - one parameter per option of the command line
     *,
     borrowers: int = 1_000,
     months: int = 12,
@@ -31,6 +31,7 @@ def run(
     strategy: Path | None = None,
     climate: Climate = Climate.BASE,
     reviews_from_month: int = 6,
+    reminders: bool = True,
     speed: float | None = None,
 ) -> None:
     """Let people live with this lender, day by day, in an empty database; killed, it goes on where it was.
@@ -51,6 +52,8 @@ def run(
         What becomes of the economy; a recession begins with the world.
     reviews_from_month
         From which month on limits are reviewed, on the first of each.
+    reminders
+        Whether the lender reminds of bills: three days before they are due and three days after.
     speed
         So many times faster than real time; without it as fast as it can.
     """
@@ -74,6 +77,7 @@ def run(
         months=months,
         climate=climate,
         reviews_from_month=reviews_from_month,
+        reminder_days=REMINDER_DAYS if reminders else (),
     )
     product, language = product_named(_PRODUCT), settings().language
     opens_at = datetime.combine(plan.begins_on - timedelta(days=1), time(12), tzinfo=BUSINESS_ZONE)
@@ -93,7 +97,7 @@ def run(
             books=connection,
             speed=speed,
         )
-        _export(connection, out / "events", progress=progress)
+        _export(connection, out, plan, progress=progress)
         summary = RunSummary(plan, plan.ends_on, life.diary.counts, book_figures(lender.standing()))
         with whole_file(out / "summary.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(summary)))
@@ -103,12 +107,14 @@ def run(
     screen.print(str(out), markup=False)
 
 
-def _export(connection: "Connection", out: Path, *, progress: "Progress") -> None:
-    """The lender's streams into a folder that is whole or absent; those of an earlier end give way."""
+def _export(connection: "Connection", out: Path, plan: WorldPlan, *, progress: "Progress") -> None:
+    """The lender's streams, and those of orders, into a folder that is whole or absent; the last one gives way."""
     from tallystick.operations.features import export_streams
+    from tallystick.world.economy.order_streams import write_order_streams
 
-    partial = out.with_name(f".{out.name}")
+    events, partial = out / "events", out / ".events"
     shutil.rmtree(partial, ignore_errors=True)
     export_streams(connection, partial, progress=progress)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
+    write_order_streams(out / "truth", partial, zone=BUSINESS_ZONE, until=plan.ends_on)
+    shutil.rmtree(events, ignore_errors=True)
+    partial.rename(events)

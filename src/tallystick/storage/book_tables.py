@@ -9,7 +9,11 @@ from psycopg import Connection
 
 from tallystick.servicing.line import Line
 from tallystick.servicing.owed import days_past_due, dues_asked_for
+from tallystick.storage.contracts import Contracts
 from tallystick.storage.lines import STATE
+from tallystick.terms.offering import own_prices
+from tallystick.terms.own_price import flat_rate_ppm
+from tallystick.terms.product import InstallmentOffer, Product
 
 _STANDING: Final = pa.schema(
     [
@@ -37,6 +41,8 @@ _STATEMENTS: Final = pa.schema(
         ("payments_minor", pa.int64()),
         ("refunds_minor", pa.int64()),
         ("charges_minor", pa.int64()),
+        ("daily_rate_ppm", pa.int64()),
+        ("fee_ppm", pa.int64()),
     ]
 )
 _REVIEWS: Final = pa.schema(
@@ -55,6 +61,15 @@ _LIMIT_OFFERS: Final = pa.schema(
         ("previous_minor", pa.int64()),
         ("limit_minor", pa.int64()),
         ("valid_until", pa.date32()),
+    ]
+)
+_PRICE_NOTICES: Final = pa.schema(
+    [
+        ("change_id", pa.int64()),
+        ("line_id", pa.int64()),
+        ("binds_on", pa.date32()),
+        ("previous_fee_ppm", pa.int64()),
+        ("fee_ppm", pa.int64()),
     ]
 )
 
@@ -94,22 +109,59 @@ def statements_closed_on(connection: Connection, day: date) -> pa.Table:
     """The statements that closed on a day, by line, with sums of what made them.
 
     `purchases_minor` holds the principal of installments that fell into them, `charges_minor` interest, fees and
-    penalties without what was waived.
+    penalties without what was waived. By the line's contract, `daily_rate_ppm` is what a day costs of what is not paid
+    in full, and `fee_ppm` what each installment would of what is put into installments: the flat rate of the first
+    price that the borrower pays, in as many as it is sold in; null where bills are not.
     """
     rows = connection.execute(
         """
         SELECT line_id, number, closing_minor, minimum_due_minor, due_on,
                told.purchases_minor + told.installments_minor, told.payments_minor, told.refunds_minor,
-               told.interest_minor + told.fees_minor + told.penalties_minor - told.waivers_minor
-        FROM statements CROSS JOIN LATERAL jsonb_to_record(figures) AS told (
+               told.interest_minor + told.fees_minor + told.penalties_minor - told.waivers_minor, contract_hash
+        FROM statements JOIN lines USING (line_id) CROSS JOIN LATERAL jsonb_to_record(figures) AS told (
             purchases_minor bigint, installments_minor bigint, payments_minor bigint, refunds_minor bigint,
             interest_minor bigint, fees_minor bigint, penalties_minor bigint, waivers_minor bigint
         )
         WHERE closed_on = %s ORDER BY line_id, number
         """,
         [day],
-    )
-    return _table(rows.fetchall(), _STATEMENTS)
+    ).fetchall()
+    terms = Contracts(connection)
+    return _table([(*figures, *_bill_prices(terms[contract_hash])) for *figures, contract_hash in rows], _STATEMENTS)
+
+
+def _bill_prices(contract: Product) -> tuple[int, int | None]:
+    """What a contract asks of a bill that is not paid in full: a day, and with each installment."""
+    revolving, sold = contract.pay_next_month, contract.bill_installments
+    return 0 if revolving is None else revolving.daily_rate_ppm, None if sold is None else _flat_ppm(sold)
+
+
+def _flat_ppm(sold: InstallmentOffer) -> int | None:
+    """The flat rate of the first price that the borrower pays; None where a merchant shares every one."""
+    rates = (flat_rate_ppm(price, installments=price.most_installments) for price in own_prices(sold))
+    return next(rates, None)
+
+
+def price_notices_of(connection: Connection, day: date) -> pa.Table:
+    """Changes of terms that lines were told on a day and that wait for theirs, of what installments of an order cost.
+
+    `fee_ppm` and `previous_fee_ppm` are flat rates, by the new contract and by the old one.
+    """
+    rows = connection.execute(
+        """
+        SELECT change_id, line_id, notices.binds_on, from_hash, to_hash
+        FROM terms_notices AS notices JOIN terms_changes USING (change_id)
+        WHERE noticed_on = %s AND outcome IS NULL ORDER BY line_id, change_id
+        """,
+        [day],
+    ).fetchall()
+    terms, told = Contracts(connection), []
+    for *notice, from_hash, to_hash in rows:
+        sold = terms[from_hash].order_installments, terms[to_hash].order_installments
+        fees = [None if each is None else _flat_ppm(each) for each in sold]
+        if None not in fees and fees[0] != fees[1]:
+            told.append((*notice, *fees))
+    return _table(told, _PRICE_NOTICES)
 
 
 def reviews_that_wait(connection: Connection) -> pa.Table:

@@ -27,7 +27,9 @@ from tallystick.world.economy.information_parameters import (
     parse_information,
     standard_information,
 )
+from tallystick.world.economy.living_parameters import standard_living
 from tallystick.world.economy.people import People
+from tallystick.world.economy.rivals import Rivals
 from tallystick.world.parameter_files import WorldParameterFaults
 
 CHANCES = Chances(5)
@@ -37,6 +39,10 @@ STATED = standard_information().stated
 BUREAU = standard_information().bureau
 SURE = replace(BUREAU, no_file_share=0.0, no_score_share=0.0, field_missing_share=0.0)
 EVERYBODY = np.arange(8_000)
+
+
+def rivals_of(people: People) -> Rivals:
+    return Rivals(CHANCES, people=people, living=standard_living(), begins_on=BEGINS_ON)
 
 
 def what_they_state(
@@ -49,7 +55,7 @@ def reports_on(
     people: People, who: npt.NDArray[np.int64], *, on: date = ON, bureau: BureauParameters = BUREAU
 ) -> list[BureauReport | None]:
     return bureau_reports(
-        CHANCES, people, who, on=on, begins_on=BEGINS_ON, growth_month=0.01, stated_parameters=STATED, parameters=bureau
+        CHANCES, people, who, on=on, stated_parameters=STATED, parameters=bureau, rivals=rivals_of(people)
     )
 
 
@@ -115,8 +121,9 @@ def test_the_bureau_tells_of_a_month_or_two_ago(people: People) -> None:
     assert 0.6 * BUREAU.stale_share < stale.mean() <= BUREAU.stale_share
     assert asked.lag_days.max() < high + BUREAU.stale_days
     day = (ON - BEGINS_ON).days
-    then = elsewhere(CHANCES, people, asked.file_of, day=day - asked.lag_days, growth_month=0.01, parameters=BUREAU)
-    now = elsewhere(CHANCES, people, EVERYBODY, day=day, growth_month=0.01, parameters=BUREAU)
+    rivals = rivals_of(people)
+    then = elsewhere(CHANCES, people, asked.file_of, day=day - asked.lag_days, parameters=BUREAU, rivals=rivals)
+    now = elsewhere(CHANCES, people, EVERYBODY, day=day, parameters=BUREAU, rivals=rivals)
     told = reports_on(people, EVERYBODY, bureau=SURE)
     known = np.array([row for row, report in enumerate(told) if report is not None])
     drawn = np.array([report.total_drawn_minor for report in told if report is not None])
@@ -160,7 +167,7 @@ def test_the_score_orders_the_true_risk_with_errors(people: People) -> None:
 def test_what_was_past_due_stays_in_the_file_for_two_years(people: People) -> None:
     def worst(months: int) -> npt.NDArray[np.int64]:
         day = months * 30.4375 + 1
-        told = elsewhere(CHANCES, people, EVERYBODY, day=day, growth_month=0.01, parameters=BUREAU)
+        told = elsewhere(CHANCES, people, EVERYBODY, day=day, parameters=BUREAU, rivals=rivals_of(people))
         return told.worst_days_past_due_24m
 
     today, next_month, in_two_years = worst(5), worst(6), worst(29)

@@ -11,6 +11,7 @@ from psycopg import Connection, Rollback
 from tallystick.operations.application_answers import accept_offer, turn_down_offer
 from tallystick.operations.applications import Application, apply
 from tallystick.operations.capturing import Claim, capture, void
+from tallystick.operations.contract_changes import object_to_change
 from tallystick.operations.decision_record import REVIEWED
 from tallystick.operations.lending import (
     PaidBefore,
@@ -34,11 +35,13 @@ from tallystick.servicing.refusals import Refusal
 from tallystick.storage import credit_offers, decisions, limit_offers
 from tallystick.storage.applications import ApplicationState, StoredApplication
 from tallystick.storage.contracts import Contracts
+from tallystick.storage.credit_offers import CreditOffer
 from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.limit_offers import OfferAnswer
 from tallystick.storage.line_reading import payment
 from tallystick.storage.lines import read_line
 from tallystick.storage.reviews import Review, read_review
+from tallystick.storage.terms_changes import TermsNotice
 from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, NO_PRICE, CheckpointName
 from tallystick.terms.disclosure import Disclosure, document_hash
 from tallystick.terms.offering import OfferFault
@@ -60,13 +63,23 @@ from tallystick.world.economy.acts import (
     Judge,
     Label,
     Leave,
+    ObjectToTerms,
     Pay,
     ProveIncome,
     Refund,
     SendBack,
     Void,
 )
-from tallystick.world.economy.buying import CHECKOUT, Buying, Moment, WorldFault, bought, refused
+from tallystick.world.economy.buying import (
+    CHECKOUT,
+    LONGEST_PLAN,
+    Buying,
+    Moment,
+    WorldFault,
+    bought,
+    refused,
+    shown_by,
+)
 from tallystick.world.economy.kept_steps import Applicant
 
 # Who asks, as the books name them.
@@ -141,6 +154,8 @@ class _Acting:
                 return self._charge_off(act)
             case Leave():
                 return self._leave(act)
+            case ObjectToTerms():
+                return self._object(act)
             case Buy():
                 return self.buying.buy([act])[0]
 
@@ -166,13 +181,22 @@ class _Acting:
         if isinstance(made, Refusal):
             return refused(made)
         assert isinstance(made, StoredApplication), "its key is its own"
-        is_offered = made.state is ApplicationState.OFFERED
+        reasons = made.reasons if made.refused_because is None else (*made.reasons, made.refused_because)
+        offer = credit_offers.last_offer_of(self._connection, application_id)
+        if made.state is ApplicationState.OFFERED and offer is not None:
+            return msgspec.structs.replace(self._offered(offer), reasons=reasons)
+        return Answer(outcome=_STATES[made.state].value, number=application_id, reasons=reasons)
+
+    def _offered(self, offer: CreditOffer) -> Answer:
+        """An offered line, at the price that its contract has."""
+        contract = Contracts(self._connection)[offer.contract_hash]
+        shown = shown_by(contract, code=offer.price_code, most_installments=LONGEST_PLAN)
         return Answer(
-            outcome=_STATES[made.state].value,
-            number=application_id,
-            amount_minor=made.limit_minor if is_offered else 0,
-            price_code=made.price_code if is_offered else "",
-            reasons=made.reasons if made.refused_because is None else (*made.reasons, made.refused_because),
+            outcome=Happened.OFFER.value,
+            number=offer.application_id,
+            amount_minor=offer.limit_minor,
+            price_code=offer.price_code,
+            fee_ppm=None if shown is None else shown.fee_ppm,
         )
 
     def _accept_line(self, act: AcceptLine) -> Answer:
@@ -318,10 +342,7 @@ class _Acting:
             case CheckpointName.APPLY, Happened.OFFER:
                 offer = credit_offers.last_offer_of(self._connection, judged.review_id)
                 assert offer is not None, "it was offered"
-                return Answer(
-                    outcome=Happened.OFFER.value, number=offer.application_id, amount_minor=offer.limit_minor,
-                    price_code=offer.price_code,
-                )  # fmt: skip
+                return self._offered(offer)
             case CheckpointName.REVIEW_LIMIT, "increase":
                 assert judged.line_id is not None
                 raised = limit_offers.open_offer(self._connection, judged.line_id)
@@ -387,6 +408,10 @@ class _Acting:
         return _done(
             record(self._connection, act.line_id, closed, act=self._moment.by(APP)), lambda line: (line.line_id, 0)
         )
+
+    def _object(self, act: ObjectToTerms) -> Answer:
+        told = object_to_change(self._connection, act.line_id, act.change_id, act=self._moment.by(APP))
+        return Answer(outcome=DONE, number=act.line_id) if isinstance(told, TermsNotice) else refused(told)
 
 
 _STATES: Final = {

@@ -8,10 +8,10 @@ done once. What the world knows of a lender's books is what its borrowers and sh
 from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import pyarrow as pa
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tallystick.operations.applications import BureauReport
 from tallystick.storage.applications import Stated
@@ -164,6 +164,13 @@ class Leave(Act, frozen=True, kw_only=True):
     line_id: int
 
 
+class ObjectToTerms(Act, frozen=True, kw_only=True):
+    """A borrower objects to a change of terms before it binds: the line keeps its price, and buys nothing more."""
+
+    line_id: int
+    change_id: int
+
+
 class Happened(StrEnum):
     """What an act came to, where it is not `DONE` or the name of a refusal: what a checkpoint answered."""
 
@@ -179,7 +186,9 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     `number` is the id of what came of it: application, line, decision, draw, payment or offer (0: nothing).
     `amount_minor` is the limit that was offered or granted, or what was held, drawn or paid. `price_code` and
-    `most_installments` are what a buyer may choose of; `is_repeat`: it had been done before.
+    `most_installments` are what a buyer may choose of, or what an offered line has; `fee_ppm` is what each installment
+    costs at that price, a share of the original principal, None where no price is told; `is_repeat`: it had been done
+    before.
     """
 
     outcome: str
@@ -187,6 +196,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     amount_minor: int = 0
     price_code: str = ""
     most_installments: int = 0
+    fee_ppm: int | None = None
     reasons: tuple[str, ...] = ()
     is_repeat: bool = False
 
@@ -198,7 +208,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 AnyAct: TypeAlias = (
     Apply | AcceptLine | Buy | Capture | Void | Refund | Pay | SendBack | ConvertBill | Label | Judge | AnswerLimit
-    | AskLimit | ProveIncome | ChargeOff | Leave
+    | AskLimit | ProveIncome | ChargeOff | Leave | ObjectToTerms
 )  # fmt: skip
 
 
@@ -210,6 +220,12 @@ class Step(Struct, frozen=True):
     at: datetime
 
 
+_NO_NOTICES: Final = pa.schema(
+    [(name, pa.int64()) for name in ("change_id", "line_id", "previous_fee_ppm", "fee_ppm")]
+    + [("binds_on", pa.date32())]
+).empty_table()
+
+
 class Morning(Struct, frozen=True):
     """What a lender tells when a day begins, the day before being closed.
 
@@ -218,11 +234,16 @@ class Morning(Struct, frozen=True):
       paid), `days_past_due`, `is_open`, `is_frozen`, `is_charged_off`.
     - `statements` that closed in the night: `line_id`, `number`, `closing_minor`, `minimum_minor`, `due_on`, and what
       made it: `purchases_minor` (installments that fell into it as well), `payments_minor`, `refunds_minor`,
-      `charges_minor` (interest, fees and penalties, without what was waived).
+      `charges_minor` (interest, fees and penalties, without what was waived); where it tells its prices, also
+      `daily_rate_ppm` (what a day costs of what is not paid in full) and `fee_ppm` (what each installment costs of a
+      bill that is put into installments, of the principal; null where none is).
+    - `notices` of another price that lines were told yesterday and that do not bind yet: `change_id`, `line_id`,
+      `binds_on`, and what each installment of an order costs before and after, `previous_fee_ppm` and `fee_ppm`.
     """
 
     standing: pa.Table
     statements: pa.Table
+    notices: pa.Table = field(default_factory=lambda: _NO_NOTICES)
 
 
 class Lender(Protocol):
@@ -232,7 +253,7 @@ class Lender(Protocol):
         """A day begins: the day before is closed; what lapsed, lapses."""
 
     def review_limits(self, day: date, *, at: datetime) -> pa.Table:
-        """The nightly review of all limits. Tells the offers that may be answered.
+        """The nightly review of all limits, and of prices where several are sold. Tells the offers to be answered.
 
         A row an offer: `offer_id`, `line_id`, `previous_minor`, `limit_minor`, `valid_until`.
         """

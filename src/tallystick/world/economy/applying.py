@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
+from tallystick.units.rates import PPM
 from tallystick.world.economy import acts
 from tallystick.world.economy.chances import Chances
 from tallystick.world.economy.contacts import Contacts, ring_address, ring_device, ring_phone
@@ -17,6 +18,7 @@ from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.people import People
 from tallystick.world.economy.rings import RingApplications, forged
 from tallystick.world.economy.rings_parameters import RingsParameters
+from tallystick.world.economy.rivals import Rivals
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -34,11 +36,12 @@ class Applying:
         living: LivingParameters,
         information: InformationParameters,
         contacts: Contacts,
+        rivals: Rivals,
         begins_on: date,
     ) -> None:
-        self._chances, self._people, self._living = chances, people, living
+        self._chances, self._people, self._living, self._rivals = chances, people, living, rivals
         self._information, self._contacts = information, contacts
-        self._begins_on, self._begins = begins_on, day_number(begins_on)
+        self._begins = day_number(begins_on)
 
     def applicants(self, lives: Lives, *, today: int) -> Integers:
         """Who applies today: whoever has heard of the lender, and some who were declined a while ago."""
@@ -64,10 +67,9 @@ class Applying:
             self._people,
             who,
             on=on,
-            begins_on=self._begins_on,
-            growth_month=self._living.shopping.elsewhere_growth_month,
             stated_parameters=self._information.stated,
             parameters=self._information.bureau,
+            rivals=self._rivals,
         )
         return [
             acts.Apply(
@@ -95,9 +97,15 @@ class Applying:
             for each, says, device, phone, address in places
         ]
 
-    def accepts(self, who: Integers, limit_minor: Integers) -> Flags:
-        """Who takes the line offered: those who need it, sooner where it is large for them."""
+    def accepts(self, who: Integers, limit_minor: Integers, *, fee_ppm: Integers) -> Flags:
+        """Who takes the line offered: those who need it, sooner where it is large for them, or installments cheap."""
         arriving, traits = self._living.arriving, self._people.traits
         size = np.log(np.maximum(limit_minor, 1) / traits.income_month_minor[who])
-        leaning = arriving.accept_intercept + arriving.accept_need * traits.need[who] + arriving.accept_size * size
+        dearer = (fee_ppm - self._living.prices.usual_fee_ppm) / PPM
+        leaning = (
+            arriving.accept_intercept
+            + arriving.accept_need * traits.need[who]
+            + arriving.accept_size * size
+            + arriving.accept_price * dearer
+        )
         return self._chances.happens("person/accepts", who, chance=expit(leaning))

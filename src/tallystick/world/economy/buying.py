@@ -21,11 +21,13 @@ from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.lines import contracts_of_lines
 from tallystick.strategy.case_columns import NO_ACTION, NO_PRICE
 from tallystick.terms.offering import OfferFault
-from tallystick.terms.own_price import shown_prices
+from tallystick.terms.own_price import flat_rate_ppm, shown_prices
+from tallystick.terms.product import Product
 from tallystick.trust.personal_data import Contact
 from tallystick.world.economy.acts import Answer, Buy, Happened
 
 CHECKOUT: Final = "checkout"
+LONGEST_PLAN: Final = 360  # installments; no product may sell more
 _MOST_STOPPED: Final = 200
 
 ContactNumber = Callable[[Contact, str], int]
@@ -46,6 +48,17 @@ class Moment(Struct, frozen=True):
     def number(self, kind: Contact, text: str | None) -> int | None:
         """The number that stands for a contact, if there is one."""
         return None if text is None else self.number_of(kind, text)
+
+
+class Shown(Struct, frozen=True):
+    """What a checkout lets a buyer choose of: a price, up to how many installments, and what each of those costs."""
+
+    price_code: str
+    most_installments: int
+    fee_ppm: int | None
+
+
+_NOTHING_SHOWN: Final = Shown("", 0, None)
 
 
 class WorldFault(ValueError):
@@ -114,7 +127,7 @@ class Buying:
             step_up_of=step_up_of,
         )
 
-    def shown(self, made: Sequence[StoredDecision]) -> dict[int, tuple[str, int]]:
+    def shown(self, made: Sequence[StoredDecision]) -> dict[int, Shown]:
         """The price and the most installments that buyers may choose, by decision; of those that may."""
         held = [each for each in made if each.hold_id is not None and each.outputs["price_code"] != NO_PRICE]
         if not held:
@@ -125,11 +138,25 @@ class Buying:
         for each in held:
             assert each.line_id is not None
             code, most = each.outputs["price_code"], int(each.outputs["most_installments"])
-            prices = shown_prices(terms[hashes[each.line_id]], code=code, most_installments=most)
-            if prices:
-                longest = max(min(most, price.most_installments) for price in prices)
-                shown[each.decision_id] = (prices[0].code, longest)
+            told = shown_by(terms[hashes[each.line_id]], code=code, most_installments=most)
+            if told is not None:
+                shown[each.decision_id] = told
         return shown
+
+
+def shown_by(contract: Product, *, code: str, most_installments: int) -> Shown | None:
+    """What a contract lets choose of at a price, None where nothing: the price of the longest plan, whatever is chosen.
+
+    >>> from tallystick.terms.catalog import shipped_products
+    >>> shown_by(shipped_products()["baitiao"], code="merchant_free", most_installments=24)
+    Shown(price_code='merchant_free', most_installments=12, fee_ppm=0)
+    """
+    prices = shown_prices(contract, code=code, most_installments=most_installments)
+    if not prices:
+        return None
+    longest = max(prices, key=lambda price: price.most_installments)
+    installments = min(most_installments, longest.most_installments)
+    return Shown(longest.code, installments, flat_rate_ppm(longest, installments=installments))
 
 
 def _not_reused(answer: Authorized, buy: Buy) -> StoredDecision | Refusal:
@@ -139,19 +166,18 @@ def _not_reused(answer: Authorized, buy: Buy) -> StoredDecision | Refusal:
     return answer
 
 
-def bought(
-    told: StoredDecision | Refusal, shown: Mapping[int, tuple[str, int]], *, outcome: str | None = None
-) -> Answer:
+def bought(told: StoredDecision | Refusal, shown: Mapping[int, Shown], *, outcome: str | None = None) -> Answer:
     """What a purchase was answered; what waits for a person is held as well."""
     if isinstance(told, Refusal):
         return refused(told)
-    price_code, most_installments = shown.get(told.decision_id, ("", 0))
+    offered = shown.get(told.decision_id, _NOTHING_SHOWN)
     return Answer(
         outcome=str(outcome or told.outcome),
         number=told.decision_id,
         amount_minor=(told.amount_minor or 0) if told.hold_id is not None else 0,
-        price_code=price_code,
-        most_installments=most_installments,
+        price_code=offered.price_code,
+        most_installments=offered.most_installments,
+        fee_ppm=offered.fee_ppm,
         reasons=told.reasons if told.refused_because is None else (*told.reasons, told.refused_because),
     )
 

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet
 
 from tallystick.world.economy import acts
 from tallystick.world.economy.acts import Answer, Step
+from tallystick.world.economy.deliveries import Fate
 from tallystick.world.economy.lives import Lives, Planned, day_number
 from tallystick.world.economy.paying import Bills, Payments
 from tallystick.world.economy.review_texts import ReviewTexts
@@ -48,11 +50,15 @@ TABLES: Final[dict[str, pa.Schema]] = {
             ("day", _INT), ("person", _INT), ("closing_minor", _INT), ("minimum_minor", _INT), ("due_on", _INT),
             ("pays_minor", _INT), ("pays_on", _INT), ("is_unable", _FLAG),
         ],
+        "parcels": [
+            ("order", _INT), ("person", _INT), ("decision_id", _INT), ("shipped_on", _INT), ("promised_on", _INT),
+            ("arrives_on", _INT), ("fate", _TEXT),
+        ],
         "reviews": [("day", _INT), ("order", _INT), ("person", _INT), ("text", _TEXT), ("is_positive", _FLAG)],
         "months": [
             ("month", _INT), ("person", _INT), ("is_jobless", _FLAG), ("is_active", _FLAG), ("limit_minor", _INT),
             ("drawn_minor", _INT), ("owed_minor", _INT), ("days_past_due", _INT), ("is_open", _FLAG),
-            ("is_charged_off", _FLAG),
+            ("is_charged_off", _FLAG), ("rival_lines", _INT), ("owed_elsewhere_minor", _INT),
         ],
     }.items()
 }  # fmt: skip
@@ -91,6 +97,9 @@ class Diary:
             case acts.Capture():
                 self._add("draws", day, None if order is None else order.order, person, answer.number,
                           act.amount_minor, act.installments, answer.outcome)  # fmt: skip
+                if order is not None and answer.outcome == acts.DONE:
+                    self._add("parcels", order.order, person, act.decision_id, day, order.promised_on,
+                              order.arrives_on, Fate(order.fate).name.lower())  # fmt: skip
             case acts.Apply():
                 self._add("applications", day, person, answer.number, answer.outcome, answer.amount_minor)
             case acts.AcceptLine():
@@ -111,18 +120,19 @@ class Diary:
         self._extend("bills", [day_number(day)] * len(bills.person), bills.person, bills.closing_minor,
                      bills.minimum_minor, bills.due_on, paid.amount_minor, paid.on, paid.is_unable)  # fmt: skip
 
-    def reviews(self, day: date, person: int, told: ReviewTexts) -> None:
-        """What was written about orders of a person."""
+    def reviews(self, on: int, person: int, told: ReviewTexts) -> None:
+        """What a person writes about orders on a day (since 1970), which may be to come."""
         count = len(told.order)
-        self._extend("reviews", [day_number(day)] * count, told.order, [person] * count, list(told.text),
+        self._extend("reviews", [on] * count, told.order, [person] * count, list(told.text),
                      told.is_positive)  # fmt: skip
 
-    def month(self, month: int, lives: Lives) -> None:
-        """Where everybody stands when a month begins."""
+    def month(self, month: int, lives: Lives, *, elsewhere_minor: npt.NDArray[np.int64]) -> None:
+        """Where everybody stands when a month begins, and what they owe to all other lenders."""
         count = len(lives)
         self._extend(
             "months", [month] * count, list(range(count)), lives.is_jobless, lives.is_active, lives.limit_minor,
             lives.drawn_minor, lives.owed_minor, lives.days_past_due, lives.is_open, lives.is_charged_off,
+            lives.rival_lines, elsewhere_minor,
         )  # fmt: skip
 
     def _count(self, act: str, answer: Answer) -> None:

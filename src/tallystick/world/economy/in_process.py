@@ -17,15 +17,17 @@ from psycopg import Connection
 
 from tallystick.operations.applications import note_bureau_report
 from tallystick.operations.close_day import close_day, days_to_close
+from tallystick.operations.contract_changes import bind_due
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.decision_record import tick_of
 from tallystick.operations.expired_offers import close_expired_offers
 from tallystick.operations.features import roll_up_tiles
 from tallystick.operations.ledger import keep_books
 from tallystick.operations.lending import add_borrower, publish_product
-from tallystick.operations.limit_requests import answer_wishes
+from tallystick.operations.limit_requests import answer_wishes, wish_for_large_payments
 from tallystick.operations.limit_reviews import LimitReviewFault, review_lines_at_night
 from tallystick.operations.lines import Act
+from tallystick.operations.price_reviews import reprice_lines_at_night
 from tallystick.operations.reviewing import close_overdue, stop_in_flight
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.strategy_life import approve, promote, submit
@@ -35,6 +37,7 @@ from tallystick.storage.borrowers import Borrower, borrower_of_reference
 from tallystick.storage.contracts import published_products
 from tallystick.storage.strategies import Release
 from tallystick.terms.contract import product_in_force
+from tallystick.terms.own_price import own_price_codes
 from tallystick.terms.product import Product
 from tallystick.trust.master_key import MasterKey
 from tallystick.trust.personal_data import Contact, contact_number
@@ -113,12 +116,15 @@ class InProcess:
             for closed_on in days_to_close(connection, until=day - timedelta(days=1)):
                 for _ in close_day(connection, closed_on, act=act):
                     pass
+            for _ in bind_due(connection, until=day, act=act):
+                pass
             while stop_in_flight(connection, act=act, zone=zone, most=_MOST_CLOSED) == _MOST_CLOSED:
                 pass
             while close_overdue(connection, act=act, zone=zone, most=_MOST_CLOSED) == _MOST_CLOSED:
                 pass
             while close_expired_offers(connection, act=act, zone=zone, most=_MOST_CLOSED) >= _MOST_CLOSED:
                 pass
+            self._note_large_payments(act)
             with suppress(LimitReviewFault):  # a cap on a segment that live lines do not have: they go on waiting
                 for _ in answer_wishes(connection, deciders=self._deciders, act=act, zone=zone):
                     pass
@@ -134,14 +140,29 @@ class InProcess:
         return Morning(
             standing=self._told(day, "standing", self.standing),
             statements=self._told(day, "statements", lambda: book_tables.statements_closed_on(connection, closed_on)),
+            notices=self._told(day, "notices", lambda: book_tables.price_notices_of(connection, closed_on)),
         )
 
+    def _note_large_payments(self, act: Act) -> None:
+        """Lines that paid much at once are looked at, as a server does in its rounds."""
+        is_more = True
+        while is_more:
+            with self._connection.transaction():
+                is_more = bool(wish_for_large_payments(self._connection, act=act))
+
     def review_limits(self, day: date, *, at: datetime) -> pa.Table:
-        """The nightly review of all limits, done once a day, and the offers that may be answered after it."""
+        """The nightly review of all limits, done once a day, and the offers that may be answered after it.
+
+        Where the product sells several prices, those of all lines are looked at as well; notices of the next morning
+        tell what became of that.
+        """
 
         def work(act: Act) -> None:
             for _ in review_lines_at_night(self._connection, deciders=self._deciders, act=act, zone=self._zone):
                 pass
+            if len(own_price_codes(self._product(day))) > 1:
+                for _ in reprice_lines_at_night(self._connection, deciders=self._deciders, act=act, zone=self._zone):
+                    pass
 
         self._once(day, _NIGHT, at=at, work=work)
         return self._told(day, "offers", lambda: book_tables.limit_offers_open(self._connection, day=day))
@@ -194,12 +215,16 @@ class InProcess:
         act = self._act(step.day, step.at, ids)
         if not asked:
             return KeptStep(digest, (), None, next(ids))
-        product = product_in_force(published_products(connection), product_id=self._product_id, on=step.day)
+        product = self._product(step.day)
         with connection.transaction():
             applicants = tuple(self._applicant(each, product, act=act) for each in asked)
             fresh = KeptStep(digest, applicants, None, ids.last)
             kept.write_step(connection, step, fresh)
         return fresh
+
+    def _product(self, day: date) -> Product:
+        """The product as it is sold on a day."""
+        return product_in_force(published_products(self._connection), product_id=self._product_id, on=day)
 
     def _applicant(self, asked: Apply, product: Product, *, act: Act) -> Applicant:
         connection = self._connection

@@ -13,6 +13,7 @@ from tallystick.storage.applications import Stated
 from tallystick.world.economy.chances import Chances
 from tallystick.world.economy.information_parameters import BureauParameters, StatedParameters
 from tallystick.world.economy.people import People
+from tallystick.world.economy.rivals import MONTH_DAYS, Rivals
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -21,7 +22,6 @@ Flags = npt.NDArray[np.bool_]
 EMPLOYED, SELF_EMPLOYED, UNEMPLOYED, STUDENT, RETIRED = "employed", "self_employed", "unemployed", "student", "retired"
 _EPOCH: Final = date(1970, 1, 1)
 _YEAR_DAYS: Final = 365.25
-_MONTH_DAYS: Final = 30.4375
 _PAST_DUE_MONTHS: Final = 24
 _SCHOOL_ENDS: Final = 18  # nobody has worked for longer than since this age
 _PROVABLE: Final = 1.10  # stated income over the true one that papers still bear out
@@ -120,6 +120,7 @@ class Elsewhere:
     open_lines: Integers
     limit_minor: Integers
     drawn_minor: Integers
+    recent_lines: Integers  # of the last three months
     worst_days_past_due_24m: Integers
 
 
@@ -129,13 +130,12 @@ def elsewhere(
     who: Integers,
     *,
     day: npt.ArrayLike,
-    growth_month: float,
     parameters: BureauParameters,
+    rivals: Rivals,
 ) -> Elsewhere:
-    """What these people owe elsewhere on a day: loans by their debt service, and cards of those who borrow elsewhere.
+    """What these people owe elsewhere on a day: loans by their debt service, cards of those who have some, and rivals'.
 
-    `day` counts from the world's begin and may lie before it, one for all or one for each; what others lend grows by
-    `growth_month`.
+    `day` counts from the world's begin and may lie before it, one for all or one for each.
     """
     day = np.broadcast_to(np.asarray(day, dtype=np.float64), who.shape)
     month = _month_of(day)
@@ -144,7 +144,7 @@ def elsewhere(
     loans = traits.debt_service_share[who] * income * parameters.loan_months * (1.0 - parameters.loan_paid_share)
     granted = traits.debt_service_share[who] * income * parameters.loan_months
     spread = parameters.card_limit_log_sd * chances.normal("elsewhere/limit", who)
-    limit = income * parameters.card_limit_months * np.exp(spread + growth_month * day / _MONTH_DAYS) * has_cards
+    limit = income * parameters.card_limit_months * np.exp(spread + rivals.growth_month * day / MONTH_DAYS) * has_cards
     use = expit(
         logit(parameters.card_use)
         + parameters.card_use_need * traits.need[who]
@@ -152,18 +152,20 @@ def elsewhere(
         + parameters.card_use_month_sd * chances.normal("elsewhere/use of the month", who, at=month)
     )
     cards = has_cards * (1 + chances.count("elsewhere/cards", who, mean=parameters.cards_more))
+    new = rivals.lent(who, day=day)
     loans_count = 1 + (traits.debt_service_share[who] > 0.2).astype(np.int64)
     return Elsewhere(
-        open_lines=cards + loans_count,
-        limit_minor=(limit + granted).astype(np.int64),
-        drawn_minor=(limit * use + loans).astype(np.int64),
+        open_lines=cards + loans_count + new.lines,
+        limit_minor=(limit + granted).astype(np.int64) + new.granted_minor,
+        drawn_minor=(limit * use + loans).astype(np.int64) + new.owed_minor,
+        recent_lines=new.recent,
         worst_days_past_due_24m=_worst_past_due(chances, people, who, month=month, parameters=parameters),
     )
 
 
 def _month_of(day: Floats) -> Integers:
     """The month of a day, counted from a hundred years before the world's begin, so that it is never below zero."""
-    return np.maximum(np.floor(day / _MONTH_DAYS).astype(np.int64) + 1_200, 0)
+    return np.maximum(np.floor(day / MONTH_DAYS).astype(np.int64) + 1_200, 0)
 
 
 def _worst_past_due(
@@ -216,18 +218,17 @@ def bureau_reports(
     who: Integers,
     *,
     on: date,
-    begins_on: date,
-    growth_month: float,
     stated_parameters: StatedParameters,
     parameters: BureauParameters,
+    rivals: Rivals,
 ) -> list[BureauReport | None]:
     """What the bureau tells of these people on that day; None where it knows nobody, or nobody lets it be asked.
 
-    It tells of other lenders only; `who` has shape (applicants,), the world began on `begins_on`.
+    It tells of other lenders only; `who` has shape (applicants,).
     """
     asked = files_asked(chances, people, who, on=on, parameters=parameters)
-    day = (on - begins_on).days - asked.lag_days
-    known = elsewhere(chances, people, asked.file_of, day=day, growth_month=growth_month, parameters=parameters)
+    day = (on - rivals.begins_on).days - asked.lag_days
+    known = elsewhere(chances, people, asked.file_of, day=day, parameters=parameters, rivals=rivals)
     score = _scores(chances, people, asked, known, month=_month_of(day.astype(np.float64)), parameters=parameters)
     inquiries = chances.count(
         "bureau/inquiries",
@@ -240,7 +241,7 @@ def bureau_reports(
         "open_lines": known.open_lines,
         "total_limit_minor": known.limit_minor,
         "total_drawn_minor": known.drawn_minor,
-        "inquiries_90d": inquiries,
+        "inquiries_90d": inquiries + known.recent_lines,
         "worst_days_past_due_24m": known.worst_days_past_due_24m,
     }
     is_missing = {

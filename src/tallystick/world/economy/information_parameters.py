@@ -88,6 +88,7 @@ class ReviewsParameters:
     """Who writes about an order and whether it is praise, by what became of it (`deliveries.Fate`)."""
 
     written_share: Annotated[Numbers, _FATES]
+    written_after_days: Annotated[int, Range(1, 90)]
     positive_share: Annotated[Numbers, _FATES]
 
 

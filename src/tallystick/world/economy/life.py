@@ -8,12 +8,12 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.special import expit
 
 from tallystick.world.economy import acts
 from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Lender, Step
 from tallystick.world.economy.analysts import judgments
 from tallystick.world.economy.applying import Applying
+from tallystick.world.economy.asking import Asked, Asking
 from tallystick.world.economy.chances import Chances
 from tallystick.world.economy.contacts import Contacts
 from tallystick.world.economy.deliveries import Fate
@@ -22,22 +22,22 @@ from tallystick.world.economy.information_parameters import InformationParameter
 from tallystick.world.economy.lives import FraudDraw, Lives, Order, Planned, day_number
 from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.ordering import Ordering, ring_order_number
-from tallystick.world.economy.paying import Bills, Paying, as_rings_pay
+from tallystick.world.economy.paying import NOT_SOLD, Bills, Paying, as_rings_pay
 from tallystick.world.economy.people import People, cities_of, draw_people
 from tallystick.world.economy.plan import WorldPlan
 from tallystick.world.economy.review_texts import review_texts
 from tallystick.world.economy.rings import Rings, plan_rings
 from tallystick.world.economy.rings_parameters import FraudParameters
+from tallystick.world.economy.rivals import Rivals
 from tallystick.world.economy.seasons import job_loss_factor, unemployment
 from tallystick.world.economy.shopping import Shopping
 from tallystick.world.economy.shops import CATEGORIES, Shops, open_shops
 from tallystick.world.parameters import WorldParameters
 
 Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 _CHARGED_OFF_FROM: Final = 181
-_STEP_MINOR: Final = 50_000  # one asks for whole 500 yuan
-_FEE_PPM: Final = 6_000  # the fee per period that the checkout shows for installments
 
 
 class Moment(IntEnum):
@@ -94,13 +94,16 @@ class Life:
         self.shops: Shops = open_shops(self.chances, shops=living.shops, cities=cities)
         begins = day_number(plan.begins_on)
         self._shopping = Shopping(self.chances, people=self.people, shops=self.shops, living=living)
+        self._rivals = Rivals(self.chances, people=self.people, living=living, begins_on=plan.begins_on)
         self._paying = Paying(
-            self.chances, people=self.people, living=living, information=information, world=world, begins=begins
-        )
+            self.chances, people=self.people, living=living, information=information, world=world,
+            rivals=self._rivals, begins=begins, reminder_days=plan.reminder_days,
+        )  # fmt: skip
+        self._asking = Asking(self.chances, people=self.people, living=living)
         contacts = Contacts(self.chances, people=self.people, device_years=living.people.device_years, begins=begins)
         self._applying = Applying(
             self.chances, people=self.people, living=living, information=information, contacts=contacts,
-            begins_on=plan.begins_on,
+            rivals=self._rivals, begins_on=plan.begins_on,
         )  # fmt: skip
         self._fraud = fraud
         self.rings: Rings = plan_rings(
@@ -130,6 +133,7 @@ class Life:
             self._turn_month(month)
         if month >= self.plan.reviews_from_month and day.day == 1:
             self._answer_limits(self._lender.review_limits(day, at=self._at(1)))
+        self._plan_asked(self._asking.objections(morning.notices, lives, today=self._today, never=self._never_asks))
         self._read_bills(morning.statements)
         self._claim()
         wishes = self._ordering.wishes(lives, day=day, barred=self._is_gone)
@@ -187,52 +191,29 @@ class Life:
         chance = np.where(lives.is_jobless, 1.0 - borrowers.job_found_month, lost)
         lives.is_jobless = self.chances.happens("month/work", number, at=month, chance=chance)
         lives.is_active = self._shopping.habits(lives, month=month)
-        who, amounts, days = self._paying.come_back(lives, month=month, today=self._today)
-        for person, amount, on in zip(who.tolist(), amounts.tolist(), days.tolist(), strict=True):
-            if self._is_gone[person]:
-                continue
-            self._plan_payment(person, amount, on, name=f"back {month}")
-        self._ask_for_more(month)
-        self._prove_income(month)
-        self._leave(month)
-        self.diary.month(month, lives)
+        lives.rival_lines = self._rivals.lent(number, day=self._place).lines
+        for why, told in (
+            ("back", self._paying.come_back(lives, month=month, today=self._today)),
+            ("windfall", self._paying.windfalls(lives, month=month, today=self._today)),
+        ):
+            for person, amount, on in zip(*(column.tolist() for column in told), strict=True):
+                if not self._is_gone[person]:
+                    self._plan_payment(person, amount, on, name=f"{why} {month}")
+        self._plan_asked(self._asking.of_month(lives, month=month, is_gone=self._is_gone))
+        self.diary.month(month, lives, elsewhere_minor=self._paying.owed_elsewhere_minor(number, today=self._today))
 
-    def _ask_for_more(self, month: int) -> None:
-        lives, limits = self.lives, self._living.limits
-        wants = lives.is_open & (lives.utilization > limits.ask_from_use) & (lives.days_past_due == 0) & lives.is_active
-        who = np.flatnonzero(wants & ~self._is_gone)
-        who = who[self.chances.happens("month/asks", who, at=month, chance=limits.ask_chance_month)]
-        for person in who.tolist():
-            self._ask(person, days=1 + person % 20)
+    def _plan_asked(self, asked: Sequence[Asked]) -> None:
+        for each in asked:
+            self._later(each.days, Moment.MORNING, each.planned)
 
-    def _ask(self, person: int, *, days: int) -> None:
-        """One asks for half as much again as one has."""
-        limit = int(self.lives.limit_minor[person])
-        wanted = int(limit * (1 + self._living.limits.ask_more_share)) // _STEP_MINOR * _STEP_MINOR
-        act = acts.AskLimit(line_id=int(self.lives.line_id[person]), limit_minor=max(wanted, limit + _STEP_MINOR))
-        self._later(days, Moment.MORNING, Planned(act=act, person=person))
+    @property
+    def _never_asks(self) -> Flags:
+        """Names and busts-to-be take whatever they are told."""
+        return self._names | self.rings.behaves_well(self._place)
 
-    def _prove_income(self, month: int) -> None:
-        """Who wants more shows what he earns, which is a reason to look at his limit."""
-        lives, income = self.lives, self.people.traits.income_month_minor
-        wants = (
-            lives.is_open
-            & (lives.utilization > self._living.limits.prove_from_use)
-            & (lives.days_past_due == 0)
-            & ~lives.is_jobless
-        )
-        who = np.flatnonzero(wants & ~self._is_gone)
-        chance = self._living.limits.prove_chance_month
-        for person in who[self.chances.happens("month/proves", who, at=month, chance=chance)].tolist():
-            act = acts.ProveIncome(line_id=int(lives.line_id[person]), income_month_minor=int(income[person]))
-            self._later(1 + person % 25, Moment.MORNING, Planned(act=act, person=person))
-
-    def _leave(self, month: int) -> None:
-        lives = self.lives
-        idle = np.flatnonzero(lives.is_open & (lives.owed_minor == 0) & (lives.drawn_minor == 0) & ~lives.is_active)
-        gone = idle[self.chances.happens("month/leaves", idle, at=month, chance=self._living.limits.leave_chance_month)]
-        for person in gone.tolist():
-            self._later(1, Moment.MORNING, Planned(act=acts.Leave(line_id=int(lives.line_id[person])), person=person))
+    def _answer_limits(self, offers: pa.Table) -> None:
+        if offers.num_rows:
+            self._plan_asked(self._asking.answers(offers, self.lives, today=self._today, always=self._never_asks))
 
     # Bills.
 
@@ -247,6 +228,8 @@ class Life:
             closing_minor=columns["closing_minor"],
             minimum_minor=columns["minimum_minor"],
             due_on=told["due_on"].cast("int32").to_numpy().astype(np.int64),
+            daily_rate_ppm=_told_or(told, "daily_rate_ppm", self._living.prices.usual_daily_rate_ppm),
+            fee_ppm=_told_or(told, "fee_ppm", self._living.prices.usual_fee_ppm),
         )
         paid = as_rings_pay(
             self._paying.pay(bills, self.lives, today=self._today),
@@ -304,7 +287,8 @@ class Life:
         offered = [place for place, answer in enumerate(answers) if answer.outcome == Happened.OFFER]
         people = who[offered]
         limits = np.asarray([answers[place].amount_minor for place in offered], dtype=np.int64)
-        accepts = self._applying.accepts(people, limits) | self._names[people]
+        accepts = self._applying.accepts(people, limits, fee_ppm=self._fees([answers[place] for place in offered]))
+        accepts |= self._names[people]
         taken = [
             Planned(
                 act=acts.AcceptLine(application_id=answers[place].number, accepts=bool(does)), person=int(person)
@@ -312,27 +296,6 @@ class Life:
             for place, person, does in zip(offered, people.tolist(), accepts.tolist(), strict=True)
         ]  # fmt: skip
         self._do(_ACCEPTING_HOUR, taken)
-
-    def _answer_limits(self, offers: pa.Table) -> None:
-        """Offers of the night are answered some days later, by those who want them."""
-        if not offers.num_rows:
-            return
-        who = self.lives.person_of(offers["line_id"].to_numpy())
-        numbers = offers["offer_id"].to_numpy()
-        limits, lives = self._living.limits, self.lives
-        leaning = (
-            limits.accept_intercept
-            + limits.accept_need * self.people.traits.need[who]
-            + limits.accept_used * lives.utilization[who]
-        )
-        accepts = self.chances.happens("offer/accepts", who, at=self._today, chance=expit(leaning))
-        accepts |= self._names[who] | self.rings.behaves_well(self._place)[who]
-        after = 1 + (self.chances.uniform("offer/after", who, at=self._today) * 6).astype(np.int64)
-        for person, offer_id, does, days in zip(
-            who.tolist(), numbers.tolist(), accepts.tolist(), after.tolist(), strict=True
-        ):
-            act = acts.AnswerLimit(offer_id=offer_id, accepts=does)
-            self._later(days, Moment.MORNING, Planned(act=act, person=person))
 
     # Orders.
 
@@ -359,7 +322,7 @@ class Life:
                 self._later(self._living.shopping.dispute_days, Moment.MORNING, Planned(act=act, person=draw.person))
         for person in self.rings.limit_requests_on(self._place).tolist():
             if lives.is_open[person]:
-                self._ask(person, days=1)
+                self._plan_asked([self._asking.more(person, lives, days=1)])
 
     # What follows.
 
@@ -398,11 +361,12 @@ class Life:
         if answer.outcome == Happened.REVIEW:
             lives.waiting[answer.number] = order
         elif answer.outcome == Happened.APPROVE:
-            self._ship(order, answer.number, price_code=answer.price_code, most=answer.most_installments)
+            self._ship(order, answer)
 
-    def _ship(self, order: Order, decision_id: int, *, price_code: str, most: int) -> None:
+    def _ship(self, order: Order, bought: Answer) -> None:
         """The shop ships, on the next day at the earliest, and claims its money then; or the order is off."""
         shopping, number, days = self._living.shopping, order.order, order.ships_on - self._today
+        decision_id = bought.number
         if self.chances.happens("order/cancelled", number, chance=shopping.cancelled_share):
             self._later(days, Moment.SHIPPING, Planned(act=acts.Void(decision_id=decision_id), person=order.person))
             return
@@ -410,11 +374,13 @@ class Life:
         if self.chances.happens("order/freight", number, chance=shopping.more_than_held_share):
             amount += amount // 50
         installments = self._shopping.installments(
-            order.person, number, amount_minor=amount, most=most, fee_ppm=_FEE_PPM
+            order.person, number, amount_minor=amount, most=bought.most_installments,
+            fee_ppm=self._living.prices.fee_ppm(bought.fee_ppm),
         )  # fmt: skip
         act = acts.Capture(
-            decision_id=decision_id, amount_minor=amount, installments=installments, price_code=price_code
-        )  # fmt: skip
+            decision_id=decision_id, amount_minor=amount, installments=installments, price_code=bought.price_code
+        )
+        order = order.shipped(self._today + max(days, 1))
         self._later(days, Moment.SHIPPING, Planned(act=act, person=order.person, order=order))
 
     def _follow_capture(self, planned: Planned, answer: Answer) -> None:
@@ -427,17 +393,20 @@ class Life:
         if order.kind:
             self.lives.frauds[number] = FraudDraw(order.person, line_id, answer.number, answer.amount_minor)
             if fate is Fate.FAKE:
-                self._write_review(order, fate)
+                self._write_review(order, fate, known_on=order.arrives_on)
             return
         back = self._shopping.given_back(order, shipped_on=self._today)
         if back.share:
             amount = max(1, int(answer.amount_minor * back.share))
             act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=amount, is_forced=back.is_forced)
             self._later(back.on - self._today, Moment.MORNING, Planned(act=act, person=order.person, order=order))
-        self._write_review(order, back.fate)
+        is_here = back.fate not in (Fate.LOST, Fate.REFUNDED)
+        self._write_review(order, back.fate, known_on=order.arrives_on if is_here else back.on)
 
-    def _write_review(self, order: Order, fate: Fate) -> None:
-        """What its buyer, or somebody paid for it, may write about an order."""
+    def _write_review(self, order: Order, fate: Fate, *, known_on: int) -> None:
+        """What its buyer, or somebody paid for it, may write about an order, some days after it went as it did."""
+        days = self._information.reviews.written_after_days
+        on = known_on + int(self.chances.uniform("review/after", order.order) * days)
         told = review_texts(
             self.chances,
             np.asarray([order.order]),
@@ -445,7 +414,7 @@ class Life:
             fate=np.asarray([int(fate)]),
             parameters=self._information.reviews,
         )
-        self.diary.reviews(self._day, order.person, told)
+        self.diary.reviews(on, order.person, told)
 
     def _follow_payment(self, planned: Planned, answer: Answer) -> None:
         """Banks take some payments back, and some callbacks come twice."""
@@ -482,14 +451,26 @@ class Life:
         for decision_id, answer in zip(waiting["decision_id"].to_pylist(), answers, strict=True):
             order = self.lives.waiting.pop(decision_id, None)
             if answer.outcome == Happened.APPROVE and order is not None:
-                self._ship(order, decision_id, price_code=answer.price_code, most=answer.most_installments)
+                self._ship(order, answer)
             elif answer.outcome == Happened.OFFER:
                 self._take_late_offer(decision_id, answer)
+
+    def _fees(self, offered: Sequence[Answer]) -> Integers:
+        """What installments cost on offered lines."""
+        return np.asarray([self._living.prices.fee_ppm(each.fee_ppm) for each in offered], dtype=np.int64)
 
     def _take_late_offer(self, application_id: int, answer: Answer) -> None:
         """An application that an analyst passed is answered by its person on the next morning."""
         who = np.flatnonzero(self.lives.application_id == application_id)
         if len(who):
-            [accepts] = self._applying.accepts(who, np.asarray([answer.amount_minor])).tolist()
+            limit_minor = np.asarray([answer.amount_minor])
+            [accepts] = self._applying.accepts(who, limit_minor, fee_ppm=self._fees([answer])).tolist()
             act = acts.AcceptLine(application_id=application_id, accepts=accepts)
             self._later(1, Moment.MORNING, Planned(act=act, person=int(who[0])))
+
+
+def _told_or(told: pa.Table, name: str, usual: int) -> Integers:
+    """A price that the lender tells, `NOT_SOLD` where it tells that there is none; the usual where it tells nothing."""
+    if name not in told.column_names:
+        return np.full(told.num_rows, usual, dtype=np.int64)
+    return np.asarray(told[name].fill_null(NOT_SOLD).to_numpy(), dtype=np.int64)

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tallystick.world.economy.acts import AnyAct
+from tallystick.world.economy.deliveries import NEVER
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -29,10 +31,24 @@ class Order(Struct, frozen=True, kw_only=True):
     amount_minor: int
     category: str
     ships_on: int
+    promised_on: int
     arrives_on: int
     fate: int
     kind: str = ""
     found_on: int | None = None
+
+    def shipped(self, on: int) -> "Order":
+        """The order as it goes where it is shipped on that day: what is shipped later arrives as much later.
+
+        >>> order = Order(order=1, person=0, amount_minor=900, category="top_up", ships_on=3, promised_on=4,
+        ...               arrives_on=5, fate=0)
+        >>> later = order.shipped(5)
+        >>> later.promised_on, later.arrives_on
+        (6, 7)
+        """
+        days = on - self.ships_on
+        arrives_on = NEVER if self.arrives_on == NEVER else self.arrives_on + days
+        return replace(self, ships_on=on, promised_on=self.promised_on + days, arrives_on=arrives_on)
 
 
 class FraudDraw(Struct, frozen=True):
@@ -74,12 +90,13 @@ class Agenda:
 class Lives:
     """What changes about people, in arrays of shape (people,), and the lender's books as they are told each morning.
 
-    `line_id` and `application_id` are 0 for none. Of books that do not have a person's line the figures are zero.
+    `line_id` and `application_id` are 0 for none, `rival_lines` how many loans one has of `rivals.Rivals`. Of books
+    that do not have a person's line the figures are zero.
     """
 
     _KEPT: Final = {
         "line_id": np.int64, "application_id": np.int64, "applied_on": np.int64, "times_applied": np.int64,
-        "is_jobless": np.bool_, "is_active": np.bool_, "has_left": np.bool_, "wrote_off_on": np.int64,
+        "is_jobless": np.bool_, "is_active": np.bool_, "has_left": np.bool_, "rival_lines": np.int64,
     }  # fmt: skip
     _TOLD: Final = {
         "limit_minor": np.int64, "drawn_minor": np.int64, "available_minor": np.int64, "owed_minor": np.int64,
@@ -94,7 +111,7 @@ class Lives:
     is_jobless: Flags
     is_active: Flags
     has_left: Flags
-    wrote_off_on: Integers
+    rival_lines: Integers
     limit_minor: Integers
     drawn_minor: Integers
     available_minor: Integers

@@ -8,6 +8,7 @@ from typing import Annotated
 from tallystick.world.parameter_files import Numbers, Range, Sections, WorldParameterFaults, read_sections
 
 _WEIGHT = 10.0  # a log odds weight beyond this would decide everything by itself
+_PRICE_WEIGHT = 1_000.0  # of a price, which is a small share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class ArrivingParameters:
     accept_intercept: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     accept_need: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     accept_size: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+    accept_price: Annotated[float, Range(-_PRICE_WEIGHT, 0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +70,10 @@ class ShoppingParameters:
     installments_intercept: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     installments_amount: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     installments_patience: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
-    installments_price: Annotated[float, Range(-1_000, 0)]
+    installments_price: Annotated[float, Range(-_PRICE_WEIGHT, 0)]
     refund_chance: Annotated[float, Range(0, 1)]
     refund_whole_share: Annotated[float, Range(0, 1)]
+    refund_part_share: Annotated[Numbers, Range(0, 1, length=2, rising=True)]
     refund_days: Annotated[int, Range(1, 365)]
     dispute_chance: Annotated[float, Range(0, 1)]
     dispute_days: Annotated[int, Range(1, 365)]
@@ -92,8 +95,13 @@ class PayingParameters:
     late_jobless: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     late_again: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     late_leverage: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+    full_price: Annotated[float, Range(0, _PRICE_WEIGHT)]
     forget_share: Annotated[float, Range(0, 1)]
     forget_days: Annotated[int, Range(1, 28)]
+    remind_heard_share: Annotated[float, Range(0, 1)]
+    windfall_chance_month: Annotated[float, Range(0, 1)]
+    windfall_months: Annotated[float, Range(0, 100)]
+    windfall_log_sd: Annotated[float, Range(0, 3)]
     partial_share: Annotated[float, Range(0, 1)]
     full_intercept: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     full_patience: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
@@ -124,6 +132,42 @@ class LimitsParameters:
     ask_more_share: Annotated[float, Range(0, 10)]
     prove_chance_month: Annotated[float, Range(0, 1)]
     leave_chance_month: Annotated[float, Range(0, 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricesParameters:
+    """What prices people are used to, and how they take a dearer one."""
+
+    usual_fee_ppm: Annotated[int, Range(0, 1e6)]
+    usual_daily_rate_ppm: Annotated[int, Range(0, 1e6)]
+    object_intercept: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+    object_fee: Annotated[float, Range(0, _PRICE_WEIGHT)]
+    object_need: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+
+    def fee_ppm(self, told: int | None) -> int:
+        """What people take an installment to cost: what they are told, or the usual.
+
+        >>> prices = standard_living().prices
+        >>> prices.fee_ppm(None), prices.fee_ppm(4_000), prices.fee_ppm(0)
+        (6000, 4000, 0)
+        """
+        return self.usual_fee_ppm if told is None else told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalsParameters:
+    """To whom other lenders newly lend, who takes it, and what it changes."""
+
+    offer_chance_month: Annotated[float, Range(0, 1)]
+    offer_risk_at: Annotated[float, Range(1e-6, 0.999)]
+    offer_risk_log: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+    offer_season: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+    take_intercept: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+    take_need: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+    size_months: Annotated[float, Range(0, 100)]
+    size_log_sd: Annotated[float, Range(0, 3)]
+    lasts_months: Annotated[int, Range(1, 120)]
+    wallet_share: Annotated[float, Range(0, 10)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +208,8 @@ class LivingParameters:
     shopping: ShoppingParameters
     paying: PayingParameters
     limits: LimitsParameters
+    prices: PricesParameters
+    rivals: RivalsParameters
     analysts: AnalystsParameters
     seasons: SeasonsParameters
     shops: ShopsParameters
@@ -175,6 +221,8 @@ SECTIONS: Sections = {
     "shopping": ShoppingParameters,
     "paying": PayingParameters,
     "limits": LimitsParameters,
+    "prices": PricesParameters,
+    "rivals": RivalsParameters,
     "analysts": AnalystsParameters,
     "seasons": SeasonsParameters,
     "shops": ShopsParameters,

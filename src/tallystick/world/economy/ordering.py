@@ -113,6 +113,7 @@ class Ordering:
             amount_minor=act.amount_minor,
             category=category,
             ships_on=int(parcels.shipped_on[place]),
+            promised_on=int(parcels.promised_on[place]),
             arrives_on=int(parcels.arrives_on[place]),
             fate=int(parcels.fate[place]),
         )
@@ -142,6 +143,7 @@ class Ordering:
             amount_minor=act.amount_minor,
             category=category,
             ships_on=int(parcels.shipped_on[place]),
+            promised_on=int(parcels.promised_on[place]),
             arrives_on=int(parcels.arrives_on[place]),
             fate=int(parcels.fate[place] if ring.has_goods[place] else Fate.FAKE),
             kind=Kind(ring.kind[place]).name.lower(),

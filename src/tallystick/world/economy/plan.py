@@ -9,6 +9,10 @@ from tallystick.world.economy.seasons import Climate
 
 # The demonstration's lender opens at the new year, so that a year holds every festival once.
 BEGINS_ON: Final = date(2026, 1, 1)
+# From a bill's due date; assumption: what lenders usually do.
+REMINDER_DAYS: Final = (-3, 3)
+# A reminder is of this bill, not of the one before or after it.
+REMINDED_WITHIN: Final = 28
 
 
 class PlanFault(ValueError):
@@ -19,7 +23,8 @@ class WorldPlan(Struct, frozen=True, kw_only=True):
     """How many borrowers live for how many months from when on, in which climate.
 
     `reviews_from_month`: limits are reviewed on the first of each month from then on (0 is the first month).
-    `recession_month` is the month in which a recession begins. Raises `PlanFault` naming what cannot be.
+    `recession_month` is the month in which a recession begins. The lender reminds of a bill on `reminder_days`, counted
+    from its due date, from 28 days before to 28 days after. Raises `PlanFault` naming what cannot be.
     """
 
     seed: int
@@ -29,6 +34,7 @@ class WorldPlan(Struct, frozen=True, kw_only=True):
     climate: Climate = Climate.BASE
     recession_month: int = 0
     reviews_from_month: int = 6
+    reminder_days: tuple[int, ...] = REMINDER_DAYS
 
     def __post_init__(self) -> None:
         faults = [
@@ -38,6 +44,12 @@ class WorldPlan(Struct, frozen=True, kw_only=True):
                 ("borrowers", self.borrowers, not 1 <= self.borrowers <= _MOST_PEOPLE, f"1 to {_MOST_PEOPLE:,}"),
                 ("months", self.months, not 1 <= self.months <= _MOST_MONTHS, f"1 to {_MOST_MONTHS}"),
                 ("begins_on", self.begins_on, self.begins_on.day != 1, "a world begins on the first of a month"),
+                (
+                    "reminder_days",
+                    self.reminder_days,
+                    any(abs(day) > REMINDED_WITHIN for day in self.reminder_days),
+                    f"-{REMINDED_WITHIN} to {REMINDED_WITHIN} days from the due date",
+                ),
             )
             if is_wrong
         ]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
+from tallystick.units.rates import PPM
 from tallystick.world.economy.chances import Chances
 from tallystick.world.economy.deliveries import NEVER, Fate
 from tallystick.world.economy.lives import Lives, Order
@@ -128,7 +129,9 @@ class Shopping:
             confirms=chances.happens("order/confirms", number, chance=shopping.confirms_share),
         )
         tries = chances.happens("order/tries", number, chance=shopping.tries_anyway_share)
-        return orders.only((orders.amount_minor <= lives.available_minor[person]) | tries)
+        beside = self._living.rivals.wallet_share * lives.rival_lines[person]
+        is_elsewhere = chances.happens("order/elsewhere", number, chance=beside / (1.0 + beside))
+        return orders.only(((orders.amount_minor <= lives.available_minor[person]) | tries) & ~is_elsewhere)
 
     def _wanted(self, lives: Lives, person: Integers) -> Floats:
         """What one adds to an order on the way to the debt that one wants at this limit."""
@@ -155,7 +158,9 @@ class Shopping:
         if chances.happens("order/returned", number, chance=shopping.refund_chance):
             if chances.happens("order/whole", number, chance=shopping.refund_whole_share):
                 return GivenBack(1.0, on, is_forced=False, fate=Fate.REFUNDED)
-            return GivenBack(0.1 + 0.8 * float(chances.uniform("order/part", number)), on, is_forced=False, fate=fate)
+            least, most = shopping.refund_part_share
+            share = least + (most - least) * float(chances.uniform("order/part back", number))
+            return GivenBack(share, on, is_forced=False, fate=fate)
         is_won = chances.happens("order/disputed", number, chance=shopping.dispute_chance) and chances.happens(
             "order/won", number, chance=shopping.dispute_won_share
         )
@@ -172,7 +177,7 @@ class Shopping:
             shopping.installments_intercept
             + shopping.installments_amount * np.log(amount_minor / tenth)
             + shopping.installments_patience * traits.patience[person]
-            + shopping.installments_price * fee_ppm / 1_000_000
+            + shopping.installments_price * fee_ppm / PPM
         )
         if not self._chances.happens("order/installments", number, chance=expit(leaning)):
             return 0
