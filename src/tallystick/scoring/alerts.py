@@ -69,13 +69,20 @@ def resampled(cards: CardDays, times: npt.NDArray[np.int64]) -> CardDays:
 
 
 def interval_by_key(
-    value: float, figure: Callable[[npt.NDArray[np.int64]], float], *, keys: int, seed: int, resamples: int
+    value: float,
+    figure: Callable[[npt.NDArray[np.int64]], float],
+    *,
+    keys: int,
+    seed: int,
+    resamples: int,
+    confidence: float = CONFIDENCE,
 ) -> Interval:
-    """A 95 % bootstrap interval: `figure` of how often each of the keys was drawn, percentiles of many draws.
+    """A bootstrap interval: `figure` of how often each of the keys was drawn, percentiles of many draws.
 
-    Purchases of one card go together, so cards are drawn. Source: Efron and Tibshirani, 1993, chapter 13.
+    Purchases of one card go together, so cards are drawn; draws that tell no figure (NaN) are left out. Source: Efron
+    and Tibshirani, 1993, chapter 13.
     """
     chance = np.random.Generator(np.random.PCG64(seed))
     drawn = [figure(np.bincount(chance.integers(0, keys, keys), minlength=keys)) for _ in range(resamples)]
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = np.nanquantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value, float(low), float(high))

@@ -51,6 +51,27 @@ class Calibration:
         figures = np.asarray(log_odds, dtype=np.float64)
         return np.asarray(expit(self._logits(figures) + self.shift), dtype=np.float64)
 
+    def learned_log_odds(self, log_odds: npt.ArrayLike) -> Floats:
+        """Log odds of the outcome that was learned, before `shift` moves them, shape as `log_odds`.
+
+        >>> Calibration("platt", parameters=(-0.5, 2.0), shift=9.0).learned_log_odds([-2.0, 0.5]).tolist()
+        [-4.5, 0.5]
+        """
+        return self._logits(np.asarray(log_odds, dtype=np.float64))
+
+    def stretched(self, *, offset: float, slope: float) -> "Calibration":
+        """The same map with offset + slope x the log odds that were learned; `shift` comes on top as before.
+
+        >>> Calibration("platt", parameters=(-0.5, 2.0), shift=9.0).stretched(offset=1.0, slope=0.5)
+        Calibration(method='platt', parameters=(0.75, 1.0), knot_log_odds=(), knot_logits=(), shift=9.0)
+        """
+        if not slope > 0:
+            raise ValueError(f"slope is {slope}: must be above 0, or the map falls")
+        intercept = tuple(offset + slope * each for each in self.parameters[:1])
+        slopes = tuple(slope * each for each in self.parameters[1:])
+        knots = tuple(offset + slope * each for each in self.knot_logits)
+        return replace(self, parameters=intercept + slopes, knot_logits=knots)
+
     def shifted(self, shift: float) -> "Calibration":
         """The same map with `shift` more on every logit."""
         return replace(self, shift=self.shift + shift)

@@ -19,7 +19,7 @@ RESAMPLES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate between the ends of its 95 % confidence interval."""
+    """An estimate between the ends of its interval, of 95 % confidence where nothing else is said."""
 
     value: float
     low: float
