@@ -43,7 +43,7 @@ from tallystick.features.event_tables import DAY_TICKS
 from tallystick.operations.rehearsal import Answers, Phase, Rehearsal, differences, intercepted_by, rehearsal_of
 from tallystick.operations.rehearsal_live import FIRST_ID, LiveRehearsal
 from tallystick.operations.rehearsal_offline import OfflineRehearsal
-from tallystick.operations.rehearsal_strategy import purchase_strategy, with_model, with_threshold
+from tallystick.operations.rehearsal_strategy import purchase_strategy, with_threshold
 from tallystick.operations.strategies import strategy_files
 from tallystick.operations.train import TrainRequest, train
 from tallystick.sources.raw_events import read_raw_events
@@ -52,7 +52,9 @@ from tallystick.storage.arrays import dump_lists_at_once
 from tallystick.storage.embedded import embedded_server
 from tallystick.storage.migration import migrate
 from tallystick.storage.place import place
+from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.interception import Interception, review_from_ppm
+from tallystick.strategy.model_places import with_model
 from tallystick.strategy.purchase_economics import ECONOMICS_FILE, read_purchase_economics
 from tallystick.terms.catalog import shipped_products
 
@@ -75,7 +77,7 @@ def main() -> None:
         config = parse_training(text, file=name)
         data = options.data if options.customers is None else _some_customers(options, config, Path(scratch))
         model = options.model or _trained(text, name, data=data, scratch=Path(scratch))
-        scored = with_model(before, strategy_files(model))
+        scored = with_model(before, strategy_files(model), name="fraud", checkpoints=[CheckpointName.AUTHORIZE])
         rehearsal = _rehearsal(config, data, options)
     first, every = rehearsal.tested_from, rehearsal.requests.num_rows
     say(f"{every:,} purchases in {len(rehearsal.batches(0, every)):,} batches, {first:,} of them before the model")

@@ -14,10 +14,12 @@ from tallystick.features.event_tables import DAY_TICKS
 from tallystick.operations.rehearsal import Phase, Rehearsal, differences, intercepted_by, rehearsal_of
 from tallystick.operations.rehearsal_live import LiveRehearsal
 from tallystick.operations.rehearsal_offline import OfflineRehearsal
-from tallystick.operations.rehearsal_strategy import purchase_strategy, with_model, with_threshold
+from tallystick.operations.rehearsal_strategy import purchase_strategy, with_threshold
 from tallystick.sources.raw_events import read_raw_events
 from tallystick.sources.training_form import parse_training, training_text
+from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.interception import review_from_ppm
+from tallystick.strategy.model_places import with_model
 from tallystick.strategy.policy import standard_strategy_files
 from tallystick.strategy.purchase_economics import ECONOMICS_FILE, read_purchase_economics
 from tallystick.terms.catalog import shipped_products
@@ -51,7 +53,7 @@ def test_live_is_offline_to_the_last_bit(connection: psycopg.Connection, rehears
     inside = "models/fraud/"
     standard = standard_strategy_files().items()
     prior = {name.removeprefix(inside): text.encode() for name, text in standard if name.startswith(inside)}
-    scored = with_model(before, prior)
+    scored = with_model(before, prior, name="fraud", checkpoints=[CheckpointName.AUTHORIZE])
     offline = OfflineRehearsal(rehearsal, [before, scored], limit_minor=LIMIT_MINOR)
     threshold = review_from_ppm(offline.scores_to_review(scored), days=7, per_day=REVIEWS_PER_DAY)
     first, every = rehearsal.tested_from, rehearsal.requests.num_rows

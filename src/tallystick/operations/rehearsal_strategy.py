@@ -1,4 +1,4 @@
-"""The strategy of a rehearsal: a folder of tables, a trained model in its place, the threshold of a review capacity."""
+"""The strategy of a rehearsal: a folder of tables, and the threshold of a review capacity."""
 
 import csv
 import io
@@ -16,8 +16,6 @@ from tallystick.strategy.purchase_economics import ECONOMICS_FILE
 _FORM: Final = f"{CheckpointName.AUTHORIZE}/checkpoint.toml"
 _CAPACITY: Final = f"{CheckpointName.AUTHORIZE}/capacity.csv"
 _THRESHOLD: Final = "review_from_ppm"
-_MODEL: Final = "models/fraud"
-_NO_FOLDER: Final = b"[models.fraud]\n"
 
 
 def purchase_strategy(folder: Path) -> dict[str, bytes]:
@@ -26,15 +24,6 @@ def purchase_strategy(folder: Path) -> dict[str, bytes]:
     tables = [step["table"] for step in tomllib.loads(own[_FORM].decode())["step"]]
     read = (*STRATEGY_FILES, ECONOMICS_FILE, *(f"{CheckpointName.AUTHORIZE}/{table}" for table in tables))
     return {name: standard[name] for name in read if name in standard} | own
-
-
-def with_model(files: Mapping[str, bytes], model: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The strategy with a trained model, by the files of its folder, where it had none."""
-    if files[_FORM].count(_NO_FOLDER) != 1:
-        raise RehearsalFault(f"{_FORM}: models.fraud: missing; say which column its score is, and no folder yet")
-    inside = {f"{_MODEL}/{name}": content for name, content in model.items()}
-    form = files[_FORM].replace(_NO_FOLDER, _NO_FOLDER + f'folder = "{_MODEL}"\n'.encode())
-    return {**files, **inside, _FORM: form}
 
 
 def with_threshold(files: Mapping[str, bytes], review_from_ppm: int) -> dict[str, bytes]:

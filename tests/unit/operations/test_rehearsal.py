@@ -14,7 +14,7 @@ from tallystick.features.event_tables import DAY_TICKS
 from tallystick.operations.authorizing import MOST_TOGETHER
 from tallystick.operations.rehearsal import Answers, Phase, Rehearsal, RehearsalFault, differences, rehearsal_of
 from tallystick.operations.rehearsal_offline import OfflineRehearsal, streams_of
-from tallystick.operations.rehearsal_strategy import purchase_strategy, with_model, with_threshold
+from tallystick.operations.rehearsal_strategy import purchase_strategy, with_threshold
 from tallystick.sources.raw_events import RawEvents, read_raw_events
 from tallystick.sources.training_form import TrainingConfig, parse_training
 
@@ -161,12 +161,7 @@ def test_what_is_not_followed_is_refused(file: Path, output: str, row: str, told
         offline.answers([Phase(0, files)])
 
 
-def test_a_model_and_a_threshold_are_put_into_a_strategy() -> None:
-    scored = with_model(STRATEGY, {"manifest.json": b"{}"})
-    assert scored["models/fraud/manifest.json"] == b"{}"
-    assert b'[models.fraud]\nfolder = "models/fraud"\n' in scored["authorize/checkpoint.toml"]
-    with pytest.raises(RehearsalFault, match=r"models.fraud: missing"):
-        with_model({**STRATEGY, "authorize/checkpoint.toml": b""}, {})
+def test_a_threshold_is_put_into_a_strategy() -> None:
     table = with_threshold(STRATEGY, 12_345)["authorize/capacity.csv"].decode()
     assert table == STRATEGY["authorize/capacity.csv"].decode().replace("200000", "12345")
     with pytest.raises(RehearsalFault, match="review_from_ppm: no such column"):
