@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tests.applying import (
     DECIDERS,
     NO_DOCUMENTS,
+    USUAL,
     accept,
     applicant,
     application,
@@ -38,6 +39,8 @@ from tallystick.storage.applications import ApplicationState, StoredApplication,
 from tallystick.storage.borrowers import write_block
 from tallystick.storage.freezes import Freeze, Subject, place_freezes
 from tallystick.storage.limit_offers import OfferAnswer
+from tallystick.storage.limit_reviews import add_income
+from tallystick.storage.review_cases import lines_of_persons
 from tallystick.storage.reviews import read_review
 from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.case_record import decide_again, decode_record, encode_record
@@ -287,3 +290,23 @@ def test_what_a_person_stated_may_be_forgotten(lender: Lender) -> None:
     forget_stated(lender.books.connection, 1)
     now = read_application(lender.books.connection, made.application_id)
     assert now == replace(made, stated=None)
+
+
+def test_a_limit_review_knows_the_income_of_the_application_until_a_later_one_is_told(lender: Lender) -> None:
+    for borrower_id, stated in (
+        (1, replace(USUAL, income_month_minor=900_000, income_is_proven=True)),
+        (2, replace(USUAL, income_month_minor=None)),
+    ):
+        assert isinstance(accept(lender, applied(lender, borrower_id, stated).application_id), Recorded)
+    assert incomes(lender, [1, 2]) == [(900_000, True), (None, None)]
+    add_income(
+        lender.books.connection, next(lender.books.ids), borrower_id=1, month_minor=700_000, is_proven=False,
+        by="app", at=lender.now,
+    )  # fmt: skip
+    assert incomes(lender, [1, 2]) == [(700_000, False), (None, None)]
+
+
+def incomes(lender: Lender, borrower_ids: list[int]) -> list[tuple[int | None, bool | None]]:
+    """What a review of their lines reads of their incomes, minor units, and whether it was proven."""
+    read = lines_of_persons(lender.books.connection, borrower_ids, currency="CNY", day=lender.act().today).columns
+    return list(zip(read["income_month_minor"], read["income_is_proven"], strict=True))

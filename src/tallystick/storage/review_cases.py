@@ -36,9 +36,17 @@ _ROWS: Final = """
           AND reason NOT IN ('NO_PRICES', 'CHANGED_MEANWHILE')  -- who is told to ask again was not declined
         ORDER BY decision_id DESC LIMIT 1
     ) AS declined ON true
-    LEFT JOIN LATERAL (
-        SELECT income_month_minor, is_proven FROM borrower_incomes
-        WHERE borrower_incomes.borrower_id = lines.borrower_id ORDER BY income_id DESC LIMIT 1
+    LEFT JOIN LATERAL (  -- what was told of it last: since there is a line, or else with an application
+        SELECT income_month_minor, is_proven
+        FROM (SELECT 1 AS place, income_id AS told_id, income_month_minor, is_proven FROM borrower_incomes
+              WHERE borrower_incomes.borrower_id = lines.borrower_id
+              UNION ALL
+              SELECT 2, application_id, (stated ->> 'income_month_minor')::bigint,
+                     coalesce((stated ->> 'income_is_proven')::boolean, false)
+              FROM applications
+              WHERE applications.borrower_id = lines.borrower_id AND stated ->> 'income_month_minor' IS NOT NULL
+             ) AS told
+        ORDER BY place, told_id DESC LIMIT 1
     ) AS income ON true
     LEFT JOIN LATERAL (
         SELECT level FROM line_warnings WHERE line_warnings.line_id = lines.line_id ORDER BY warning_id DESC LIMIT 1
