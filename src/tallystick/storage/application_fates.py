@@ -9,14 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from psycopg import Connection
 
-from tallystick.servicing.journal import EARNED, LOST, RECEIVABLES
-from tallystick.storage.ledger import NUMBERS
+from tallystick.storage.line_results import ACCOUNTS, BROUGHT
 
 Flags = npt.NDArray[np.bool_]
 Wholes = npt.NDArray[np.int64]
 
-# Transfers and history count by the day from which they are effective: as the books stand now, corrections included.
-_BROUGHT: Final = """
+_BROUGHT: Final = f"""
     WITH asked AS MATERIALIZED (
         SELECT place, application_id, may_have_line, applied_on + %(opening_days)s::integer AS opened_until
         FROM unnest(%(application_ids)s::bigint[], %(may_have_line)s::boolean[])
@@ -27,37 +25,13 @@ _BROUGHT: Final = """
                (opened_on + make_interval(months => %(months)s))::date AS ends_on
         FROM asked JOIN credit_offers USING (application_id) JOIN lines USING (line_id)
         WHERE may_have_line AND opened_on <= opened_until
-    ), brought AS (
-        SELECT application_id, booked.earned_minor, booked.lost_minor,
-               CASE WHEN ends_on - seen.oldest_unpaid_due_on
-                         >= (contracts.body -> 'delinquency' ->> 'default_from_days')::integer
-                    THEN booked.owed_minor ELSE 0 END AS in_default_minor
-        FROM opened JOIN contracts USING (contract_hash)
-        CROSS JOIN LATERAL (
-            SELECT coalesce(sum(amount_minor * ((credit_number = ANY(%(earned)s::smallint[]))::integer
-                                                - (debit_number = ANY(%(earned)s::smallint[]))::integer)), 0)
-                       AS earned_minor,
-                   coalesce(sum(amount_minor * ((debit_number = ANY(%(lost)s::smallint[]))::integer
-                                                - (credit_number = ANY(%(lost)s::smallint[]))::integer)), 0)
-                       AS lost_minor,
-                   coalesce(sum(amount_minor * ((debit_number = ANY(%(owed)s::smallint[]))::integer
-                                                - (credit_number = ANY(%(owed)s::smallint[]))::integer)), 0)
-                       AS owed_minor
-            FROM transfers
-            WHERE transfers.line_id = opened.line_id AND transfers.line_id <> 0 AND effective_on <= ends_on
-        ) AS booked
-        LEFT JOIN LATERAL (
-            SELECT oldest_unpaid_due_on FROM line_history
-            WHERE line_history.line_id = opened.line_id AND effective_on <= ends_on
-            ORDER BY effective_on DESC, revision DESC, step DESC LIMIT 1
-        ) AS seen ON true
-    )
+    ), brought AS ({BROUGHT})
     SELECT coalesce(array_agg(
                coalesce((opened_until + make_interval(months => %(months)s))::date < %(known_on)s, false)
-               ORDER BY place), '{}'),
-           coalesce(array_agg(brought.application_id IS NOT NULL ORDER BY place), '{}'),
-           coalesce(array_agg(coalesce(earned_minor, 0)::bigint ORDER BY place), '{}'),
-           coalesce(array_agg(coalesce(lost_minor + in_default_minor, 0)::bigint ORDER BY place), '{}')
+               ORDER BY place), '{{}}'),
+           coalesce(array_agg(brought.application_id IS NOT NULL ORDER BY place), '{{}}'),
+           coalesce(array_agg(coalesce(earned_minor, 0)::bigint ORDER BY place), '{{}}'),
+           coalesce(array_agg(coalesce(lost_minor, 0)::bigint ORDER BY place), '{{}}')
     FROM asked LEFT JOIN brought USING (application_id)
 """
 
@@ -91,16 +65,14 @@ def application_fates(
     Lines of applications without `may_have_line` are not looked for.
     """
     row = connection.execute(
-        _BROUGHT,
+        _BROUGHT.encode(),
         {
             "application_ids": list(application_ids),
             "may_have_line": list(may_have_line),
             "months": months,
             "opening_days": opening_days,
             "known_on": known_on,
-            "earned": [NUMBERS[code] for code in EARNED],
-            "lost": [NUMBERS[code] for code in LOST],
-            "owed": [NUMBERS[code] for code in RECEIVABLES.values()],
+            **ACCOUNTS,
         },
     ).fetchone()
     assert row is not None, "an aggregate has a row"

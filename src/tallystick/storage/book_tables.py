@@ -72,6 +72,7 @@ _PRICE_NOTICES: Final = pa.schema(
         ("fee_ppm", pa.int64()),
     ]
 )
+_LIMIT_OFFERS_MADE: Final = pa.schema([*list(_LIMIT_OFFERS)[:-1], ("is_accepted", pa.bool_())])
 
 
 def standing_of_lines(connection: Connection, *, day: date) -> pa.Table:
@@ -186,6 +187,18 @@ def limit_offers_open(connection: Connection, *, day: date) -> pa.Table:
         [day],
     )
     return _table(rows.fetchall(), _LIMIT_OFFERS)
+
+
+def limit_offers_made(connection: Connection, *, day: date) -> pa.Table:
+    """Offers of a higher limit that were made on a day, by id, and whether their borrowers accepted."""
+    rows = connection.execute(
+        """
+        SELECT offer_id, line_id, previous_limit_minor, limit_minor, answer IS NOT DISTINCT FROM 'accepted'
+        FROM limit_offers WHERE offered_on = %s ORDER BY offer_id
+        """,
+        [day],
+    )
+    return _table(rows.fetchall(), _LIMIT_OFFERS_MADE)
 
 
 def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

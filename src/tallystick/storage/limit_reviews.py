@@ -105,6 +105,12 @@ def read_night(connection: Connection, night_id: int) -> Night | None:
     return None if row is None else _night(row)
 
 
+def nights_on(connection: Connection, day: date) -> list[Night]:
+    """The nights of a business day, in the order in which they were begun."""
+    rows = connection.execute(f"SELECT {_NIGHT} FROM limit_nights WHERE reviewed_on = %s ORDER BY night_id", [day])
+    return [_night(row) for row in rows]
+
+
 def lock_last_night(connection: Connection, strategy_id: str, *, since: date) -> Night | None:
     """The last night that left prices of this strategy, so that its room is taken by one after the other."""
     row = connection.execute(
