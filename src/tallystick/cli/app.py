@@ -11,6 +11,7 @@ from tallystick.cli import (
     database,
     debits,
     decisions,
+    demonstration,
     features,
     ledger,
     limits,
@@ -36,7 +37,7 @@ for command in (
     portfolio.review,
     portfolio.fit,
     portfolio.watch,
-    portfolio.demo,
+    demonstration.demo,
     training.train,
     books.close_day,
     limits.review_lines,
@@ -80,9 +81,10 @@ def main() -> None:
     except (ValueError, LookupError, RuntimeError) as fault:
         from tallystick.cluster.session import SparkMissing
         from tallystick.operations.faults import FAULTS
+        from tallystick.world.demonstration.forecast import NothingReviewed
         from tallystick.world.economy.running import WORLD_FAULTS
 
-        if not isinstance(fault, (*FAULTS, *WORLD_FAULTS, SettingsFault, SparkMissing)):
+        if not isinstance(fault, (*FAULTS, *WORLD_FAULTS, NothingReviewed, SettingsFault, SparkMissing)):
             raise
         error_terminal().print(str(fault), style="red", markup=False, soft_wrap=True)
         sys.exit(2)

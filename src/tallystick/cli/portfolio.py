@@ -1,4 +1,4 @@
-"""Commands over a portfolio file: review, fit, watch, the demonstration and mappings."""
+"""Commands over a portfolio file: review, fit, watch and mappings."""
 
 import sys
 from datetime import date
@@ -145,27 +145,6 @@ def watch(
     screen.print(watch_table(checks, language=language))
     verdict = watch_verdict(checks, false_alarm=false_alarm, language=language)
     screen.print(verdict, markup=False, soft_wrap=True)
-
-
-def demo(*, out: Path, lines: int = 20_000, seed: int = 1, as_of: date | None = None) -> None:
-    """Review a simulated portfolio with caps of 30,000 and 50,000 yuan.
-
-    Parameters
-    ----------
-    out
-        Folder for the simulated portfolio and the review of it.
-    lines
-        How many credit lines to simulate.
-    seed
-        Another seed, another portfolio.
-    as_of
-        The day whose law holds; without it today.
-    """
-    from tallystick.world.demonstration import demonstrate
-
-    with shown_progress(settings().language) as progress:
-        summary = demonstrate(lines=lines, seed=seed, out=out, as_of=as_of or business_date(), progress=progress)
-    _show(summary, out=out)
 
 
 @mapping_app.command

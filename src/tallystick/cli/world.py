@@ -1,20 +1,14 @@
 """Commands over the simulated economy."""
 
-import shutil
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cyclopts import App
 
 from tallystick.bootstrap import BUSINESS_ZONE, master_key, opened_books, settings, shown_progress, terminal
 from tallystick.world.economy.plan import REMINDER_DAYS, WorldPlan
 from tallystick.world.economy.seasons import Climate
-
-if TYPE_CHECKING:
-    from psycopg import Connection
-
-    from tallystick.operations.progress import Progress
 
 app = App(name="world", help="A simulated economy that lives with the real product.")
 
@@ -67,7 +61,7 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
     from tallystick.world.economy.information_parameters import standard_information
     from tallystick.world.economy.living_parameters import standard_living
     from tallystick.world.economy.rings_parameters import standard_fraud
-    from tallystick.world.economy.running import run_world
+    from tallystick.world.economy.running import run_world, write_streams
     from tallystick.world.economy.summary import RunSummary, book_figures
     from tallystick.world.parameters import standard_parameters
 
@@ -97,7 +91,7 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
             books=connection,
             speed=speed,
         )
-        _export(connection, out, plan, progress=progress)
+        write_streams(connection, out, plan=plan, zone=BUSINESS_ZONE, progress=progress)
         summary = RunSummary(plan, plan.ends_on, life.diary.counts, book_figures(lender.standing()))
         with whole_file(out / "summary.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(summary)))
@@ -107,14 +101,21 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
     screen.print(str(out), markup=False)
 
 
-def _export(connection: "Connection", out: Path, plan: WorldPlan, *, progress: "Progress") -> None:
-    """The lender's streams, and those of orders, into a folder that is whole or absent; the last one gives way."""
-    from tallystick.operations.features import export_streams
-    from tallystick.world.economy.order_streams import write_order_streams
+@app.command
+def portfolio(*, out: Path, lines: int = 20_000, seed: int = 1) -> None:
+    """Simulate a portfolio of lines with known truth, for `tallystick review --mapping tallystick`.
 
-    events, partial = out / "events", out / ".events"
-    shutil.rmtree(partial, ignore_errors=True)
-    export_streams(connection, partial, progress=progress)
-    write_order_streams(out / "truth", partial, zone=BUSINESS_ZONE, until=plan.ends_on)
-    shutil.rmtree(events, ignore_errors=True)
-    partial.rename(events)
+    Parameters
+    ----------
+    out
+        Folder for portfolio.parquet, which a lender would see, and truth.parquet, which no lender sees.
+    lines
+        How many credit lines to simulate.
+    seed
+        Another seed, another portfolio.
+    """
+    from tallystick.world.portfolio_files import write_portfolio
+
+    with shown_progress(settings().language) as progress:
+        write_portfolio(out, lines=lines, seed=seed, progress=progress)
+    terminal().print(str(out), markup=False)

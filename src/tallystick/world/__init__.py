@@ -1,1 +1,1 @@
-"""A simulated economy with known truth; for now, the portfolio that the demonstration reviews."""
+"""A simulated economy with known truth: a portfolio, people who live with the product, and the demonstration."""

@@ -27,12 +27,17 @@ def test_help_answers(words: tuple[str, ...]) -> None:
     assert "Usage" in answer.stdout
 
 
-def test_demo_prints_the_headline_and_where_the_report_is(tmp_path: Path) -> None:
-    answer = _run("demo", "--lines", "2500", "--out", str(tmp_path / "demo"), language="zh")
+def test_a_simulated_portfolio_is_reviewed_and_the_headline_printed(tmp_path: Path) -> None:
+    written = _run("world", "portfolio", "--lines", "2500", "--out", str(tmp_path / "lines"))
+    assert written.returncode == 0, written.stderr
+    assert (tmp_path / "lines" / "truth.parquet").is_file()
+    answer = _run(
+        "review", "--data", str(tmp_path / "lines" / "portfolio.parquet"), "--mapping", "tallystick", "--cap", "50000",
+        "--baseline-cap", "30000", "--out", str(tmp_path / "review"), language="zh",
+    )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
     assert "报告" in answer.stdout
-    assert (tmp_path / "demo" / "report.html").is_file()
-    assert (tmp_path / "demo" / "truth.parquet").is_file()
+    assert (tmp_path / "review" / "report.html").is_file()
     assert max(len(line) for line in answer.stdout.splitlines() if "report.html" not in line) <= 80
 
 

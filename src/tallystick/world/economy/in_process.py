@@ -5,7 +5,7 @@ instants of steps: the same world makes the same books. Only what was killed in 
 other ids.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -30,12 +30,19 @@ from tallystick.operations.lines import Act
 from tallystick.operations.price_reviews import reprice_lines_at_night
 from tallystick.operations.reviewing import close_overdue, stop_in_flight
 from tallystick.operations.strategies import strategy_files
-from tallystick.operations.strategy_life import approve, promote, submit
+from tallystick.operations.strategy_life import (
+    StrategyReason,
+    StrategyRefusal,
+    approve,
+    current_release,
+    promote,
+    submit,
+)
 from tallystick.storage import book_tables
 from tallystick.storage.arrays import dump_lists_at_once
 from tallystick.storage.borrowers import Borrower, borrower_of_reference
 from tallystick.storage.contracts import published_products
-from tallystick.storage.strategies import Release
+from tallystick.strategy.damage_limits import DamageLimits
 from tallystick.terms.contract import product_in_force
 from tallystick.terms.own_price import own_price_codes
 from tallystick.terms.product import Product
@@ -48,6 +55,8 @@ from tallystick.world.economy.buying import Moment
 from tallystick.world.economy.kept_steps import Applicant, KeptStep, MomentIds, WorldTimeFault
 
 _ACTOR: Final = "tallystick"
+_AUTHOR: Final = "author"
+_APPROVER: Final = "approver"
 _NIGHT: Final = "night"
 _MOST_CLOSED: Final = 200
 _CONTACTS_KNOWN: Final = 1 << 16
@@ -66,17 +75,33 @@ def open_lender(
     Done once: what is there already stays. The instant must be before every moment of the world.
     """
     ids = MomentIds(at)
-
-    def act(actor: str) -> Act:
-        return Act(actor=actor, at=at, today=at.astimezone(zone).date(), event_ids=ids)
-
+    act = Act(actor=_AUTHOR, at=at, today=at.astimezone(zone).date(), event_ids=ids)
     with connection.transaction():
-        publish_product(connection, product, act=act("author"))
-        kept_strategy = submit(connection, strategy_files(None) if files is None else files, act=act("author"))
+        publish_product(connection, product, act=act)
+        if current_release(connection) is None:
+            chosen = strategy_files(None) if files is None else files
+            let_decide(connection, chosen, because="the world begins", act=act)
+
+
+def let_decide(
+    connection: Connection,
+    files: Mapping[str, bytes],
+    *,
+    because: str,
+    act: Act,
+    damage_limits: DamageLimits | None = None,
+) -> None:
+    """Submit a strategy and let it decide from now on, by two persons; where it decides already, nothing is done."""
+    with connection.transaction():
+        kept_strategy = submit(connection, dict(files), act=replace(act, actor=_AUTHOR))
+        approver = replace(act, actor=_APPROVER)
         if kept_strategy.is_new:
-            approve(connection, kept_strategy.strategy_id, note="the world begins", act=act("approver"))
-            release = promote(connection, kept_strategy.strategy_id, because="the world begins", act=act("approver"))
-            assert isinstance(release, Release), f"{release}"
+            approve(connection, kept_strategy.strategy_id, note=because, act=approver)
+        release = promote(
+            connection, kept_strategy.strategy_id, because=because, act=approver, damage_limits=damage_limits
+        )
+        if isinstance(release, StrategyRefusal):
+            assert release.reason is StrategyReason.NOTHING_CHANGES, f"{release}"
 
 
 class InProcess:

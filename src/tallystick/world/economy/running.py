@@ -1,5 +1,6 @@
 """A world from its first day to its last, into a folder: killed, it goes on where it was, and ends the same."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, tzinfo
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow.parquet
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.operations.features import export_streams
 from tallystick.operations.progress import Progress
 from tallystick.operations.whole_files import OutputFault, whole_file
 from tallystick.world.economy.acts import Lender
@@ -21,6 +23,7 @@ from tallystick.world.economy.kept_steps import WorldTimeFault
 from tallystick.world.economy.life import Life
 from tallystick.world.economy.lives import Lives
 from tallystick.world.economy.living_parameters import LivingParameters
+from tallystick.world.economy.order_streams import write_order_streams
 from tallystick.world.economy.plan import PlanFault, WorldPlan
 from tallystick.world.economy.rings_parameters import FraudParameters
 from tallystick.world.parameters import WorldParameters
@@ -138,13 +141,46 @@ def _keep(life: Life, auditor: Auditor, *, out: Path, next_day: date) -> None:
         file.write(msgspec.msgpack.encode(state))
 
 
-def _read(path: Path, plan: WorldPlan) -> _State | None:
+def lived_until(out: Path) -> date | None:
+    """The day that is next for the world in a folder, None where none has begun. Raises `OutputFault`."""
+    kept = _kept(out / _STATE)
+    return None if kept is None else kept.next_day
+
+
+def fork_world(out: Path, *, into: Path) -> None:
+    """Let a world go on in another folder as well, from where it is; one that goes on there already stays.
+
+    Its lender's books are to be copied at the same moment.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    if not (into / _STATE).exists():
+        with whole_file(into / _STATE) as file:
+            file.write((out / _STATE).read_bytes())
+
+
+def write_streams(connection: Connection, out: Path, *, plan: WorldPlan, zone: tzinfo, progress: Progress) -> None:
+    """The lender's streams, and those of orders, into `out/events`: whole or absent, those of an earlier end before."""
+    events, partial = out / "events", out / ".events"
+    shutil.rmtree(partial, ignore_errors=True)
+    export_streams(connection, partial, progress=progress)
+    write_order_streams(out / _TRUTH, partial, zone=zone, until=plan.ends_on)
+    shutil.rmtree(events, ignore_errors=True)
+    partial.rename(events)
+
+
+def _kept(path: Path) -> _State | None:
     if not path.exists():
         return None
     try:
-        kept = msgspec.msgpack.decode(path.read_bytes(), type=_State)
+        return msgspec.msgpack.decode(path.read_bytes(), type=_State)
     except msgspec.DecodeError as broken:
         raise OutputFault(f"{path}: is no state of a world ({broken}); name another folder") from broken
+
+
+def _read(path: Path, plan: WorldPlan) -> _State | None:
+    kept = _kept(path)
+    if kept is None:
+        return None
     if msgspec.structs.replace(kept.plan, months=plan.months) != plan:
         raise OtherWorld(f"{path}: holds the world of {kept.plan}; name another folder, or give the same plan")
     if kept.next_day > plan.ends_on:
