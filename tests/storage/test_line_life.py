@@ -17,6 +17,7 @@ from tallystick.servicing.owed import owed_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.storage import lines
 from tallystick.storage.ledger_reading import line_balances
+from tallystick.storage.line_results import line_results
 
 
 @pytest.fixture
@@ -55,6 +56,24 @@ def test_a_statement_stays_as_it_was_told(books: Books, connection: psycopg.Conn
     assert second is not None
     assert second[0]["opening_minor"] == 100_000
     assert second[0]["adjustments_minor"] == -40_000  # learned after the first statement was told
+
+
+def test_what_a_line_brought_between_two_days_is_told_as_the_books_stand_now(books: Books) -> None:
+    """100,000 from the 6th on; 40,000 of it were paid on the 10th, as is learned a month later."""
+    books.buy(7, 11, 100_000, date(2026, 1, 6))
+
+    def brought(until: date) -> tuple[int, int, int]:
+        [told] = line_results(books.connection, until=until).to_pylist()
+        return told["earned_minor"], told["lost_minor"], told["principal_minor_days"]
+
+    discount, nothing_lost, lent = brought(date(2026, 1, 9))
+    assert (nothing_lost, lent) == (0, 4 * 100_000)
+    books.pay(7, 32, 40_000, date(2026, 2, 2), on=date(2026, 1, 10))
+    assert brought(date(2026, 1, 12)) == (discount, 0, 4 * 100_000 + 3 * 60_000)
+    books.pay(7, 33, 1, date(2026, 7, 1))  # by then the rest is in default, and all that is owed on it is lost
+    earned, lost, _ = brought(date(2026, 7, 1))
+    assert lost == 60_000 - 1 + earned - discount
+    assert earned > discount
 
 
 @pytest.mark.parametrize(
