@@ -49,6 +49,7 @@ from tallystick.strategy.limit_targets import NightPrices
 from tallystick.strategy.prices import price_grades
 from tallystick.strategy.recorded_reviews import recorded_lines
 from tallystick.terms.product import CareKind
+from tallystick.world.demonstration.forecast import forecast_of_night
 
 NIGHT = datetime(2026, 9, 10, 17, 0, tzinfo=UTC)  # one in the morning of the eleventh in Shanghai
 BOUGHT_ON = date(2026, 9, 5)
@@ -193,6 +194,14 @@ def test_a_night_over_a_book_offers_within_the_portfolio_caps(lender: Reviewer) 
     assert drawn <= 1.135 + 1e-6
     assert loss <= 1.09 + 1e-6
     assert drawn > 1.11 or loss > 1.07
+    expected = forecast_of_night(lender.books.connection, lender.act().today, deciders=lender.deciders)
+    assert (expected.lines, expected.offers) == (160, len(offered))
+    assert expected.offered_minor == int((after_minor - reviewed.lines.limit_minor).sum())
+    assert (expected.before.drawn_minor, expected.after.drawn_minor) == (today.drawn_minor, after.drawn_minor)
+    assert expected.after.expected_loss_minor == after.expected_loss_minor
+    assert expected.debt_minor == after.drawn_minor - today.drawn_minor
+    assert 0 < expected.defaults < len(offered)
+    assert all(cap.after <= cap.bound for cap in expected.caps)
     persons: dict[int, int] = {}
     for borrower_id, limit_minor in zip(recorded.column("borrower_id").tolist(), after_minor.tolist(), strict=True):
         persons[borrower_id] = persons.get(borrower_id, 0) + limit_minor

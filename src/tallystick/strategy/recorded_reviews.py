@@ -1,6 +1,6 @@
 """Lines of a limit review read back from the records of their decisions, so that what follows can be done once more."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -80,7 +80,7 @@ class RecordedLines:
         )
 
 
-def recorded_lines(records: Sequence[CaseRecord]) -> RecordedLines:
+def recorded_lines(records: Iterable[CaseRecord]) -> RecordedLines:
     """The lines of these records."""
     told = RecordedLines()
     for record in records:

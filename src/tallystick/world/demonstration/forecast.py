@@ -16,7 +16,7 @@ from tallystick.strategy.limit_targets import NightPrices, review_book
 from tallystick.strategy.policy import Strategy
 from tallystick.strategy.prices import price_grades
 from tallystick.strategy.profit import limit_figures
-from tallystick.strategy.recorded_reviews import RecordedLines
+from tallystick.strategy.recorded_reviews import recorded_lines
 from tallystick.strategy.reviewed_lines import ReviewedLines
 from tallystick.units.rates import PPM
 
@@ -36,9 +36,7 @@ def forecast_of_night(connection: Connection, day: date, *, deciders: Deciders) 
     """
     night = nights_on(connection, day)[-1]
     strategy = deciders.limits(connection, night.strategy_id, on=day)
-    recorded = RecordedLines()
-    for trace in traces_of_night(connection, night.night_id):
-        recorded.add(decode_record(trace))
+    recorded = recorded_lines(map(decode_record, traces_of_night(connection, night.night_id)))
     if not len(recorded):
         raise NothingReviewed(f"{day}: there is no line whose limit could be reviewed; give more borrowers or months")
     reviewed = recorded.reviewed(strategy)
