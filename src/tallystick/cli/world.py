@@ -24,6 +24,7 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
     out: Path,
     strategy: Path | None = None,
     climate: Climate = Climate.BASE,
+    macro: Path | None = None,
     reviews_from_month: int = 6,
     reminders: bool = True,
     speed: float | None = None,
@@ -44,6 +45,9 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
         Folder of the strategy that decides; without it the standard one.
     climate
         What becomes of the economy; a recession begins with the world.
+    macro
+        Scenario of unemployment by quarter, or a folder of the Federal Reserve's: the path of a recession; without it
+        the shipped one.
     reviews_from_month
         From which month on limits are reviewed, on the first of each.
     reminders
@@ -62,6 +66,7 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
     from tallystick.world.economy.living_parameters import standard_living
     from tallystick.world.economy.rings_parameters import standard_fraud
     from tallystick.world.economy.running import run_world, write_streams
+    from tallystick.world.economy.scenarios import recession_rise
     from tallystick.world.economy.summary import RunSummary, book_figures
     from tallystick.world.parameters import standard_parameters
 
@@ -70,6 +75,7 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
         borrowers=borrowers,
         months=months,
         climate=climate,
+        recession_rise=() if macro is None else recession_rise(macro),
         reviews_from_month=reviews_from_month,
         reminder_days=REMINDER_DAYS if reminders else (),
     )

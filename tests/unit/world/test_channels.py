@@ -71,7 +71,7 @@ def among(some: npt.NDArray[np.bool_], others: npt.NDArray[np.bool_]) -> bool:
 
 
 def test_a_dearer_price_makes_fewer_installments_and_nobody_chooses_them_for_it(people: People, shops: Shops) -> None:
-    shopping = Shopping(CHANCES, people=people, shops=shops, living=LIVING)
+    shopping = Shopping(CHANCES, people=people, shops=shops, living=LIVING, world=standard_parameters())
 
     def chosen(fee_ppm: int) -> npt.NDArray[np.int64]:
         told = [
@@ -192,7 +192,10 @@ def test_offers_of_others_raise_what_is_owed_and_missed_and_take_orders(people: 
     assert among(missed_without, missed)
     assert not (missed & ~missed_without & ~has).any()
 
-    shopping, lives = Shopping(CHANCES, people=people, shops=shops, living=LIVING), lives_with_lines(drawn_minor=0)
+    shopping, lives = (
+        Shopping(CHANCES, people=people, shops=shops, living=LIVING, world=standard_parameters()),
+        lives_with_lines(drawn_minor=0),
+    )
     nobody = np.zeros(len(EVERYBODY), dtype=np.bool_)
     alone = shopping.orders(lives, day=BEGINS + DAY, lift=3.0, barred=nobody)
     lives.rival_lines[:] = rivals_of(people).lent(EVERYBODY, day=DAY).lines

@@ -163,7 +163,7 @@ def test_the_same_luck_under_other_limits_and_debt_follows_room_where_risk_is(
 
 
 def test_what_an_analyst_passed_is_shipped_and_the_line_he_offered_is_answered(tmp_path: Path) -> None:
-    lender = OneLimit(waits_from_minor=50_000)
+    lender = OneLimit(waits_from_minor=40_000)
     life = run(lender, tmp_path, replace(PLAN, months=4))
     passed, offered, followed = set[int](), set[int](), set[int]()
     for step, act, answer in lender.seen:

@@ -93,7 +93,7 @@ class Life:
         )
         self.shops: Shops = open_shops(self.chances, shops=living.shops, cities=cities)
         begins = day_number(plan.begins_on)
-        self._shopping = Shopping(self.chances, people=self.people, shops=self.shops, living=living)
+        self._shopping = Shopping(self.chances, people=self.people, shops=self.shops, living=living, world=world)
         self._rivals = Rivals(self.chances, people=self.people, living=living, begins_on=plan.begins_on)
         self._paying = Paying(
             self.chances, people=self.people, living=living, information=information, world=world,
@@ -186,7 +186,10 @@ class Life:
         """Work is lost and found, habits change, some ask for more, and some leave or come back from arrears."""
         number, lives, living = np.arange(len(self.people)), self.lives, self._living
         borrowers, seasons = self._world.borrowers, living.seasons
-        rate = unemployment(month, climate=self.plan.climate, seasons=seasons, begins=self.plan.recession_month)
+        rate = unemployment(
+            month, climate=self.plan.climate, seasons=seasons, begins=self.plan.recession_month,
+            rise=self.plan.recession_rise,
+        )  # fmt: skip
         lost = min(1.0, borrowers.job_loss_month * job_loss_factor(rate, seasons))
         chance = np.where(lives.is_jobless, 1.0 - borrowers.job_found_month, lost)
         lives.is_jobless = self.chances.happens("month/work", number, at=month, chance=chance)

@@ -58,6 +58,7 @@ class ShoppingParameters:
     debt_share_of_limit: Annotated[Numbers, Range(0, 1, length=5)]
     debt_log_sd: Annotated[float, Range(0, 3)]
     debt_pace_month: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+    debt_share_of_lost_income: Annotated[float, Range(0, 1)]
     card_elsewhere_share: Annotated[float, Range(0, 1)]
     elsewhere_growth_month: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     evening_share: Annotated[float, Range(0, 1)]
@@ -93,7 +94,6 @@ class PayingParameters:
     late_patience: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     late_liquidity: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     late_jobless: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
-    late_again: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     late_leverage: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     full_price: Annotated[float, Range(0, _PRICE_WEIGHT)]
     forget_share: Annotated[float, Range(0, 1)]
@@ -188,7 +188,7 @@ class SeasonsParameters:
     weekend_lift: Annotated[float, Range(0, 50)]
     unemployment_base: Annotated[float, Range(0, 1)]
     job_loss_per_point: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
-    recession_rise: Annotated[Numbers, Range(0, 0.5, length=8)]
+    recession_rise: Annotated[Numbers, Range(-0.5, 0.5, length=14)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

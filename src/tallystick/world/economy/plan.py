@@ -23,8 +23,9 @@ class WorldPlan(Struct, frozen=True, kw_only=True):
     """How many borrowers live for how many months from when on, in which climate.
 
     `reviews_from_month`: limits are reviewed on the first of each month from then on (0 is the first month).
-    `recession_month` is the month in which a recession begins. The lender reminds of a bill on `reminder_days`, counted
-    from its due date, from 28 days before to 28 days after. Raises `PlanFault` naming what cannot be.
+    `recession_month` is the month in which a recession begins, `recession_rise` how unemployment then goes by quarter
+    (`scenarios.recession_rise`; none: as shipped). The lender reminds of a bill on `reminder_days`, counted from its
+    due date, from 28 days before to 28 days after. Raises `PlanFault` naming what cannot be.
     """
 
     seed: int
@@ -33,6 +34,7 @@ class WorldPlan(Struct, frozen=True, kw_only=True):
     begins_on: date = BEGINS_ON
     climate: Climate = Climate.BASE
     recession_month: int = 0
+    recession_rise: tuple[float, ...] = ()
     reviews_from_month: int = 6
     reminder_days: tuple[int, ...] = REMINDER_DAYS
 
@@ -43,6 +45,12 @@ class WorldPlan(Struct, frozen=True, kw_only=True):
                 ("seed", self.seed, self.seed < 0, "choose a whole number from 0 up"),
                 ("borrowers", self.borrowers, not 1 <= self.borrowers <= _MOST_PEOPLE, f"1 to {_MOST_PEOPLE:,}"),
                 ("months", self.months, not 1 <= self.months <= _MOST_MONTHS, f"1 to {_MOST_MONTHS}"),
+                (
+                    "recession_rise",
+                    self.recession_rise,
+                    bool(self.recession_rise) and self.climate is Climate.BASE,
+                    "there is none in the base climate; choose the recession, or leave it out",
+                ),
                 ("begins_on", self.begins_on, self.begins_on.day != 1, "a world begins on the first of a month"),
                 (
                     "reminder_days",

@@ -26,6 +26,7 @@ from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.order_streams import write_order_streams
 from tallystick.world.economy.plan import PlanFault, WorldPlan
 from tallystick.world.economy.rings_parameters import FraudParameters
+from tallystick.world.economy.scenarios import ScenarioFault
 from tallystick.world.parameters import WorldParameters
 
 _STATE: Final = "world.state"
@@ -42,7 +43,7 @@ class BooksWrong(RuntimeError):
 
 
 # What a command tells instead of a traceback.
-WORLD_FAULTS: Final = (OtherWorld, BooksWrong, PlanFault, WorldTimeFault)
+WORLD_FAULTS: Final = (OtherWorld, BooksWrong, PlanFault, ScenarioFault, WorldTimeFault)
 
 
 class _State(Struct, frozen=True):

@@ -1,5 +1,6 @@
 """The year and the economy: how much is bought on a day, and how easily work is lost in a month."""
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -34,18 +35,23 @@ def lift(day: date, seasons: SeasonsParameters) -> float:
     return told
 
 
-def unemployment(months: int, *, climate: Climate, seasons: SeasonsParameters, begins: int = 0) -> float:
+def unemployment(
+    months: int, *, climate: Climate, seasons: SeasonsParameters, begins: int = 0, rise: Sequence[float] = ()
+) -> float:
     """The rate of unemployment so many months after the world began; a recession begins at month `begins`.
+
+    `rise` is how far it then stands above the base, by quarter (`scenarios.recession_rise`); none: the shipped path.
 
     >>> from tallystick.world.economy.living_parameters import standard_living
     >>> seasons = standard_living().seasons
     >>> round(unemployment(9, climate=Climate.RECESSION, seasons=seasons), 3)
-    0.083
+    0.094
     """
     if climate is Climate.BASE or months < begins:
         return seasons.unemployment_base
-    quarters = np.arange(len(seasons.recession_rise)) * _QUARTER_MONTHS
-    return seasons.unemployment_base + float(np.interp(months - begins, quarters, seasons.recession_rise))
+    path = rise or seasons.recession_rise
+    quarters = np.arange(len(path)) * _QUARTER_MONTHS
+    return seasons.unemployment_base + float(np.interp(months - begins, quarters, path))
 
 
 def job_loss_factor(rate: float, seasons: SeasonsParameters) -> float:

@@ -18,6 +18,7 @@ from tallystick.world.economy.lives import Lives, Order
 from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.people import People, cities_of
 from tallystick.world.economy.shops import CATEGORIES, Shops, chosen_shops
+from tallystick.world.parameters import WorldParameters
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -65,13 +66,16 @@ class GivenBack:
 class Shopping:
     """The habits of a world's people, worked out once; then the orders of each day."""
 
-    def __init__(self, chances: Chances, *, people: People, shops: Shops, living: LivingParameters) -> None:
+    def __init__(
+        self, chances: Chances, *, people: People, shops: Shops, living: LivingParameters, world: WorldParameters
+    ) -> None:
         self._chances, self._people, self._shops, self._living = chances, people, shops, living
         shopping, number = living.shopping, np.arange(len(people))
         traits = people.traits
         self.orders_month: Floats = shopping.orders_month * np.exp(
             shopping.orders_digital_log * people.digital + shopping.orders_taste_log * traits.taste
         )
+        self._lost_income_minor: Floats = traits.income_month_minor * (1.0 - world.borrowers.job_loss_income_share)
         shares = np.asarray([each.orders_share for each in CATEGORIES])
         self._shares = shares / shares.sum()
         self._days = np.asarray([each.amount_days for each in CATEGORIES])
@@ -134,9 +138,11 @@ class Shopping:
         return orders.only(((orders.amount_minor <= lives.available_minor[person]) | tries) & ~is_elsewhere)
 
     def _wanted(self, lives: Lives, person: Integers) -> Floats:
-        """What one adds to an order on the way to the debt that one wants at this limit."""
-        room = self._people.debt_share_of_limit[person] * lives.limit_minor[person] - lives.drawn_minor[person]
-        a_month = self._living.shopping.debt_pace_month * np.maximum(room, 0.0)
+        """What one adds to an order: towards the debt that one wants at this limit, and for income that is lost."""
+        shopping, people = self._living.shopping, self._people
+        room = people.debt_share_of_limit[person] * lives.limit_minor[person] - lives.drawn_minor[person]
+        lost = lives.is_jobless[person] * self._lost_income_minor[person]
+        a_month = shopping.debt_pace_month * np.maximum(room, 0.0) + shopping.debt_share_of_lost_income * lost
         return np.asarray(a_month / np.maximum(self.orders_month[person], 1.0))
 
     def _hours(self, number: Integers) -> Floats:
