@@ -1,0 +1,219 @@
+"""What limits do to debt, default and profit, learned from a lender's own randomized steps and shrunk to a prior.
+
+Some lines are given, at a review, a limit drawn by chance from those they could have had. What follows the part of the
+step that was chance alone is its effect, whatever else decided who could have what. Segments are small and default is
+rare, so each segment's slope is drawn toward what is published, by as much as the evidence is weak.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy.special import ndtri
+
+from tallystick.units.rates import PPM
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+_GRID: Final = 33  # values of the spread between segments that are weighed
+_LEAST_LINES: Final = 20  # a segment with fewer randomized lines tells nothing by itself
+STEP_COLUMNS: Final = (
+    "segment", "limit_minor", "given_minor", "mean_given_minor", "mean_doublings", "pd_ppm", "drawn_before_minor",
+    "drawn_minor", "is_bad", "lost_minor", "profit_minor",
+)  # fmt: skip
+
+
+class StepFault(ValueError):
+    """A table of randomized steps cannot be read; the message names each column and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """By how much an outcome follows a randomized step in each segment; arrays of shape (segments,).
+
+    Where too little was randomized `estimate` is 0 and `standard_error` infinite.
+    """
+
+    estimate: Floats
+    standard_error: Floats
+    lines: Integers  # that were randomized
+
+    def interval(self, level: float = 0.9) -> tuple[Floats, Floats]:
+        """Two-sided, by the normal distribution, without any prior."""
+        return _interval(self.estimate, self.standard_error, level)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What prior and evidence come to together, per segment: normal with this mean and standard deviation."""
+
+    mean: Floats
+    standard_deviation: Floats
+    slopes: Slopes  # the evidence alone
+    prior: Floats
+    segments_differ_by: float  # how far segments were found to lie from the prior beyond their common shift
+
+    def interval(self, level: float = 0.9) -> tuple[Floats, Floats]:
+        """Two-sided, by the normal distribution."""
+        return _interval(self.mean, self.standard_deviation, level)
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What is believed of a slope before any step: `prior` (segments,), and how far it may be off.
+
+    `common_sd`: all segments together, `own_sd_most`: one segment beside the others, at most.
+    """
+
+    prior: Floats
+    common_sd: float
+    own_sd_most: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedResponse:
+    """How segments respond to a limit: debt, loss and profit per unit of it, and log odds of default per doubling."""
+
+    drawn: Learned
+    default: Learned
+    lost: Learned
+    profit: Learned
+
+
+def randomized_slopes(
+    outcome: Floats, *, step: Floats, mean_step: Floats, segment: Integers, segments: int, weight: Floats | None = None
+) -> Slopes:
+    """The slope of an outcome on a randomized step, in each of `segments`; arrays of shape (lines,).
+
+    `mean_step` is the mean of the steps that a line could have been given, by their chances: `step - mean_step` is
+    chance alone, so the slope is what follows from it, whoever could be given more. Whatever of the outcome was
+    known before the step may be taken off: the slope stays the same in expectation and its error shrinks. `weight`
+    is what one unit of step would move the outcome by at a slope of one (1 where nobody says).
+
+    Four lines of one segment, of which chance gave two a step of 100; they owe 30 more than the others:
+
+    >>> slopes = randomized_slopes(
+    ...     np.array([10.0, 40.0, 12.0, 42.0] * 10), step=np.array([0.0, 100.0] * 20), mean_step=np.full(40, 50.0),
+    ...     segment=np.zeros(40, dtype=np.int64), segments=1)
+    >>> slopes.estimate.round(3).tolist(), slopes.standard_error.round(4).tolist()
+    ([0.3], [0.0032])
+    """
+    chance = step - mean_step
+    moved = step if weight is None else step * weight
+    count = np.bincount(segment, weights=chance != 0, minlength=segments).astype(np.int64)
+
+    def summed(values: Floats) -> Floats:
+        told: Floats = np.bincount(segment, weights=values, minlength=segments).astype(np.float64)
+        return told
+
+    lines = np.maximum(np.bincount(segment, minlength=segments), 1)
+    level, moved_level = summed(outcome) / lines, summed(moved) / lines
+    moved = moved - moved_level[segment]
+    rest = outcome - level[segment]
+    by = summed(chance * moved)
+    knows = (count >= _LEAST_LINES) & (by > 0)
+    safe = np.where(knows, by, 1.0)
+    estimate = np.where(knows, summed(chance * rest) / safe, 0.0)
+    noise = summed((chance * (rest - estimate[segment] * moved)) ** 2) * lines / np.maximum(lines - 2, 1)
+    return Slopes(estimate, np.where(knows, np.sqrt(noise) / safe, np.inf), count)
+
+
+def shrunk(slopes: Slopes, belief: Belief) -> Learned:
+    """Slopes drawn toward what was believed, by normal hierarchical Bayes.
+
+    A segment's slope lies from its prior by a shift that all share and one of its own, both normal; how far segments
+    differ is unknown, uniform up to `own_sd_most`, and averaged over by how well each value explains the evidence
+    (Gelman and others, Bayesian Data Analysis, 2013, section 5.4). Without evidence the prior stands.
+
+    One segment has been seen well and lies 0.2 above its prior; the other, not seen, follows with a wide margin:
+
+    >>> slopes = Slopes(np.array([0.4, 0.0]), np.array([0.01, np.inf]), np.array([5_000, 0]))
+    >>> learned = shrunk(slopes, Belief(prior=np.array([0.2, 0.3]), common_sd=0.1, own_sd_most=0.2))
+    >>> learned.mean.round(2).tolist(), learned.standard_deviation.round(2).tolist()
+    ([0.4, 0.4], [0.01, 0.15])
+    """
+    seen = np.flatnonzero(np.isfinite(slopes.standard_error))
+    off = slopes.estimate[seen] - belief.prior[seen]
+    noise = np.diag(slopes.standard_error[seen] ** 2)
+    grid = np.linspace(0.0, belief.own_sd_most, _GRID)
+    means, variances, logs = [], [], []
+    for own in grid:
+        known = belief.common_sd**2 + own**2 * np.eye(len(belief.prior))
+        between = known[np.ix_(seen, seen)] + noise
+        gain = np.linalg.solve(between, known[seen]).T
+        means.append(gain @ off)
+        variances.append(np.diag(known) - np.einsum("ij,ji->i", gain, known[seen]))
+        logs.append(-0.5 * (np.linalg.slogdet(between)[1] + off @ np.linalg.solve(between, off)))
+    weights = np.exp(np.asarray(logs) - max(logs))
+    weights /= weights.sum()
+    shift = weights @ np.asarray(means)
+    variance = weights @ (np.asarray(variances) + np.asarray(means) ** 2) - shift**2
+    return Learned(
+        mean=belief.prior + shift,
+        standard_deviation=np.sqrt(np.maximum(variance, 0.0)),
+        slopes=slopes,
+        prior=belief.prior,
+        segments_differ_by=float(weights @ grid),
+    )
+
+
+def learn_response(steps: pa.Table, *, drawn: Belief, default: Belief, lost: Belief, profit: Belief) -> LearnedResponse:
+    """What randomized steps tell of all segments, beside what was believed of each.
+
+    A row of `steps` is a line that took part, amounts in minor units: its `segment` (from 0), present limit
+    `limit_minor` and the limit it was given, `mean_given_minor` and `mean_doublings`, the means of all limits it could
+    have been given and of their log2 over the present one, by their chances; `pd_ppm` and `drawn_before_minor` as
+    known at the step; and what followed in the time after: the mean balance `drawn_minor`, `is_bad`, `lost_minor` and
+    `profit_minor`. Raises `StepFault` naming every column that is missing, empty in places or out of range.
+    """
+    told = _columns(steps, segments=len(drawn.prior))
+    segment = told["segment"].astype(np.int64)
+    step, mean_step = told["given_minor"] - told["limit_minor"], told["mean_given_minor"] - told["limit_minor"]
+    pd = told["pd_ppm"] / PPM
+    doublings = np.log2(told["given_minor"] / told["limit_minor"])
+
+    def by_unit(outcome: Floats, belief: Belief) -> Learned:
+        slopes = randomized_slopes(outcome, step=step, mean_step=mean_step, segment=segment, segments=len(belief.prior))
+        return shrunk(slopes, belief)
+
+    # A rise of the log odds by b moves a default of chance p by b p (1 - p), to first order.
+    odds = randomized_slopes(
+        told["is_bad"] - pd, step=doublings, mean_step=told["mean_doublings"], segment=segment,
+        segments=len(default.prior), weight=pd * (1.0 - pd),
+    )  # fmt: skip
+    return LearnedResponse(
+        drawn=by_unit(told["drawn_minor"] - told["drawn_before_minor"], drawn),
+        default=shrunk(odds, default),
+        lost=by_unit(told["lost_minor"], lost),
+        profit=by_unit(told["profit_minor"], profit),
+    )
+
+
+def _columns(steps: pa.Table, *, segments: int) -> dict[str, Floats]:
+    missing = [name for name in STEP_COLUMNS if name not in steps.column_names]
+    if missing:
+        raise StepFault(f"steps have no column {', '.join(missing)}; give {', '.join(STEP_COLUMNS)}")
+    empty = [name for name in STEP_COLUMNS if steps[name].null_count]
+    told = {name: np.asarray(steps[name].to_numpy(zero_copy_only=False), dtype=np.float64) for name in STEP_COLUMNS}
+    faults = [f"{name} has empty cells; leave such lines out" for name in empty]
+    faults += [
+        f"{name} {way}"
+        for name, is_wrong, way in (
+            ("segment", (told["segment"] < 0) | (told["segment"] >= segments), f"must be from 0 to {segments - 1}"),
+            ("limit_minor", told["limit_minor"] <= 0, "must be above zero; a line without a limit takes no part"),
+            ("given_minor", told["given_minor"] <= 0, "must be above zero"),
+            ("pd_ppm", (told["pd_ppm"] < 0) | (told["pd_ppm"] > PPM), f"must be between 0 and {PPM}"),
+        )
+        if not empty and np.any(is_wrong)
+    ]
+    if faults:
+        raise StepFault(f"steps cannot be read: {'; '.join(faults)}")
+    return told
+
+
+def _interval(center: Floats, spread: Floats, level: float) -> tuple[Floats, Floats]:
+    half = float(ndtri(0.5 + level / 2)) * spread
+    return center - half, center + half
