@@ -103,6 +103,7 @@ def _base_rate(config: TrainingConfig, train: Part) -> MovedBaseRate | None:
     stated = config.base_rate
     if stated is None:
         return None
+    assert stated.bad_ppm is not None, "counted where it was not stated"
     return MovedBaseRate(
         learned_share=float(train.is_bad.mean()),
         stated_share=stated.bad_ppm / PPM,

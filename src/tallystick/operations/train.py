@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from tallystick.features.as_of_catalog import load_as_of_catalog
@@ -17,7 +18,14 @@ from tallystick.operations.model_folders import lock_text, model_folder, write_m
 from tallystick.operations.model_report import Trained, report_of
 from tallystick.operations.progress import Progress
 from tallystick.operations.training_models import each_fold, fit_learner, intervals, model_features, settings_of
-from tallystick.operations.training_sets import Fold, TrainingFault, build_folds, deal_folds
+from tallystick.operations.training_sets import (
+    Fold,
+    TrainingFault,
+    build_folds,
+    counted_base_rate,
+    deal_folds,
+    read_dated,
+)
 from tallystick.operations.watched_rows import Seen, outcome_reference, seen_cases, seen_events
 from tallystick.reports.model_summary import Contender, Estimate, ModelReport
 from tallystick.scoring.boosted import Boosted
@@ -26,9 +34,8 @@ from tallystick.scoring.crossfit import out_of_fold
 from tallystick.scoring.manifest import Manifest, model_files, model_id, training_hash
 from tallystick.scoring.model import Floats
 from tallystick.scoring.reference import reference_json
-from tallystick.sources.raw_events import read_raw_events
 from tallystick.sources.raw_tables import read_raw_table
-from tallystick.sources.training_form import LearnerKind, TrainingConfig, parse_training, training_text
+from tallystick.sources.training_form import BaseRate, LearnerKind, TrainingConfig, parse_training, training_text
 from tallystick.units.rates import PPM
 
 _CALIBRATION_FOLDS: Final = 3
@@ -61,7 +68,8 @@ def train(request: TrainRequest, *, progress: Progress) -> ModelReport:
 
 
 def _train(config: TrainingConfig, data: Path, *, text: str, file: str, out: Path, progress: Progress) -> ModelReport:
-    folds, seen, data_sha256 = _folds(config, data, file=file, progress=progress)
+    folds, seen, data_sha256, moved = _folds(config, data, file=file, progress=progress)
+    config = msgspec.structs.replace(config, base_rate=moved)
     contenders, score = _contenders(config, folds, progress=progress)
     progress.step({"zh": "拟合并校准模型", "en": "fitting and calibrating the model"})
     features = model_features(config, config.learner, config.features)
@@ -86,18 +94,21 @@ def _train(config: TrainingConfig, data: Path, *, text: str, file: str, out: Pat
     return report
 
 
-def _folds(config: TrainingConfig, data: Path, *, file: str, progress: Progress) -> tuple[tuple[Fold, ...], Seen, str]:
-    """The windows with their rows, the rows that later ones are held against, and the hash of the data."""
+def _folds(
+    config: TrainingConfig, data: Path, *, file: str, progress: Progress
+) -> tuple[tuple[Fold, ...], Seen, str, BaseRate | None]:
+    """The windows with their rows, the rows that later ones are held against, the hash of the data, the base rate."""
     progress.step({"zh": "读取原始数据", "en": "reading raw data"})
     if config.table is not None:
         table = read_raw_table(data, source=config.table, file=file)
         folds = deal_folds(config, table)
-        return folds, seen_cases(folds[0]), table.sha256
-    assert config.events is not None, "a configuration has one source"
-    raw = read_raw_events(data, source=config.events, rule=config.rule, file=file)
+        return folds, seen_cases(folds[0]), table.sha256, config.base_rate
+    raw = read_dated(data, config, file=file)
     folds = build_folds(config, raw, progress=progress)
-    assert folds[0].window is not None, "events have a time"
-    return folds, seen_events(config, raw, folds[0].window), raw.sha256
+    moved = counted_base_rate(config, raw, learned=float(folds[0].train.is_bad.mean()))
+    window = folds[0].window
+    seen = seen_cases(folds[0]) if window is None else seen_events(config, raw, window)
+    return folds, seen, raw.sha256, moved
 
 
 def _contenders(
@@ -143,6 +154,7 @@ def _shipped(calibration: Calibration, config: TrainingConfig, fold: Fold) -> Ca
     """The map at the base rate of where the model will be used."""
     if config.base_rate is None:
         return calibration
+    assert config.base_rate.bad_ppm is not None, "counted where it was not stated"
     learned, stated = float(fold.train.is_bad.mean()), config.base_rate.bad_ppm / PPM
     return calibration.shifted(base_rate_shift(learned=learned, stated=stated))
 
@@ -154,8 +166,8 @@ def _manifest(
     return Manifest(
         kind=model.kind,
         features=model.features,
-        label=config.told.en,
-        horizon_months=max(round(config.told.performance_days / 30.4375), 1),
+        label=config.shipped.en,
+        horizon_months=max(round(config.shipped.performance_days / 30.4375), 1),
         pd_horizon="as_is",
         currency=config.table.currency if config.table is not None else "",
         training_sha256=training_hash(fold.train.table, fold.train.is_bad, model.features),

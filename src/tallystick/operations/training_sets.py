@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy.special import expit, logit
 
 from tallystick.features.as_of_build import build_as_of
 from tallystick.features.as_of_catalog import load_as_of_catalog
@@ -14,13 +17,17 @@ from tallystick.features.event_tables import DAY_TICKS, ENTITIES
 from tallystick.features.outcome_build import build_outcomes
 from tallystick.features.outcomes import Outcome
 from tallystick.operations.progress import Progress
+from tallystick.scoring.calibration import base_rate_shift
 from tallystick.scoring.folds import Flags, stratified_folds
 from tallystick.scoring.time_splits import Ticks, Window, known_bad_before, last_share
-from tallystick.sources.raw_events import RawEvents
+from tallystick.sources.lender_streams import read_lender_streams
+from tallystick.sources.raw_events import RawEvents, read_raw_events
 from tallystick.sources.raw_tables import RawTable, age_bands
-from tallystick.sources.training_form import SplitForm, TrainingConfig
+from tallystick.sources.training_form import BaseRate, SplitForm, TrainingConfig
+from tallystick.units.rates import PPM
 
 _DEALT = 100
+_LEAST_KEYS = 20
 
 
 class TrainingFault(ValueError):
@@ -67,6 +74,44 @@ def windows_of(split: SplitForm, tick: Ticks) -> tuple[Window, ...]:
     return (window, *earlier)
 
 
+def read_dated(data: Path, config: TrainingConfig, *, file: str) -> RawEvents:
+    """Requests and streams of a configuration's source: a raw file through its mapping, or a lender's own streams.
+
+    Raises `FileFault` and `FormFaults`.
+    """
+    if config.streams is not None:
+        return read_lender_streams(data).observed(config.streams)
+    assert config.events is not None, "a configuration has one source"
+    return read_raw_events(data, source=config.events, rule=config.rule, file=file)
+
+
+def counted_base_rate(config: TrainingConfig, raw: RawEvents, *, learned: float) -> BaseRate | None:
+    """The base rate that a configuration states; where it names a later outcome, counted.
+
+    Of the observations whose outcomes are known by both definitions, the odds of the later one over those of the one
+    learned say how far the odds of the rows learned from, of which a share of `learned` was bad, have to be moved.
+    Raises `TrainingFault` where there are no goods or bads to count.
+    """
+    stated = config.base_rate
+    if stated is None or stated.outcome is None or stated.bad_ppm is not None:
+        return stated
+    told = [
+        build_outcomes(raw.requests, raw.streams, rule=rule, known_until_tick=raw.known_until_tick)["outcome"].to_numpy(
+            zero_copy_only=False
+        )
+        for rule in (config.rule, config.rule_named(stated.outcome))
+    ]
+    both = (told[0] != Outcome.IMMATURE) & (told[1] != Outcome.IMMATURE)
+    early, late = (float((each[both] == Outcome.BAD).mean()) if both.any() else 0.0 for each in told)
+    if not (0.0 < early < 1.0 and 0.0 < late < 1.0):
+        raise TrainingFault(
+            f"base_rate.outcome: of {np.count_nonzero(both):,} observations whose {stated.outcome} is known "
+            f"{early:.2%} were bad by {config.outcome} and {late:.2%} by it: give more time, or bad_ppm"
+        )
+    moved = expit(logit(learned) + base_rate_shift(learned=early, stated=late))
+    return msgspec.structs.replace(stated, bad_ppm=round(float(moved) * PPM))
+
+
 def build_folds(config: TrainingConfig, raw: RawEvents, *, progress: Progress) -> tuple[Fold, ...]:
     """The window that is reported and the earlier ones, each row with its features as of its own instant.
 
@@ -74,10 +119,19 @@ def build_folds(config: TrainingConfig, raw: RawEvents, *, progress: Progress) -
     """
     progress.step({"zh": "确定结果", "en": f"telling outcomes: {config.outcome}"})
     rows = observed(config, raw)
+    if config.split.deal_by is not None:
+        known = np.isin(rows.outcome, (Outcome.GOOD, Outcome.BAD))
+        return (_dealt_keys(config, rows, known, _features(config, raw, known, progress=progress)),)
     tick, windows = rows.tick, windows_of(config.split, rows.tick)
     asked = np.zeros(len(tick), dtype=np.bool_)
     for window in windows:
         asked |= window.in_training(tick) | window.tests(tick)
+    built = _features(config, raw, asked, progress=progress)
+    place = np.cumsum(asked) - 1
+    return tuple(_fold(config, rows, built, place, window) for window in windows)
+
+
+def _features(config: TrainingConfig, raw: RawEvents, asked: Flags, *, progress: Progress) -> pa.Table:
     features = load_as_of_catalog().named(config.all_features)
     count = int(np.count_nonzero(asked))
     progress.step(
@@ -86,9 +140,7 @@ def build_folds(config: TrainingConfig, raw: RawEvents, *, progress: Progress) -
             "en": f"computing {len(features)} features for {count:,} rows",
         }
     )
-    built = build_as_of(raw.requests.filter(pa.array(asked)), raw.streams, features=features)
-    place = np.cumsum(asked) - 1
-    return tuple(_fold(config, rows, built, place, window) for window in windows)
+    return build_as_of(raw.requests.filter(pa.array(asked)), raw.streams, features=features)
 
 
 def deal_folds(config: TrainingConfig, raw: RawTable) -> tuple[Fold, ...]:
@@ -189,9 +241,36 @@ def _fold(config: TrainingConfig, rows: Observed, built: pa.Table, place: Ticks,
     return Fold(window, train, test)
 
 
+def _dealt_keys(config: TrainingConfig, rows: Observed, known: Flags, built: pa.Table) -> Fold:
+    """Keys dealt by the seed, those that ever went bad and the others alike, each with all its known rows."""
+    is_bad = rows.outcome[known] == Outcome.BAD
+    keys, place = np.unique(rows.key[known], return_inverse=True)
+    went_bad = np.zeros(len(keys), dtype=np.bool_)
+    np.logical_or.at(went_bad, place, is_bad)
+    bads = int(np.count_nonzero(went_bad))
+    if min(bads, len(keys) - bads) < _LEAST_KEYS:
+        raise TrainingFault(
+            f"split.deal_by: {len(keys) - bads:,} keys that stayed good and {bads:,} that went bad: give at least "
+            f"{_LEAST_KEYS} of each"
+        )
+    tested = (stratified_folds(went_bad, folds=_DEALT, seed=config.seed) < config.split.test_percent)[place]
+    apart = {
+        name: int(np.count_nonzero(rows.outcome == told))
+        for name, told in (("indeterminate", Outcome.INDETERMINATE), ("immature", Outcome.IMMATURE))
+    }
+
+    def part(chosen: Flags) -> Part:
+        groups = {name: labels[known][chosen] for name, labels in rows.groups.items()}
+        tick, key = rows.tick[known][chosen], rows.key[known][chosen]
+        return Part(built.filter(pa.array(chosen)), is_bad[chosen], tick, key, apart, groups)
+
+    return Fold(None, part(~tested), part(tested))
+
+
 def _keys(config: TrainingConfig, requests: pa.Table) -> Ticks:
     """The key that alerts and exclusions are about; each row its own where there are none."""
-    entity = config.split.leave_out_known or (config.alerts.entity if config.alerts else None)
+    split, alerts = config.split, config.alerts
+    entity = split.deal_by or split.leave_out_known or (alerts.entity if alerts else None)
     return _numbers(requests, "request_id" if entity is None else ENTITIES[entity].key)
 
 

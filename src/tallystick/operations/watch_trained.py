@@ -13,7 +13,7 @@ from tallystick.operations.model_folders import EVIDENCE
 from tallystick.operations.progress import Progress
 from tallystick.operations.scoring import ScoringFault
 from tallystick.operations.train import features_hash
-from tallystick.operations.training_sets import observed
+from tallystick.operations.training_sets import observed, read_dated
 from tallystick.operations.watch import false_alarm_share, ordered, write_checks
 from tallystick.operations.watched_amounts import told_amounts
 from tallystick.operations.watched_rows import Rows, event_rows, known_outcomes, told_outcomes, windows_since
@@ -24,7 +24,7 @@ from tallystick.scoring.two_part import FittedTwoPart, load_two_part
 from tallystick.scoring.watch import Check
 from tallystick.sources.amount_form import is_amount_config, parse_amount_config
 from tallystick.sources.amount_rows import read_live_amounts
-from tallystick.sources.raw_events import RawEvents, read_raw_events
+from tallystick.sources.raw_events import RawEvents
 from tallystick.sources.raw_tables import read_live_table
 from tallystick.sources.training_form import TrainingConfig, parse_training
 
@@ -89,8 +89,9 @@ def _outcome_checks(
 def _live_events(
     request: TrainedWatchRequest, config: TrainingConfig, reference: Reference, *, progress: Progress
 ) -> Rows:
-    assert config.events is not None, "a configuration has one source"
-    raw = read_raw_events(request.data, source=config.events, rule=config.rule, file="config.toml")
+    if config.split.deal_by is not None:
+        raise ScoringFault("split.deal_by: this model was not proven out of time, and cannot be watched through time")
+    raw = read_dated(request.data, config, file="config.toml")
     since = reference.until_tick
     if request.since is not None:
         since = int(datetime.combine(request.since, time(), tzinfo=UTC).timestamp()) * 1_000_000

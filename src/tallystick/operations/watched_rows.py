@@ -82,9 +82,9 @@ def told_outcomes(rows: Rows, pd: Floats) -> Told:
 
 
 def seen_cases(fold: Fold) -> Seen:
-    """Cases without dates: each is somebody's own, and nothing of them is told early."""
+    """Cases that were dealt, not parted by time: nothing of them is told early, and rows of one key go together."""
     train, test = (
-        Rows(part.table, part.is_bad.astype(np.float64), np.full(len(part.is_bad), np.nan), (), ())
+        Rows(part.table, part.is_bad.astype(np.float64), np.full(len(part.is_bad), np.nan), (), (part.key,))
         for part in (fold.train, fold.test)
     )
     return Seen(train, test)

@@ -103,10 +103,13 @@ def _mapped(given: TableFile, source: EventSource, notes: FaultNotes) -> RawEven
 
 def _offset(source: EventSource) -> str:
     """The lender's minutes from UTC at the tick of a row, as SQL."""
-    if not source.time_zone:
-        return str(source.utc_offset_minutes)
-    local = f"timezone('{source.time_zone}', make_timestamptz({_TICK}))"
-    return f"CAST((epoch_us({local}) - {_TICK}) / 60000000 AS BIGINT)"
+    return local_offset(_TICK, time_zone=source.time_zone) if source.time_zone else str(source.utc_offset_minutes)
+
+
+def local_offset(tick: str, *, time_zone: str) -> str:
+    """A time zone's minutes from UTC at a tick, both as SQL of DuckDB."""
+    local = f"timezone('{time_zone}', make_timestamptz({tick}))"
+    return f"CAST((epoch_us({local}) - {tick}) / 60000000 AS BIGINT)"
 
 
 def _instants(engine: duckdb.DuckDBPyConnection, source: EventSource, notes: FaultNotes) -> str:

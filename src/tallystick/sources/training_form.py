@@ -1,5 +1,6 @@
 """What `tallystick train` is told: the TOML file that goes from raw events to a model, read and checked."""
 
+from collections.abc import Collection
 from datetime import date
 from enum import StrEnum
 from importlib.resources import files
@@ -23,6 +24,9 @@ BUILT_IN: Final = (
     "jdd-demand",
     "lending-club-recovery",
     "taiwan-behavior",
+    "world-application",
+    "world-behavior",
+    "world-fraud",
 )
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -63,6 +67,18 @@ class EventSource(msgspec.Struct, frozen=True):
     tells_outcome: tuple[str, ...] = ()
 
 
+class StreamSource(msgspec.Struct, frozen=True):
+    """A lender's own streams as they are exported: a folder with a file each. What was asked is read off them.
+
+    `observe`: purchases that were not declined; applications that became a line; or open lines as a review sees them,
+    every `every_days` back from the end. The lender's local hours are those of `time_zone`.
+    """
+
+    observe: Text
+    time_zone: Text
+    every_days: Annotated[int, Meta(ge=1, le=366)] = 30
+
+
 class TableFeature(msgspec.Struct, frozen=True):
     """One feature of a table without dates, as SQL over the columns of its row."""
 
@@ -99,7 +115,8 @@ class SplitForm(msgspec.Struct, frozen=True):
 
     `earlier_folds` are the same windows, the latest tested on the training's own last days, the others each `test_days`
     before: settings are chosen on them. `leave_out_known` takes
-    from a test day every key of this entity that was known bad when the day began.
+    from a test day every key of this entity that was known bad when the day began. Or `deal_by` an entity, out of time
+    no more: the seed deals its keys, so many in a hundred to the test, each with all its rows whose outcome is known.
     """
 
     train_from: date | None = None
@@ -108,6 +125,7 @@ class SplitForm(msgspec.Struct, frozen=True):
     test_days: Days | None = None
     earlier_folds: Annotated[int, Meta(ge=0, le=100)] = 0
     leave_out_known: str | None = None
+    deal_by: str | None = None
     test_percent: Annotated[int, Meta(ge=1, le=90)] = 25
 
 
@@ -170,12 +188,14 @@ class FairnessForm(msgspec.Struct, frozen=True):
 class BaseRate(msgspec.Struct, frozen=True):
     """The share of bads where the model will be used, where that is not the share among the rows it learns from.
 
-    `zh` and `en` say where the figure comes from.
+    Stated as `bad_ppm`; or counted of the same observations by `outcome`, a later definition of bad, which is then
+    what the probability is of. `zh` and `en` say where the figure comes from.
     """
 
-    bad_ppm: Annotated[int, Meta(ge=1, le=999_999)]
     zh: Text
     en: Text
+    bad_ppm: Annotated[int, Meta(ge=1, le=999_999)] | None = None
+    outcome: Text | None = None
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -196,6 +216,7 @@ class TrainingConfig(msgspec.Struct, frozen=True):
     learner: Learner
     events: EventSource | None = None
     table: TableSource | None = None
+    streams: StreamSource | None = None
     split: SplitForm = SplitForm()
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
     data: str | None = None
@@ -213,10 +234,20 @@ class TrainingConfig(msgspec.Struct, frozen=True):
         return self.table if self.table is not None else self.rule
 
     @property
+    def shipped(self) -> OutcomeRule | TableSource:
+        """What bad means to the probability that ships: by the base rate's own definition, where it has one."""
+        later = self.base_rate.outcome if self.base_rate is not None else None
+        return self.told if later is None else self.rule_named(later)
+
+    @property
     def rule(self) -> OutcomeRule:
         """The definition of bad over events: one of the file's own, or one that ships."""
+        return self.rule_named(self.outcome)
+
+    def rule_named(self, name: str) -> OutcomeRule:
+        """The definition of that name: one of the file's own, or one that ships."""
         own = {rule.name: rule for rule in self.definition}
-        return own.get(self.outcome) or load_outcome_rules()[self.outcome]
+        return own.get(name) or load_outcome_rules()[name]
 
     @property
     def all_features(self) -> tuple[str, ...]:
@@ -245,14 +276,23 @@ def parse_training(text: str, *, file: str) -> TrainingConfig:
     if notes.faults:
         raise FormFaults(notes.faults)
     config = TrainingConfig(**fields)
-    if config.events is not None and config.table is None:
-        _note_outcome(config, config.events, notes)
-        _note_catalog_features(config, config.events, notes)
-        _note_events(config.events, notes)
-    elif config.table is not None and config.events is None:
-        _note_table(config, config.table, notes)
-    else:
-        notes.add("events", "one source is needed", "give [events] for dated rows, or [table] for rows without dates")
+    match (config.events, config.table, config.streams):
+        case (EventSource() as source, None, None):
+            _note_outcome(config, source.streams, notes)
+            _note_catalog_features(config, source.streams, notes)
+            _note_events(source, notes)
+        case (None, TableSource() as table, None):
+            _note_table(config, table, notes)
+        case (None, None, StreamSource() as streams):
+            _note_outcome(config, EVENT_TABLES, notes)
+            _note_catalog_features(config, EVENT_TABLES, notes)
+            _note_streams(config, streams, notes)
+        case _:
+            notes.add(
+                "events", "one source is needed",
+                "give [events] for a raw file of dated rows, [streams] for a lender's own, or [table] without dates",
+            )  # fmt: skip
+    _note_base_rate(config, notes)
     _note_repeated(config, notes)
     _note_directions(config, notes)
     _note_split(config, notes)
@@ -261,18 +301,22 @@ def parse_training(text: str, *, file: str) -> TrainingConfig:
     return config
 
 
-def _note_outcome(config: TrainingConfig, source: EventSource, notes: FaultNotes) -> None:
+def _note_outcome(config: TrainingConfig, streams: Collection[str], notes: FaultNotes) -> None:
     for place, rule in enumerate(config.definition):
         note_rule_faults(rule, key=f"definition[{place}]", notes=notes)
-    known = [*(rule.name for rule in config.definition), *load_outcome_rules()]
+    known = _known_outcomes(config)
     if config.outcome not in known:
         notes.add(
             "outcome", f"{config.outcome!r} is not defined", f"use one of {', '.join(known)}, or add [[definition]]"
         )
         return
     for stream in config.rule.streams:
-        if stream not in source.streams:
+        if stream not in streams:
             notes.add(f"events.streams.{stream}", f"missing; the outcome {config.outcome} reads it", "map it")
+
+
+def _known_outcomes(config: TrainingConfig) -> list[str]:
+    return [*(rule.name for rule in config.definition), *load_outcome_rules()]
 
 
 def _feature_lists(config: TrainingConfig) -> list[tuple[str, tuple[str, ...]]]:
@@ -289,7 +333,7 @@ def _note_repeated(config: TrainingConfig, notes: FaultNotes) -> None:
                 notes.add(f"{key}[{place}]", f"{name!r} is given twice", "leave one out")
 
 
-def _note_catalog_features(config: TrainingConfig, source: EventSource, notes: FaultNotes) -> None:
+def _note_catalog_features(config: TrainingConfig, streams: Collection[str], notes: FaultNotes) -> None:
     catalog = load_as_of_catalog().by_name
     for key, names in _feature_lists(config):
         for place, name in enumerate(names):
@@ -297,7 +341,7 @@ def _note_catalog_features(config: TrainingConfig, source: EventSource, notes: F
                 notes.add(f"{key}[{place}]", f"{name!r} is not in the catalog", "`tallystick features list` names all")
                 continue
             for stream in catalog[name].sources:
-                if stream not in source.streams:
+                if stream not in streams:
                     notes.add(f"{key}[{place}]", f"{name} reads {stream}", f"map events.streams.{stream}")
 
 
@@ -313,7 +357,7 @@ def _note_table(config: TrainingConfig, source: TableSource, notes: FaultNotes) 
         words = [name for name in one.features if name in known and known[name].kind is FeatureKind.CATEGORY]
         if one.learner.kind is LearnerKind.LOGISTIC and words:
             notes.add(f"compare[{place}].features", f"logistic reads numbers: {', '.join(words)}", "leave them out")
-    fields = ("train_from", "train_days", "test_days", "earlier_folds", "leave_out_known")
+    fields = ("train_from", "train_days", "test_days", "earlier_folds", "leave_out_known", "deal_by")
     dated = [name for name in fields if getattr(config.split, name)]
     if dated:
         notes.add(f"split.{dated[0]}", "this table has no dates", "leave it out: rows are dealt by the seed")
@@ -333,8 +377,8 @@ def _note_events(source: EventSource, notes: FaultNotes) -> None:
         notes.add("events.observe", f"{source.observe!r} is no request", f"use one of {', '.join(REQUEST_KINDS)}")
     if source.time_zone and source.utc_offset_minutes:
         notes.add("events.time_zone", "two clocks: utc_offset_minutes is given as well", "leave one out")
-    if source.time_zone and source.time_zone not in available_timezones():
-        notes.add("events.time_zone", f"{source.time_zone!r} is no time zone", "write it as in Asia/Shanghai")
+    if source.time_zone:
+        _note_time_zone("events.time_zone", source.time_zone, notes)
     places = [("events.columns", source.columns, {column.name for column in REQUEST})]
     for name, stream in source.streams.items():
         if name not in EVENT_TABLES:
@@ -348,6 +392,35 @@ def _note_events(source: EventSource, notes: FaultNotes) -> None:
                 notes.add(f"{key}.{column}", "no column to be mapped", f"use one of {', '.join(sorted(known))}")
 
 
+def _note_streams(config: TrainingConfig, source: StreamSource, notes: FaultNotes) -> None:
+    if source.observe not in REQUEST_KINDS:
+        notes.add("streams.observe", f"{source.observe!r} is no request", f"use one of {', '.join(REQUEST_KINDS)}")
+    _note_time_zone("streams.time_zone", source.time_zone, notes)
+    catalog = load_as_of_catalog().by_name
+    for key, names in _feature_lists(config):
+        for place, name in enumerate(names):
+            if source.observe == "application" and name in catalog and "line" in catalog[name].entities:
+                notes.add(f"{key}[{place}]", f"{name} is of a line, and an application has none yet", "leave it out")
+
+
+def _note_time_zone(key: str, name: str, notes: FaultNotes) -> None:
+    if name not in available_timezones():
+        notes.add(key, f"{name!r} is no time zone", "write it as in Asia/Shanghai")
+
+
+def _note_base_rate(config: TrainingConfig, notes: FaultNotes) -> None:
+    stated = config.base_rate
+    if stated is None:
+        return
+    if (stated.bad_ppm is None) == (stated.outcome is None):
+        notes.add("base_rate", "one figure is needed", "give bad_ppm, or outcome to count it by")
+    elif stated.outcome is not None and config.table is not None:
+        notes.add("base_rate.outcome", "this table has no dates to count by", "give bad_ppm")
+    elif stated.outcome is not None and stated.outcome not in _known_outcomes(config):
+        known = ", ".join(_known_outcomes(config))
+        notes.add("base_rate.outcome", f"{stated.outcome!r} is not defined", f"use one of {known}")
+
+
 def _note_split(config: TrainingConfig, notes: FaultNotes) -> None:
     split = config.split
     dated = [name for name in ("train_from", "train_days", "test_days") if getattr(split, name) is None]
@@ -355,7 +428,11 @@ def _note_split(config: TrainingConfig, notes: FaultNotes) -> None:
         notes.add("split", f"{', '.join(dated)} missing", "give train_from, train_days and test_days, or none of them")
     if split.earlier_folds and dated:
         notes.add("split.earlier_folds", "folds need windows", "give train_from, train_days and test_days")
+    timed = [name for name in ("train_from", "earlier_folds", "leave_out_known") if getattr(split, name)]
+    if split.deal_by and timed:
+        notes.add(f"split.{timed[0]}", "keys are dealt, not parted by time", "leave it out, or deal_by")
     for key, entity in (
+        ("split.deal_by", split.deal_by),
         ("split.leave_out_known", split.leave_out_known),
         ("alerts.entity", config.alerts and config.alerts.entity),
     ):

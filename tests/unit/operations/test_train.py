@@ -339,7 +339,7 @@ def test_cases_without_dates_are_dealt_by_the_seed_and_an_unfair_model_is_refuse
     assert age["refused"] is False
     assert report["promotable"] is False
     page = (tmp_path / "model" / "evidence" / "report.html").read_text()
-    assert "No time available" in page
+    assert "Not tested over time" in page
     assert "May not be promoted: groups of people fare too differently (sex)" in page
 
 

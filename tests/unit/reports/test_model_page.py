@@ -57,8 +57,8 @@ def test_the_verdict_says_what_stands_against_a_model(language: Language, may: s
 
 def test_where_no_time_is_known_the_page_says_so() -> None:
     report: ModelReport = {**model_report(), "has_time": False}
-    assert "No time available" in model_edition(report, language="en").finding.paragraph
-    assert "没有时间信息" in model_edition(report, language="zh").finding.paragraph
+    assert "Not tested over time" in model_edition(report, language="en").finding.paragraph
+    assert "没有按时间测试" in model_edition(report, language="zh").finding.paragraph
     assert verdict(report, texts_in("en")).startswith("May be promoted")
 
 
