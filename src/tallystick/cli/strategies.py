@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App
 
-from tallystick.bootstrap import act_of, business_date, error_terminal, opened_books, settings, terminal
+from tallystick.bootstrap import act_of, business_date, error_terminal, opened_books, settings, shown_progress, terminal
 from tallystick.strategy.case_columns import CheckpointName
 
 if TYPE_CHECKING:
@@ -51,6 +51,36 @@ def check(folder: Path, *, as_of: date | None = None) -> None:
     for told in coverage_of(strategy):
         screen.print(told[language], markup=False)
     screen.print(f"✓ {strategy.review.name} {strategy.review.sha256[:24]}")
+
+
+@app.command
+def learn(events: Path, *, out: Path, strategy: Path | None = None, as_of: date | None = None) -> None:
+    """Update the shipped models of applications, behavior and fraud on a lender's own streams, into a strategy.
+
+    Parameters
+    ----------
+    events
+        Folder of the lender's streams, as `tallystick world run` leaves it in events/.
+    out
+        A new folder for the strategy with its models.
+    strategy
+        The strategy's folder; without it the standard one.
+    as_of
+        The day by whose end it is known what is learned from; without it today.
+    """
+    from tallystick.operations.learning import learn_from_streams
+    from tallystick.operations.strategies import strategy_files, write_strategy
+    from tallystick.reports.learned_terminal import learned_table
+
+    language = settings().language
+    with shown_progress(language) as progress:
+        learned = learn_from_streams(
+            events, as_of=as_of or business_date(), strategy=strategy_files(strategy), progress=progress
+        )
+    write_strategy(learned.files, out)
+    screen = terminal()
+    screen.print(learned_table(learned.models, language=language))
+    screen.print(str(out), markup=False)
 
 
 @app.command

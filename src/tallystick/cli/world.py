@@ -13,6 +13,8 @@ from tallystick.world.economy.seasons import Climate
 app = App(name="world", help="A simulated economy that lives with the real product.")
 
 _PRODUCT: Final = "baitiao"
+_SUMMARY: Final = "summary.json"
+_EVENTS: Final = "events"
 
 
 @app.command
@@ -99,11 +101,56 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
         )
         write_streams(connection, out, plan=plan, zone=BUSINESS_ZONE, progress=progress)
         summary = RunSummary(plan, plan.ends_on, life.diary.counts, book_figures(lender.standing()))
-        with whole_file(out / "summary.json") as file:
+        with whole_file(out / _SUMMARY) as file:
             file.write(msgspec.json.format(msgspec.json.encode(summary)))
     screen = terminal()
     screen.print(done_table(summary.counts, language=language))
     screen.print(book_table(msgspec.structs.asdict(summary.book), language=language))
+    screen.print(str(out), markup=False)
+
+
+@app.command
+def priors(*, out: Path, world: Path, borrowers: int = 6_000, months: int = 18, seed: int = 2026) -> None:
+    """Let a larger world live, and train the models that a young lender starts from on what its lender saw.
+
+    It wants an empty database, as `run` does. Killed, it goes on where it was; a world that has lived is trained on.
+
+    Parameters
+    ----------
+    out
+        Folder for the models, one in each; those that ship are in src/tallystick/scoring/priors.
+    world
+        Folder of the world, and of the models' reports (models/).
+    borrowers
+        How many people there are.
+    months
+        How long they live.
+    seed
+        Another seed, another world.
+    """
+    import shutil
+
+    import msgspec
+
+    from tallystick.operations.priors import train_priors
+    from tallystick.reports.training_terminal import contenders_table, verdict_text
+    from tallystick.world.economy.running import OtherWorld
+    from tallystick.world.economy.summary import RunSummary
+
+    plan, told = WorldPlan(seed=seed, borrowers=borrowers, months=months), world / _SUMMARY
+    if not told.exists():
+        run(borrowers=borrowers, months=months, seed=seed, out=world)
+    lived = msgspec.json.decode(told.read_bytes(), type=RunSummary).plan
+    if lived != plan:
+        raise OtherWorld(f"{told}: is of {lived}; name another folder, or give the same plan")
+    language = settings().language
+    with shown_progress(language) as progress:
+        reports = train_priors(world / _EVENTS, out=out, reports=world / "models", progress=progress)
+    shutil.copyfile(told, out / "world.json")
+    screen = terminal()
+    for report in reports:
+        screen.print(contenders_table(report, language=language))
+        screen.print(verdict_text(report, language=language), markup=False, soft_wrap=True)
     screen.print(str(out), markup=False)
 
 

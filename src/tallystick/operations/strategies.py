@@ -188,13 +188,18 @@ def feature_types() -> dict[str, ColumnType]:
 
 def copy_standard_strategy(folder: Path) -> tuple[str, ...]:
     """Write the standard strategy into a new folder, to be edited; refuses a folder that holds anything."""
+    files = strategy_files(None)
+    write_strategy(files, folder)
+    return tuple(files)
+
+
+def write_strategy(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write a strategy's files into a new folder; refuses a folder that holds anything."""
     if folder.is_dir() and any(folder.iterdir()):
         raise StrategyFaults([f"{folder}: is not empty; give a new folder"])
-    texts = standard_strategy_files()
-    for inside in sorted({str(Path(name).parent) for name in texts}):
+    for inside in sorted({str(Path(name).parent) for name in files}):
         prepare_folder(folder / inside)
-    write_files(((name, text.encode()) for name, text in texts.items()), folder)
-    return tuple(texts)
+    write_files(files.items(), folder)
 
 
 def coverage_of(strategy: WholeStrategy) -> tuple[Bilingual, ...]:

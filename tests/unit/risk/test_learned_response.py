@@ -45,7 +45,7 @@ def world(seed: int, lines: int) -> World:
     """Each line may be given its limit, half as much again, or twice, and who earns well may be given more often."""
     chance = np.random.default_rng(seed)
     segment = chance.integers(0, SEGMENTS, lines)
-    limit = np.exp(chance.normal(13.5, 0.6, lines)) * (1 + segment)
+    limit: Floats = np.exp(chance.normal(13.5, 0.6, lines)) * (1.0 + segment)
     often = chance.random(lines) < 0.5  # these are raised more often, and draw more whatever happens
     shares = np.where(often[:, None], [0.2, 0.3, 0.5], [0.6, 0.3, 0.1])
     ratio = np.array([1.0, 1.5, 2.0])

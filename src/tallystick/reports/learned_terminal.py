@@ -1,0 +1,60 @@
+"""What a lender's own cases made of shipped priors, in the terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from tallystick.reports.figures import Language, count_text, ratio_text
+from tallystick.reports.terminal import plain_table
+from tallystick.reports.texts import texts_in
+from tallystick.scoring.validation import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedModel:
+    """One prior after the update; intervals hold 90 %.
+
+    `rows` are the lender's own cases whose outcome is known, `bads` of them. `auc` is the prior's on them, None without
+    goods or without bads, its interval by drawing persons. Of `bads` 0 the prior stays; else its log odds were moved by
+    `shift` at its own share of bads, and stretched by `slope`. `is_distinguishable`: the cases speak against the prior.
+    """
+
+    name: str
+    checkpoint: str
+    rows: int
+    bads: int
+    auc: Interval | None
+    shift: Interval
+    slope: Interval
+    is_distinguishable: bool
+
+
+def learned_table(models: Sequence[LearnedModel], *, language: Language) -> Table:
+    """A row a model: its cases, each figure above its interval, and whether they tell the lender from the prior."""
+    say = texts_in(language)
+    table = plain_table(say("learned.title"))
+    table.add_column(say("learned.model"), no_wrap=True)
+    for title in (say("learned.rows"), say("learned.bads"), say("learned.auc")):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column(say("learned.shift"), justify="right", no_wrap=True)
+    table.add_column(say("learned.slope"), justify="right", no_wrap=True)
+    table.add_column(say("learned.verdict"), overflow="fold")
+    for one in models:
+        verdict = (
+            say("learned.no_bads") if not one.bads
+            else say("learned.told_apart") if one.is_distinguishable
+            else say("learned.not_told_apart")
+        )  # fmt: skip
+        figures = [_interval_text(each) for each in (one.auc, one.shift, one.slope)]
+        cells = (one.name, count_text(one.rows), count_text(one.bads), *figures, verdict)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _interval_text(figure: Interval | None) -> str:
+    if figure is None:
+        return ratio_text(None)
+    value, low, high = (ratio_text(each, digits=2) for each in (figure.value, figure.low, figure.high))
+    return f"{value}\n{low}–{high}"
