@@ -449,7 +449,9 @@ class Life:
         waiting = self._lender.reviews(self._next_step(_ANALYSTS_HOUR))
         if not waiting.num_rows:
             return
-        planned = judgments(waiting, self.lives.waiting, chances=self.chances, parameters=self._living.analysts)
+        planned = judgments(
+            waiting, self.lives, today=self._today, chances=self.chances, parameters=self._living.analysts
+        )
         answers = self._do(_ANALYSTS_HOUR, planned)
         for decision_id, answer in zip(waiting["decision_id"].to_pylist(), answers, strict=True):
             order = self.lives.waiting.pop(decision_id, None)
