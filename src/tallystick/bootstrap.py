@@ -3,7 +3,7 @@
 import os
 import secrets
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final, TypeVar, cast
@@ -35,6 +35,11 @@ def settings() -> Settings:
     return read_settings(os.environ)
 
 
+def _wall() -> datetime:
+    """This instant."""
+    return datetime.now(UTC)
+
+
 def business_date() -> date:
     """Today, by the lender's clock: the only place where a date comes from the wall."""
     return datetime.now(UTC).astimezone(BUSINESS_ZONE).date()
@@ -61,9 +66,11 @@ def act_of(actor: str) -> Act:
     return Act(actor=named_actor(actor), at=datetime.now(UTC), today=business_date(), event_ids=id_source())
 
 
-def id_source(node: int | None = None) -> IdSource:
+def id_source(node: int | None = None, *, clock: Callable[[], datetime] = _wall) -> IdSource:
     """Ids of this process; a server takes its `node` from the database, a short command one by chance."""
-    return IdSource(node=secrets.randbelow(NODES) if node is None else node, now_ms=lambda: time.time_ns() // 1_000_000)
+    return IdSource(
+        node=secrets.randbelow(NODES) if node is None else node, now_ms=lambda: int(clock().timestamp() * 1_000)
+    )
 
 
 def master_key() -> MasterKey:
@@ -74,19 +81,24 @@ def master_key() -> MasterKey:
     return master_key_file(stated.data_folder)
 
 
-def serving_edge(pool: "ConnectionPool[Connection]") -> "Edge":
-    """What requests are answered with, bound to the wall's clock."""
+def serving_edge(pool: "ConnectionPool[Connection]", *, stands_at: datetime | None = None) -> "Edge":
+    """What requests are answered with, bound to the wall's clock; or to a test clock that stands at an instant.
+
+    Raises `ClockFault` where that may not be.
+    """
+    from tallystick.operations.clocks import servers_clock
     from tallystick.storage.trust import take_id_node
     from tallystick.trust.destinations import Reach
     from tallystick.web.edge import Edge
 
     with pool.connection() as connection:
         node = take_id_node(connection)
+        clock = _wall if stands_at is None else servers_clock(connection, stands_at=stands_at, act=act_of("server"))
     return Edge(
         pool=pool,
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
         zone=BUSINESS_ZONE,
-        ids=id_source(node),
+        ids=id_source(node, clock=clock),
         master_key=master_key(),
         reach=Reach(settings().webhook_reach),
         review_minutes=settings().review_minutes,

@@ -21,6 +21,7 @@ def serve(
     port: Annotated[int, Parameter(env_var="TALLYSTICK_PORT")] = 8080,
     connections: int = 16,
     drain_seconds: float = 5.0,
+    stands_at: str | None = None,
 ) -> None:
     """Serve the HTTP API, and send webhooks, until told to stop.
 
@@ -34,11 +35,15 @@ def serve(
         The most database connections at once.
     drain_seconds
         How long /readyz says 503 before the server stops listening, so that a load balancer can turn away.
+    stands_at
+        Serve by a test clock that stands at this instant (2026-01-05T09:00:00+08:00) until it is moved
+        (`POST /v1/test-clocks/{id}/move`, the clock named "server"); of a database for tests alone, by one server.
     """
     from psycopg_pool import ConnectionPool
 
     from tallystick.bootstrap import serving_edge
     from tallystick.operations.api_keys import must_be_sealed_with
+    from tallystick.operations.clocks import instant_of
     from tallystick.operations.database import ready_database, revive
     from tallystick.storage.arrays import dump_lists_at_once
     from tallystick.web.app import create_app
@@ -54,7 +59,7 @@ def serve(
             url, min_size=min(4, connections), max_size=connections, timeout=5, configure=dump_lists_at_once
         ) as pool,
     ):
-        edge = serving_edge(pool)
+        edge = serving_edge(pool, stands_at=None if stands_at is None else instant_of(stands_at))
         with pool.connection() as connection:
             must_be_sealed_with(connection, edge.master_key)
         error_terminal().print(f"http://{host}:{port}", markup=False)

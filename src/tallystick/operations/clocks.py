@@ -1,4 +1,7 @@
-"""Test clocks: a line that follows one lives through months in a second, by the same code as any other line."""
+"""Test clocks: a line that follows one lives through months in a second, by the same code as any other line.
+
+A whole server may follow one as well: then it is what time it is there, for everybody, until it is moved.
+"""
 
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -7,11 +10,70 @@ import msgspec
 from psycopg import Connection
 
 from tallystick.operations.lines import Act, catch_line_up
-from tallystick.storage import clocks
+from tallystick.storage import clocks, trust
 from tallystick.storage.clocks import Clock
 from tallystick.trust.refusals import TrustReason, TrustRefusal
+from tallystick.trust.scopes import Mode
 
 _FARTHEST: Final = timedelta(days=3 * 366)
+# By which name the clock of a whole server is found again.
+SERVERS_CLOCK: Final = "server"
+
+
+class ClockFault(ValueError):
+    """A server may not follow a test clock; the message tells the way out."""
+
+
+class FollowedClock:
+    """What time it is for a server that follows a test clock, from any thread: where that was last seen to stand."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def __call__(self) -> datetime:
+        """The instant."""
+        return self._clock.stands_at
+
+    def saw(self, clock: Clock) -> None:
+        """A clock was moved; another one than this makes no difference, and no clock goes back."""
+        if clock.test_clock_id == self._clock.test_clock_id and clock.stands_at > self._clock.stands_at:
+            self._clock = clock
+
+
+def servers_clock(connection: Connection, *, stands_at: datetime, act: Act) -> FollowedClock:
+    """The clock that a server follows: where it stood when an earlier server ended, if that is later than `stands_at`.
+
+    Raises `ClockFault` where the database is not for tests.
+    """
+    begun = trust.installation(connection)
+    if begun is None or begun.mode != Mode.TEST:
+        kind = "nothing yet" if begun is None else begun.mode
+        raise ClockFault(
+            f"stands_at: this database is for {kind}, and only one for tests has clocks that stand: give it a test key "
+            "(`tallystick keys create`) before any other, or serve by the wall's clock"
+        )
+    known = clocks.clock_named(connection, SERVERS_CLOCK, made_by=act.actor)
+    if known is None:
+        return FollowedClock(make_clock(connection, name=SERVERS_CLOCK, stands_at=stands_at, act=act))
+    if known.stands_at < stands_at:
+        clocks.set_clock(connection, known.test_clock_id, stands_at=stands_at)
+        known = msgspec.structs.replace(known, stands_at=stands_at)
+    return FollowedClock(known)
+
+
+def instant_of(text: str) -> datetime:
+    """An instant as it is written to a command. Raises `ClockFault` where it has no offset, or is none.
+
+    >>> instant_of("2026-01-05T09:00:00+08:00").hour
+    9
+    """
+    try:
+        told = datetime.fromisoformat(text)
+        if told.tzinfo is not None:
+            return told
+    except ValueError:
+        pass
+    raise ClockFault(f"stands_at: {text!r} is no instant: give one with its offset, 2026-01-05T09:00:00+08:00")
 
 
 def make_clock(connection: Connection, *, name: str, stands_at: datetime, act: Act) -> Clock:

@@ -5,6 +5,7 @@ from typing import Final
 from tallystick.features.as_of_build import StreamFaults
 from tallystick.ledger.chain import AnchorFault
 from tallystick.operations.backtesting import BacktestFault
+from tallystick.operations.clocks import ClockFault
 from tallystick.operations.close_day import DayNotOver, DayPassedOver
 from tallystick.operations.contract_changes import ChangeFault
 from tallystick.operations.database import DatabaseFault
@@ -50,6 +51,7 @@ FAULTS: Final = (
     CalibrationFault,
     ChangeFault,
     ChannelFault,
+    ClockFault,
     ColumnFault,
     DatabaseFault,
     DayNotOver,

@@ -43,6 +43,18 @@ def read_clock(connection: Connection, test_clock_id: int) -> Clock | None:
     return None if row is None else Clock(*row)
 
 
+def clock_named(connection: Connection, name: str, *, made_by: str) -> Clock | None:
+    """The first clock of a name that somebody made."""
+    row = connection.execute(
+        """
+        SELECT test_clock_id, name, stands_at, made_by, made_at FROM test_clocks
+        WHERE name = %s AND made_by = %s ORDER BY test_clock_id LIMIT 1
+        """,
+        [name, made_by],
+    ).fetchone()
+    return None if row is None else Clock(*row)
+
+
 def clocks(connection: Connection, *, before_id: int | None, most: int) -> list[Clock]:
     """Clocks, the newest first, those older than `before_id`."""
     rows = connection.execute(

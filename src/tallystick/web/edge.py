@@ -12,7 +12,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from tallystick.operations.api_keys import Caller, Callers
-from tallystick.operations.clocks import act_on_line
+from tallystick.operations.clocks import FollowedClock, act_on_line
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.lines import Act
 from tallystick.operations.reviewing import ASSIGNED_MINUTES
@@ -28,11 +28,12 @@ Asked = Request[Caller, None, State]
 class Edge:
     """Everything that is not in a request. `zone` says which business day an instant belongs to.
 
-    `review_minutes` is how long a review that somebody took and left is kept from others.
+    `review_minutes` is how long a review that somebody took and left is kept from others. `clock` is the wall's, or a
+    `FollowedClock` where the whole server follows a test clock.
     """
 
     pool: ConnectionPool[Connection]
-    clock: Callable[[], datetime]
+    clock: Callable[[], datetime] | FollowedClock
     zone: tzinfo
     ids: Iterator[int]
     master_key: MasterKey

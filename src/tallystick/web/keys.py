@@ -298,11 +298,21 @@ def move_clock(
     stands_at = _instant(data.stands_at, param="stands_at")
     assert stands_at is not None
 
-    def run(connection: Connection, act: Act) -> ClockView | TrustRefusal:
-        moved = moving.move_clock(connection, number, to=stands_at, zone=zone, act=act)
-        return moved if isinstance(moved, TrustRefusal) else _clock_view(moved)
+    moved: list[Clock] = []
 
-    return write(request, data, run, idempotency_key=idempotency_key)
+    def run(connection: Connection, act: Act) -> ClockView | TrustRefusal:
+        told = moving.move_clock(connection, number, to=stands_at, zone=zone, act=act)
+        if isinstance(told, TrustRefusal):
+            return told
+        moved.append(told)
+        return _clock_view(told)
+
+    answered = write(request, data, run, idempotency_key=idempotency_key)
+    clock = edge_of(request).clock
+    if isinstance(clock, moving.FollowedClock):
+        for told in moved:  # once it is written
+            clock.saw(told)
+    return answered
 
 
 router = Router(
