@@ -25,7 +25,7 @@ from tallystick.terms.catalog import shipped_products
 from tallystick.terms.own_price import with_own_price
 from tallystick.trust.master_key import MasterKey
 from tallystick.world.economy import acts
-from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Morning, Step
+from tallystick.world.economy.acts import DONE, Answer, AnyAct, Happened, Lender, Morning, Step
 from tallystick.world.economy.buying import WorldFault
 from tallystick.world.economy.in_process import InProcess, open_lender
 from tallystick.world.economy.kept_steps import MomentIds, WorldTimeFault
@@ -55,7 +55,7 @@ class World:
     day: date = BEGINS_ON
     steps: int = 0
     order: int = 0
-    lender: InProcess = field(init=False)
+    lender: Lender = field(init=False)
     morning: Morning = field(init=False)
 
     def __post_init__(self) -> None:

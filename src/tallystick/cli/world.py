@@ -1,14 +1,20 @@
 """Commands over the simulated economy."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from tallystick.bootstrap import BUSINESS_ZONE, master_key, opened_books, settings, shown_progress, terminal
 from tallystick.world.economy.plan import REMINDER_DAYS, WorldPlan
 from tallystick.world.economy.seasons import Climate
+
+if TYPE_CHECKING:
+    from tallystick.terms.product import Product
+    from tallystick.world.economy.acts import Lender
 
 app = App(name="world", help="A simulated economy that lives with the real product.")
 
@@ -30,6 +36,9 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
     reviews_from_month: int = 6,
     reminders: bool = True,
     speed: float | None = None,
+    api: str | None = None,
+    token: Annotated[str, Parameter(env_var="TALLYSTICK_TOKEN")] = "",
+    second_token: Annotated[str, Parameter(env_var="TALLYSTICK_SECOND_TOKEN")] = "",
 ) -> None:
     """Let people live with this lender, day by day, in an empty database; killed, it goes on where it was.
 
@@ -56,6 +65,13 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
         Whether the lender reminds of bills: three days before they are due and three days after.
     speed
         So many times faster than real time; without it as fast as it can.
+    api
+        Address of a server on this database (`tallystick serve --stands-at`), to which people speak over HTTP; without
+        it they speak to the product in this process.
+    token
+        A key of every scope, with which they ask.
+    second_token
+        Another holder's key, for what takes two persons.
     """
     import msgspec
 
@@ -83,9 +99,11 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
     )
     product, language = product_named(_PRODUCT), settings().language
     opens_at = datetime.combine(plan.begins_on - timedelta(days=1), time(12), tzinfo=BUSINESS_ZONE)
-    with opened_books() as connection, shown_progress(language) as progress:
+    with opened_books() as connection, shown_progress(language) as progress, ExitStack() as opened:
         open_lender(connection, product, at=opens_at, zone=BUSINESS_ZONE, files=strategy_files(strategy))
-        lender = InProcess(connection, product_id=product.id, zone=BUSINESS_ZONE, master_key=master_key())
+        operator = InProcess(connection, product_id=product.id, zone=BUSINESS_ZONE, master_key=master_key())
+        asked = None if api is None else opened.enter_context(_over_http(api, token, second_token, operator, product))
+        lender = operator if asked is None else asked
         life = run_world(
             plan,
             lender,
@@ -107,6 +125,19 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
     screen.print(done_table(summary.counts, language=language))
     screen.print(book_table(msgspec.structs.asdict(summary.book), language=language))
     screen.print(str(out), markup=False)
+
+
+@contextmanager
+def _over_http(api: str, token: str, second_token: str, operator: "Lender", product: "Product") -> "Iterator[Lender]":
+    """A lender that is asked over HTTP, and whose nights an operator does."""
+    import httpx
+
+    from tallystick.world.economy.api_client import ApiClient
+    from tallystick.world.economy.over_http import OverHttp
+
+    with httpx.Client(base_url=api, timeout=30) as client:
+        asked, second = (ApiClient(client, token=each) for each in (token, second_token))
+        yield OverHttp(asked, second, nights=operator, product=product)
 
 
 @app.command

@@ -73,7 +73,7 @@ class Applying:
         )
         return [
             acts.Apply(
-                reference=f"person {person}",
+                reference=f"person-{person}",
                 stated=says,
                 report=report,
                 device=self._contacts.device(person, today=day_number(on)),

@@ -16,6 +16,7 @@ from tallystick.operations.features import export_streams
 from tallystick.operations.progress import Progress
 from tallystick.operations.whole_files import OutputFault, whole_file
 from tallystick.world.economy.acts import Lender
+from tallystick.world.economy.api_client import ApiFault
 from tallystick.world.economy.auditor import Auditor
 from tallystick.world.economy.diary import Diary
 from tallystick.world.economy.information_parameters import InformationParameters
@@ -43,7 +44,7 @@ class BooksWrong(RuntimeError):
 
 
 # What a command tells instead of a traceback.
-WORLD_FAULTS: Final = (OtherWorld, BooksWrong, PlanFault, ScenarioFault, WorldTimeFault)
+WORLD_FAULTS: Final = (OtherWorld, BooksWrong, PlanFault, ScenarioFault, WorldTimeFault, ApiFault)
 
 
 class _State(Struct, frozen=True):
