@@ -44,3 +44,13 @@ def test_normal_counts_and_shares_follow_their_laws() -> None:
 def test_a_seed_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="choose a whole number from 0 up"):
         Chances(-1)
+
+
+def test_one_draw_alone_is_the_same_as_among_many() -> None:
+    chances, whom = Chances(7), np.array([0, 3, 1 << 61, (1 << 61) | 77])
+    many = chances.uniform("order/returned", whom, at=5)
+    for place, one in enumerate(whom.tolist()):
+        for asked in (one, np.int64(one), np.array([one]), np.array([[one]])):
+            alone = chances.uniform("order/returned", asked, at=5)
+            assert alone.shape == np.shape(asked)
+            assert alone.item() == many[place]

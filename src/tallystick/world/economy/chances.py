@@ -41,7 +41,11 @@ class Chances:
 
     def uniform(self, name: str, whom: npt.ArrayLike, *, at: npt.ArrayLike = 0) -> Floats:
         """Uniform on (0, 1), one for each of `whom` at `at` (broadcast against each other), whole numbers from 0 up."""
-        told: Floats = ((self._words(name, whom, at) >> np.uint64(11)).astype(np.float64) + 0.5) * _53_BITS
+        one, when = np.asarray(whom), np.asarray(at)
+        if one.size == when.size == 1:
+            drawn = ((_word(_start(self.seed, name), int(one.item()), int(when.item())) >> 11) + 0.5) * _53_BITS
+            return np.full(max(one.shape, when.shape, key=len), drawn)
+        told: Floats = ((self._words(name, one, when) >> np.uint64(11)).astype(np.float64) + 0.5) * _53_BITS
         return told
 
     def normal(self, name: str, whom: npt.ArrayLike, *, at: npt.ArrayLike = 0) -> Floats:
@@ -67,14 +71,12 @@ class Chances:
         told: Integers = np.searchsorted(bounds, self.uniform(name, whom, at=at), side="right").astype(np.int64)
         return told
 
-    def _words(self, name: str, whom: Any, at: Any) -> _Words:
-        if isinstance(whom, int) and isinstance(at, int):
-            return np.asarray(_word(_start(self.seed, name), whom, at), dtype=np.uint64)
+    def _words(self, name: str, whom: npt.NDArray[Any], at: npt.NDArray[Any]) -> _Words:
         with np.errstate(over="ignore"):
-            word: _Words = np.asarray(_start(self.seed, name), dtype=np.uint64)
+            words: _Words = np.asarray(_start(self.seed, name), dtype=np.uint64)
             for told in (whom, at):
-                word = _mixed(word ^ np.asarray(told).astype(np.uint64) * _STEP)
-        return word
+                words = _mixed(words ^ told.astype(np.uint64) * _STEP)
+        return words
 
 
 @cache
@@ -83,7 +85,7 @@ def _start(seed: int, name: str) -> int:
 
 
 def _word(word: int, whom: int, at: int) -> int:
-    """The same for one draw, without the machinery of arrays."""
+    """The word of one draw, without the machinery of arrays: most are of one order or payment."""
     step, first, second = int(_STEP), int(_FIRST), int(_SECOND)
     for told in (whom, at):
         word = ((word ^ (told * step & _64_BITS)) + step) & _64_BITS

@@ -39,6 +39,8 @@ def review_texts(
     `order` names each one among all of the world, `category` is a place in `shops.CATEGORIES`, `fate` a `Fate`.
     """
     writes = chances.happens("review/written", order, chance=np.asarray(parameters.written_share)[fate])
+    if not writes.any():
+        return ReviewTexts(order=order[writes], text=(), is_positive=writes[writes])
     order, category, fate = order[writes], category[writes], fate[writes]
     is_positive = chances.happens("review/praise", order, chance=np.asarray(parameters.positive_share)[fate])
     uniform = chances.uniform("review/words", order[:, None], at=np.arange(_MOST_SLOTS))
