@@ -162,6 +162,32 @@ def test_the_same_luck_under_other_limits_and_debt_follows_room_where_risk_is(
     assert other.people.risk.tolist() == life.people.risk.tolist()
 
 
+class EverySecond(OneLimit):
+    """Every second person is offered four times as much as the others."""
+
+    def _apply(self, act: acts.Apply) -> Answer:
+        is_second = int(act.reference.split()[1]) % 2 == 1
+        self.policy = SameForAll(4_000_000 if is_second else 1_000_000)
+        return super()._apply(act)
+
+
+def test_what_one_line_brings_does_not_hang_on_the_limits_of_others(
+    lived: tuple[OneLimit, Life, Path], tmp_path: Path
+) -> None:
+    whole, life, _ = lived
+    mixed = EverySecond()
+    other = run(mixed, tmp_path)
+    held = np.flatnonzero((life.lives.line_id > 0) & (np.arange(len(life.lives)) % 2 == 0))
+    assert len(held) > 50
+    assert (other.lives.line_id[held] > 0).all()
+    one, two = (
+        lender.figures().take(each.lives.line_id[held] - 1).drop_columns(["line_id"])
+        for lender, each in ((whole, life), (mixed, other))
+    )
+    assert one.equals(two)
+    assert mixed.columns.limit_minor.max() == 4_000_000
+
+
 def test_what_an_analyst_passed_is_shipped_and_the_line_he_offered_is_answered(tmp_path: Path) -> None:
     lender = OneLimit(waits_from_minor=40_000)
     life = run(lender, tmp_path, replace(PLAN, months=4))
