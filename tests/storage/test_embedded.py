@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tallystick.operations.database import Where, revive
+from tallystick.operations.database import Where, discard_left_behind, revive
 from tallystick.storage.embedded import embedded_server, ensure_running, keeper_pid, stay_up, stop
 from tallystick.storage.keeper import shared_buffers_mb
 from tallystick.storage.place import EmbeddedFault, Place, place, prepare
@@ -272,3 +272,14 @@ def test_what_a_killed_first_start_left_is_removed_by_the_next(at: Place) -> Non
         (left / "PG_VERSION").write_text("18\n")
     _made(at)
     assert {path.name for path in at.folder.glob("making-*")} == {living.name}
+
+
+def test_books_are_discarded_only_once_their_data_folder_is_gone(at: Place, tmp_path: Path) -> None:
+    data = tmp_path / "data folder"
+    data.mkdir()
+    at.folder.mkdir(parents=True)
+    discard_left_behind(data)
+    assert at.folder.exists()
+    shutil.rmtree(data)
+    discard_left_behind(data)
+    assert not at.folder.exists()

@@ -1,6 +1,7 @@
 """The database as its keeper uses it: made ready, looked at, backed up and restored."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -100,6 +101,19 @@ def ready_database(where: Where) -> Iterator[str]:
                     "run `tallystick db migrate`, which begins its next generation"
                 )
         yield url
+
+
+def discard_left_behind(data_folder: Path) -> None:
+    """Discard the embedded books of a data folder that was removed, and the master key with it: nobody can use them.
+
+    Root's books stand apart from their data folder, so that a folder of the same name would find them again. Where
+    there is a folder nothing is done.
+    """
+    if data_folder.exists():
+        return
+    at = place(data_folder)
+    stop(at)
+    shutil.rmtree(at.folder, ignore_errors=True)
 
 
 def revive(where: Where) -> bool:

@@ -5,6 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from tallystick.reports.learned_terminal import LearnedModel
+
 _LEAST_PERSONS: Final = 6
 
 
@@ -129,23 +131,6 @@ class ArmFigures(Struct, frozen=True):
     service: ServiceLevel
 
 
-class ModelFigures(Struct, frozen=True):
-    """A model that ships, updated on what the lender saw; intervals of 90 %.
-
-    `auc` is that of the model that ships, on the lender's own cases; `shift` and `slope` say how far its log odds had
-    to be moved, and stretched. `is_distinguishable`: whether they can be told from no change at all.
-    """
-
-    name: str
-    checkpoint: str
-    rows: int
-    bads: int
-    auc: Estimate
-    shift: Estimate
-    slope: Estimate
-    is_distinguishable: bool
-
-
 class YearFigures(Struct, frozen=True):
     """The lender's months before the two arms."""
 
@@ -175,7 +160,7 @@ class DemonstrationSummary(Struct, frozen=True, kw_only=True):
     ends_on: date  # the day after the last one
     currency: str
     year: YearFigures
-    models: tuple[ModelFigures, ...]
+    models: tuple[LearnedModel, ...]
     champion: ArmFigures
     challenger: ArmFigures
     differences: dict[str, Difference]

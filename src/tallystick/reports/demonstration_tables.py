@@ -22,7 +22,9 @@ from tallystick.reports.figures import (
     ppm_text,
     ratio_text,
 )
+from tallystick.reports.learned_terminal import learned_verdict
 from tallystick.reports.texts import Texts
+from tallystick.scoring.validation import Interval
 
 # What is compared, and the text that names it; amounts are those whose names end in `_minor`.
 MEASURES: Final = {
@@ -261,21 +263,19 @@ def year_table(told: Told) -> Table:
 
 
 def models_table(told: Told) -> Table:
-    """What each model learned from the lender's own cases."""
+    """What the lender's own cases made of each prior."""
     say = told.say
-    keys = ("demo.rows", "demo.bads", "demo.auc", "demo.shift", "demo.slope")
+    figures = (say("learned.rows"), say("learned.bads"), say("learned.auc"), say("learned.shift"), say("learned.slope"))
     columns = (
-        Column(say("demo.model"), "start"),
-        *(Column(say(key)) for key in keys),
-        Column(say("demo.verdict"), "start"),
-    )
+        Column(say("learned.model"), "start"), *map(Column, figures), Column(say("learned.verdict"), "start"),
+    )  # fmt: skip
     rows = [
         (
             Cell(_model_name(model.name, say)),
             Cell(count_text(model.rows)),
             Cell(count_text(model.bads)),
-            *(Cell(_estimate(each)) for each in (model.auc, model.shift, model.slope)),
-            Cell(say("demo.learned") if model.is_distinguishable else say("demo.not_distinguishable")),
+            *(Cell(_interval(each)) for each in (model.auc, model.shift, model.slope)),
+            Cell(learned_verdict(model, say)),
         )
         for model in told.summary.models
     ]
@@ -291,8 +291,8 @@ def _model_name(name: str, say: Texts) -> str:
     return names.get(name, name)
 
 
-def _estimate(told: Estimate) -> str:
-    value = ratio_text(told.value, digits=2)
-    return (
-        value if told.low is None else f"{value} ({ratio_text(told.low, digits=2)}–{ratio_text(told.high, digits=2)})"
-    )
+def _interval(told: Interval | None) -> str:
+    if told is None:
+        return ABSENT
+    value, low, high = (ratio_text(each, digits=2) for each in (told.value, told.low, told.high))
+    return f"{value} ({low}–{high})"

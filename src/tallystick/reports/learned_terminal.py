@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tallystick.reports.figures import Language, count_text, ratio_text
 from tallystick.reports.terminal import plain_table
-from tallystick.reports.texts import texts_in
+from tallystick.reports.texts import Texts, texts_in
 from tallystick.scoring.validation import Interval
 
 
@@ -42,15 +42,17 @@ def learned_table(models: Sequence[LearnedModel], *, language: Language) -> Tabl
     table.add_column(say("learned.slope"), justify="right", no_wrap=True)
     table.add_column(say("learned.verdict"), overflow="fold")
     for one in models:
-        verdict = (
-            say("learned.no_bads") if not one.bads
-            else say("learned.told_apart") if one.is_distinguishable
-            else say("learned.not_told_apart")
-        )  # fmt: skip
         figures = [_interval_text(each) for each in (one.auc, one.shift, one.slope)]
-        cells = (one.name, count_text(one.rows), count_text(one.bads), *figures, verdict)
+        cells = (one.name, count_text(one.rows), count_text(one.bads), *figures, learned_verdict(one, say))
         table.add_row(*map(Text, cells))
     return table
+
+
+def learned_verdict(model: LearnedModel, say: Texts) -> str:
+    """Whether the lender's cases tell it from the prior."""
+    if not model.bads:
+        return say("learned.no_bads")
+    return say("learned.told_apart") if model.is_distinguishable else say("learned.not_told_apart")
 
 
 def _interval_text(figure: Interval | None) -> str:

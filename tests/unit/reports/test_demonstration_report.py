@@ -19,13 +19,14 @@ from tallystick.reports.demonstration_summary import (
     Forecast,
     FraudStopped,
     Happened,
-    ModelFigures,
     ServiceLevel,
     YearFigures,
 )
 from tallystick.reports.demonstration_tables import MEASURES
 from tallystick.reports.demonstration_terminal import demonstration_tables
 from tallystick.reports.figures import LANGUAGES, Language
+from tallystick.reports.learned_terminal import LearnedModel
+from tallystick.scoring.validation import Interval
 
 FRAUD = FraudStopped(
     frauds=43, stopped=8, fraud_minor=6_000_000, stopped_minor=1_970_000, suspected=14,
@@ -55,9 +56,9 @@ ARM = ArmFigures(
         waited_h_median=10.0, waited_h_p95=None,
     ),
 )  # fmt: skip
-MODEL = ModelFigures(
-    name="behavior", checkpoint="review_limit", rows=180, bads=14, auc=Estimate(0.71, 0.6, 0.82),
-    shift=Estimate(0.2, -0.1, 0.5), slope=Estimate(1.0, 0.8, 1.2), is_distinguishable=False,
+MODEL = LearnedModel(
+    name="behavior", checkpoint="review_limit", rows=180, bads=14, auc=Interval(0.71, 0.6, 0.82),
+    shift=Interval(0.2, -0.1, 0.5), slope=Interval(1.0, 0.8, 1.2), is_distinguishable=False,
 )  # fmt: skip
 SUMMARY = DemonstrationSummary(
     format=1,

@@ -18,10 +18,10 @@ from tallystick.reports.demonstration_summary import (
     ArmFigures,
     DemonstrationSummary,
     Happened,
-    ModelFigures,
     ServiceLevel,
     YearFigures,
 )
+from tallystick.reports.learned_terminal import LearnedModel
 from tallystick.storage.book_tables import limit_offers_made, standing_of_lines
 from tallystick.storage.decisions import read_decisions
 from tallystick.storage.line_results import line_results
@@ -69,7 +69,7 @@ def compared(
     challenger: Arm,
     *,
     first_months: YearFigures,
-    models: tuple[ModelFigures, ...],
+    models: tuple[LearnedModel, ...],
     seed: int,
 ) -> DemonstrationSummary:
     """Everything that the report shows. All of it is read: nothing is done to the books."""

@@ -11,14 +11,16 @@ import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tallystick.operations.database import Where, ready_database
+from tallystick.operations.database import Where, discard_left_behind, ready_database
+from tallystick.operations.learning import learn_from_streams
 from tallystick.operations.outputs import prepare_folder
 from tallystick.operations.products import product_named
 from tallystick.operations.progress import Progress
-from tallystick.operations.strategies import strategy_files
+from tallystick.operations.strategies import strategy_files, write_strategy
 from tallystick.operations.whole_files import OutputFault, whole_file
 from tallystick.reports.demonstration_page import render_demonstration
-from tallystick.reports.demonstration_summary import DemonstrationSummary, ModelFigures, YearFigures
+from tallystick.reports.demonstration_summary import DemonstrationSummary, YearFigures
+from tallystick.reports.learned_terminal import LearnedModel
 from tallystick.storage.database_copies import copy_database, database_name, database_url, has_database
 from tallystick.trust.master_key import MasterKey, master_key_file
 from tallystick.world.demonstration.arms import Arm, live, live_at_once, release_and_review
@@ -63,6 +65,7 @@ def demonstrate(plan: DemonstrationPlan, *, out: Path, zone: tzinfo, progress: P
     """
     prepare_folder(out)
     data = out / "data"
+    discard_left_behind(data)
     with ready_database(Where(url=None, data_folder=data)) as url:
         return live_story(plan, out=out, url=url, master_key=master_key_file(data), zone=zone, progress=progress)
 
@@ -141,16 +144,19 @@ class _Story:
         with psycopg.connect(self.year.url, autocommit=True) as connection:
             open_lender(connection, self._product, at=at, zone=self._zone, files=files)
 
-    def learn(self) -> tuple[ModelFigures, ...]:
+    def learn(self) -> tuple[LearnedModel, ...]:
         """Update the models on what the lender saw, and write both strategies: only the highest limit differs."""
         told = self._out / "models.json"
         if not told.exists():
             base = lender_files(strategy_files(None), highest_minor=highest_limits().champion)
-            learned, models = base, ()
+            year = self.year
+            learned = learn_from_streams(
+                year.folder / "events", as_of=year.last_day, strategy=base, progress=self._progress
+            )
             for arm, highest_minor in msgspec.structs.asdict(highest_limits()).items():
-                _write_folder(self._strategy(arm), lender_files(learned, highest_minor=highest_minor))
-            _write(told, msgspec.json.encode(models))
-        return msgspec.json.decode(told.read_bytes(), type=tuple[ModelFigures, ...])
+                _write_whole(lender_files(learned.files, highest_minor=highest_minor), self._strategy(arm))
+            _write(told, msgspec.json.encode(learned.models))
+        return msgspec.json.decode(told.read_bytes(), type=tuple[LearnedModel, ...])
 
     def _strategy(self, arm: str) -> Path:
         return self._out / "strategies" / arm
@@ -204,12 +210,10 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Whole or absent."""
+def _write_whole(files: Mapping[str, bytes], folder: Path) -> None:
+    """A strategy's folder, whole or absent."""
     partial = folder.with_name(f".{folder.name}")
     shutil.rmtree(partial, ignore_errors=True)
-    for name, content in files.items():
-        (partial / name).parent.mkdir(parents=True, exist_ok=True)
-        (partial / name).write_bytes(content)
+    write_strategy(files, partial)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
