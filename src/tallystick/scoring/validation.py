@@ -50,7 +50,7 @@ class Performance:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityPoint:
-    """A group of lines with similar predicted PD, and the share that went bad with its 95 % interval (Wilson)."""
+    """A group of lines with similar predicted PD, and the share that went bad with its interval (Wilson)."""
 
     pd_mean: float
     bad_share: float
@@ -100,7 +100,7 @@ def auc(outcome: npt.ArrayLike, scores: Floats) -> float:
     return float(bad_part.mean())
 
 
-def auc_interval(outcome: npt.ArrayLike, scores: Floats) -> Interval:
+def auc_interval(outcome: npt.ArrayLike, scores: Floats, *, confidence: float = CONFIDENCE) -> Interval:
     """AUC and its interval by DeLong's variance on the logit scale, in O(n log n).
 
     Source: DeLong et al., Biometrics 44, 1988; ranks: Sun and Xu, IEEE SPL 21, 2014; logit: Pepe, 2003. With fewer
@@ -112,7 +112,7 @@ def auc_interval(outcome: npt.ArrayLike, scores: Floats) -> Interval:
         return Interval(value, 0.0, 1.0)
     if not 0.0 < value < 1.0:
         return Interval(value, value, value)
-    reach = _quantile() * error / (value * (1 - value))
+    reach = _quantile(confidence) * error / (value * (1 - value))
     return Interval(value, float(expit(logit(value) - reach)), float(expit(logit(value) + reach)))
 
 
@@ -206,27 +206,31 @@ def calibration_error_interval(outcome: npt.ArrayLike, pd: Floats, *, seed: int,
     return Interval(value, max(value - reach, 0.0), min(value + reach, 1.0))
 
 
-def reliability(outcome: npt.ArrayLike, pd: Floats, *, groups: int = GROUPS) -> tuple[ReliabilityPoint, ...]:
+def reliability(
+    outcome: npt.ArrayLike, pd: Floats, *, groups: int = GROUPS, confidence: float = CONFIDENCE
+) -> tuple[ReliabilityPoint, ...]:
     """Predicted against observed, in equally large groups from the lowest PD up; equal PDs are never parted."""
     probabilities, is_bad = _checked(outcome, pd)
     group = _groups(probabilities, groups)
     lines, bads = np.bincount(group), np.bincount(group, weights=is_bad)
     means = np.bincount(group, weights=probabilities) / lines
-    low, high = wilson_interval(bads, lines)
+    low, high = wilson_interval(bads, lines, confidence=confidence)
     columns = (means, bads / lines, low, high)
     rows = zip(*(column.tolist() for column in columns), lines.tolist(), strict=True)
     return tuple(ReliabilityPoint(*row) for row in rows)
 
 
-def wilson_interval(bads: npt.ArrayLike, lines: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """95 % interval of a share; shapes broadcast. Source: Wilson, JASA 22, 1927.
+def wilson_interval(
+    bads: npt.ArrayLike, lines: npt.ArrayLike, *, confidence: float = CONFIDENCE
+) -> tuple[Floats, Floats]:
+    """Interval of a share; shapes broadcast. Source: Wilson, JASA 22, 1927.
 
     >>> [round(float(end), 4) for end in wilson_interval(0, 20)]
     [0.0, 0.1611]
     """
     count = np.asarray(lines, dtype=np.float64)
     share = np.asarray(bads, dtype=np.float64) / count
-    z = _quantile()
+    z = _quantile(confidence)
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return np.clip(middle - reach, 0.0, share), np.clip(middle + reach, share, 1.0)
@@ -247,8 +251,8 @@ def _placements(is_bad: Flags, scores: Floats) -> tuple[Floats, Floats]:
     return goods_below, bads_above
 
 
-def _quantile() -> float:
-    return float(ndtri((1 + CONFIDENCE) / 2))
+def _quantile(confidence: float = CONFIDENCE) -> float:
+    return float(ndtri((1 + confidence) / 2))
 
 
 def _with_both(outcome: npt.ArrayLike, scores: Floats) -> Flags:
