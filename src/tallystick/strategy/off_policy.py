@@ -27,6 +27,9 @@ _SUM_TO_ONE: Final = 1e-9
 # How often borrowers were drawn, over so many draws as fit in this many numbers: one product for all of them.
 _COUNTS_AT_ONCE: Final = 4_000_000
 
+# Of a method: value and change, each at the least and at the most.
+_FIGURES_EACH: Final = 4
+
 # What is summed over cases, a column each.
 _CASES, _WEIGHT, _WEIGHED, _SUPPORTED, _REWARD, _LEAST, _MOST, _ROBUST, _ROBUST_OLD = range(9)
 
@@ -120,12 +123,16 @@ def off_policy_value(
     chances: Floats,
     *,
     predicted_minor: Floats | None = None,
+    spread_minor: Floats | None = None,
     settings: OffPolicySettings | None = None,
 ) -> OffPolicyValue:
     """The value of a strategy that gives each outcome with `chances`, shape (cases, outcomes).
 
     `predicted_minor` (cases, outcomes) is a reward model's word, made without the rewards of the same cases; with it
-    comes the doubly robust estimate.
+    comes the doubly robust estimate. `spread_minor`, of the same shape, is how far rewards lie from it (standard
+    deviation), learned elsewhere: large losses are rare, and a log that holds none of them yet looks surer than it is.
+    The doubly robust estimate's normal interval then goes by it, and no longer by how far this log's rewards lie; what
+    cases of one borrower bring is then taken as independent.
     Raises `ValueError` where the log does not hold together, or holds no mature case.
 
     Four cases of which half were approved by chance and brought 10, 10, or nothing declined. Always to approve is
@@ -142,6 +149,14 @@ def off_policy_value(
     [('ips', 10.0, 5.0), ('snips', 10.0, 5.0)]
     >>> value.effective_cases, value.unsupported_share
     (2.0, 0.0)
+
+    These rewards are all alike, so the interval has no width. Where approvals are known to spread by 4 about 10, it
+    reaches 1.96 x sqrt(4 x 0.5 x 2^2 x 4^2) / 4 = 5.54 to both sides:
+
+    >>> robust = off_policy_value(log, np.array([[1.0, 0.0]] * 4), predicted_minor=np.array([[10.0, 0.0]] * 4),
+    ...     spread_minor=np.array([[4.0, 0.0]] * 4)).estimates[2]
+    >>> robust.value.low_minor, np.round(robust.value.normal, 2).tolist()
+    (10.0, [4.46, 15.54])
 
     Had chance never approved the last two, they could bring anything from 0 to 20 each:
 
@@ -172,22 +187,32 @@ def off_policy_value(
         (outside * least).sum(axis=1),
         (outside * most).sum(axis=1),
     ]
-    unpredicted = 0
+    unpredicted, told = 0, None
     if predicted_minor is not None:
         given = predicted_minor[mature]
         unpredicted = int(np.count_nonzero((np.isnan(given) & ((new > 0.0) | (old > 0.0))).any(axis=1)))
         predicted = np.nan_to_num(given, nan=0.0)
         beside = reward - predicted[cases, outcome]
-        columns.append((np.where(supported, new, 0.0) * predicted).sum(axis=1) + weight * beside)
-        columns.append((old * predicted).sum(axis=1) + beside)
+        expected = (np.where(supported, new, 0.0) * predicted).sum(axis=1), (old * predicted).sum(axis=1)
+        columns += [expected[0] + weight * beside, expected[1] + beside]
+        if spread_minor is not None:
+            if unpredicted:
+                raise ValueError(f"{unpredicted} cases have no prediction: leave them out, or spread_minor")
+            told = _Told(
+                np.column_stack(expected), *_told_variances(old, new, spread_minor[mature], chosen.most_weight)
+            )
     is_open = outside * (most > least)
     by_borrower = _borrower_sums(np.column_stack(columns), log.borrower[mature])
+    errors = _errors(by_borrower)
+    if told is not None:
+        expected_alone = np.column_stack([*columns[:_ROBUST], told.expected])
+        errors = _told_errors(errors, _errors(_borrower_sums(expected_alone, log.borrower[mature])), told, len(cases))
     return OffPolicyValue(
         cases=len(cases),
         immature=int(np.count_nonzero(~mature)),
         borrowers=len(by_borrower),
         observed_minor=float(by_borrower.sum(axis=0)[_REWARD] / len(cases)),
-        estimates=_estimates(by_borrower, chosen),
+        estimates=_estimates(by_borrower, errors, chosen),
         unsupported_share=float(outside.sum() / len(cases)),
         open_share=float(is_open.sum() / len(cases)),
         open_cases=int(np.count_nonzero(is_open.any(axis=1))),
@@ -248,10 +273,10 @@ def _borrower_sums(columns: Floats, borrower: npt.NDArray[Any]) -> Floats:
     return np.column_stack([np.bincount(place, weights=column, minlength=len(keys)) for column in columns.T])
 
 
-def _estimates(by_borrower: Floats, settings: OffPolicySettings) -> tuple[Estimate, ...]:
+def _estimates(by_borrower: Floats, errors: Floats, settings: OffPolicySettings) -> tuple[Estimate, ...]:
     methods = ("ips", "snips", "dr") if by_borrower.shape[1] > _ROBUST else ("ips", "snips")
     figures = _figures(by_borrower.sum(axis=0))
-    reach = float(ndtri((1.0 + settings.confidence) / 2.0)) * _errors(by_borrower)
+    reach = float(ndtri((1.0 + settings.confidence) / 2.0)) * errors
     drawn = _figures(_resampled(by_borrower, settings))
     tails = [(1.0 - settings.confidence) / 2.0, (1.0 + settings.confidence) / 2.0]
     below, above = np.quantile(drawn, tails, axis=0) if len(by_borrower) > 1 else np.full((2, len(figures)), math.nan)
@@ -265,7 +290,10 @@ def _estimates(by_borrower: Floats, settings: OffPolicySettings) -> tuple[Estima
             bootstrap=(float(below[low]), float(above[high])),
         )
 
-    return tuple(Estimate(method, bounded(4 * place), bounded(4 * place + 2)) for place, method in enumerate(methods))
+    return tuple(
+        Estimate(method, bounded(_FIGURES_EACH * place), bounded(_FIGURES_EACH * place + 2))
+        for place, method in enumerate(methods)
+    )
 
 
 def _figures(sums: Floats) -> Floats:
@@ -308,6 +336,36 @@ def _errors(by_borrower: Floats) -> Floats:
     influence = by_borrower @ np.array(rows).T
     errors: Floats = np.sqrt(borrowers / (borrowers - 1) * (influence**2).sum(axis=0))
     return errors
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is told of rewards beforehand: expected of new and old strategy (cases, 2), and sums of their variance."""
+
+    expected: Floats
+    value_variance: float
+    change_variance: float
+
+
+def _told_variances(old: Floats, new: Floats, spread_minor: Floats, most_weight: float | None) -> tuple[float, float]:
+    """How much the weighed rewards vary about what is expected of them, summed over cases: of value and change.
+
+    Over the outcomes that chance could have given, each with its own weight.
+    """
+    weight = np.divide(new, old, out=np.zeros_like(new), where=old > 0.0)
+    if most_weight is not None:
+        weight = np.minimum(weight, most_weight)
+    each = old * np.nan_to_num(spread_minor, nan=0.0) ** 2
+    return float((weight**2 * each).sum()), float(((weight - 1.0) ** 2 * each).sum())
+
+
+def _told_errors(errors: Floats, expected_alone: Floats, told: _Told, cases: int) -> Floats:
+    """The doubly robust errors by what is told: of what is expected case by case, and of the rewards about it."""
+    robust = _FIGURES_EACH * 2  # the third method's figures
+    variance = np.repeat([told.value_variance, told.change_variance], 2) / cases**2
+    replaced = errors.copy()
+    replaced[robust:] = np.sqrt(expected_alone[robust:] ** 2 + variance)
+    return replaced
 
 
 def _slope(columns: int, parts: dict[int, float]) -> Floats:

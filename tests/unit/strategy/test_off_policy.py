@@ -210,6 +210,64 @@ def test_cases_without_a_prediction_say_what_ips_says() -> None:
     assert dr.value == ips.value
 
 
+def _rare_losses(seed: int) -> DecisionLog:
+    """Eighty cases, approved by half: one in twenty loses what thirty earn."""
+    chance = np.random.default_rng([31, seed])
+    cases = 80
+    outcome = chance.integers(0, 2, cases)
+    brought = np.where(outcome == 1, 0.0, np.where(chance.random(cases) < 0.05, -30.0, 1.0))
+    even, nothing = np.full((cases, 2), 0.5), np.zeros((cases, 2))
+    return DecisionLog(
+        outcome, np.full(cases, 5e5), even, brought, np.ones(cases, np.bool_), nothing, nothing, np.arange(cases)
+    )
+
+
+def test_a_short_log_without_its_rare_losses_is_not_surer_than_what_is_known_of_them() -> None:
+    """Two losses are expected among the approved: the log's own spread covers too seldom, the told one as it says."""
+    always = np.tile([1.0, 0.0], (80, 1))
+    predicted, spread = always * (0.95 - 1.5), always * 31.0 * np.sqrt(0.05 * 0.95)
+    settings = replace(SETTINGS, resamples=2)
+    held = {
+        told: sum(
+            value.normal[0] <= 0.95 - 1.5 <= value.normal[1]
+            for value in (
+                off_policy_value(
+                    _rare_losses(seed), always, predicted_minor=predicted, spread_minor=given, settings=settings
+                ).estimates[2].value
+                for seed in range(REPLICATIONS)
+            )
+        )
+        for told, given in (("log", None), ("elsewhere", spread))
+    }  # fmt: skip
+    assert binomtest(held["log"], REPLICATIONS, 0.9).pvalue < 1e-4
+    assert held["log"] < 0.85 * REPLICATIONS
+    assert binomtest(held["elsewhere"], REPLICATIONS, 0.9).pvalue > 0.001
+
+
+def test_a_told_spread_changes_no_estimate_and_counts_for_the_change_by_what_is_decided_otherwise() -> None:
+    """A strategy against itself: its value is uncertain as told, its change is not."""
+    world = _world(5)
+    settings, predicted = replace(SETTINGS, resamples=2), BRINGS[world.kind]
+    told = [
+        off_policy_value(
+            world.log, OLD[world.kind], predicted_minor=predicted, spread_minor=spread, settings=settings
+        ).estimates[2]
+        for spread in (None, np.full(predicted.shape, 50.0))
+    ]
+    assert told[0].value.low_minor == told[1].value.low_minor
+    assert np.diff(told[1].value.normal) > 3 * np.diff(told[0].value.normal)
+    assert told[1].change.normal == pytest.approx((0.0, 0.0), abs=1e-9)
+
+
+def test_a_spread_about_no_prediction_is_refused() -> None:
+    """The message tells the way out."""
+    world = _world(6)
+    predicted = BRINGS[world.kind].copy()
+    predicted[0] = np.nan
+    with pytest.raises(ValueError, match="1 cases have no prediction"):
+        off_policy_value(world.log, OLD[world.kind], predicted_minor=predicted, spread_minor=np.ones(predicted.shape))
+
+
 def test_one_borrower_has_no_interval() -> None:
     world = _world(8)
     value = off_policy_value(
