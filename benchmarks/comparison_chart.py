@@ -70,8 +70,15 @@ class Paths:
 
 def side_by_side(*rows: Sequence[Panel | Paths]) -> str:
     """Rows of panels, as SVG text."""
-    drawn = [altair.hconcat(*(panel.drawn() for panel in row)).resolve_scale(color="independent") for row in rows]
-    figure = drawn[0] if len(drawn) == 1 else altair.vconcat(*drawn).resolve_scale(color="independent")
+    drawn = [
+        altair.hconcat(*(panel.drawn() for panel in row)).resolve_scale(color="independent", xOffset="independent")
+        for row in rows
+    ]
+    figure = (
+        drawn[0]
+        if len(drawn) == 1
+        else altair.vconcat(*drawn).resolve_scale(color="independent", xOffset="independent")
+    )
     told: dict[str, Any] = figure.to_dict()
     return str(vl_convert.vegalite_to_svg(told))
 
