@@ -29,7 +29,7 @@ from tallystick.world.economy.review_texts import review_texts
 from tallystick.world.economy.rings import Rings, plan_rings
 from tallystick.world.economy.rings_parameters import FraudParameters
 from tallystick.world.economy.rivals import Rivals
-from tallystick.world.economy.seasons import job_loss_factor, unemployment
+from tallystick.world.economy.seasons import job_found_factor, job_loss_factor, unemployment
 from tallystick.world.economy.shopping import Shopping
 from tallystick.world.economy.shops import CATEGORIES, Shops, open_shops
 from tallystick.world.parameters import WorldParameters
@@ -191,7 +191,8 @@ class Life:
             rise=self.plan.recession_rise,
         )  # fmt: skip
         lost = min(1.0, borrowers.job_loss_month * job_loss_factor(rate, seasons))
-        chance = np.where(lives.is_jobless, 1.0 - borrowers.job_found_month, lost)
+        found = borrowers.job_found_month * job_found_factor(rate, seasons)
+        chance = np.where(lives.is_jobless, 1.0 - found, lost)
         lives.is_jobless = self.chances.happens("month/work", number, at=month, chance=chance)
         lives.is_active = self._shopping.habits(lives, month=month)
         lives.rival_lines = self._rivals.lent(number, day=self._place).lines

@@ -188,6 +188,7 @@ class SeasonsParameters:
     weekend_lift: Annotated[float, Range(0, 50)]
     unemployment_base: Annotated[float, Range(0, 1)]
     job_loss_per_point: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
+    job_found_per_point: Annotated[float, Range(-_WEIGHT, _WEIGHT)]
     recession_rise: Annotated[Numbers, Range(-0.5, 0.5, length=14)]
 
 

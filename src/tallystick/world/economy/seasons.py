@@ -62,3 +62,13 @@ def job_loss_factor(rate: float, seasons: SeasonsParameters) -> float:
     1.9
     """
     return float(np.exp(seasons.job_loss_per_point * 100 * (rate - seasons.unemployment_base)))
+
+
+def job_found_factor(rate: float, seasons: SeasonsParameters) -> float:
+    """By what the monthly chance of finding work again is multiplied at a rate of unemployment.
+
+    >>> from tallystick.world.economy.living_parameters import standard_living
+    >>> round(job_found_factor(0.10, standard_living().seasons), 2)
+    0.55
+    """
+    return float(np.exp(-seasons.job_found_per_point * 100 * (rate - seasons.unemployment_base)))
