@@ -146,7 +146,8 @@ def _calibration(config: TrainingConfig, fold: Fold) -> Calibration:
         inside = replace(part, table=table, is_bad=target)
         return fit_learner(learner, inside, model_features(config, learner, config.features), seed=seed)
 
-    crossed = out_of_fold(part.table, part.is_bad, fit, _CALIBRATION_FOLDS, config.seed)
+    key = None if config.split.deal_by is None else part.key
+    crossed = out_of_fold(part.table, part.is_bad, fit, _CALIBRATION_FOLDS, config.seed, key=key)
     return fit_calibration(crossed.log_odds, part.is_bad)
 
 

@@ -1,5 +1,6 @@
 """From raw events to rows to learn from: observations, what was known at each, what became of it, and the windows."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -18,7 +19,7 @@ from tallystick.features.outcome_build import build_outcomes
 from tallystick.features.outcomes import Outcome
 from tallystick.operations.progress import Progress
 from tallystick.scoring.calibration import base_rate_shift
-from tallystick.scoring.folds import Flags, stratified_folds
+from tallystick.scoring.folds import Flags, stratified_folds, stratified_key_folds
 from tallystick.scoring.time_splits import Ticks, Window, known_bad_before, last_share
 from tallystick.sources.lender_streams import read_lender_streams
 from tallystick.sources.raw_events import RawEvents, read_raw_events
@@ -244,16 +245,17 @@ def _fold(config: TrainingConfig, rows: Observed, built: pa.Table, place: Ticks,
 def _dealt_keys(config: TrainingConfig, rows: Observed, known: Flags, built: pa.Table) -> Fold:
     """Keys dealt by the seed, those that ever went bad and the others alike, each with all its known rows."""
     is_bad = rows.outcome[known] == Outcome.BAD
-    keys, place = np.unique(rows.key[known], return_inverse=True)
-    went_bad = np.zeros(len(keys), dtype=np.bool_)
-    np.logical_or.at(went_bad, place, is_bad)
-    bads = int(np.count_nonzero(went_bad))
-    if min(bads, len(keys) - bads) < _LEAST_KEYS:
+    key = rows.key[known]
+    keys, bads = len(np.unique(key)), len(np.unique(key[is_bad]))
+    if min(bads, keys - bads) < _LEAST_KEYS:
         raise TrainingFault(
-            f"split.deal_by: {len(keys) - bads:,} keys that stayed good and {bads:,} that went bad: give at least "
+            f"split.deal_by: {keys - bads:,} keys that stayed good and {bads:,} that went bad: give at least "
             f"{_LEAST_KEYS} of each"
         )
-    tested = (stratified_folds(went_bad, folds=_DEALT, seed=config.seed) < config.split.test_percent)[place]
+    # As few folds as make the share, or the few bads would all lie in the first of a hundred.
+    parts = math.gcd(_DEALT, config.split.test_percent)
+    dealt = stratified_key_folds(is_bad, key, folds=_DEALT // parts, seed=config.seed)
+    tested = dealt < config.split.test_percent // parts
     apart = {
         name: int(np.count_nonzero(rows.outcome == told))
         for name, told in (("indeterminate", Outcome.INDETERMINATE), ("immature", Outcome.IMMATURE))
@@ -261,8 +263,9 @@ def _dealt_keys(config: TrainingConfig, rows: Observed, known: Flags, built: pa.
 
     def part(chosen: Flags) -> Part:
         groups = {name: labels[known][chosen] for name, labels in rows.groups.items()}
-        tick, key = rows.tick[known][chosen], rows.key[known][chosen]
-        return Part(built.filter(pa.array(chosen)), is_bad[chosen], tick, key, apart, groups)
+        return Part(
+            built.filter(pa.array(chosen)), is_bad[chosen], rows.tick[known][chosen], key[chosen], apart, groups
+        )
 
     return Fold(None, part(~tested), part(tested))
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tallystick.scoring.folds import Folds, derived_seed, stratified_folds, two_outcomes
+from tallystick.scoring.folds import Folds, derived_seed, stratified_key_folds, two_outcomes
 from tallystick.scoring.model import Floats, Model
 
 Fit = Callable[[pa.Table, npt.NDArray[np.bool_], int], Model]
@@ -27,14 +27,24 @@ class OutOfFold:
     fold: Folds
 
 
-def out_of_fold(table: pa.Table, target: npt.ArrayLike, fit: Fit, folds: int, seed: int) -> OutOfFold:
+def out_of_fold(
+    table: pa.Table,
+    target: npt.ArrayLike,
+    fit: Fit,
+    folds: int,
+    seed: int,
+    *,
+    key: npt.NDArray[np.int64] | None = None,
+) -> OutOfFold:
     """Fit once per fold on all other lines, and score the fold's lines with that model.
 
     `target` is 1 bad, 0 good, shape (lines,). The folds are stratified by outcome and depend on position and seed
-    alone. Raises `ColumnFault` where goods or bads are fewer than folds, and whatever `fit` raises.
+    alone; with a `key`, rows of one key share a fold. Raises `ColumnFault` where goods or bads are fewer than folds,
+    and whatever `fit` raises.
     """
     is_bad = two_outcomes(target, rows=table.num_rows, least=folds)
-    deal = stratified_folds(is_bad, folds=folds, seed=seed)
+    own = np.arange(table.num_rows) if key is None else key
+    deal = stratified_key_folds(is_bad, own, folds=folds, seed=seed)
     log_odds = np.empty(len(is_bad))
     parts: dict[str, Floats] = {}
     base = np.empty(len(is_bad))

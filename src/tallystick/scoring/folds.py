@@ -61,6 +61,18 @@ def stratified_folds(is_bad: Flags, *, folds: int, seed: int) -> Folds:
     return dealt
 
 
+def stratified_key_folds(is_bad: Flags, key: npt.NDArray[np.int64], *, folds: int, seed: int) -> Folds:
+    """The fold of each row where all rows of one key share it; keys that ever went bad and the others are dealt evenly.
+
+    >>> stratified_key_folds(np.array([False, True, False, False]), np.array([7, 7, 8, 9]), folds=2, seed=7).tolist()
+    [0, 0, 1, 0]
+    """
+    keys, place = np.unique(key, return_inverse=True)
+    went_bad = np.zeros(len(keys), dtype=np.bool_)
+    np.logical_or.at(went_bad, place, is_bad)
+    return stratified_folds(went_bad, folds=folds, seed=seed)[place]
+
+
 def derived_seed(seed: int, member: int) -> int:
     """A seed below 2**31 for one member of a family, unrelated to its neighbors'."""
     return int(_mixed(np.array([member], dtype=np.uint64), seed)[0] >> np.uint64(33))

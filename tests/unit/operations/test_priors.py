@@ -10,7 +10,7 @@ from tallystick.features.outcome_build import build_outcomes
 from tallystick.operations.priors import PRIORS, Prior, prior_files
 from tallystick.operations.progress import Silent
 from tallystick.operations.train import TrainRequest, features_hash, train
-from tallystick.operations.training_sets import TrainingFault, counted_base_rate, read_dated
+from tallystick.operations.training_sets import TrainingFault, build_folds, counted_base_rate, read_dated
 from tallystick.scoring.calibration import base_rate_shift
 from tallystick.scoring.manifest import load_model
 from tallystick.sources.lender_streams import read_lender_streams
@@ -62,9 +62,27 @@ def test_the_base_rate_is_counted_where_both_outcomes_are_known(streams: Path) -
         counted_base_rate(config, earlier, learned=0.2)
 
 
+def test_whole_lines_are_dealt_and_too_few_teach_nothing(streams: Path) -> None:
+    text = training_text("world-behavior")[0]
+    config = parse_training(text, file="c")
+    raw = read_dated(streams, config, file="c")
+    [fold] = build_folds(config, raw, progress=Silent())
+    learned, tested = set(fold.train.key.tolist()), set(fold.test.key.tolist())
+    assert not learned & tested
+    assert len(tested) == pytest.approx(0.25 * len(learned | tested), abs=2)
+    bads = [len(set(part.key[part.is_bad].tolist())) for part in (fold.train, fold.test)]
+    assert bads[1] == pytest.approx(0.25 * sum(bads), abs=2)
+    few = read_lender_streams(streams).before(tick_of(95))
+    assert config.streams is not None
+    with pytest.raises(TrainingFault, match=r"split.deal_by: .* that went bad: give at least 20 of each"):
+        build_folds(config, few.observed(config.streams), progress=Silent())
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
+        ('deal_by = "borrower"', 'deal_by = "person"', "split.deal_by: 'person' is no entity"),
+        ('deal_by = "borrower"', 'deal_by = "borrower"\nearlier_folds = 2', "split.earlier_folds: keys are dealt"),
         ('observe = "application"', 'observe = "claim"', "streams.observe: 'claim' is no request"),
         ("Asia/Shanghai", "Asia/Shangai", r"streams.time_zone: 'Asia/Shangai' is no time zone"),
         ('"bureau_score",', '"bureau_score", "line_tenure_days",', r"features\[1\]: line_tenure_days is of a line"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tallystick.scoring.folds import checked_outcome, derived_seed, stratified_folds, two_outcomes
+from tallystick.scoring.folds import checked_outcome, derived_seed, stratified_folds, stratified_key_folds, two_outcomes
 from tallystick.scoring.model import ColumnFault
 
 
@@ -38,3 +38,11 @@ def test_derived_seeds_differ_and_fit_31_bits() -> None:
     assert len(seeds) == 900
     assert min(seeds) >= 0
     assert max(seeds) < 2**31
+
+
+def test_rows_of_one_key_share_a_fold_and_few_bad_keys_are_dealt_evenly() -> None:
+    key = np.repeat(np.arange(90), 3)
+    is_bad = np.isin(key, np.arange(0, 90, 9)) & (np.arange(270) % 3 == 1)
+    dealt = stratified_key_folds(is_bad, key, folds=5, seed=3)
+    assert all(len(set(dealt[key == one])) == 1 for one in range(90))
+    assert [int(is_bad[dealt == fold].sum()) for fold in range(5)] == [2] * 5
