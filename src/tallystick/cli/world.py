@@ -141,7 +141,7 @@ def _over_http(api: str, token: str, second_token: str, operator: "Lender", prod
 
 
 @app.command
-def priors(*, out: Path, world: Path, borrowers: int = 6_000, months: int = 18, seed: int = 2026) -> None:
+def priors(*, out: Path, world: Path, borrowers: int = 2_500, months: int = 18, seed: int = 7) -> None:
     """Let a larger world live, and train the models that a young lender starts from on what its lender saw.
 
     It wants an empty database, as `run` does. Killed, it goes on where it was; a world that has lived is trained on.
