@@ -120,6 +120,28 @@ def test_the_database_refuses_a_draw_beyond_the_limit(books: Books) -> None:
         )
 
 
+def test_what_was_held_is_drawn_though_it_passes_the_limit(books: Books) -> None:
+    books.open_line(8, 1, limit_minor=100_000)
+    held = facts.HoldPlaced(hold_id=51, amount_minor=100_000, expires_on=date(2026, 2, 1), merchant_id=1)
+    assert isinstance(books.act(8, held, date(2026, 1, 6)), Recorded)
+    lowered = books.act(8, facts.LimitChanged(limit_minor=60_000, reason="risk"), date(2026, 1, 7))
+    assert isinstance(lowered, Recorded)
+    drawn = facts.Drawdown(draw_id=52, kind=facts.DrawKind.PURCHASE, amount_minor=102_000, merchant_id=1, hold_id=51)
+    captured = books.act(8, drawn, date(2026, 1, 8))
+    assert isinstance(captured, Recorded)
+    with books.connection.cursor() as cursor:
+        told = "SELECT cause, drawn_minor, held_minor, limit_minor FROM line_history WHERE line_id = 8"
+        assert cursor.execute(f"{told} ORDER BY revision DESC, step DESC LIMIT 1").fetchone() == (
+            "capture", 102_000, 0, 60_000,
+        )  # fmt: skip
+    more = books.act(
+        8,
+        facts.HoldPlaced(hold_id=53, amount_minor=1, expires_on=date(2026, 2, 1), merchant_id=1),
+        date(2026, 1, 8),
+    )
+    assert isinstance(more, Refusal)
+
+
 @pytest.mark.parametrize("first", ["draw", "hold"])
 def test_two_lines_of_one_person_never_both_take_the_last_yuan(database_url: str, first: str) -> None:
     with psycopg.connect(database_url) as connection:

@@ -22,7 +22,7 @@ from tallystick.servicing.applying import (
 from tallystick.servicing.billing import close_statement, with_news
 from tallystick.servicing.commitment import with_commitment
 from tallystick.servicing.converting import move_into_plan
-from tallystick.servicing.facts import ChargeKind, DrawKind, Event, kind_of
+from tallystick.servicing.facts import ChargeKind, DrawKind, Event, cause_of
 from tallystick.servicing.giving_back import refund, withdraw
 from tallystick.servicing.journal import (
     CREDIT,
@@ -52,7 +52,7 @@ def advance(line: Line | None, event: Event, *, line_id: int, journal: Journal) 
     if line is None:
         assert isinstance(event.fact, facts.LineOpened)
         line = with_commitment(_opened(event.fact, line_id=line_id, journal=journal), journal=journal)
-        journal.observe(line, cause=kind_of(event.fact))
+        journal.observe(line, cause=cause_of(event.fact))
         return line
     return _after(_happened(line, event.fact, journal=journal), event, journal=journal)
 
@@ -77,7 +77,7 @@ def _after(line: Line, event: Event, *, journal: Journal) -> Line:
         line = recover(line, journal=journal)
     line = with_news(with_commitment(line, journal=journal), day=_news_day(event))
     line = replace(line, last_order=max(line.last_order, event.order))
-    journal.observe(line, cause=kind_of(event.fact))
+    journal.observe(line, cause=cause_of(event.fact))
     return line
 
 

@@ -396,6 +396,17 @@ def kind_of(fact: Fact) -> str:
     return str(fact.__struct_config__.tag)
 
 
+def cause_of(fact: Fact) -> str:
+    """What the history of a line calls what happened: the fact's kind, and "capture" for a draw that was held before.
+
+    A capture may pass the limit: by the tolerance of its merchant, or because the limit fell while it was held.
+
+    >>> cause_of(Drawdown(draw_id=2, kind=DrawKind.PURCHASE, amount_minor=500, hold_id=1))
+    'capture'
+    """
+    return "capture" if isinstance(fact, Drawdown) and fact.hold_id is not None else kind_of(fact)
+
+
 NEEDS_SECOND_PERSON: Final = (Waived, PlanReaged, PaymentHoliday, ChargedOff, EventUndone)
 # The channel of money that came without a name and was found to be a line's: a manual correction.
 SUSPENSE: Final = "suspense"

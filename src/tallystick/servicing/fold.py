@@ -23,7 +23,7 @@ from tallystick.servicing.facts import (
     HoldPlaced,
     PlanCreated,
     StatementClosed,
-    kind_of,
+    cause_of,
     undone_by,
 )
 from tallystick.servicing.history import Snapshot, changes, snapshot
@@ -186,7 +186,7 @@ def _told_anew(
         if new is not None and (told or old is None or old.figures != new.figures):
             told.append(replace(new, effective_on=day, cause="refolded", event_id=late.event_id))
     if told:
-        told[-1] = replace(told[-1], cause=kind_of(late.fact))
+        told[-1] = replace(told[-1], cause=cause_of(late.fact))
     return tuple(told)
 
 

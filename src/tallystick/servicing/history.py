@@ -9,7 +9,7 @@ from tallystick.servicing.owed import drawn_minor, held_minor, oldest_unpaid_due
 
 
 class Snapshot(Struct, frozen=True, gc=False):
-    """The line's figures from `effective_on` on, until the next row; minor units. `cause` names the event's kind."""
+    """The line's figures from `effective_on` on, until the next row; minor units. `cause` is `facts.cause_of`."""
 
     effective_on: date
     cause: str
