@@ -13,6 +13,7 @@ import psycopg
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.operations.deciding import Deciders
 from tallystick.operations.lines import Act
 from tallystick.operations.progress import Progress
 from tallystick.reports.summary import Bilingual
@@ -44,9 +45,11 @@ class Arm(Struct, frozen=True, kw_only=True):
     zone: tzinfo
     master_key: MasterKey
 
-    def lender(self, connection: Connection) -> InProcess:
-        """The product on these books."""
-        return InProcess(connection, product_id=self.product_id, zone=self.zone, master_key=self.master_key)
+    def lender(self, connection: Connection, *, deciders: Deciders) -> InProcess:
+        """The product on these books; `deciders` are of these books alone."""
+        return InProcess(
+            connection, product_id=self.product_id, zone=self.zone, master_key=self.master_key, deciders=deciders
+        )
 
     @property
     def last_day(self) -> date:
@@ -63,14 +66,14 @@ class Arm(Struct, frozen=True, kw_only=True):
         return datetime.combine(day, time(hour), tzinfo=self.zone)
 
 
-def live(arm: Arm, *, progress: Progress) -> None:
+def live(arm: Arm, *, deciders: Deciders, progress: Progress) -> None:
     """Live all that is not lived yet of an arm, audited every evening. Raises what `run_world` does."""
     if arm.is_over:
         return
     with psycopg.connect(arm.url, autocommit=True) as connection:
         run_world(
             arm.plan,
-            arm.lender(connection),
+            arm.lender(connection, deciders=deciders),
             out=arm.folder,
             living=standard_living(),
             information=standard_information(),
@@ -82,7 +85,9 @@ def live(arm: Arm, *, progress: Progress) -> None:
         )
 
 
-def release_and_review(arm: Arm, files: dict[str, bytes], *, because: str, damage_limits: DamageLimits) -> None:
+def release_and_review(
+    arm: Arm, files: dict[str, bytes], *, because: str, damage_limits: DamageLimits, deciders: Deciders
+) -> None:
     """Let a strategy decide from the arm's first day on, and review all limits in its first night.
 
     Done once, before the arm lives that day. The world asks for the same night again then, and is told the same.
@@ -94,7 +99,7 @@ def release_and_review(arm: Arm, files: dict[str, bytes], *, because: str, damag
     act = Act(actor="author", at=at, today=at.date(), event_ids=MomentIds(at))
     with psycopg.connect(arm.url, autocommit=True) as connection:
         let_decide(connection, files, because=because, act=act, damage_limits=damage_limits)
-        lender = arm.lender(connection)
+        lender = arm.lender(connection, deciders=deciders)
         lender.begin(day, at=arm.instant(day))
         lender.review_limits(day, at=arm.instant(day, hour=1))
 
@@ -125,7 +130,7 @@ def _tell_by(shares: list["Synchronized[float]"]) -> None:
 
 
 def _live(arm: Arm, place: int) -> None:
-    live(arm, progress=_Share(_shares[place]))
+    live(arm, deciders=Deciders(), progress=_Share(_shares[place]))
     _shares[place].value = 1.0
 
 

@@ -58,6 +58,12 @@ def highest_limits() -> HighestLimits:
     return _lender().highest_minor
 
 
+def highest_of(arm: str) -> int:
+    """The highest limit of a line in an arm, by its name, minor units."""
+    highest: int = getattr(highest_limits(), arm)
+    return highest
+
+
 def lender_files(strategy: Mapping[str, bytes], *, highest_minor: int) -> dict[str, bytes]:
     """A strategy's files as the demonstration's lender has them, with that highest limit of a line (minor units).
 

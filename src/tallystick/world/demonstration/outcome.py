@@ -1,6 +1,6 @@
 """What came of both arms, read from their books and from the truth, and set beside each other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -33,7 +33,7 @@ from tallystick.world.demonstration.arms import Arm
 from tallystick.world.demonstration.comparison import paired_differences, paired_ratio
 from tallystick.world.demonstration.forecast import forecast_of_night
 from tallystick.world.demonstration.fraud import fraud_stopped, share_of
-from tallystick.world.demonstration.lender import highest_limits
+from tallystick.world.demonstration.lender import highest_of
 from tallystick.world.demonstration.results import LivedMonths, person_results
 
 _FORMAT: Final = 1
@@ -41,11 +41,10 @@ _HOUR_S: Final = 3_600
 _CURRENCY: Final = "CNY"
 
 
-def year_figures(year: Arm) -> YearFigures:
+def year_figures(year: Arm, *, deciders: Deciders) -> YearFigures:
     """The lender's first months, to be read before its books part."""
     lived = read_lived(year, [year])
     with psycopg.connect(year.url, autocommit=True) as connection:
-        deciders = Deciders()
         told = person_results(lived, economics=_economics(connection, year, deciders=deciders))
         suspected = _suspected(connection, lived.purchases, deciders=deciders)
     amounts = {name: int(pc.sum(told[name]).as_py()) for name in told.column_names}
@@ -70,12 +69,11 @@ def compared(
     *,
     first_months: YearFigures,
     models: tuple[LearnedModel, ...],
+    deciders: Mapping[str, Deciders],
     seed: int,
 ) -> DemonstrationSummary:
-    """Everything that the report shows. All of it is read: nothing is done to the books."""
-    highest = highest_limits()
-    before = _read_arm(champion, year=year, highest_minor=highest.champion)
-    after = _read_arm(challenger, year=year, highest_minor=highest.challenger)
+    """Everything that the report shows. All of it is read: nothing is done to the books; `deciders` by arm."""
+    before, after = (_read_arm(arm, year=year, deciders=deciders[arm.name]) for arm in (champion, challenger))
     told = (before.results, after.results)
     return DemonstrationSummary(
         format=_FORMAT,
@@ -104,10 +102,9 @@ class _ReadArm:
     example_decision: int
 
 
-def _read_arm(arm: Arm, *, year: Arm, highest_minor: int) -> _ReadArm:
+def _read_arm(arm: Arm, *, year: Arm, deciders: Deciders) -> _ReadArm:
     lived = read_lived(arm, [year, arm])
     with psycopg.connect(arm.url, autocommit=True) as connection:
-        deciders = Deciders()
         results = person_results(lived, economics=_economics(connection, arm, deciders=deciders))
         since, until = (arm.instant(day) for day in (arm.begins_on, arm.plan.ends_on))
         cases = answered_cases(connection, since=since, until=until)
@@ -115,7 +112,7 @@ def _read_arm(arm: Arm, *, year: Arm, highest_minor: int) -> _ReadArm:
         assert release is not None, "an arm has its strategy"
         figures = ArmFigures(
             strategy_id=release.champion_id,
-            highest_minor=highest_minor,
+            highest_minor=highest_of(arm.name),
             forecast=forecast_of_night(connection, arm.begins_on, deciders=deciders),
             happened=_happened(connection, arm, lived.owners, results),
             fraud=fraud_stopped(

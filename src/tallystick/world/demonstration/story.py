@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.operations.database import Where, discard_left_behind, ready_database
+from tallystick.operations.deciding import Deciders
 from tallystick.operations.learning import learn_from_streams
 from tallystick.operations.outputs import prepare_folder
 from tallystick.operations.products import product_named
@@ -24,13 +25,14 @@ from tallystick.reports.learned_terminal import LearnedModel
 from tallystick.storage.database_copies import copy_database, database_name, database_url, has_database
 from tallystick.trust.master_key import MasterKey, master_key_file
 from tallystick.world.demonstration.arms import Arm, live, live_at_once, release_and_review
-from tallystick.world.demonstration.lender import arms_damage_limits, highest_limits, lender_files
+from tallystick.world.demonstration.lender import arms_damage_limits, highest_limits, highest_of, lender_files
 from tallystick.world.demonstration.outcome import compared, year_figures
 from tallystick.world.economy.in_process import open_lender
 from tallystick.world.economy.plan import PlanFault, WorldPlan
 from tallystick.world.economy.running import OtherWorld, fork_world, write_streams
 
 _PRODUCT: Final = "baitiao"
+_PLAN: Final = "plan.json"
 _ELSEWHERE: Final = "postgres"  # a database is not copied while somebody is in it
 _REVIEWS_FROM: Final = 6
 
@@ -65,6 +67,8 @@ def demonstrate(plan: DemonstrationPlan, *, out: Path, zone: tzinfo, progress: P
     """
     prepare_folder(out)
     data = out / "data"
+    if (out / _PLAN).exists() and not data.exists():
+        raise OtherWorld(f"{data}: is gone, and the books with it; remove {out} as well, or name another folder")
     discard_left_behind(data)
     with ready_database(Where(url=None, data_folder=data)) as url:
         return live_story(plan, out=out, url=url, master_key=master_key_file(data), zone=zone, progress=progress)
@@ -79,20 +83,22 @@ def live_story(
     `OtherWorld` where it holds the demonstration of another plan, `OutputFault`, `BooksWrong` where the auditor finds
     something, and `NothingReviewed` where there were too few people for a line.
     """
-    _must_be_this(plan, out / "plan.json")
-    story = _Story(plan, out, url=url, master_key=master_key, zone=zone, progress=progress)
-    story.live_first_months()
-    first_months = story.sum_up_first_months()
-    models = story.learn()
-    story.part()
-    story.live_arms()
-    progress.step({"zh": "对照真相，写报告", "en": "comparing with the truth, writing the report"})
-    summary = compared(
-        story.year, story.champion, story.challenger, first_months=first_months, models=models, seed=plan.seed
-    )
-    _write(out / "summary.json", msgspec.json.format(msgspec.json.encode(summary)))
-    _write(out / "report.html", render_demonstration(summary).encode())
-    return summary
+    _must_be_this(plan, out / _PLAN)
+    told = out / "summary.json"
+    if not told.exists():
+        story = _Story(plan, out, url=url, master_key=master_key, zone=zone, progress=progress)
+        story.live_first_months()
+        first_months = story.sum_up_first_months()
+        models = story.learn()
+        story.part()
+        story.live_arms()
+        summary = story.compare(first_months, models)
+        _write(out / "report.html", render_demonstration(summary).encode())
+        _write(told, msgspec.json.format(msgspec.json.encode(summary)))
+    try:
+        return msgspec.json.decode(told.read_bytes(), type=DemonstrationSummary)
+    except msgspec.DecodeError as broken:
+        raise OutputFault(f"{told}: is of another version ({broken}); remove it to have it written anew") from broken
 
 
 class _Story:
@@ -104,6 +110,8 @@ class _Story:
         self._plan, self._out, self._progress, self._zone = plan, out, progress, zone
         first, all_months = plan.world(plan.months), plan.world(plan.months + plan.months_after)
         self._product = product_named(_PRODUCT)
+        # What decides is compiled once for each book. The challenger's is the first months' own, with another release.
+        self._deciders = {name: Deciders() for name in ("year", "champion", "challenger")}
         self._own = database_name(url)
         self._copied = f"{self._own}_champion"
         self.year = Arm(
@@ -126,7 +134,7 @@ class _Story:
         year = self.year
         if not year.is_over:
             self._open_lender()
-            live(year, progress=self._progress)
+            live(year, deciders=self._deciders[year.name], progress=self._progress)
         if not (year.folder / "events").exists():
             with psycopg.connect(year.url, autocommit=True) as connection:
                 write_streams(connection, year.folder, plan=year.plan, zone=self._zone, progress=self._progress)
@@ -135,7 +143,7 @@ class _Story:
         """What the lender came to before its books part."""
         told = self._out / "year" / "figures.json"
         if not told.exists():
-            _write(told, msgspec.json.encode(year_figures(self.year)))
+            _write(told, msgspec.json.encode(year_figures(self.year, deciders=self._deciders[self.year.name])))
         return msgspec.json.decode(told.read_bytes(), type=YearFigures)
 
     def _open_lender(self) -> None:
@@ -173,9 +181,19 @@ class _Story:
         for place, arm in enumerate(arms):
             fork_world(self.year.folder, into=arm.folder)
             files = strategy_files(self._strategy(arm.name))
-            because = f"highest limit {_highest_minor(arm.name):,} fen"
-            release_and_review(arm, files, because=because, damage_limits=arms_damage_limits())
+            because = f"highest limit {highest_of(arm.name):,} fen"
+            release_and_review(
+                arm, files, because=because, damage_limits=arms_damage_limits(), deciders=self._deciders[arm.name]
+            )
             self._progress.advance((place + 1) / len(arms))
+
+    def compare(self, first_months: YearFigures, models: tuple[LearnedModel, ...]) -> DemonstrationSummary:
+        """Both arms beside each other and the truth."""
+        self._progress.step({"zh": "对照真相，写报告", "en": "comparing with the truth, writing the report"})
+        return compared(
+            self.year, self.champion, self.challenger, first_months=first_months, models=models,
+            deciders=self._deciders, seed=self._plan.seed,
+        )  # fmt: skip
 
     def live_arms(self) -> None:
         """Both arms at once, in the same world."""
@@ -185,12 +203,6 @@ class _Story:
             "en": f"champion and challenger live {plan.months_after} months more, with the same shocks",
         })  # fmt: skip
         live_at_once((self.champion, self.challenger), progress=self._progress)
-
-
-def _highest_minor(arm: str) -> int:
-    """The highest limit of an arm, minor units."""
-    highest: int = getattr(highest_limits(), arm)
-    return highest
 
 
 def _must_be_this(plan: DemonstrationPlan, path: Path) -> None:
