@@ -118,7 +118,7 @@ def _tile(told: Told, name: str) -> Tile:
             bar_start=_percent(min(amount, 0) - low, high - low),
             bar_length=_percent(abs(amount), high - low),
         )
-        for arm, amount, color in zip(told.arms, amounts, _ARM_COLORS, strict=True)
+        for arm, amount, color in zip((_cap(told, 0), _cap(told, 1)), amounts, _ARM_COLORS, strict=True)
     ]  # fmt: skip
     return Tile(
         name=told.say(MEASURES[name]),

@@ -25,6 +25,7 @@ from tallystick.reports.figures import (
 from tallystick.reports.learned_terminal import learned_verdict
 from tallystick.reports.texts import Texts
 from tallystick.scoring.validation import Interval
+from tallystick.units.money import minor_per_major
 
 # What is compared, and the text that names it; amounts are those whose names end in `_minor`.
 MEASURES: Final = {
@@ -59,7 +60,9 @@ class Told:
         return money_exact_text(amount_minor, currency=self.summary.currency)
 
     def money_change(self, change_minor: int) -> str:
-        """The same with its sign."""
+        """The same with its sign; less than a unit to its last digit, so that it is not shown as nothing."""
+        if 0 < abs(change_minor) < minor_per_major(self.summary.currency):
+            return f"{'+' if change_minor > 0 else ''}{self.exact(change_minor)}"
         return money_change_text(change_minor, currency=self.summary.currency, language=self.say.language)
 
     def figure(self, name: str, figure: int) -> str:

@@ -155,3 +155,11 @@ def test_what_did_not_happen_is_a_dash_and_no_figure() -> None:
     rows = {row[0].text: [cell.text for cell in row[1:]] for row in section.tables[0].rows}
     assert rows["New limit that becomes debt, expected"] == ["–", "–"]
     assert rows["The same, by the truth (6 months)"] == ["–", "–"]
+
+
+def test_a_change_of_cents_is_not_shown_as_nothing() -> None:
+    summary = with_result(challenger=31, persons=9, low=-7, high=150)
+    rows = {
+        row[0].text: [cell.text for cell in row] for row in demonstration_edition(summary, language="en").scenarios.rows
+    }
+    assert rows["Result"][4:6] == ["+0.31", "−0.07 to +2"]
