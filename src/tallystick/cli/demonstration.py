@@ -37,11 +37,12 @@ def demo(
     language
         Of the terminal: zh or en; without it that of the settings. The report always holds both.
     """
+    chosen = settings().language if language is None else language
+
     from tallystick.reports.demonstration_terminal import demonstration_finding, demonstration_tables, next_looks
     from tallystick.units.ids import IdPrefix, encode_id
     from tallystick.world.demonstration.story import DemonstrationPlan, demonstrate
 
-    chosen = settings().language if language is None else language
     plan = DemonstrationPlan(borrowers=borrowers, months=months, months_after=months_after, seed=seed)
     with shown_progress(chosen) as progress:
         summary = demonstrate(plan, out=out, zone=BUSINESS_ZONE, progress=progress)
