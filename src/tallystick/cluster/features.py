@@ -82,7 +82,7 @@ def _check_and_view(
         columns = [f"CAST({field.name} AS {_SQL_TYPES[field.type]}) AS {field.name}" for field in schema]
         session.read.parquet(*rows.files).selectExpr(*columns).createOrReplaceTempView(name)
     counts = [
-        f"SELECT '{name}' AS name, ARRAY({', '.join(row_counts(schema))}) AS counts, {odd_kind(name)} AS odd "
+        f"SELECT '{name}' AS name, ARRAY({', '.join(row_counts(name, schema))}) AS counts, {odd_kind(name)} AS odd "
         f"FROM {name}"
         for name, (_, schema) in tables.items()
     ]

@@ -12,7 +12,13 @@ import pyarrow.dataset as ds
 
 from tallystick.features.as_of_catalog import AsOfFeature
 from tallystick.features.as_of_sql import as_of_sql
-from tallystick.features.event_tables import EVENT_TABLES, MOST_TOLD_MINOR, REQUEST_KINDS, REQUEST_SCHEMA
+from tallystick.features.event_tables import (
+    EVENT_TABLES,
+    MOST_TOLD_MINOR,
+    NUMBERED_WITHIN_LINE,
+    REQUEST_KINDS,
+    REQUEST_SCHEMA,
+)
 
 Rows: TypeAlias = "pa.Table | ds.Dataset"
 
@@ -97,7 +103,9 @@ def checked_tables(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> Iterator[duc
             columns = ", ".join(f"CAST({field.name} AS {_SQL_TYPES[field.type]}) AS {field.name}" for field in schema)
             engine.sql(f"CREATE VIEW {name} AS SELECT {columns} FROM given_{name}")
         for name, (rows, schema) in tables.items():
-            counted = ", ".join([*row_counts(schema, repeats=not _ascending(rows, schema.names[0])), odd_kind(name)])
+            counted = ", ".join(
+                [*row_counts(name, schema, repeats=not _ascending(rows, schema.names[0])), odd_kind(name)]
+            )
             [(*counts, odd)] = engine.sql(f"SELECT {counted} FROM {name}").fetchall()
             faults += row_faults(name, schema, counts, odd_kind=odd)
         if faults:
@@ -151,16 +159,24 @@ def _ascending(rows: Rows, ids: str) -> bool:
 _TICKS: Final = (631_152_000_000_000, 7_258_118_400_000_000)  # the years 1990 to 2199
 
 
-def row_counts(schema: pa.Schema, *, repeats: bool = True) -> list[str]:
-    """SQL of how many rows of a table repeat an id, have a null where none may be, or a figure that cannot be.
+def row_counts(name: str, schema: pa.Schema, *, repeats: bool = True) -> list[str]:
+    """SQL of how many rows of the table `name` repeat an id, have a null where none may be, or a figure out of bounds.
 
     It runs on any engine; `row_faults` reads the counts. Without `repeats` none does, and nobody has to count.
     """
     never_null = _never_null(schema)
-    repeated = f"COUNT({never_null[0]}) - COUNT(DISTINCT {never_null[0]})" if repeats else "0"
+    repeated = f"COUNT({never_null[0]}) - COUNT(DISTINCT {_identity(name, never_null[0])})" if repeats else "0"
     nulls = [f"COUNT(CASE WHEN {column} IS NULL THEN 1 END)" for column in never_null]
     beyond = [f"COUNT(CASE WHEN {name} < {low} OR {name} > {high} THEN 1 END)" for name, low, high in bounds_of(schema)]
     return [repeated, *nulls, *beyond]
+
+
+def _identity(name: str, column: str) -> str:
+    """What no two rows of a table share, null where the id is."""
+    if name not in NUMBERED_WITHIN_LINE:
+        return column
+    line, event = (f"CAST({each} AS VARCHAR(20))" for each in ("line_id", column))
+    return f"CASE WHEN NOT {column} IS NULL THEN CONCAT(COALESCE({line}, ''), ' ', {event}) END"
 
 
 def _never_null(schema: pa.Schema) -> list[str]:

@@ -74,6 +74,9 @@ class EventTable:
         return next((column for column in self.columns if column.name == name), None)
 
 
+# Streams whose `event_id` is the line's revision: no other row of the same line has it.
+NUMBERED_WITHIN_LINE: Final = ("line_change", "past_due_spell")
+
 ARROW_TYPES: Final = {
     ColumnType.BIGINT: pa.int64(),
     ColumnType.DOUBLE: pa.float64(),

@@ -20,8 +20,6 @@ _ARREARS_DAYS: Final = 30
 # Past due so long, a line has defaulted (Basel CRE36.69); it is not asked about again.
 _DEFAULT_DAYS: Final = 90
 
-# Streams that are read off the books number their rows within each line.
-_NUMBERED_BY_LINE: Final = ("line_change", "past_due_spell")
 # Of a purchase that was declined nobody learns what it would have been; one that is asked for again with a second
 # factor is another purchase, and is observed then.
 _PURCHASES: Final = """
@@ -98,19 +96,12 @@ def read_lender_streams(folder: Path) -> LenderStreams:
             continue
         read = read_table_or_empty(path)
         digest.update(f"{name}\n{read.sha256}\n".encode())
-        tables[name] = _numbered(read.table) if name in _NUMBERED_BY_LINE else read.table
+        tables[name] = read.table
     ticks = [pc.min_max(rows["tick"]).as_py() for rows in tables.values() if rows.num_rows]
     if not ticks:
         raise FileFault(f"{folder}: no stream has a row; give a folder with {', '.join(EVENT_TABLES)} as Parquet files")
     first, last = min(each["min"] for each in ticks), max(each["max"] for each in ticks)
     return LenderStreams(tables, first, last, digest.hexdigest())
-
-
-def _numbered(rows: pa.Table) -> pa.Table:
-    """The rows in order of their ticks, those of one line as they were written, each with a number of its own."""
-    ordered = rows.sort_by([("tick", "ascending"), ("line_id", "ascending"), ("event_id", "ascending")])
-    place = ordered.schema.get_field_index("event_id")
-    return ordered.set_column(place, "event_id", pa.array(range(1, len(ordered) + 1), pa.int64()))
 
 
 def _requests(

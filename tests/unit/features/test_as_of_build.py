@@ -266,6 +266,22 @@ def test_rows_that_cannot_be_are_counted() -> None:
     )
 
 
+def test_changes_of_a_line_are_numbered_within_it() -> None:
+    def changes(*lines: tuple[int, int]) -> pa.Table:
+        rows = [
+            {"event_id": event, "tick": NOW - DAY_TICKS, "line_id": line, "limit_minor": 100, "drawn_minor": 40}
+            for line, event in lines
+        ]
+        return pa.Table.from_pylist(rows, schema=EVENT_TABLES["line_change"].schema())
+
+    asked = pa.Table.from_pylist([request(line_id=5)], schema=REQUEST_SCHEMA)
+    features = CATALOG.named(["line_utilization"])
+    table = build_as_of(asked, {"line_change": changes((5, 1), (6, 1), (6, 2))}, features=features)
+    assert table["line_utilization"].to_pylist() == [0.4]
+    with pytest.raises(StreamFaults, match=r"line_change\.event_id: 1 rows repeat another's"):
+        build_as_of(asked, {"line_change": changes((5, 1), (5, 1), (6, 1))}, features=features)
+
+
 @pytest.mark.parametrize("unit", [1_000_000, 1_000, 1 / 1_000])
 def test_a_tick_in_another_unit_is_refused(unit: float) -> None:
     """Seconds, milliseconds and nanoseconds: every window would be wrong, and no figure would look it."""

