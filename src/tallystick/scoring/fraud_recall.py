@@ -5,10 +5,13 @@ known. The law of the delays is told backwards in time, for delays are cut off o
 Gruttola, Biometrika 75, 1988), for caught and missed frauds each by its own, as what was caught is found out sooner.
 """
 
+from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, logit
 from scipy.stats import t as student
 
@@ -34,9 +37,9 @@ def recall_of_found(
     """The share that a rule or a score catches of the frauds that are found out within so many days.
 
     A row a known fraud, shape (frauds,): whether it is caught, after how many days it was found out, how many days ago
-    it happened, and whose case it is: the frauds of one case share their luck, and the interval leaves out one case at
-    a time (jackknife, Student's t on the log odds). Frauds found later than `within_days` are left out. Give frauds of
-    which enough can be known by now: of those younger than the quickest half of the delays next to nothing is.
+    it happened, and its case (`linked_cases`): the frauds of one case share their luck, and the interval leaves out one
+    case at a time (jackknife, Student's t on the log odds). Frauds found later than `within_days` are left out. Give
+    frauds of which enough can be known by now: of those younger than the quickest half of delays next to nothing is.
 
     Raises `ValueError` where nothing is known, or a label comes before its fraud or after today.
 
@@ -66,6 +69,31 @@ def recall_of_found(
         low, high = wilson_interval(round(value * groups), groups, confidence=confidence)
         return Interval(value, float(low), float(high))
     return _jackknife(value, caught, delay, age, group=group, groups=groups, confidence=confidence)
+
+
+def linked_cases(*links: Sequence[Hashable]) -> Wholes:
+    """Which frauds belong together, shape (frauds,): those that share a borrower, a device, an address or another link.
+
+    Each of `links` has one value a fraud, None for nothing to go by. Cases are numbered from 0, and what is linked over
+    others is one case. Two borrowers are one ring by their device, and a third one by an address:
+
+    >>> linked_cases([1, 1, 2, 3, 4], ["a", "a", "a", "b", None], ["x", "x", "y", "y", None]).tolist()
+    [0, 0, 0, 0, 1]
+    """
+    frauds = len(links[0])
+    if any(len(each) != frauds for each in links):
+        raise ValueError("links are of different lengths: give one value of each per fraud")
+    rows: list[int] = []
+    nodes: list[int] = []
+    numbers: dict[tuple[int, Hashable], int] = {}
+    for kind, each in enumerate(links):
+        for fraud, value in enumerate(each):
+            if value is not None:
+                rows.append(fraud)
+                nodes.append(frauds + numbers.setdefault((kind, value), len(numbers)))
+    size = frauds + len(numbers)
+    graph = coo_array((np.ones(len(rows)), (rows, nodes)), shape=(size, size))
+    return np.asarray(connected_components(graph, directed=False)[1][:frauds], dtype=np.int64)
 
 
 def recall_of_all(found: Interval, *, never_found_share: float) -> tuple[float, float]:

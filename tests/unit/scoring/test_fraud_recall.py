@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tallystick.scoring.fraud_recall import recall_of_all, recall_of_found
+from tallystick.scoring.fraud_recall import linked_cases, recall_of_all, recall_of_found
 from tallystick.scoring.validation import Interval
 
 WITHIN_DAYS = 120
@@ -66,6 +66,13 @@ def test_frauds_of_one_case_tell_less_than_as_many_cases() -> None:
     apart = recall_of_found(**told | {"case": np.arange(len(told["case"]))}, within_days=WITHIN_DAYS)
     assert together.value == apart.value
     assert together.high - together.low > 1.2 * (apart.high - apart.low)
+
+
+def test_links_reach_over_others_and_an_unknown_one_links_nothing() -> None:
+    """A device links two borrowers, and an address one of them to a third; the same word of another kind does not."""
+    assert linked_cases([1, 2, 3, 4], ["d", "d", None, None], [None, "x", "x", "d"]).tolist() == [0, 0, 0, 1]
+    with pytest.raises(ValueError, match="links"):
+        linked_cases([1, 2], ["d"])
 
 
 def test_one_case_tells_nothing_and_none_missed_is_no_certainty() -> None:

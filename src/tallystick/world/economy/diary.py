@@ -76,13 +76,16 @@ class Diary:
         """Everything, to go on from."""
         return msgspec.msgpack.encode(_Kept(self._columns, self.counts))
 
+    def table(self, name: str) -> pa.Table:
+        """The rows of one of `TABLES` that are not written yet."""
+        return pa.table(self._columns[name], schema=TABLES[name])
+
     def write(self, folder: Path, *, part: str) -> None:
         """Write the rows as one part of each table, and forget them. The same part again is written over."""
         for name, schema in TABLES.items():
             where = folder / name
             where.mkdir(parents=True, exist_ok=True)
-            table = pa.table(self._columns[name], schema=schema)
-            pyarrow.parquet.write_table(table, where / f"{part}.parquet", compression="zstd")
+            pyarrow.parquet.write_table(self.table(name), where / f"{part}.parquet", compression="zstd")
             self._columns[name] = [[] for _ in schema]
 
     def note(self, step: Step, planned: Planned, answer: Answer) -> None:
