@@ -18,6 +18,7 @@ from tallystick.operations.applications import BureauReport
 from tallystick.strategy.assignment import place_ppm, places_ppm
 from tallystick.units.rates import PPM
 from tallystick.world.economy import acts
+from tallystick.world.economy.applying import reference_of
 from tallystick.world.economy.in_memory import InMemory, LimitPolicy, SameForAll
 from tallystick.world.economy.information_parameters import standard_information
 from tallystick.world.economy.life import Life
@@ -194,7 +195,7 @@ def _applications(
         if person in seen or month >= APPLICATION_MONTHS:
             continue
         seen.add(person)
-        _, band, outcome = policy.first[f"person {person}"]
+        _, band, outcome = policy.first[reference_of(person)]
         on, line_id = by_person.get(person, (NOBODY, 0))
         reward = int(brought[month + 1 + WINDOW_MONTHS][line_id - 1]) if on == day else 0
         rows.append((band, outcome, reward, person))
@@ -213,7 +214,7 @@ def _book(life: Life, lender: InMemory, policy: LimitsByChance, known: pa.Table)
     known = known.filter(pa.array(in_book))
     place = known["line_id"].to_numpy() - 1
     person = lives.person_of(place + 1)
-    asked = [policy.first[f"person {each}"] for each in person.tolist()]
+    asked = [policy.first[reference_of(each)] for each in person.tolist()]
     applied = [application for application, _, _ in asked]
     is_bad = (columns.is_charged_off | (columns.days_past_due(day_number(lender.today)) >= DEFAULT_FROM))[place]
     limit = known["limit_minor"].to_numpy()

@@ -73,7 +73,7 @@ class Applying:
         )
         return [
             acts.Apply(
-                reference=f"person-{person}",
+                reference=reference_of(person),
                 stated=says,
                 report=report,
                 device=self._contacts.device(person, today=day_number(on)),
@@ -109,3 +109,8 @@ class Applying:
             + arriving.accept_price * dearer
         )
         return self._chances.happens("person/accepts", who, chance=expit(leaning))
+
+
+def reference_of(person: int) -> str:
+    """How a lender knows somebody: the reference of each application."""
+    return f"person-{person}"
