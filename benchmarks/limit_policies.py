@@ -1,0 +1,328 @@
+"""Policies of one review of limits, from a flat limit to an optimum that knows what no lender can: limits in, none out.
+
+All see the same lines, graded and screened by the standard strategy with one behavior score, and all but the flat ones
+keep its rules: whole thousands, at most twice the present limit, at most three months of income, raises only of lines
+that its eligibility lets rise, and nothing above the cap of 50,000. None lowers a limit.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from reviewed_worlds import ECONOMICS, Reviewed, YearAfter
+from tallystick.operations.judging import judge_lines
+from tallystick.risk.learned_response import Belief, LearnedResponse, learn_response
+from tallystick.scoring.boosted import Boosted, BoostedSettings, fit_boosted
+from tallystick.scoring.calibration import Calibration, fit_calibration, pd_ppm
+from tallystick.scoring.crossfit import out_of_fold
+from tallystick.scoring.model import ModelFeature
+from tallystick.strategy.choices import Choices, LimitRules, highest_increase
+from tallystick.strategy.columns import ColumnType
+from tallystick.strategy.learned_menu import menu_slopes
+from tallystick.strategy.limits import Menu, PortfolioCap, menu_of, plan_limits
+from tallystick.strategy.lines import Lines
+from tallystick.strategy.optimizer import Cap, Infeasible, optimize
+from tallystick.strategy.policy import Strategy, read_strategy, standard_strategy_files
+from tallystick.strategy.prices import Price, price_grades
+from tallystick.units.rates import PPM
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+CAP_MINOR: Final = 5_000_000
+SHARES: Final = (0.0, 0.5, 1.0)  # of the way from the present limit to the most that the rules allow
+MATRIX_FILE: Final = Path(__file__).with_name("policies_matrix.toml")
+_RATE_PPM: Final = 182_500  # the contract's 0.05 % a day, for every line
+_TOLERANCE: Final = 1e-4
+_HISTORY: Final = {
+    "months_past_due_m0": ColumnType("whole"), "months_past_due_max_6m": ColumnType("whole"),
+    "utilization_m0": ColumnType("number"), "months_on_book": ColumnType("whole"),
+}  # fmt: skip
+STRATEGY: Final[Strategy] = read_strategy(standard_strategy_files(), features=_HISTORY, on=date(2027, 1, 1))
+RULES: Final[LimitRules] = STRATEGY.limits
+GRADES: Final = ECONOMICS.grade_names()
+_SCORE: Final = BoostedSettings(
+    rounds_max=200, stopping_rounds=0, learning_rate=0.03, leaves_max=6, leaf_rows_min=60, ensemble_seeds=2, folds=4
+)
+_TREES: Final = {
+    "objective": "regression", "num_leaves": 6, "min_data_in_leaf": 200, "learning_rate": 0.03, "lambda_l2": 10.0,
+    "feature_fraction": 0.5, "bagging_fraction": 0.7, "bagging_freq": 1, "seed": 7, "deterministic": True,
+    "num_threads": 1, "verbosity": -1,
+}  # fmt: skip
+_ROUNDS: Final = 120
+
+
+# ---------------------------------------------------------------- the score, and what it makes of a book
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The behavior score: the PD of the year after a review at the present limit."""
+
+    model: Boosted
+    calibration: Calibration
+
+    def pd_ppm(self, features: Mapping[str, Floats]) -> Integers:
+        """(lines,)"""
+        return np.asarray(pd_ppm(self.calibration.pd(self.model.log_odds(pa.table(dict(features))))))
+
+
+def fit_score(features: Mapping[str, Floats], is_bad: Flags, *, seed: int) -> tuple[Score, Integers]:
+    """The score, and the PD in ppm that models without its own row give each line (lines,)."""
+    table = pa.table(dict(features))
+    read = [ModelFeature(name, "numeric") for name in features]
+
+    def fit(rows: pa.Table, outcome: npt.NDArray[np.bool_], derived: int) -> Boosted:
+        return fit_boosted(rows, outcome, read, _SCORE, derived)
+
+    apart = out_of_fold(table, is_bad, fit, 4, seed)
+    calibration = fit_calibration(apart.log_odds, is_bad)
+    score = Score(fit(table, is_bad, seed), calibration)
+    return score, np.asarray(pd_ppm(calibration.pd(apart.log_odds)))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A book as every policy sees it; `levels` (lines, 3) are the limits at `SHARES` of the way that is open."""
+
+    lines: Lines
+    features: Mapping[str, Floats]
+    levels: Integers
+
+    @property
+    def step(self) -> Floats:
+        """The whole way, in minor units."""
+        return (self.levels[:, -1] - self.levels[:, 0]).astype(np.float64)
+
+
+def case_of(book: Reviewed, pd: Integers) -> Case:
+    """Grade and screen a book by the standard strategy; it sells everybody one price."""
+    history = {
+        "months_past_due_m0": np.ceil(book.features["late_now"] / 30).astype(np.int64),
+        "months_past_due_max_6m": np.ceil(book.features["late_max_6m"] / 30).astype(np.int64),
+        "utilization_m0": book.features["use"],
+        "months_on_book": book.features["months"].astype(np.int64),
+    }
+    line = pa.table({
+        "credit_limit_minor": book.limit_minor,
+        "income_month_minor": book.income_month_minor,
+        "nominal_rate_ppm": np.full(len(pd), float(_RATE_PPM)),
+    })  # fmt: skip
+    judged = judge_lines(line, pa.table(history), drawn_minor=book.drawn_minor, pd_ppm=pd, strategy=STRATEGY)
+    lines = replace(judged.lines, may_decrease=np.zeros(len(pd), dtype=np.bool_))
+    return Case(lines, book.features, open_way(lines))
+
+
+def lived_levels(book: Reviewed) -> Integers:
+    """The levels of every line that is not late, screened or not: what is lived before there is a score."""
+    nobody, everybody = np.zeros(len(book.place), dtype=np.int64), np.ones(len(book.place), dtype=np.bool_)
+    return open_way(
+        Lines(
+            limit_minor=book.limit_minor, drawn_minor=book.drawn_minor, pd_ppm=nobody, grade=nobody,
+            income_month_minor=book.income_month_minor, present_rate_ppm=np.full(len(nobody), float(_RATE_PPM)),
+            may_increase=book.features["late_now"] == 0, may_decrease=~everybody,
+        )
+    )  # fmt: skip
+
+
+def open_way(lines: Lines) -> Integers:
+    """Present limit, half way and the most that the rules allow, in whole steps; shape (lines, 3)."""
+    most = np.minimum(highest_increase(lines, rules=RULES), CAP_MINOR) // RULES.step_minor * RULES.step_minor
+    most = np.where(lines.may_increase, np.maximum(most, lines.limit_minor), lines.limit_minor)
+    half = np.round((lines.limit_minor + most) / 2 / RULES.step_minor) * RULES.step_minor
+    half = np.clip(half, lines.limit_minor, most)
+    return np.stack([lines.limit_minor, half.astype(np.int64), most.astype(np.int64)], axis=1)
+
+
+# ---------------------------------------------------------------- (c) a matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """How far a line is raised, by the column of its grade and the row of its use: a place in `SHARES`."""
+
+    grades: tuple[str, ...]  # each a band as "AB"
+    use_from: tuple[float, ...]
+    level: Integers  # (use, grades)
+
+    def cell(self, case: Case) -> tuple[Integers, Integers]:
+        """(row, column) of each line; column -1 of a grade that no band has."""
+        band = np.asarray(
+            [next((place for place, band in enumerate(self.grades) if grade in band), -1) for grade in GRADES]
+        )
+        use = np.searchsorted(np.asarray(self.use_from), case.features["use_mean_6m"], side="right") - 1
+        return np.maximum(use, 0), band[case.lines.grade]
+
+    def levels(self, case: Case) -> Integers:
+        """The level of each line."""
+        row, column = self.cell(case)
+        return np.where(column < 0, 0, self.level[row, np.maximum(column, 0)])
+
+
+def read_matrix(file: Path = MATRIX_FILE) -> Matrix:
+    """The matrix as it was tuned."""
+    told = tomllib.loads(file.read_text(encoding="utf-8"))
+    return Matrix(tuple(told["grades"]), tuple(told["use_from"]), np.asarray(told["level"], dtype=np.int64))
+
+
+# ---------------------------------------------------------------- (d), (e) the optimizer
+
+
+def prices() -> tuple[Price, ...]:
+    """What added debt of each grade pays: the contract's one price, whatever would cover the grade's risk."""
+    graded = price_grades(ECONOMICS, legal_cap_ppm=STRATEGY.price_cap.bound)
+    return tuple(replace(price, margin_ppm=price.margin_ppm + _RATE_PPM - price.price_ppm) for price in graded)
+
+
+def published_menu(case: Case) -> Menu:
+    """Every line's levels with what is expected of them by published responses."""
+    allowed = (case.step > 0)[:, None] | (np.arange(len(SHARES)) == 0)
+    choices = Choices(limit_minor=case.levels, allowed=allowed)
+    return menu_of(case.lines, choices, cap_minor=CAP_MINOR, economics=ECONOMICS, prices=prices())
+
+
+def planned(case: Case, menu: Menu, *, no_more_loss_than: Integers) -> Integers:
+    """The plan that earns most and is expected to lose no more than these levels do; a level of each line."""
+    rows = np.arange(len(no_more_loss_than))
+    bound = int(np.ceil(menu.measures["expected_loss"][rows, no_more_loss_than].sum()))
+    cap = PortfolioCap("expected_loss", "预期损失", "expected loss", "expected_loss", bound=bound)
+    plan = plan_limits(case.lines, menu, caps=[cap], rules=RULES, tolerance=_TOLERANCE)
+    assert not isinstance(plan, Infeasible), "the levels that made the bound keep it"
+    level: Integers = np.argmax(case.levels == plan.limit_minor[:, None], axis=1)
+    return level
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """How lines are put together for what is learned: by grade and by use of the limit."""
+
+    use_from: tuple[float, ...] = (0.0, 0.15, 0.45)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(GRADES) * len(self.use_from)
+
+    def of(self, case: Case) -> Integers:
+        """The segment of each line."""
+        use = np.searchsorted(np.asarray(self.use_from), case.features["use_mean_6m"], side="right") - 1
+        return np.asarray(case.lines.grade * len(self.use_from) + np.maximum(use, 0), dtype=np.int64)
+
+
+SEGMENTS: Final = Segments()
+# How far published responses may be off, all together and one segment beside the others at most; per unit of limit, or
+# in log odds per doubling. Assumptions: as far as the published slopes of grades lie apart.
+_PRIOR_SD: Final = {"drawn": 0.15, "default": 0.3, "expected_loss": 0.02, "profit": 0.02}
+
+
+def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> LearnedResponse:
+    """What a lender learns of steps that it drew by chance: of lines that may rise each gets one of three limits."""
+    chance = np.random.default_rng(seed)
+    takes_part = np.flatnonzero(case.step > 0)
+    drawn = chance.integers(0, len(SHARES), len(takes_part))
+    pd = case.lines.pd_ppm / PPM
+    followed = {
+        "drawn_minor": [year.drawn_minor for year in years],
+        "is_bad": [year.is_bad for year in years],
+        "lost_minor": [year.lost_minor for year in years],
+        "profit_minor": [year.profit_minor(pd) for year in years],
+    }
+    outcome = {name: np.stack(told, axis=1)[takes_part, drawn] for name, told in followed.items()}
+    menu, segment = published_menu(case), SEGMENTS.of(case)
+    levels = case.levels[takes_part]
+    steps = pa.table({
+        "segment": segment[takes_part],
+        "limit_minor": levels[:, 0],
+        "given_minor": levels[np.arange(len(levels)), drawn],
+        "mean_given_minor": levels.mean(axis=1),
+        "mean_doublings": np.log2(levels / levels[:, :1]).mean(axis=1),
+        "pd_ppm": case.lines.pd_ppm[takes_part],
+        "drawn_before_minor": case.features["drawn_mean_6m"][takes_part],
+        **outcome,
+    })  # fmt: skip
+
+    def belief(figure: str) -> Belief:
+        prior = menu_slopes(menu, figure, segment=segment, segments=SEGMENTS.count)
+        return Belief(prior, common_sd=_PRIOR_SD[figure], own_sd_most=_PRIOR_SD[figure])
+
+    rise = np.full(SEGMENTS.count, np.log1p(ECONOMICS.pd_rise_per_doubling_ppm / PPM))
+    return learn_response(
+        steps,
+        drawn=belief("drawn"),
+        default=Belief(rise, common_sd=_PRIOR_SD["default"], own_sd_most=_PRIOR_SD["default"]),
+        lost=belief("expected_loss"),
+        profit=belief("profit"),
+    )
+
+
+# ---------------------------------------------------------------- (f), (g) optima that have seen every limit lived
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """What a unit of limit earns and loses beyond what is published, of worlds whose lines lived at every level."""
+
+    names: tuple[str, ...]
+    earns: lightgbm.Booster
+    loses: lightgbm.Booster
+
+    def levels(self, case: Case, known: Mapping[str, Floats], *, no_more_loss_than: Integers) -> Integers:
+        """The levels that earn most and are expected to lose no more than these."""
+        published = published_menu(case)
+        rows = [_known_rows(known, self.names, case, level) for level in range(len(SHARES))]
+        more = (case.levels - case.levels[:, :1]).astype(np.float64)
+        profit, loss = (
+            figures + np.stack([np.asarray(model.predict(each)) for each in rows], axis=1) * more
+            for figures, model in (
+                (published.profit, self.earns),
+                (published.measures["expected_loss"], self.loses),
+            )
+        )
+        bound = loss[np.arange(len(loss)), no_more_loss_than].sum()
+        plan = optimize(
+            profit=profit, measures={"loss": loss}, allowed=published.choices.allowed,
+            caps=[Cap("loss", "loss", float(bound))], tolerance=_TOLERANCE,
+        )  # fmt: skip
+        assert not isinstance(plan, Infeasible), "the levels that made the bound keep it"
+        return np.asarray(plan.choice, dtype=np.int64)
+
+
+def fit_optimum(case: Case, known: Mapping[str, Floats], years: Sequence[YearAfter]) -> Optimum:
+    """Fitted to the difference that each higher limit made to the same line, with the same luck.
+
+    What is fitted is how far it lies from what is published: where a world tells little, that stands.
+    """
+    names, pd, published = tuple(known), case.lines.pd_ppm / PPM, published_menu(case)
+    raised = case.step > 0
+    rows, earned, lost, weight = [], [], [], []
+    for level in range(1, len(SHARES)):
+        step = np.maximum(case.levels[:, level] - case.levels[:, 0], 1)[raised]
+
+        def beyond(lived: Floats, figures: Floats, level: int = level, step: Floats = step) -> Floats:
+            return np.asarray((lived - (figures[:, level] - figures[:, 0]))[raised] / step)
+
+        rows.append(_known_rows(known, names, case, level)[raised])
+        earned.append(beyond(years[level].profit_minor(pd) - years[0].profit_minor(pd), published.profit))
+        lost.append(beyond(years[level].lost_minor - years[0].lost_minor, published.measures["expected_loss"]))
+        weight.append(step / step.mean())
+    matrix, weights = np.concatenate(rows), np.concatenate(weight)
+
+    def fit(target: Sequence[Floats]) -> lightgbm.Booster:
+        return lightgbm.train(_TREES, lightgbm.Dataset(matrix, np.concatenate(target), weight=weights), _ROUNDS)
+
+    return Optimum(names, earns=fit(earned), loses=fit(lost))
+
+
+def _known_rows(known: Mapping[str, Floats], names: Sequence[str], case: Case, level: int) -> Floats:
+    more = (case.levels[:, level] - case.levels[:, 0]) / case.levels[:, 0]
+    pd = case.lines.pd_ppm.astype(np.float64)
+    return np.column_stack([*(known[name] for name in names), pd, more])

@@ -1,0 +1,417 @@
+"""Policies of limits judged by the truth: what each earns and loses in a year, on worlds that no policy has seen.
+
+    python benchmarks/policies.py [--json] [--worlds 32] [--borrowers 1500] [--processes 2] [--lives FOLDER]
+    python benchmarks/policies.py --tune-matrix --worlds 12
+
+A world lives a year under first limits of at most 30,000, then all limits are reviewed once with a cap of 50,000, and
+it lives another year (`reviewed_worlds.py`). The policies of that review (`limit_policies.py`):
+
+a  everybody gets 30,000        b  everybody gets 50,000
+c  a matrix of grade and use, tuned by grid on seeds of its own and kept in policies_matrix.toml (`--tune-matrix`)
+d  Tallystick's optimizer with published responses
+e  the same with responses learned from limits that were drawn by chance in the learning worlds
+f  an optimum by all that the lender can know, fitted to worlds in which every line has lived every limit
+g  the same that also sees every trait of the borrowers, but no luck to come
+
+d to g are planned under one cap: expected loss, as each of them expects it, of at most what it expects of c. The grades
+of c to f come of one behavior score. Every world is judged once, by policies that learned on the other half of the
+worlds; the matrix is tuned on seeds apart from both. In a lender in memory lines do not touch one another and chance
+has no state, so what a policy brings is read from lives at each level, line by line, everybody with the same luck.
+
+Profit is interest, fees and merchants' fees less funds, operations, losses and the return on capital, by the lender's
+books (`YearAfter`); `ours.*` are yuan a line and year. What is told beside c is paired: the same people and luck.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from scipy.stats import t
+
+from limit_policies import (
+    GRADES,
+    MATRIX_FILE,
+    SEGMENTS,
+    SHARES,
+    Case,
+    Matrix,
+    Optimum,
+    Score,
+    case_of,
+    fit_optimum,
+    fit_score,
+    learn,
+    lived_levels,
+    planned,
+    published_menu,
+    read_matrix,
+)
+from report_line import emit
+from reviewed_worlds import Reviewed, YearAfter, live_to_review, live_year_after, reviewed, true_traits
+from tallystick.risk.learned_response import LearnedResponse
+from tallystick.strategy.learned_menu import learned_menu
+from tallystick.units.rates import PPM
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+SEED: Final = 1_000
+TUNE_SEED: Final = 9_000
+FLAT_MINOR: Final = {"flat_30000": 3_000_000, "flat_50000": 5_000_000}
+LEVELS: Final = ("present", "half_way", "most", *FLAT_MINOR)
+NAMES: Final = "abcdefg"
+STAYS: Final = "stays"  # beside the seven: nobody's limit is changed
+_LEAST_WORLDS: Final = 2
+_YUAN: Final = 100
+_NORMAL_95: Final = 1.959964
+_DRAWS: Final = 2_000
+# The form of the matrix: bands of grades, and from which mean use of six months a row holds.
+_BANDS: Final = ("AB", "C", "DE")
+_USE_FROM: Final = (0.0, 0.15, 0.45)
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """The lines of one or more worlds, and what each brought in the year after the review at `LEVELS`."""
+
+    world: Integers  # the seed of each line's world
+    book: Reviewed
+    traits: Mapping[str, Floats]
+    years: Mapping[str, YearAfter]
+
+    def of_worlds(self, seeds: Sequence[int]) -> "Lived":
+        """The lines of some worlds."""
+        return _from_table(_as_table(self).filter(pa.array(np.isin(self.world, seeds))))
+
+    def at_shares(self) -> list[YearAfter]:
+        """The years at the levels between which policies choose."""
+        return [self.years[name] for name in LEVELS[: len(SHARES)]]
+
+
+def main() -> None:
+    options = _options()
+    first = TUNE_SEED if options.tune_matrix else SEED
+    lived = live_worlds(range(first, first + options.worlds), options)
+    if options.tune_matrix:
+        _, pd = fit_score(lived.book.features, lived.years["present"].is_bad, seed=first)
+        _write_matrix(_tuned(lived, case_of(lived.book, pd)))
+        return
+    halves = [list(range(first + half, first + options.worlds, 2)) for half in range(2)]
+    policies = [Policies.learned_from(lived.of_worlds(half)) for half in halves]
+    judged = [_judged(each, lived.of_worlds(half)) for each, half in zip(policies, reversed(halves), strict=True)]
+    _report(Verdict.of(judged), policies[0], as_json=options.json)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument("--borrowers", type=int, default=1_500, help="people of each world; about half have a line")
+    parser.add_argument("--worlds", type=int, default=32, help="each is judged once, by what the other half taught")
+    parser.add_argument(
+        "--lives", type=Path, help="folder that keeps what worlds lived, and is read; empty it after changes"
+    )
+    parser.add_argument("--processes", type=int, default=2, help="worlds that live at the same time")
+    parser.add_argument("--tune-matrix", action="store_true", help="write policies_matrix.toml anew, and judge nothing")
+    options = parser.parse_args()
+    if options.worlds < _LEAST_WORLDS and not options.tune_matrix:
+        parser.error(f"--worlds is {options.worlds}: give {_LEAST_WORLDS} or more, one half learns for the other")
+    return options
+
+
+# ---------------------------------------------------------------- worlds at every level
+
+
+def live_worlds(seeds: Sequence[int], options: argparse.Namespace) -> Lived:
+    """The lines of all these worlds; worlds live beside each other, each in a process."""
+    work = partial(_live_levels, borrowers=options.borrowers, folder=options.lives)
+    with ProcessPoolExecutor(options.processes) as pool:
+        told = track(pool.map(work, seeds), "worlds", total=len(seeds), console=Console(stderr=True))
+        return _from_table(pa.concat_tables(list(told)))
+
+
+def _live_levels(seed: int, *, borrowers: int, folder: Path | None) -> pa.Table:
+    """A world's year after its review, lived once at each level; a row a line."""
+    file = None if folder is None else folder / f"{seed}-{borrowers}.parquet"
+    if file is not None and file.exists():
+        return pyarrow.parquet.read_table(file)
+    world = live_to_review(seed, borrowers)
+    stays, policy = live_year_after(world, None)
+    book = reviewed(policy, world)
+    present, levels = world.lender.columns.limit_minor, lived_levels(book)
+    rises = book.features["late_now"] == 0
+    given = dict(zip(LEVELS[1:], levels.T[1:], strict=False)) | {
+        name: np.where(rises, np.maximum(book.limit_minor, limit), book.limit_minor)
+        for name, limit in FLAT_MINOR.items()
+    }
+    years = {LEVELS[0]: stays.at(book.place)}
+    for name, limit in given.items():
+        limits = present.copy()
+        limits[book.place] = limit
+        years[name] = live_year_after(world, limits)[0].at(book.place)
+    lived = _as_table(Lived(np.full(len(book.place), seed), book, true_traits(world, book.place), years))
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(lived, file)
+    return lived
+
+
+def _as_table(lived: Lived) -> pa.Table:
+    """A column for every figure: `book.*`, `known.*`, `true.*` and `<level>.*`."""
+    book = {each.name: getattr(lived.book, each.name) for each in fields(Reviewed) if each.name != "features"}
+    years = {
+        name: {each.name: getattr(year, each.name) for each in fields(YearAfter)} for name, year in lived.years.items()
+    }
+    parts = {"book": book, "known": lived.book.features, "true": lived.traits, **years}
+    columns = {f"{part}.{name}": column for part, told in parts.items() for name, column in told.items()}
+    return pa.table({"world": lived.world, **columns})
+
+
+def _from_table(told: pa.Table) -> Lived:
+    def part(name: str) -> dict[str, Any]:
+        return {
+            column.split(".", 1)[1]: told[column].to_numpy(zero_copy_only=False)
+            for column in told.column_names
+            if column.startswith(f"{name}.")
+        }
+
+    years = {name: YearAfter(**part(name)) for name in LEVELS}
+    return Lived(told["world"].to_numpy(), Reviewed(features=part("known"), **part("book")), part("true"), years)
+
+
+# ---------------------------------------------------------------- (c) by grid
+
+
+def _tuned(lived: Lived, case: Case) -> Matrix:
+    """Of all matrices that never raise the weaker further than the stronger the one that earned most."""
+    pd = case.lines.pd_ppm / PPM
+    empty = Matrix(_BANDS, _USE_FROM, np.zeros((len(_USE_FROM), len(_BANDS)), dtype=np.int64))
+    row, column = empty.cell(case)
+    counts = (case.step > 0) & (column >= 0)
+    brought = np.stack([year.profit_minor(pd) for year in lived.at_shares()], axis=1)[counts]
+    by_cell = np.zeros((len(_USE_FROM), len(_BANDS), len(SHARES)))
+    np.add.at(by_cell, (row[counts], column[counts]), brought)
+    choices = [
+        each for each in product(range(len(SHARES)), repeat=len(_BANDS)) if sorted(each, reverse=True) == list(each)
+    ]
+    level = [max(choices, key=lambda each: sum(cells[band, at] for band, at in enumerate(each))) for cells in by_cell]
+    return Matrix(_BANDS, _USE_FROM, np.asarray(level, dtype=np.int64))
+
+
+def _write_matrix(matrix: Matrix) -> None:
+    rows = ",\n".join(f"    {row}" for row in matrix.level.tolist())
+    MATRIX_FILE.write_text(
+        "# The matrix of policy (c): how far a line is raised, by use (rows) and grade (columns): 0 stays, 1 goes\n"
+        "# half of the way to the most that the rules allow, 2 the whole way; a grade not named stays. Written by\n"
+        "# `python benchmarks/policies.py --tune-matrix`, before any other policy is judged.\n\n"
+        f"grades = {list(matrix.grades)}\n"
+        f"use_from = {list(matrix.use_from)}  # mean use of the limit over six months\n"
+        f"level = [\n{rows},\n]\n".replace("'", '"'),
+        encoding="utf-8",
+    )
+
+
+# ---------------------------------------------------------------- all seven
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What the learning worlds taught, and the matrix; the same for every world that is judged."""
+
+    score: Score
+    matrix: Matrix
+    response: LearnedResponse
+    by_known: Optimum
+    by_all: Optimum
+
+    @classmethod
+    def learned_from(cls, lived: Lived) -> "Policies":
+        """Every learning line is graded by a score that did not see it."""
+        score, pd = fit_score(lived.book.features, lived.years["present"].is_bad, seed=SEED)
+        case, years = case_of(lived.book, pd), lived.at_shares()
+        return cls(
+            score=score,
+            matrix=read_matrix(),
+            response=learn(case, years, seed=SEED),
+            by_known=fit_optimum(case, case.features, years),
+            by_all=fit_optimum(case, {**case.features, **lived.traits}, years),
+        )
+
+    def levels(self, case: Case, traits: Mapping[str, Floats]) -> dict[str, Integers]:
+        """The level that each policy but the flat ones gives each line of one book, (lines,)."""
+        by_matrix = np.where(case.step > 0, self.matrix.levels(case), 0)
+        published = published_menu(case)
+        learned = learned_menu(published, self.response, segment=SEGMENTS.of(case))
+        return {
+            "c": by_matrix,
+            "d": planned(case, published, no_more_loss_than=by_matrix),
+            "e": planned(case, learned, no_more_loss_than=by_matrix),
+            "f": self.by_known.levels(case, case.features, no_more_loss_than=by_matrix),
+            "g": self.by_all.levels(case, {**case.features, **traits}, no_more_loss_than=by_matrix),
+            STAYS: np.zeros(len(by_matrix), dtype=np.int64),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What lines brought under each policy, (lines, policies): yuan, and whether they went bad."""
+
+    world: Integers
+    profit: Floats
+    loss: Floats
+    is_bad: Floats
+    limit: Floats
+
+
+def _judged(policies: Policies, lived: Lived) -> Judged:
+    """What policies bring: each world's book is planned by itself, and read from its lives at each level."""
+    return _joined([_judged_world(policies, lived.of_worlds([seed])) for seed in np.unique(lived.world).tolist()])
+
+
+def _judged_world(policies: Policies, lived: Lived) -> Judged:
+    case = case_of(lived.book, policies.score.pd_ppm(lived.book.features))
+    levels, pd, rows = policies.levels(case, lived.traits), case.lines.pd_ppm / PPM, np.arange(len(case.step))
+
+    def brought(figure: Callable[[YearAfter], npt.NDArray[Any]]) -> Floats:
+        lived_at = np.stack([figure(year) for year in lived.at_shares()], axis=1)
+        flat = [figure(lived.years[name]) for name in FLAT_MINOR]
+        return np.stack([*flat, *(lived_at[rows, level] for level in levels.values())], axis=1).astype(np.float64)
+
+    return Judged(
+        world=lived.world,
+        profit=brought(lambda year: year.profit_minor(pd)) / _YUAN,
+        loss=brought(lambda year: year.lost_minor) / _YUAN,
+        is_bad=brought(lambda year: year.is_bad),
+        limit=brought(lambda year: year.limit_minor) / _YUAN,
+    )
+
+
+def _joined(parts: Sequence[Judged]) -> Judged:
+    return Judged(
+        **{each.name: np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Judged)}
+    )
+
+
+# ---------------------------------------------------------------- the verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A mean difference of two policies over the same lines, yuan a line and year, with its 95 % half-width."""
+
+    mean: float
+    half_width: float
+    over_worlds: float  # the half-width by the spread of worlds' means alone (Student); 0 for one world
+
+    def __str__(self) -> str:
+        return f"{self.mean:+,.1f} ± {self.half_width:,.1f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All judged lines: rows are lines, columns `NAMES` and then `STAYS`."""
+
+    brought: Judged
+    world: Integers  # counted from 0
+
+    @classmethod
+    def of(cls, parts: Sequence[Judged]) -> "Verdict":
+        """Of all judged worlds."""
+        brought = _joined(parts)
+        return cls(brought, np.unique(brought.world, return_inverse=True)[1])
+
+    def paired(self, figures: Floats, one: str, other: str) -> Paired:
+        """`one` less `other`."""
+        apart = figures[:, _column(one)] - figures[:, _column(other)]
+        count = int(self.world.max()) + 1
+        means = np.bincount(self.world, weights=apart) / np.bincount(self.world)
+        spread = float(t.ppf(0.975, count - 1) * means.std(ddof=1) / np.sqrt(count)) if count > 1 else 0.0
+        half = _NORMAL_95 * float(apart.std(ddof=1)) / np.sqrt(len(apart))
+        return Paired(float(apart.mean()), half, spread)
+
+    def gap_closed(self, name: str) -> tuple[float, float, float]:
+        """The share of the way from c to f that a policy's profit goes, and its 95 % interval by the bootstrap.
+
+        People are drawn with all their policies. Where f is not above c the share says nothing.
+        """
+        base = self.brought.profit[:, _column("c")]
+        apart = np.stack([self.brought.profit[:, _column(each)] - base for each in (name, "f")], axis=1)
+        chance, lines = np.random.default_rng(SEED), len(apart)
+        drawn = np.stack([apart[chance.integers(0, lines, lines)].mean(axis=0) for _ in range(_DRAWS)])
+        low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
+        closed, whole = apart.mean(axis=0)
+        return float(closed / whole), float(low), float(high)
+
+
+def _column(name: str) -> int:
+    return len(NAMES) if name == STAYS else NAMES.index(name)
+
+
+def _report(verdict: Verdict, policies: Policies, *, as_json: bool) -> None:
+    closed, low, high = verdict.gap_closed("e")
+    ours: dict[str, float] = {"lines": len(verdict.world), "worlds": int(verdict.world.max()) + 1}
+    table = Table(title="yuan a line and year; beside c with 95 % intervals over people, paired")
+    for heading in ("policy", "limit", "profit", "loss", "bad", "profit beside c", "loss beside c"):
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for name in (*NAMES, STAYS):
+        profit, loss = (verdict.paired(each, name, "c") for each in (verdict.brought.profit, verdict.brought.loss))
+        mean = {
+            part: float(getattr(verdict.brought, part)[:, _column(name)].mean())
+            for part in ("limit", "profit", "loss", "is_bad")
+        }
+        table.add_row(
+            name, f"{mean['limit']:,.0f}", f"{mean['profit']:,.1f}", f"{mean['loss']:,.1f}", f"{mean['is_bad']:.2%}",
+            *(("", "") if name == "c" else (str(profit), str(loss))),
+        )  # fmt: skip
+        ours |= {
+            f"profit_{name}": mean["profit"], f"loss_{name}": mean["loss"], f"bad_share_{name}": mean["is_bad"],
+            f"limit_{name}": mean["limit"],
+        }  # fmt: skip
+        if name != "c":
+            for told, paired in (("profit", profit), ("loss", loss)):
+                ours |= {
+                    f"{told}_{name}_less_c": paired.mean,
+                    f"{told}_{name}_less_c_half_width_95": paired.half_width,
+                    f"{told}_{name}_less_c_half_width_95_over_worlds": paired.over_worlds,
+                }
+    console = Console(stderr=as_json)
+    console.print(table)
+    console.print(_learned_table(policies.response))
+    console.print(f"of the way from c to f, e goes {closed:.0%} (95 %: {low:.0%} to {high:.0%})")
+    way = verdict.paired(verdict.brought.profit, "f", "c")
+    if way.mean <= way.half_width:
+        console.print(f"f is not told apart from c ({way}): that share says nothing; give more --worlds")
+    ratio = {"gap_closed_e": closed, "gap_closed_e_low_95": low, "gap_closed_e_high_95": high}
+    emit("policies", ours, {}, ratio, as_json=as_json)
+
+
+def _learned_table(response: LearnedResponse) -> Table:
+    """What e learned, of segments that were randomized: published, learned, with 90 % intervals."""
+    table = Table(title="learned per yuan of limit offered (published -> learned, 90 %)")
+    for heading in ("segment", "lines", "debt", "profit"):
+        table.add_column(heading, justify="left" if heading == "segment" else "right")
+    for segment in np.flatnonzero(response.drawn.slopes.lines).tolist():
+        grade, use = divmod(segment, len(SEGMENTS.use_from))
+        cells = []
+        for learned in (response.drawn, response.profit):
+            low, high = learned.interval()
+            prior, mean = learned.prior[segment], learned.mean[segment]
+            cells.append(f"{prior:.3f} -> {mean:.3f} ({low[segment]:.3f} to {high[segment]:.3f})")
+        told = f"{GRADES[grade]}, use from {SEGMENTS.use_from[use]:.0%}"
+        table.add_row(told, f"{response.drawn.slopes.lines[segment]:,}", *cells)
+    return table
+
+
+if __name__ == "__main__":
+    main()
