@@ -18,6 +18,7 @@ from tallystick.strategy.economics import Economics, read_economics
 from tallystick.strategy.policy import standard_strategy_files
 from tallystick.units.rates import PPM
 from tallystick.world.economy import acts
+from tallystick.world.economy.applying import reference_of
 from tallystick.world.economy.in_memory import InMemory
 from tallystick.world.economy.line_columns import LineColumns
 from tallystick.world.economy.lives import day_number
@@ -243,7 +244,7 @@ def _behavior(year: Sequence[dict[str, Integers]], place: Integers, *, months: I
 def _applications(policy: OneReview, world: LivedWorld) -> dict[str, Floats]:
     """What each line's borrower had applied with, shape (all lines,)."""
     who = world.life.lives.person_of(np.arange(1, len(world.lender.columns) + 1))
-    told = [policy.asked[f"person {person}"] for person in who.tolist()]
+    told = [policy.asked[reference_of(person)] for person in who.tolist()]
 
     def column(values: Sequence[float | None]) -> Floats:
         return np.asarray([np.nan if value is None else value for value in values], dtype=np.float64)
