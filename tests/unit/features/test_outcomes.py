@@ -69,6 +69,16 @@ def spell(line: int, day: float, days_past_due: int) -> dict[str, object]:
     return {"tick": at(day), "line_id": line, "days_past_due": days_past_due}
 
 
+def numbered_within_lines(streams: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """Each stream with the numbers that the books give: those of a line's own revisions."""
+    told = {}
+    for name, rows in streams.items():
+        lines = rows["line_id"].to_pylist()
+        own = [lines[:place].count(line) + 1 for place, line in enumerate(lines)]
+        told[name] = rows.set_column(rows.column_names.index("event_id"), "event_id", pa.array(own, pa.int64()))
+    return told
+
+
 def test_days_past_due_count_when_a_spell_is_over_and_when_it_still_lasts_at_the_end() -> None:
     changed = {"tick": at(100)}
     streams = {
@@ -87,6 +97,8 @@ def test_days_past_due_count_when_a_spell_is_over_and_when_it_still_lasts_at_the
     assert told == {
         1: "bad", 2: "indeterminate", 3: "good", 4: "good", 5: "bad", 6: "indeterminate", 7: "good",
     }  # fmt: skip
+    numbered = numbered_within_lines(streams)
+    assert outcomes(requests(*range(1, 8)), numbered, rule="dpd60_6m", known_until_days=400) == told
     assert set(outcomes(requests(1, 2), streams, rule="dpd60_6m", known_until_days=182).values()) == {"immature"}
 
 
@@ -109,6 +121,7 @@ def test_days_past_due_count_that_a_part_payment_ended_before_the_window_did() -
     nobody = pa.array([1, 2, 3, 4, 5, 6, None], pa.int64())
     asked = asked.set_column(asked.column_names.index("line_id"), "line_id", nobody)
     told = outcomes(asked, streams, rule="dpd60_6m", known_until_days=400)
+    assert outcomes(asked, numbered_within_lines(streams), rule="dpd60_6m", known_until_days=400) == told
     assert told.pop(7) == "indeterminate"  # of no known line: nobody could have told
     assert told == {1: "bad", 2: "indeterminate", 3: "good", 4: "bad", 5: "good", 6: "good"}
 
