@@ -15,9 +15,9 @@ from tallystick.features.as_of_sql import as_of_sql
 from tallystick.features.event_tables import (
     EVENT_TABLES,
     MOST_TOLD_MINOR,
-    NUMBERED_WITHIN_LINE,
     REQUEST_KINDS,
     REQUEST_SCHEMA,
+    identity_of,
 )
 
 Rows: TypeAlias = "pa.Table | ds.Dataset"
@@ -173,10 +173,10 @@ def row_counts(name: str, schema: pa.Schema, *, repeats: bool = True) -> list[st
 
 def _identity(name: str, column: str) -> str:
     """What no two rows of a table share, null where the id is."""
-    if name not in NUMBERED_WITHIN_LINE:
+    if column != "event_id" or len(identity_of(name)) == 1:
         return column
-    line, event = (f"CAST({each} AS VARCHAR(20))" for each in ("line_id", column))
-    return f"CASE WHEN NOT {column} IS NULL THEN CONCAT(COALESCE({line}, ''), ' ', {event}) END"
+    told = ", ' ', ".join(f"COALESCE(CAST({each} AS VARCHAR(20)), '')" for each in identity_of(name))
+    return f"CASE WHEN NOT {column} IS NULL THEN CONCAT({told}) END"
 
 
 def _never_null(schema: pa.Schema) -> list[str]:

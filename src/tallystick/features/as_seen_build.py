@@ -22,7 +22,14 @@ from tallystick.features.as_of_build import (
 )
 from tallystick.features.as_of_catalog import AsOfFeature
 from tallystick.features.as_of_sql import as_of_sql
-from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, REQUEST, REQUEST_KINDS, REQUEST_SCHEMA
+from tallystick.features.event_tables import (
+    ENTITIES,
+    EVENT_TABLES,
+    REQUEST,
+    REQUEST_KINDS,
+    REQUEST_SCHEMA,
+    identity_of,
+)
 from tallystick.features.visible_set import VisibleSet, visible_sql
 
 # What a request carries besides, to be computed again: which batch it came in, and what that batch could see.
@@ -241,13 +248,15 @@ class _Build:
 
     def _own_rows(self, source: str) -> str:
         """Rows of a stream for each batch that asks about one of their keys and could see them."""
+        identity = identity_of(source)
+        shown = ", ".join(f"e.{name}" for name in identity)
         pairs = " UNION ".join(
-            f"SELECT e.event_id, r.batch_id FROM main.{source} AS e JOIN seen.asked AS r "
+            f"SELECT {shown}, r.batch_id FROM main.{source} AS e JOIN seen.asked AS r "
             f"ON e.{key} = r.{key} AND e.tick < r.tick WHERE {visible_sql('e', 'r')}"
             for key in sorted(self._keys[source])
         )
         names = [column.name for column in EVENT_TABLES[source].columns]
-        seen_by = f"({pairs}) AS p JOIN main.{source} AS e USING (event_id) JOIN {_SETS} USING (batch_id)"
+        seen_by = f"({pairs}) AS p JOIN main.{source} AS e USING ({', '.join(identity)}) JOIN {_SETS} USING (batch_id)"
         rows = f"(SELECT e.*, s.* FROM {seen_by})"
         if source == "statement_due":
             paid = (

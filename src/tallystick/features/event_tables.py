@@ -75,7 +75,17 @@ class EventTable:
 
 
 # Streams whose `event_id` is the line's revision: no other row of the same line has it.
-NUMBERED_WITHIN_LINE: Final = ("line_change", "past_due_spell")
+_NUMBERED_WITHIN_LINE: Final = ("line_change", "past_due_spell")
+
+
+def identity_of(name: str) -> tuple[str, ...]:
+    """The columns that no two rows of a stream share.
+
+    >>> identity_of("purchase"), identity_of("line_change")
+    (('event_id',), ('event_id', 'line_id'))
+    """
+    return ("event_id", "line_id") if name in _NUMBERED_WITHIN_LINE else ("event_id",)
+
 
 ARROW_TYPES: Final = {
     ColumnType.BIGINT: pa.int64(),

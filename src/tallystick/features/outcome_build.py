@@ -6,7 +6,7 @@ from typing import Final
 import pyarrow as pa
 
 from tallystick.features.as_of_build import Rows, StreamFaults, checked_tables, table_faults
-from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, NUMBERED_WITHIN_LINE, REQUEST_SCHEMA
+from tallystick.features.event_tables import ENTITIES, EVENT_TABLES, REQUEST_SCHEMA, identity_of
 from tallystick.features.outcomes import OWN, Condition, Outcome, OutcomeRule, RowsRead
 
 _NOBODY: Final = "CAST(NULL AS BIGINT)"
@@ -82,7 +82,7 @@ def _held_sql(condition: Condition) -> str:
             f"AND e.tick > p.start_tick AND e.tick <= p.end_tick WHERE {condition.where} GROUP BY p.request_id"
         )
     next_tick = "LEAD(e.tick) OVER (PARTITION BY p.request_id ORDER BY e.tick, e.event_id)"
-    identity = ("event_id", "line_id") if condition.stream in NUMBERED_WITHIN_LINE else ("event_id",)
+    identity = identity_of(condition.stream)
     told = ", ".join(f"e.{name} AS told_{name}" for name in identity)
     is_told = " AND ".join(f"e.{name} = p.told_{name}" for name in identity)
     stood = (
