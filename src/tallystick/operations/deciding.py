@@ -60,7 +60,8 @@ class Deciders:
     def __init__(self) -> None:
         self.catalog = load_as_of_catalog()
         self._limits: dict[tuple[str, date], Strategy] = {}
-        self._deciding: dict[CheckpointName, Deciding] = {}
+        self._deciding: dict[tuple[str, int, str, CheckpointName], Deciding] = {}  # each database numbers its releases
+        self._last: dict[CheckpointName, Deciding] = {}
 
     def deciding(self, connection: Connection, name: CheckpointName) -> Deciding:
         """What decides at a checkpoint by the release that is in force now.
@@ -71,14 +72,17 @@ class Deciders:
 
     def deciding_by(self, connection: Connection, name: CheckpointName, number: int | None) -> Deciding:
         """The same, where the number of the release in force was read already."""
-        known = self._deciding.get(name)
+        info = connection.info
+        place = (info.host, info.port, info.dbname, name)
+        known = self._deciding.get(place)
         if known is None or known.release.number != number:
-            known = self._deciding[name] = self._read(connection, name)
+            known = self._deciding[place] = self._read(connection, name)
+        self._last[name] = known
         return known
 
     def last(self, name: CheckpointName) -> Deciding | None:
         """What decided there last, without asking the database."""
-        return self._deciding.get(name)
+        return self._last.get(name)
 
     def _read(self, connection: Connection, name: CheckpointName) -> Deciding:
         release = current_release(connection)

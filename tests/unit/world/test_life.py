@@ -166,7 +166,7 @@ class EverySecond(OneLimit):
     """Every second person is offered four times as much as the others."""
 
     def _apply(self, act: acts.Apply) -> Answer:
-        is_second = int(act.reference.split()[1]) % 2 == 1
+        is_second = int(act.reference.split("-")[1]) % 2 == 1
         self.policy = SameForAll(4_000_000 if is_second else 1_000_000)
         return super()._apply(act)
 
