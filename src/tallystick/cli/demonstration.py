@@ -12,7 +12,7 @@ from tallystick.config import Language
 def demo(
     *,
     out: Path,
-    borrowers: int = 400,
+    borrowers: int = 250,
     months: int = 12,
     months_after: int = 6,
     seed: int = 1,
