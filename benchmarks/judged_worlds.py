@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -19,14 +20,12 @@ from tallystick.strategy.assignment import place_ppm, places_ppm
 from tallystick.units.rates import PPM
 from tallystick.world.economy import acts
 from tallystick.world.economy.applying import reference_of
+from tallystick.world.economy.economy_parameters import standard_economy
 from tallystick.world.economy.in_memory import InMemory, LimitPolicy, SameForAll
-from tallystick.world.economy.information_parameters import standard_information
 from tallystick.world.economy.life import Life
 from tallystick.world.economy.lives import NOBODY, day_number
-from tallystick.world.economy.living_parameters import standard_living
 from tallystick.world.economy.plan import WorldPlan
 from tallystick.world.economy.rings_parameters import FraudParameters, standard_fraud
-from tallystick.world.parameters import standard_parameters
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -133,10 +132,7 @@ def world_of(plan: WorldPlan, lender: InMemory, *, fraud: FraudParameters) -> Li
     return Life(
         plan,
         lender,
-        living=standard_living(),
-        information=standard_information(),
-        fraud=fraud,
-        world=standard_parameters(),
+        parameters=msgspec.structs.replace(standard_economy(), fraud=fraud),
         zone=ZONE,
     )
 

@@ -31,14 +31,11 @@ from tallystick.trust.master_key import MasterKey
 from tallystick.world.economy import acts
 from tallystick.world.economy.acts import Answer, AnyAct, Lender, Morning, Step
 from tallystick.world.economy.auditor import Auditor
+from tallystick.world.economy.economy_parameters import standard_economy
 from tallystick.world.economy.in_memory import InMemory, SameForAll
 from tallystick.world.economy.in_process import InProcess, open_lender
-from tallystick.world.economy.information_parameters import standard_information
 from tallystick.world.economy.life import Auditing, Life
-from tallystick.world.economy.living_parameters import standard_living
 from tallystick.world.economy.plan import WorldPlan
-from tallystick.world.economy.rings_parameters import standard_fraud
-from tallystick.world.parameters import standard_parameters
 
 Made = TypeVar("Made")
 
@@ -180,10 +177,7 @@ def life_of(plan: WorldPlan, lender: Lender, *, auditor: Auditing | None = None)
     return Life(
         plan,
         lender,
-        living=standard_living(),
-        information=standard_information(),
-        fraud=standard_fraud(),
-        world=standard_parameters(),
+        parameters=standard_economy(),
         zone=BUSINESS_ZONE,
         auditor=auditor,
     )

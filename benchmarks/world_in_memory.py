@@ -26,14 +26,12 @@ from tallystick.terms.catalog import shipped_products
 from tallystick.units.rates import PPM
 from tallystick.world.economy.acts import DONE, AcceptLine, Answer, AnyAct, Apply, Capture, Morning, Step
 from tallystick.world.economy.diary import Diary
+from tallystick.world.economy.economy_parameters import standard_economy
 from tallystick.world.economy.in_memory import InMemory
 from tallystick.world.economy.information_parameters import standard_information
 from tallystick.world.economy.life import Life
 from tallystick.world.economy.lives import Lives, day_number
-from tallystick.world.economy.living_parameters import standard_living
 from tallystick.world.economy.plan import WorldPlan
-from tallystick.world.economy.rings_parameters import standard_fraud
-from tallystick.world.parameters import standard_parameters
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -244,8 +242,7 @@ class LivedWorld:
     def __init__(self, plan: WorldPlan, lender: Watched, *, lives: Lives | None = None, months: int = 0) -> None:
         self.plan, self.lender, self.months = plan, lender, months
         self.life = Life(
-            plan, lender, living=standard_living(), information=standard_information(), fraud=standard_fraud(),
-            world=standard_parameters(), zone=_ZONE, lives=lives,
+            plan, lender, parameters=standard_economy(), zone=_ZONE, lives=lives,
         )  # fmt: skip
 
     def live(self, months: int) -> "LivedWorld":

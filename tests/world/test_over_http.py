@@ -43,15 +43,13 @@ from tallystick.web.edge import Edge
 from tallystick.world.economy.acts import Answer, AnyAct, Lender, Step
 from tallystick.world.economy.api_client import ApiClient
 from tallystick.world.economy.auditor import Auditor
+from tallystick.world.economy.economy_parameters import standard_economy
 from tallystick.world.economy.in_process import InProcess
-from tallystick.world.economy.information_parameters import standard_information
 from tallystick.world.economy.kept_steps import MomentIds, WorldTimeFault
 from tallystick.world.economy.life import Life
 from tallystick.world.economy.living_parameters import standard_living
 from tallystick.world.economy.over_http import OverHttp
 from tallystick.world.economy.plan import WorldPlan
-from tallystick.world.economy.rings_parameters import standard_fraud
-from tallystick.world.parameters import standard_parameters
 
 # What one act after the other is answered in this process is run here once more, over HTTP.
 __all__ = [
@@ -160,10 +158,8 @@ class Noted:
 def lived(lender: Lender, books: psycopg.Connection) -> list[tuple[Step, str, Answer]]:
     """The first days of the plan, after each of which the books are right."""
     noted = Noted(Auditor())
-    life = Life(
-        PLAN, lender, living=LIVING, information=standard_information(), fraud=standard_fraud(),
-        world=standard_parameters(), zone=SHANGHAI, auditor=noted,
-    )  # fmt: skip
+    parameters = msgspec.structs.replace(standard_economy(), living=LIVING)
+    life = Life(PLAN, lender, parameters=parameters, zone=SHANGHAI, auditor=noted)
     for day in PLAN.days[:DAYS]:
         life.live(day)
         assert noted.auditor.check(day, books).findings == ()

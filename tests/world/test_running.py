@@ -21,14 +21,12 @@ from tallystick.terms.catalog import shipped_products
 from tallystick.trust.master_key import MasterKey
 from tallystick.world.economy.acts import Answer, AnyAct, Step
 from tallystick.world.economy.diary import TABLES
+from tallystick.world.economy.economy_parameters import standard_economy
 from tallystick.world.economy.in_process import InProcess, open_lender
-from tallystick.world.economy.information_parameters import standard_information
 from tallystick.world.economy.life import Life
 from tallystick.world.economy.living_parameters import standard_living
 from tallystick.world.economy.plan import WorldPlan
-from tallystick.world.economy.rings_parameters import standard_fraud
 from tallystick.world.economy.running import BooksWrong, run_world
-from tallystick.world.parameters import standard_parameters
 
 PLAN = WorldPlan(seed=2, borrowers=60, months=2, reviews_from_month=1)
 # Of these databases alone: another one's release of the same number is another strategy.
@@ -84,10 +82,7 @@ def run(
         plan,
         lender,
         out=out,
-        living=LIVING,
-        information=standard_information(),
-        fraud=standard_fraud(),
-        world=standard_parameters(),
+        parameters=msgspec.structs.replace(standard_economy(), living=LIVING),
         zone=SHANGHAI,
         progress=Silent(),
         books=connection,

@@ -79,14 +79,11 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
     from tallystick.operations.strategies import strategy_files
     from tallystick.operations.whole_files import whole_file
     from tallystick.reports.world_terminal import book_table, done_table
+    from tallystick.world.economy.economy_parameters import standard_economy
     from tallystick.world.economy.in_process import InProcess, open_lender
-    from tallystick.world.economy.information_parameters import standard_information
-    from tallystick.world.economy.living_parameters import standard_living
-    from tallystick.world.economy.rings_parameters import standard_fraud
     from tallystick.world.economy.running import run_world, write_streams
     from tallystick.world.economy.scenarios import recession_rise
     from tallystick.world.economy.summary import RunSummary, book_figures
-    from tallystick.world.parameters import standard_parameters
 
     plan = WorldPlan(
         seed=seed,
@@ -108,10 +105,7 @@ def run(  # noqa: PLR0913 - one parameter per option of the command line
             plan,
             lender,
             out=out,
-            living=standard_living(),
-            information=standard_information(),
-            fraud=standard_fraud(),
-            world=standard_parameters(),
+            parameters=standard_economy(),
             zone=BUSINESS_ZONE,
             progress=progress,
             books=connection,

@@ -13,16 +13,13 @@ from tallystick.operations.progress import Silent
 from tallystick.world.economy import acts
 from tallystick.world.economy.acts import DONE, Answer, AnyAct, Step
 from tallystick.world.economy.diary import TABLES
+from tallystick.world.economy.economy_parameters import standard_economy
 from tallystick.world.economy.in_memory import InMemory, SameForAll
-from tallystick.world.economy.information_parameters import standard_information
 from tallystick.world.economy.life import Life
 from tallystick.world.economy.lives import Lives, day_number
-from tallystick.world.economy.living_parameters import standard_living
 from tallystick.world.economy.plan import PlanFault, WorldPlan
-from tallystick.world.economy.rings_parameters import standard_fraud
 from tallystick.world.economy.running import OtherWorld, run_world
 from tallystick.world.economy.seasons import Climate
-from tallystick.world.parameters import standard_parameters
 
 ZONE = timezone(timedelta(hours=8))
 PLAN = WorldPlan(seed=11, borrowers=300, months=8)
@@ -52,10 +49,7 @@ def run(lender: acts.Lender, out: Path, plan: WorldPlan = PLAN) -> Life:
         plan,
         lender,
         out=out,
-        living=standard_living(),
-        information=standard_information(),
-        fraud=standard_fraud(),
-        world=standard_parameters(),
+        parameters=standard_economy(),
         zone=ZONE,
         progress=Silent(),
     )
@@ -211,8 +205,7 @@ def test_work_is_lost_in_a_recession(tmp_path: Path) -> None:
     def jobless(climate: Climate) -> float:
         plan = WorldPlan(seed=3, borrowers=4_000, months=1, climate=climate)
         life = Life(
-            plan, OneLimit(), living=standard_living(), information=standard_information(), fraud=standard_fraud(),
-            world=standard_parameters(), zone=ZONE,
+            plan, OneLimit(), parameters=standard_economy(), zone=ZONE,
         )  # fmt: skip
         for month in range(12):
             life._turn_month(month)
@@ -224,8 +217,7 @@ def test_work_is_lost_in_a_recession(tmp_path: Path) -> None:
 def test_a_larger_world_begins_with_the_smaller_one() -> None:
     def people(count: int) -> Life:
         return Life(
-            WorldPlan(seed=5, borrowers=count, months=1), OneLimit(), living=standard_living(),
-            information=standard_information(), fraud=standard_fraud(), world=standard_parameters(), zone=ZONE,
+            WorldPlan(seed=5, borrowers=count, months=1), OneLimit(), parameters=standard_economy(), zone=ZONE,
         )  # fmt: skip
 
     small, large = people(30).people, people(300).people

@@ -19,14 +19,11 @@ from tallystick.operations.progress import Progress
 from tallystick.reports.summary import Bilingual
 from tallystick.strategy.damage_limits import DamageLimits
 from tallystick.trust.master_key import MasterKey
+from tallystick.world.economy.economy_parameters import standard_economy
 from tallystick.world.economy.in_process import InProcess, let_decide
-from tallystick.world.economy.information_parameters import standard_information
 from tallystick.world.economy.kept_steps import MomentIds
-from tallystick.world.economy.living_parameters import standard_living
 from tallystick.world.economy.plan import WorldPlan
-from tallystick.world.economy.rings_parameters import standard_fraud
 from tallystick.world.economy.running import lived_until, run_world
-from tallystick.world.parameters import standard_parameters
 
 _TOLD_EVERY_S: Final = 0.5
 # A strategy is promoted when the day before is over, and decides from the next one on.
@@ -75,10 +72,7 @@ def live(arm: Arm, *, deciders: Deciders, progress: Progress) -> None:
             arm.plan,
             arm.lender(connection, deciders=deciders),
             out=arm.folder,
-            living=standard_living(),
-            information=standard_information(),
-            fraud=standard_fraud(),
-            world=standard_parameters(),
+            parameters=standard_economy(),
             zone=arm.zone,
             progress=progress,
             books=connection,

@@ -18,21 +18,18 @@ from tallystick.world.economy.chances import Chances
 from tallystick.world.economy.contacts import Contacts
 from tallystick.world.economy.deliveries import Fate
 from tallystick.world.economy.diary import Diary
-from tallystick.world.economy.information_parameters import InformationParameters
+from tallystick.world.economy.economy_parameters import EconomyParameters
 from tallystick.world.economy.lives import FraudDraw, Lives, Order, Planned, day_number
-from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.ordering import Ordering, ring_order_number
 from tallystick.world.economy.paying import NOT_SOLD, Bills, Paying, as_rings_pay
 from tallystick.world.economy.people import People, cities_of, draw_people
 from tallystick.world.economy.plan import WorldPlan
 from tallystick.world.economy.review_texts import review_texts
 from tallystick.world.economy.rings import Rings, plan_rings
-from tallystick.world.economy.rings_parameters import FraudParameters
 from tallystick.world.economy.rivals import Rivals
 from tallystick.world.economy.seasons import job_found_factor, job_loss_factor, unemployment
 from tallystick.world.economy.shopping import Shopping
 from tallystick.world.economy.shops import CATEGORIES, Shops, open_shops
-from tallystick.world.parameters import WorldParameters
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -69,15 +66,12 @@ class Life:
     the instant of each step before it is done: a world that is watched lets the time pass there.
     """
 
-    def __init__(  # noqa: PLR0913 - what a world is made of
+    def __init__(
         self,
         plan: WorldPlan,
         lender: Lender,
         *,
-        living: LivingParameters,
-        information: InformationParameters,
-        fraud: FraudParameters,
-        world: WorldParameters,
+        parameters: EconomyParameters,
         zone: tzinfo,
         auditor: Auditing | None = None,
         waits: Callable[[datetime], None] = lambda _: None,
@@ -85,6 +79,7 @@ class Life:
         diary: Diary | None = None,
     ) -> None:
         self.plan, self._lender, self._zone, self._auditor, self._waits = plan, lender, zone, auditor, waits
+        living, information, world = parameters.living, parameters.information, parameters.world
         self._living, self._information, self._world = living, information, world
         self.chances = Chances(plan.seed)
         cities = cities_of(living)
@@ -105,9 +100,9 @@ class Life:
             self.chances, people=self.people, living=living, information=information, contacts=contacts,
             rivals=self._rivals, begins_on=plan.begins_on,
         )  # fmt: skip
-        self._fraud = fraud
+        self._fraud = parameters.fraud
         self.rings: Rings = plan_rings(
-            self.chances, self.people, self.shops, days=len(plan.days), cities=cities, parameters=fraud
+            self.chances, self.people, self.shops, days=len(plan.days), cities=cities, parameters=parameters.fraud
         )
         self._ordering = Ordering(
             self.chances, people=self.people, shops=self.shops, shopping=self._shopping, contacts=contacts,

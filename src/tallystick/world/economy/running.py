@@ -19,16 +19,13 @@ from tallystick.world.economy.acts import Lender
 from tallystick.world.economy.api_client import ApiFault
 from tallystick.world.economy.auditor import Auditor
 from tallystick.world.economy.diary import Diary
-from tallystick.world.economy.information_parameters import InformationParameters
+from tallystick.world.economy.economy_parameters import EconomyParameters
 from tallystick.world.economy.kept_steps import WorldTimeFault
 from tallystick.world.economy.life import Life
 from tallystick.world.economy.lives import Lives
-from tallystick.world.economy.living_parameters import LivingParameters
 from tallystick.world.economy.order_streams import write_order_streams
 from tallystick.world.economy.plan import PlanFault, WorldPlan
-from tallystick.world.economy.rings_parameters import FraudParameters
 from tallystick.world.economy.scenarios import ScenarioFault
-from tallystick.world.parameters import WorldParameters
 
 _STATE: Final = "world.state"
 _TRUTH: Final = "truth"
@@ -55,15 +52,12 @@ class _State(Struct, frozen=True):
     auditor: bytes
 
 
-def run_world(  # noqa: PLR0913 - what a run is made of
+def run_world(
     plan: WorldPlan,
     lender: Lender,
     *,
     out: Path,
-    living: LivingParameters,
-    information: InformationParameters,
-    fraud: FraudParameters,
-    world: WorldParameters,
+    parameters: EconomyParameters,
     zone: tzinfo,
     progress: Progress,
     books: Connection | None = None,
@@ -84,10 +78,7 @@ def run_world(  # noqa: PLR0913 - what a run is made of
     life = Life(
         plan,
         lender,
-        living=living,
-        information=information,
-        fraud=fraud,
-        world=world,
+        parameters=parameters,
         zone=zone,
         auditor=None if books is None else auditor,
         waits=_at_speed(speed),
