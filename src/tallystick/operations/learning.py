@@ -19,7 +19,7 @@ from tallystick.features.outcomes import Outcome
 from tallystick.operations.priors import PRIORS, Prior, prior_files
 from tallystick.operations.progress import Progress
 from tallystick.operations.training_sets import observed
-from tallystick.reports.learned_terminal import LearnedModel
+from tallystick.reports.learned_summary import LearnedModel
 from tallystick.scoring.alerts import interval_by_key
 from tallystick.scoring.folds import Flags
 from tallystick.scoring.manifest import FittedModel, load_model, model_files

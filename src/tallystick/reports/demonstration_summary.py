@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tallystick.reports.learned_terminal import LearnedModel
+from tallystick.reports.learned_summary import LearnedModel
 
 _LEAST_PERSONS: Final = 6
 

@@ -1,34 +1,15 @@
 """What a lender's own cases made of shipped priors, in the terminal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.table import Table
 from rich.text import Text
 
 from tallystick.reports.figures import Language, count_text, ratio_text
+from tallystick.reports.learned_summary import LearnedModel
 from tallystick.reports.terminal import plain_table
 from tallystick.reports.texts import Texts, texts_in
 from tallystick.scoring.validation import Interval
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedModel:
-    """One prior after the update; intervals hold 90 %.
-
-    `rows` are the lender's own cases whose outcome is known, `bads` of them. `auc` is the prior's on them, None without
-    goods or without bads, its interval by drawing persons. Of `bads` 0 the prior stays; else its log odds were moved by
-    `shift` at its own share of bads, and stretched by `slope`. `is_distinguishable`: the cases speak against the prior.
-    """
-
-    name: str
-    checkpoint: str
-    rows: int
-    bads: int
-    auc: Interval | None
-    shift: Interval
-    slope: Interval
-    is_distinguishable: bool
 
 
 def learned_table(models: Sequence[LearnedModel], *, language: Language) -> Table:

@@ -128,7 +128,8 @@ def statements_closed_on(connection: Connection, day: date) -> pa.Table:
         [day],
     ).fetchall()
     terms = Contracts(connection)
-    return _table([(*figures, *_bill_prices(terms[contract_hash])) for *figures, contract_hash in rows], _STATEMENTS)
+    prices = {contract_hash: _bill_prices(terms[contract_hash]) for contract_hash in {row[-1] for row in rows}}
+    return _table([(*figures, *prices[contract_hash]) for *figures, contract_hash in rows], _STATEMENTS)
 
 
 def _bill_prices(contract: Product) -> tuple[int, int | None]:

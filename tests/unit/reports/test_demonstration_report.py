@@ -25,7 +25,7 @@ from tallystick.reports.demonstration_summary import (
 from tallystick.reports.demonstration_tables import MEASURES
 from tallystick.reports.demonstration_terminal import demonstration_tables
 from tallystick.reports.figures import LANGUAGES, Language
-from tallystick.reports.learned_terminal import LearnedModel
+from tallystick.reports.learned_summary import LearnedModel
 from tallystick.scoring.validation import Interval
 
 FRAUD = FraudStopped(

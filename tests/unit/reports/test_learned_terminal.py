@@ -5,7 +5,8 @@ import io
 from rich.console import Console
 
 from tallystick.reports.figures import Language
-from tallystick.reports.learned_terminal import LearnedModel, learned_table
+from tallystick.reports.learned_summary import LearnedModel
+from tallystick.reports.learned_terminal import learned_table
 from tallystick.scoring.validation import Interval
 
 STAYS = Interval(0.0, -1.135, 1.135)

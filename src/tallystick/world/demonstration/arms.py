@@ -43,7 +43,7 @@ class Arm(Struct, frozen=True, kw_only=True):
     master_key: MasterKey
 
     def lender(self, connection: Connection, *, deciders: Deciders) -> InProcess:
-        """The product on these books; `deciders` are of these books alone."""
+        """The product on these books."""
         return InProcess(
             connection, product_id=self.product_id, zone=self.zone, master_key=self.master_key, deciders=deciders
         )

@@ -1,6 +1,6 @@
 """What came of both arms, read from their books and from the truth, and set beside each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -21,7 +21,7 @@ from tallystick.reports.demonstration_summary import (
     ServiceLevel,
     YearFigures,
 )
-from tallystick.reports.learned_terminal import LearnedModel
+from tallystick.reports.learned_summary import LearnedModel
 from tallystick.storage.book_tables import limit_offers_made, standing_of_lines
 from tallystick.storage.decisions import read_decisions
 from tallystick.storage.line_results import line_results
@@ -69,11 +69,11 @@ def compared(
     *,
     first_months: YearFigures,
     models: tuple[LearnedModel, ...],
-    deciders: Mapping[str, Deciders],
+    deciders: Deciders,
     seed: int,
 ) -> DemonstrationSummary:
-    """Everything that the report shows. All of it is read: nothing is done to the books; `deciders` by arm."""
-    before, after = (_read_arm(arm, year=year, deciders=deciders[arm.name]) for arm in (champion, challenger))
+    """Everything that the report shows. All of it is read: nothing is done to the books."""
+    before, after = (_read_arm(arm, year=year, deciders=deciders) for arm in (champion, challenger))
     told = (before.results, after.results)
     return DemonstrationSummary(
         format=_FORMAT,

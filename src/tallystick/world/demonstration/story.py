@@ -21,7 +21,7 @@ from tallystick.operations.strategies import strategy_files, write_strategy
 from tallystick.operations.whole_files import OutputFault, whole_file
 from tallystick.reports.demonstration_page import render_demonstration
 from tallystick.reports.demonstration_summary import DemonstrationSummary, YearFigures
-from tallystick.reports.learned_terminal import LearnedModel
+from tallystick.reports.learned_summary import LearnedModel
 from tallystick.storage.database_copies import copy_database, database_name, database_url, has_database
 from tallystick.trust.master_key import MasterKey, master_key_file
 from tallystick.world.demonstration.arms import Arm, live, live_at_once, release_and_review
@@ -110,8 +110,7 @@ class _Story:
         self._plan, self._out, self._progress, self._zone = plan, out, progress, zone
         first, all_months = plan.world(plan.months), plan.world(plan.months + plan.months_after)
         self._product = product_named(_PRODUCT)
-        # What decides is compiled once for each book. The challenger's is the first months' own, with another release.
-        self._deciders = {name: Deciders() for name in ("year", "champion", "challenger")}
+        self._deciders = Deciders()
         self._own = database_name(url)
         self._copied = f"{self._own}_champion"
         self.year = Arm(
@@ -134,7 +133,7 @@ class _Story:
         year = self.year
         if not year.is_over:
             self._open_lender()
-            live(year, deciders=self._deciders[year.name], progress=self._progress)
+            live(year, deciders=self._deciders, progress=self._progress)
         if not (year.folder / "events").exists():
             with psycopg.connect(year.url, autocommit=True) as connection:
                 write_streams(connection, year.folder, plan=year.plan, zone=self._zone, progress=self._progress)
@@ -143,7 +142,7 @@ class _Story:
         """What the lender came to before its books part."""
         told = self._out / "year" / "figures.json"
         if not told.exists():
-            _write(told, msgspec.json.encode(year_figures(self.year, deciders=self._deciders[self.year.name])))
+            _write(told, msgspec.json.encode(year_figures(self.year, deciders=self._deciders)))
         return msgspec.json.decode(told.read_bytes(), type=YearFigures)
 
     def _open_lender(self) -> None:
@@ -182,9 +181,7 @@ class _Story:
             fork_world(self.year.folder, into=arm.folder)
             files = strategy_files(self._strategy(arm.name))
             because = f"highest limit {highest_of(arm.name):,} fen"
-            release_and_review(
-                arm, files, because=because, damage_limits=arms_damage_limits(), deciders=self._deciders[arm.name]
-            )
+            release_and_review(arm, files, because=because, damage_limits=arms_damage_limits(), deciders=self._deciders)
             self._progress.advance((place + 1) / len(arms))
 
     def compare(self, first_months: YearFigures, models: tuple[LearnedModel, ...]) -> DemonstrationSummary:

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from tallystick.world.economy import acts
 from tallystick.world.economy.chances import Chances
@@ -93,13 +94,12 @@ class Ordering:
         person, shop = int(orders.person[place]), int(orders.shop[place])
         latitude, longitude = self._shopping.places[int(orders.city[place])].tolist()
         tells = bool(orders.tells_place[place])
-        category = CATEGORIES[int(orders.category[place])].name
         act = acts.Buy(
             order=int(orders.number[place]),
             line_id=int(lives.line_id[person]),
             amount_minor=int(orders.amount_minor[place]),
             merchant_id=int(self._shops.merchant_id[shop]),
-            category=category,
+            category=CATEGORIES[int(orders.category[place])].name,
             device=self._contacts.device(person, today=today),
             phone=self._contacts.phone(person),
             address=self._contacts.address(person),
@@ -107,29 +107,18 @@ class Ordering:
             longitude_udeg=longitude if tells else None,
             confirms=bool(orders.confirms[place]),
         )
-        order = Order(
-            order=act.order,
-            person=person,
-            amount_minor=act.amount_minor,
-            category=category,
-            ships_on=int(parcels.shipped_on[place]),
-            promised_on=int(parcels.promised_on[place]),
-            arrives_on=int(parcels.arrives_on[place]),
-            fate=int(parcels.fate[place]),
-        )
-        return Planned(act=act, person=person, order=order)
+        return Planned(act=act, person=person, order=_ordered(act, parcels, place, person=person))
 
     def _ring_order(self, ring: RingPurchases, parcels: Deliveries, place: int, *, today: int) -> Planned:
         person, found_on = int(ring.person[place]), int(ring.found_out_on[place])
         latitude, longitude = self._shopping.places[int(ring.city[place])].tolist()
-        category = CATEGORIES[int(ring.category[place])].name
         device, phone, address = (int(told[place]) for told in (ring.device, ring.phone, ring.address))
         act = acts.Buy(
             order=_OF_RINGS | int(ring.number[place]),
             line_id=int(ring.line_id[place]),
             amount_minor=int(ring.amount_minor[place]),
             merchant_id=int(self._shops.merchant_id[ring.shop[place]]),
-            category=category,
+            category=CATEGORIES[int(ring.category[place])].name,
             device=self._contacts.device(person, today=today) if device == OWN else ring_device(device),
             phone=self._contacts.phone(person) if phone == OWN else ring_phone(phone),
             address=self._contacts.address(person) if address == OWN else ring_address(address),
@@ -137,16 +126,24 @@ class Ordering:
             longitude_udeg=longitude,
             confirms=bool(ring.confirms[place]),
         )
-        order = Order(
-            order=act.order,
-            person=person,
-            amount_minor=act.amount_minor,
-            category=category,
-            ships_on=int(parcels.shipped_on[place]),
-            promised_on=int(parcels.promised_on[place]),
-            arrives_on=int(parcels.arrives_on[place]),
+        order = replace(
+            _ordered(act, parcels, place, person=person),
             fate=int(parcels.fate[place] if ring.has_goods[place] else Fate.FAKE),
             kind=Kind(ring.kind[place]).name.lower(),
             found_on=None if found_on == NEVER else self._begins + found_on,
         )
         return Planned(act=act, person=person, order=order)
+
+
+def _ordered(act: acts.Buy, parcels: Deliveries, place: int, *, person: int) -> Order:
+    """A purchase as the world remembers it, with what becomes of its parcel."""
+    return Order(
+        order=act.order,
+        person=person,
+        amount_minor=act.amount_minor,
+        category=act.category,
+        ships_on=int(parcels.shipped_on[place]),
+        promised_on=int(parcels.promised_on[place]),
+        arrives_on=int(parcels.arrives_on[place]),
+        fate=int(parcels.fate[place]),
+    )

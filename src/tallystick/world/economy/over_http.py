@@ -14,7 +14,6 @@ import msgspec
 import pyarrow as pa
 
 from tallystick.strategy.case_columns import CHECKPOINT_OUTPUTS, NO_PRICE, CheckpointName
-from tallystick.terms.own_price import flat_rate_ppm
 from tallystick.terms.product import OfferKind, Product
 from tallystick.units.ids import IdPrefix, decode_id, encode_id, id_after
 from tallystick.world.economy import acts
@@ -185,13 +184,12 @@ class _Asking:
         return Answer(outcome=outcome.value, number=number, reasons=reasons)
 
     def _offered(self, offer: Told) -> Answer:
-        shown = shown_by(self._product, code=offer["price_code"], most_installments=LONGEST_PLAN)
         return Answer(
             outcome=Happened.OFFER.value,
             number=decode_id(IdPrefix.APPLICATION, offer["application_id"]),
             amount_minor=offer["limit_minor"],
             price_code=offer["price_code"],
-            fee_ppm=None if shown is None else shown.fee_ppm,
+            fee_ppm=self._fee_ppm(offer["price_code"], LONGEST_PLAN),
         )
 
     def _accept_line(self, act: acts.AcceptLine, *, key: str) -> Answer:
@@ -238,20 +236,14 @@ class _Asking:
             amount_minor=told["amount_minor"] if told["hold_id"] is not None else 0,
             price_code="" if longest is None else longest["price_code"],
             most_installments=0 if longest is None else longest["most_installments"],
-            fee_ppm=None if longest is None else self._fee_ppm(longest),
+            fee_ppm=None if longest is None else self._fee_ppm(longest["price_code"], longest["most_installments"]),
             reasons=tuple(each["code"] for each in told["reasons"]),
         )
 
-    def _fee_ppm(self, shown: Told) -> int:
-        """What each of the most installments costs, at the price of that code that the product sells them at."""
-        assert self._product.order_installments is not None, "its installments were shown"
-        most = shown["most_installments"]
-        price = next(
-            each
-            for each in self._product.order_installments.prices
-            if each.code == shown["price_code"] and each.least_installments <= most <= each.most_installments
-        )
-        return flat_rate_ppm(price, installments=most)
+    def _fee_ppm(self, code: str, most_installments: int) -> int | None:
+        """What each installment costs at a price of the product, None where it is shown none."""
+        shown = shown_by(self._product, code=code, most_installments=most_installments)
+        return None if shown is None else shown.fee_ppm
 
     def _capture(self, act: acts.Capture, *, key: str) -> Answer:
         path = _authorization(act.decision_id)

@@ -4,7 +4,7 @@ A table has a row a quarter: `Scenario Name` ("Actual" of what was), `Date` ("20
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -33,10 +33,11 @@ def recession_rise(path: Path) -> tuple[float, ...]:
     `ScenarioFault`, or `sources.files.FileFault` where a file cannot be read.
     """
     folder = path if path.is_dir() else path.parent
+    told = {file: _read(file) for file in {*_files(folder), *([] if path.is_dir() else [path])}}
     actual: _Rates = {}
-    for file in _files(folder):
-        actual |= _read(file).get(_ACTUAL, {})
-    found = list(_scenarios(path))
+    for file in sorted(told):
+        actual |= told[file].get(_ACTUAL, {})
+    found = list(_scenarios(path, told))
     if not found:
         raise ScenarioFault(
             f"{path}: column `{_SCENARIO}` names no recession; give the file of a scenario, or a folder with one that "
@@ -57,15 +58,15 @@ def _files(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.suffix in _SUFFIXES)
 
 
-def _scenarios(path: Path) -> Iterator[_Rates]:
+def _scenarios(path: Path, told: Mapping[Path, Mapping[str, _Rates]]) -> Iterator[_Rates]:
     """What may count: of a folder the severely adverse scenarios, of a file whatever is not past."""
     if not path.is_dir():
-        if _read(path) == {}:
+        if not told[path]:
             raise ScenarioFault(f"{path}: has no column {_missing(path)}; give a table of scenarios by quarter")
-        yield from (rates for name, rates in _read(path).items() if name != _ACTUAL)
+        yield from (rates for name, rates in told[path].items() if name != _ACTUAL)
         return
-    for file in _files(path):
-        yield from (rates for name, rates in _read(file).items() if _ADVERSE in name)
+    for file in sorted(told):
+        yield from (rates for name, rates in told[file].items() if _ADVERSE in name)
 
 
 def _missing(path: Path) -> str:
