@@ -42,6 +42,10 @@ bench: $(READY)
 	$(RUN) python benchmarks/fraud.py
 	$(RUN) python benchmarks/authorize_stream.py --customers 1000 --capacities 5 20
 	$(RUN) python benchmarks/features_offline.py
+	$(RUN) python benchmarks/world.py
+	$(RUN) python benchmarks/world_economy.py
+	$(RUN) python benchmarks/estimates.py
+	$(RUN) python benchmarks/policies.py
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit("Tallystick needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
