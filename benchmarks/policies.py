@@ -70,7 +70,8 @@ Floats = npt.NDArray[np.float64]
 SEED: Final = 1_000
 TUNE_SEED: Final = 9_000
 FLAT_MINOR: Final = {"flat_30000": 3_000_000, "flat_50000": 5_000_000}
-LEVELS: Final = ("present", "half_way", "most", *FLAT_MINOR)
+STEPS: Final = ("present", "half_way", "most")  # at `SHARES` of the way
+LEVELS: Final = (*STEPS, *FLAT_MINOR)
 NAMES: Final = "abcdefg"
 STAYS: Final = "stays"  # beside the seven: nobody's limit is changed
 _LEAST_WORLDS: Final = 2
@@ -89,15 +90,19 @@ class Lived:
     world: Integers  # the seed of each line's world
     book: Reviewed
     traits: Mapping[str, Floats]
-    years: Mapping[str, YearAfter]
+    years: Mapping[str, Sequence[YearAfter]]  # by luck, the first the one that the lender has
 
     def of_worlds(self, seeds: Sequence[int]) -> "Lived":
         """The lines of some worlds."""
         return _from_table(_as_table(self).filter(pa.array(np.isin(self.world, seeds))))
 
-    def at_shares(self) -> list[YearAfter]:
-        """The years at the levels between which policies choose."""
-        return [self.years[name] for name in LEVELS[: len(SHARES)]]
+    def seen(self) -> list[YearAfter]:
+        """The years that a lender would have seen at the levels between which policies choose."""
+        return [self.years[name][0] for name in STEPS]
+
+    def mean(self) -> list[YearAfter]:
+        """The years at these levels, on average over all lucks."""
+        return [YearAfter.mean(self.years[name]) for name in STEPS]
 
 
 def main() -> None:
@@ -105,7 +110,7 @@ def main() -> None:
     first = TUNE_SEED if options.tune_matrix else SEED
     lived = live_worlds(range(first, first + options.worlds), options)
     if options.tune_matrix:
-        _, pd = fit_score(lived.book.features, lived.years["present"].is_bad, seed=first)
+        _, pd = fit_score(lived.book.features, lived.seen()[0].is_bad > 0, seed=first)
         _write_matrix(_tuned(lived, case_of(lived.book, pd)))
         return
     halves = [list(range(first + half, first + options.worlds, 2)) for half in range(2)]
@@ -118,7 +123,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--borrowers", type=int, default=1_500, help="people of each world; about half have a line")
-    parser.add_argument("--worlds", type=int, default=32, help="each is judged once, by what the other half taught")
+    parser.add_argument("--worlds", type=int, default=24, help="each is judged once, by what the other half taught")
+    parser.add_argument("--lucks", type=int, default=3, help="how often the year after the review is lived")
     parser.add_argument(
         "--lives", type=Path, help="folder that keeps what worlds lived, and is read; empty it after changes"
     )
@@ -135,31 +141,37 @@ def _options() -> argparse.Namespace:
 
 def live_worlds(seeds: Sequence[int], options: argparse.Namespace) -> Lived:
     """The lines of all these worlds; worlds live beside each other, each in a process."""
-    work = partial(_live_levels, borrowers=options.borrowers, folder=options.lives)
+    levels = STEPS if options.tune_matrix else LEVELS
+    work = partial(
+        _live_levels, borrowers=options.borrowers, levels=levels, lucks=options.lucks, folder=options.lives
+    )  # fmt: skip
     with ProcessPoolExecutor(options.processes) as pool:
         told = track(pool.map(work, seeds), "worlds", total=len(seeds), console=Console(stderr=True))
         return _from_table(pa.concat_tables(list(told)))
 
 
-def _live_levels(seed: int, *, borrowers: int, folder: Path | None) -> pa.Table:
-    """A world's year after its review, lived once at each level; a row a line."""
-    file = None if folder is None else folder / f"{seed}-{borrowers}.parquet"
+def _live_levels(seed: int, *, borrowers: int, levels: Sequence[str], lucks: int, folder: Path | None) -> pa.Table:
+    """A world's year after its review, lived at each level and luck; a row a line."""
+    file = None if folder is None else folder / f"{seed}-{borrowers}-{len(levels)}-{lucks}.parquet"
     if file is not None and file.exists():
         return pyarrow.parquet.read_table(file)
     world = live_to_review(seed, borrowers)
-    stays, policy = live_year_after(world, None)
+    first, policy = live_year_after(world, None)
     book = reviewed(policy, world)
-    present, levels = world.lender.columns.limit_minor, lived_levels(book)
-    rises = book.features["late_now"] == 0
-    given = dict(zip(LEVELS[1:], levels.T[1:], strict=False)) | {
+    present, rises = world.lender.columns.limit_minor, book.features["late_now"] == 0
+    wanted = dict(zip(STEPS, lived_levels(book).T, strict=True)) | {
         name: np.where(rises, np.maximum(book.limit_minor, limit), book.limit_minor)
         for name, limit in FLAT_MINOR.items()
     }
-    years = {LEVELS[0]: stays.at(book.place)}
-    for name, limit in given.items():
+
+    def lived_at(name: str, luck: int) -> YearAfter:
+        if name == STEPS[0] and not luck:
+            return first.at(book.place)
         limits = present.copy()
-        limits[book.place] = limit
-        years[name] = live_year_after(world, limits)[0].at(book.place)
+        limits[book.place] = wanted[name]
+        return live_year_after(world, limits, luck=luck)[0].at(book.place)
+
+    years = {name: [lived_at(name, luck) for luck in range(lucks)] for name in levels}
     lived = _as_table(Lived(np.full(len(book.place), seed), book, true_traits(world, book.place), years))
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -168,10 +180,12 @@ def _live_levels(seed: int, *, borrowers: int, folder: Path | None) -> pa.Table:
 
 
 def _as_table(lived: Lived) -> pa.Table:
-    """A column for every figure: `book.*`, `known.*`, `true.*` and `<level>.*`."""
+    """A column for every figure: `book.*`, `known.*`, `true.*` and `<level>/<luck>.*`."""
     book = {each.name: getattr(lived.book, each.name) for each in fields(Reviewed) if each.name != "features"}
     years = {
-        name: {each.name: getattr(year, each.name) for each in fields(YearAfter)} for name, year in lived.years.items()
+        f"{name}/{luck}": {each.name: getattr(year, each.name) for each in fields(YearAfter)}
+        for name, by_luck in lived.years.items()
+        for luck, year in enumerate(by_luck)
     }
     parts = {"book": book, "known": lived.book.features, "true": lived.traits, **years}
     columns = {f"{part}.{name}": column for part, told in parts.items() for name, column in told.items()}
@@ -179,15 +193,16 @@ def _as_table(lived: Lived) -> pa.Table:
 
 
 def _from_table(told: pa.Table) -> Lived:
-    def part(name: str) -> dict[str, Any]:
-        return {
-            column.split(".", 1)[1]: told[column].to_numpy(zero_copy_only=False)
-            for column in told.column_names
-            if column.startswith(f"{name}.")
-        }
-
-    years = {name: YearAfter(**part(name)) for name in LEVELS}
-    return Lived(told["world"].to_numpy(), Reviewed(features=part("known"), **part("book")), part("true"), years)
+    parts: dict[str, dict[str, Any]] = {}
+    for column in told.column_names[1:]:
+        part, name = column.split(".", 1)
+        parts.setdefault(part, {})[name] = told[column].to_numpy(zero_copy_only=False)
+    years: dict[str, list[YearAfter]] = {}
+    for part, figures in parts.items():
+        if "/" in part:
+            years.setdefault(part.split("/")[0], []).append(YearAfter(**figures))
+    book = Reviewed(features=parts["known"], **parts["book"])
+    return Lived(told["world"].to_numpy(), book, parts["true"], years)
 
 
 # ---------------------------------------------------------------- (c) by grid
@@ -199,7 +214,7 @@ def _tuned(lived: Lived, case: Case) -> Matrix:
     empty = Matrix(_BANDS, _USE_FROM, np.zeros((len(_USE_FROM), len(_BANDS)), dtype=np.int64))
     row, column = empty.cell(case)
     counts = (case.step > 0) & (column >= 0)
-    brought = np.stack([year.profit_minor(pd) for year in lived.at_shares()], axis=1)[counts]
+    brought = np.stack([year.profit_minor(pd) for year in lived.mean()], axis=1)[counts]
     by_cell = np.zeros((len(_USE_FROM), len(_BANDS), len(SHARES)))
     np.add.at(by_cell, (row[counts], column[counts]), brought)
     choices = [
@@ -238,12 +253,12 @@ class Policies:
     @classmethod
     def learned_from(cls, lived: Lived) -> "Policies":
         """Every learning line is graded by a score that did not see it."""
-        score, pd = fit_score(lived.book.features, lived.years["present"].is_bad, seed=SEED)
-        case, years = case_of(lived.book, pd), lived.at_shares()
+        score, pd = fit_score(lived.book.features, lived.seen()[0].is_bad > 0, seed=SEED)
+        case, years = case_of(lived.book, pd), lived.mean()
         return cls(
             score=score,
             matrix=read_matrix(),
-            response=learn(case, years, seed=SEED),
+            response=learn(case, lived.seen(), seed=SEED),
             by_known=fit_optimum(case, case.features, years),
             by_all=fit_optimum(case, {**case.features, **lived.traits}, years),
         )
@@ -283,9 +298,12 @@ def _judged_world(policies: Policies, lived: Lived) -> Judged:
     case = case_of(lived.book, policies.score.pd_ppm(lived.book.features))
     levels, pd, rows = policies.levels(case, lived.traits), case.lines.pd_ppm / PPM, np.arange(len(case.step))
 
+    years = lived.mean()
+    flats = [YearAfter.mean(lived.years[name]) for name in FLAT_MINOR]
+
     def brought(figure: Callable[[YearAfter], npt.NDArray[Any]]) -> Floats:
-        lived_at = np.stack([figure(year) for year in lived.at_shares()], axis=1)
-        flat = [figure(lived.years[name]) for name in FLAT_MINOR]
+        lived_at = np.stack([figure(year) for year in years], axis=1)
+        flat = [figure(year) for year in flats]
         return np.stack([*flat, *(lived_at[rows, level] for level in levels.values())], axis=1).astype(np.float64)
 
     return Judged(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from tallystick.risk.loss import capital_share
 from tallystick.strategy.economics import Economics, read_economics
@@ -100,14 +101,15 @@ class YearAfter:
     """What each line brought in the year after the review; shape (lines,), minor units unless the name says otherwise.
 
     `lost_minor` is what was charged off less what came back, and of what is 91 and more days past due at the end the
-    share that is usually lost. `is_bad`: 91 days past due, or charged off, within the year.
+    share that is usually lost. `is_bad`: 91 days past due, or charged off, within the year; the share of years in
+    which that was so where several were lived.
     """
 
     limit_minor: Integers  # at the end
     revenue_minor: Floats
     drawn_minor: Floats  # mean of the year's days
     lost_minor: Floats
-    is_bad: Flags
+    is_bad: Floats
 
     def profit_minor(self, pd: Floats, *, economics: Economics = ECONOMICS) -> Floats:
         """Revenue less funds, operations, losses and the return asked on the capital that a PD (lines,) ties."""
@@ -120,17 +122,17 @@ class YearAfter:
         return YearAfter(**{each.name: getattr(self, each.name)[places] for each in fields(self)})
 
     @classmethod
-    def together(cls, years: Sequence["YearAfter"]) -> "YearAfter":
-        """The lines of several worlds, one after another."""
-        return cls(**{each.name: np.concatenate([getattr(year, each.name) for year in years]) for each in fields(cls)})
+    def mean(cls, years: Sequence["YearAfter"]) -> "YearAfter":
+        """What the same lines brought on average over several lucks."""
+        return cls(**{each.name: np.mean([getattr(year, each.name) for year in years], axis=0) for each in fields(cls)})
 
 
-def live_year_after(world: LivedWorld, limits: Integers | None) -> tuple[YearAfter, OneReview]:
+def live_year_after(world: LivedWorld, limits: Integers | None, *, luck: int = 0) -> tuple[YearAfter, OneReview]:
     """Live the year after the review, with these limits of all lines, or with those that they have.
 
-    Gives what it brought and the policy with what it saw.
+    Gives what it brought and the policy with what it saw. Under one `luck` all limits meet the same shocks.
     """
-    lived, ends_on = world.fork(world.plan), world.plan.ends_on
+    lived, ends_on = world.fork(replace(world.plan, luck=luck)), world.plan.ends_on
     policy = lived.lender.policy
     assert isinstance(policy, OneReview), "worlds are made by `live_to_review`"
     policy.limits = limits
@@ -152,7 +154,7 @@ def _brought(seen: Sequence[dict[str, Integers]], last: dict[str, Integers]) -> 
         revenue_minor=gained["interest_minor"] + gained["fee_minor"] + gained["merchant_fee_minor"],
         drawn_minor=gained["drawn_minor_days"] / _YEAR_DAYS,
         lost_minor=gained["charged_off_minor"] + gained["charges_lost_minor"] - gained["recovered_minor"] + late,
-        is_bad=np.any([each[:lines] for each in bad], axis=0),
+        is_bad=np.any([each[:lines] for each in bad], axis=0).astype(np.float64),
     )
 
 

@@ -237,13 +237,11 @@ class _Policy:
 
 
 class LivedWorld:
-    """A world that is lived month by month; `fork` lets another one go on from where it is, with the same luck."""
+    """A world that is lived month by month; `fork` lets another one go on from where it is."""
 
     def __init__(self, plan: WorldPlan, lender: Watched, *, lives: Lives | None = None, months: int = 0) -> None:
         self.plan, self.lender, self.months = plan, lender, months
-        self.life = Life(
-            plan, lender, parameters=standard_economy(), zone=_ZONE, lives=lives,
-        )  # fmt: skip
+        self.life = Life(plan, lender, parameters=standard_economy(), zone=_ZONE, lives=lives)
 
     def live(self, months: int) -> "LivedWorld":
         """So many months more; what the diary would keep is not looked at."""
@@ -256,7 +254,7 @@ class LivedWorld:
         return self
 
     def fork(self, plan: WorldPlan) -> "LivedWorld":
-        """The same world on this day, which goes on by another plan of the same people and months."""
+        """The same world on this day, which goes on by another plan of the same people and months, or to other luck."""
         lives = Lives.load(self.life.lives.dump())
         return LivedWorld(plan, copy.deepcopy(self.lender), lives=lives, months=self.months)
 

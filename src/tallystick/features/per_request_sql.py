@@ -73,9 +73,14 @@ def _query(features: tuple[AsOfFeature, ...], parts: list[str]) -> str:
     told = [*(f"s.{name}" for name in SEEN_COLUMNS), "r.request_id", *(column_of(one, places) for one in features)]
     joins = "".join(f"\n{read.joined()}" for read in reads)
     text = f"SELECT {', '.join(told)}\nFROM seen AS s LEFT JOIN request AS r ON TRUE{joins}\nORDER BY r.request_id"
-    query = sqlglot.parse_one(text, read="postgres").sql(dialect="postgres").replace("%", "%%")
+    query = _escaped(text)
     stored = [_stored(source) for source in REQUEST_KINDS if any(source == read.source for read in reads)]
-    return f"WITH {', '.join([*parts, _SEEN, *stored])} {query}"
+    shared = [read.shared() for read in reads if isinstance(read, _TiledRead)]
+    return f"WITH {', '.join([*parts, _SEEN, *stored, *shared])} {query}"
+
+
+def _escaped(text: str) -> str:
+    return str(sqlglot.parse_one(text, read="postgres").sql(dialect="postgres")).replace("%", "%%")
 
 
 def _stored(source: str) -> str:
@@ -184,17 +189,59 @@ class _TiledRead(_Read):
 
     A window begins inside an hour, and that hour is read raw; so a tile lies wholly inside or outside of each window.
     An hour is read raw as well where a request of the batch is a row already, and stands for it; and where a batch is
-    computed again, if a transaction that was not over by then recorded something in it.
+    computed again, if a transaction that was not over by then recorded something in it. What came after the last tile
+    is of every window; what of it the requests of one key have in common is added up once for all of them.
     """
+
+    @property
+    def _first(self) -> str:
+        return f"(r.tick - {self._longest} + 1)"
 
     def joined(self) -> str:
         """The join, with the key's own state before it: `until_tick` is null for a key that is not rolled up."""
-        tiled, opened = f"tiled_{self.name}", f"opened_{self.name}"
+        tiled, opened, shared = f"tiled_{self.name}", f"opened_{self.name}", f"shared_{self.name}"
         return (
-            f"LEFT JOIN tiled_keys AS {tiled} ON {tiled}.stream = '{self.source}' AND {tiled}.entity = '{self.entity}' "
-            f"AND {tiled}.key = CAST(r.{self.key} AS TEXT) CROSS JOIN LATERAL ({self._opened(tiled)}) AS {opened} "
-            f"{super().joined()}"
+            f"{self._tiled_keys('LEFT JOIN', tiled)} LEFT JOIN {shared} ON {shared}.key = r.{self.key} "
+            f"CROSS JOIN LATERAL ({self._opened(tiled)}) AS {opened} {super().joined()}"
         )
+
+    def _tiled_keys(self, join: str, tiled: str) -> str:
+        return (
+            f"{join} tiled_keys AS {tiled} ON {tiled}.stream = '{self.source}' AND {tiled}.entity = '{self.entity}' "
+            f"AND {tiled}.key = CAST(r.{self.key} AS TEXT)"
+        )
+
+    def shared(self) -> str:
+        """A row for each key that is rolled up: what its rows from `from_tick` until before `to_tick` come to.
+
+        From the first on all windows of all of its requests reach, and the second is not after any of them.
+        """
+        begins = f"GREATEST({self._first}, {self._tail('k')}, {self._within_all_sql()})"
+        of_request = f"SELECT r.{self.key} AS key, r.tick, {begins} AS from_tick FROM request AS r"
+        text = (
+            "SELECT g.key, g.from_tick, g.to_tick, p.* FROM (SELECT b.key, MAX(b.from_tick) AS from_tick, "
+            "GREATEST(MAX(b.from_tick), MIN(b.tick)) AS to_tick "
+            f"FROM ({of_request} {self._tiled_keys('JOIN', 'k')}) AS b GROUP BY b.key) AS g CROSS JOIN seen AS s "
+            f"CROSS JOIN LATERAL (SELECT {self._added()} FROM {STREAM_PREFIX}{self.source} AS e "
+            f"WHERE e.{self.key} = g.key AND {visible_sql('e', 's')} AND e.tick >= g.from_tick AND e.tick < g.to_tick"
+            f"{self._others()}) AS p"
+        )
+        return f"shared_{self.name} AS MATERIALIZED ({_escaped(text)})"
+
+    def _tail(self, tiled: str) -> str:
+        """From where on nothing is rolled up."""
+        return f"LEAST({tiled}.until_tick, r.tick - MOD(r.tick, {HOUR_TICKS}))"
+
+    def _measures(self) -> tuple[Measure, ...]:
+        used = [measure_of(one) for one in self.aggregates]
+        return tuple({measure.column: measure for measure in used}.values())
+
+    def _added(self) -> str:
+        return ", ".join(f"{measure.of_rows()} AS {measure.column}" for measure in self._measures())
+
+    def _others(self) -> str:
+        """Rows that stand for requests of the batch are read as those."""
+        return " AND NOT e.event_id IN (SELECT request_id FROM request)" if self.source in REQUEST_KINDS else ""
 
     def _opened(self, tiled: str) -> str:
         """From where on all is raw, and the hours and days before it that are not taken as a whole."""
@@ -206,10 +253,7 @@ class _TiledRead(_Read):
             if self.source in REQUEST_KINDS
             else ""
         )
-        tail = (
-            f"CASE WHEN NOT {tiled}.until_tick IS NULL "
-            f"THEN LEAST({tiled}.until_tick, r.tick - MOD(r.tick, {HOUR_TICKS})) END"
-        )
+        tail = f"CASE WHEN NOT {tiled}.until_tick IS NULL THEN {self._tail(tiled)} END"
         return (
             f"SELECT {tail} AS tail_tick, ARRAY_AGG(DISTINCT o.tick - MOD(o.tick, {HOUR_TICKS})) AS hours, "
             f"ARRAY_AGG(DISTINCT o.tick - MOD(o.tick, {DAY_TICKS})) AS days FROM ("
@@ -229,18 +273,15 @@ class _TiledRead(_Read):
         )
 
     def _rows(self) -> str:
-        opened = f"opened_{self.name}"
-        first = f"(r.tick - {self._longest} + 1)"
-        used = [measure_of(one) for one in self.aggregates]
-        measures = {measure.column: measure for measure in used}.values()
+        opened, shared, first = f"opened_{self.name}", f"shared_{self.name}", self._first
+        measures = self._measures()
         raw = ", ".join(f"{measure.row_value()} AS {measure.column}" for measure in measures)
-        added = ", ".join(f"{measure.of_rows()} AS {measure.column}" for measure in measures)
         rolled = ", ".join(f"t.{measure.column}" for measure in measures)
         events = (
             f"SELECT e.tick, {raw} FROM {STREAM_PREFIX}{self.source} AS e WHERE e.{self.key} = r.{self.key} "
             f"AND {visible_sql('e', 's')}"
         )
-        others = " AND NOT e.event_id IN (SELECT request_id FROM request)" if self.source in REQUEST_KINDS else ""
+        others = self._others()
         tiles = (
             f"SELECT t.from_tick AS tick, {rolled} FROM {TILE_PREFIX}{self.source} AS t "
             f"WHERE t.entity = '{self.entity}' AND t.key = CAST(r.{self.key} AS TEXT)"
@@ -248,13 +289,14 @@ class _TiledRead(_Read):
         tail = f"{opened}.tail_tick"
         within_all = self._within_all_sql()
         fresh = f"GREATEST({first}, {tail})"
+        of_all = ", ".join(f"{shared}.{measure.column}" for measure in measures)
         # OFFSET 0: each hour and day is a look-up of its own; joined as a table, all rows of the key would be read.
         branches = [
             f"{events} AND e.tick >= {first} AND e.tick < r.tick{others} AND {tail} IS NULL",
             f"{events} AND e.tick >= {fresh} AND e.tick < {within_all}{others} AND NOT {tail} IS NULL",
-            f"SELECT r.tick - 1 AS tick, {added} FROM {STREAM_PREFIX}{self.source} AS e "
-            f"WHERE e.{self.key} = r.{self.key} AND {visible_sql('e', 's')} "
-            f"AND e.tick >= GREATEST({fresh}, {within_all}) AND e.tick < r.tick{others} AND NOT {tail} IS NULL",
+            f"SELECT r.tick - 1 AS tick, {of_all} WHERE NOT {shared}.key IS NULL",
+            self._own(f"GREATEST({fresh}, {within_all})", f"LEAST({shared}.from_tick, r.tick)"),
+            self._own(f"{shared}.to_tick", "r.tick"),
             f"SELECT p.* FROM UNNEST({opened}.hours) AS o(tick) CROSS JOIN LATERAL ({events} AND e.tick >= "
             f"GREATEST({first}, o.tick) AND e.tick < LEAST(o.tick + {HOUR_TICKS}, r.tick){others} OFFSET 0) AS p "
             f"WHERE o.tick < {tail}",
@@ -271,6 +313,15 @@ class _TiledRead(_Read):
                 f"AND e.{self.key} = r.{self.key} AND e.tick >= {first} AND e.tick < r.tick"
             )
         return " UNION ALL ".join(branches)
+
+    def _own(self, since: str, until: str) -> str:
+        """Rows of the request's own, beside those that all of its key share; mostly none, which asks no index."""
+        return (
+            f"SELECT r.tick - 1 AS tick, {self._added()} FROM {STREAM_PREFIX}{self.source} AS e "
+            f"WHERE e.{self.key} = r.{self.key} AND {visible_sql('e', 's')} "
+            f"AND e.tick >= {since} AND e.tick < {until}{self._others()} "
+            f"AND {since} < {until} AND NOT shared_{self.name}.key IS NULL"
+        )
 
     def _within_all_sql(self) -> str:
         """From which tick on every window has every row, so that the rows of now are added up as they are read."""

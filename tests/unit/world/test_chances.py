@@ -44,6 +44,17 @@ def test_normal_counts_and_shares_follow_their_laws() -> None:
 def test_a_seed_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="choose a whole number from 0 up"):
         Chances(-1)
+    with pytest.raises(ValueError, match="luck is -1: choose a whole number from 0 up"):
+        Chances(1, luck=-1)
+
+
+def test_other_luck_is_other_days_for_the_same_people() -> None:
+    one, other = Chances(5), Chances(5, luck=1)
+    for lasting in ("person/budget", "shop/rank", "stated/income", "bureau/noise", "fraud/orders", "rival/size"):
+        assert np.array_equal(one.uniform(lasting, WHOM), other.uniform(lasting, WHOM))
+    for befalls in ("order/amount", "bill/unable", "day/orders", "month/work", "payment/twice", "offer/accepts"):
+        assert abs(np.corrcoef(one.uniform(befalls, WHOM), other.uniform(befalls, WHOM))[0, 1]) < 0.02
+        assert float(one.uniform(befalls, 7)) != float(other.uniform(befalls, 7))
 
 
 def test_one_draw_alone_is_the_same_as_among_many() -> None:

@@ -234,6 +234,6 @@ def test_lives_are_put_aside_and_taken_up_again(lived: tuple[OneLimit, Life, Pat
 
 def test_a_plan_that_cannot_be_names_every_field() -> None:
     with pytest.raises(
-        PlanFault, match=r"seed is -1.*borrowers is 0.*months is 0.*begins_on is 2026-01-02.*reminder_days"
+        PlanFault, match=r"seed is -1.*luck is -2.*borrowers is 0.*months is 0.*begins_on is 2026-01-02.*reminder_days"
     ):
-        WorldPlan(seed=-1, borrowers=0, months=0, begins_on=date(2026, 1, 2), reminder_days=(-40,))
+        WorldPlan(seed=-1, luck=-2, borrowers=0, months=0, begins_on=date(2026, 1, 2), reminder_days=(-40,))

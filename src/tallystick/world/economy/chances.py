@@ -23,10 +23,13 @@ _FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND: Final = np.uint64(0x94D049BB133111EB)
 _64_BITS: Final = (1 << 64) - 1
 _53_BITS: Final = 2.0**-53
+# How the names of draws begin that befall people from day to day; all others are of who people are, of shops, of what
+# a bureau holds, of rings' plans and of other lenders, which last.
+_BEFALLS: Final = ("order/", "bill/", "day/", "month/", "payment/", "offer/", "notice/", "review/")
 
 
 class Chances:
-    """The draws of one world.
+    """The draws of one world. Another `luck` is other days for the same people: what befalls them, not who they are.
 
     >>> chances = Chances(7)
     >>> both, second = chances.uniform("job", np.array([1, 2]), at=3), chances.uniform("job", np.array([2]), at=3)
@@ -34,17 +37,18 @@ class Chances:
     (True, False)
     """
 
-    def __init__(self, seed: int) -> None:
-        if seed < 0:
-            raise ValueError(f"seed is {seed}: choose a whole number from 0 up")
-        self.seed = seed
+    def __init__(self, seed: int, *, luck: int = 0) -> None:
+        for name, number in (("seed", seed), ("luck", luck)):
+            if number < 0:
+                raise ValueError(f"{name} is {number}: choose a whole number from 0 up")
+        self.seed, self.luck = seed, luck
 
     def uniform(self, name: str, whom: npt.ArrayLike, *, at: npt.ArrayLike = 0) -> Floats:
         """Uniform on (0, 1), one for each of `whom` at `at` (broadcast against each other), whole numbers from 0 up."""
         one, when = np.asarray(whom), np.asarray(at)
         if one.size == when.size == 1:
-            drawn = ((_word(_start(self.seed, name), int(one.item()), int(when.item())) >> 11) + 0.5) * _53_BITS
-            return np.full(max(one.shape, when.shape, key=len), drawn)
+            drawn = np.asarray(self._one(name, int(one.item()), int(when.item())))
+            return drawn.reshape(max(one.shape, when.shape, key=len))
         told: Floats = ((self._words(name, one, when) >> np.uint64(11)).astype(np.float64) + 0.5) * _53_BITS
         return told
 
@@ -71,17 +75,21 @@ class Chances:
         told: Integers = np.searchsorted(bounds, self.uniform(name, whom, at=at), side="right").astype(np.int64)
         return told
 
+    def _one(self, name: str, whom: int, at: int) -> float:
+        return ((_word(_start(self.seed, self.luck, name), whom, at) >> 11) + 0.5) * _53_BITS
+
     def _words(self, name: str, whom: npt.NDArray[Any], at: npt.NDArray[Any]) -> _Words:
         with np.errstate(over="ignore"):
-            words: _Words = np.asarray(_start(self.seed, name), dtype=np.uint64)
+            words: _Words = np.asarray(_start(self.seed, self.luck, name), dtype=np.uint64)
             for told in (whom, at):
                 words = _mixed(words ^ told.astype(np.uint64) * _STEP)
         return words
 
 
 @cache
-def _start(seed: int, name: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "little")
+def _start(seed: int, luck: int, name: str) -> int:
+    world = f"{seed}/{luck}" if luck and name.startswith(_BEFALLS) else f"{seed}"
+    return int.from_bytes(hashlib.sha256(f"{world}/{name}".encode()).digest()[:8], "little")
 
 
 def _word(word: int, whom: int, at: int) -> int:

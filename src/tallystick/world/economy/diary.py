@@ -19,6 +19,8 @@ from tallystick.world.economy.review_texts import ReviewTexts
 from tallystick.world.economy.shopping import Orders
 from tallystick.world.economy.shops import CATEGORIES
 
+Integers = npt.NDArray[np.int64]
+
 _CATEGORIES: Final = np.asarray([each.name for each in CATEGORIES])
 _INT, _TEXT, _FLAG = pa.int64(), pa.string(), pa.bool_()
 # What of the world is true, by table; days count from 1970, amounts are minor units.
@@ -123,13 +125,11 @@ class Diary:
         self._extend("bills", [day_number(day)] * len(bills.person), bills.person, bills.closing_minor,
                      bills.minimum_minor, bills.due_on, paid.amount_minor, paid.on, paid.is_unable)  # fmt: skip
 
-    def reviews(self, on: int, person: int, told: ReviewTexts) -> None:
-        """What a person writes about orders on a day (since 1970), which may be to come."""
-        count = len(told.order)
-        self._extend("reviews", [on] * count, told.order, [person] * count, list(told.text),
-                     told.is_positive)  # fmt: skip
+    def reviews(self, on: Integers, person: Integers, told: ReviewTexts) -> None:
+        """What people write about orders, and on which days (since 1970), which may be to come."""
+        self._extend("reviews", on, told.order, person, list(told.text), told.is_positive)
 
-    def month(self, month: int, lives: Lives, *, elsewhere_minor: npt.NDArray[np.int64]) -> None:
+    def month(self, month: int, lives: Lives, *, elsewhere_minor: Integers) -> None:
         """Where everybody stands when a month begins, and what they owe to all other lenders."""
         count = len(lives)
         self._extend(

@@ -81,7 +81,7 @@ class Life:
         self.plan, self._lender, self._zone, self._auditor, self._waits = plan, lender, zone, auditor, waits
         living, information, world = parameters.living, parameters.information, parameters.world
         self._living, self._information, self._world = living, information, world
-        self.chances = Chances(plan.seed)
+        self.chances = Chances(plan.seed, luck=plan.luck)
         cities = cities_of(living)
         self.people: People = draw_people(
             self.chances, count=plan.borrowers, begins_on=plan.begins_on, living=living, world=world
@@ -113,6 +113,8 @@ class Life:
         self.diary = diary or Diary()
         self._day, self._today, self._place, self._steps = plan.begins_on, begins, 0, 0
         self._is_gone = self._names
+        # Of the day's parcels person, order, category, fate and when that is known.
+        self._shipped: list[tuple[int, int, int, int, int]] = []
 
     # The day.
 
@@ -145,6 +147,7 @@ class Life:
         self._buy(orders, until=21)
         self._judge()
         self._buy(orders, until=24)
+        self._write_reviews()
 
     def _at(self, hour: int) -> datetime:
         return datetime.combine(self._day, time(hour), tzinfo=self._zone).astimezone(UTC)
@@ -392,7 +395,7 @@ class Life:
         if order.kind:
             self.lives.frauds[number] = FraudDraw(order.person, line_id, answer.number, answer.amount_minor)
             if fate is Fate.FAKE:
-                self._write_review(order, fate, known_on=order.arrives_on)
+                self._may_write(order, fate, known_on=order.arrives_on)
             return
         back = self._shopping.given_back(order, shipped_on=self._today)
         if back.share:
@@ -400,20 +403,25 @@ class Life:
             act = acts.Refund(line_id=line_id, draw_id=answer.number, amount_minor=amount, is_forced=back.is_forced)
             self._later(back.on - self._today, Moment.MORNING, Planned(act=act, person=order.person, order=order))
         is_here = back.fate not in (Fate.LOST, Fate.REFUNDED)
-        self._write_review(order, back.fate, known_on=order.arrives_on if is_here else back.on)
+        self._may_write(order, back.fate, known_on=order.arrives_on if is_here else back.on)
 
-    def _write_review(self, order: Order, fate: Fate, *, known_on: int) -> None:
-        """What its buyer, or somebody paid for it, may write about an order, some days after it went as it did."""
+    def _may_write(self, order: Order, fate: Fate, *, known_on: int) -> None:
+        category = _PLACE_OF_CATEGORY[order.category]
+        self._shipped.append((order.person, order.order, category, int(fate), known_on))
+
+    def _write_reviews(self) -> None:
+        """What buyers, or who is paid for it, may write about the day's parcels, some days after those went so."""
+        if not self._shipped:
+            return
+        person, number, category, fate, known_on = (np.asarray(column) for column in zip(*self._shipped, strict=True))
+        self._shipped.clear()
         days = self._information.reviews.written_after_days
-        on = known_on + int(self.chances.uniform("review/after", order.order) * days)
+        on = known_on + (self.chances.uniform("review/after", number) * days).astype(np.int64)
         told = review_texts(
-            self.chances,
-            np.asarray([order.order]),
-            category=np.asarray([_PLACE_OF_CATEGORY[order.category]]),
-            fate=np.asarray([int(fate)]),
-            parameters=self._information.reviews,
-        )
-        self.diary.reviews(on, order.person, told)
+            self.chances, number, category=category, fate=fate, parameters=self._information.reviews
+        )  # fmt: skip
+        writes = np.isin(number, told.order)
+        self.diary.reviews(on[writes], person[writes], told)
 
     def _follow_payment(self, planned: Planned, answer: Answer) -> None:
         """Banks take some payments back, and some callbacks come twice."""

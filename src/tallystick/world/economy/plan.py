@@ -25,7 +25,8 @@ class WorldPlan(Struct, frozen=True, kw_only=True):
     `reviews_from_month`: limits are reviewed on the first of each month from then on (0 is the first month).
     `recession_month` is the month in which a recession begins, `recession_rise` how unemployment then goes by quarter
     (`scenarios.recession_rise`; none: as shipped). The lender reminds of a bill on `reminder_days`, counted from its
-    due date, from 28 days before to 28 days after. Raises `PlanFault` naming what cannot be.
+    due date, from 28 days before to 28 days after. Under another `luck` the same people meet other days. Raises
+    `PlanFault` naming what cannot be.
     """
 
     seed: int
@@ -37,12 +38,14 @@ class WorldPlan(Struct, frozen=True, kw_only=True):
     recession_rise: tuple[float, ...] = ()
     reviews_from_month: int = 6
     reminder_days: tuple[int, ...] = REMINDER_DAYS
+    luck: int = 0
 
     def __post_init__(self) -> None:
         faults = [
             f"{name} is {told}: {way}"
             for name, told, is_wrong, way in (
                 ("seed", self.seed, self.seed < 0, "choose a whole number from 0 up"),
+                ("luck", self.luck, self.luck < 0, "choose a whole number from 0 up"),
                 ("borrowers", self.borrowers, not 1 <= self.borrowers <= _MOST_PEOPLE, f"1 to {_MOST_PEOPLE:,}"),
                 ("months", self.months, not 1 <= self.months <= _MOST_MONTHS, f"1 to {_MOST_MONTHS}"),
                 (
