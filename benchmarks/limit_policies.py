@@ -6,27 +6,28 @@ that its eligibility lets rise, and nothing above the cap of 50,000. None lowers
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import lightgbm
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from reviewed_worlds import ECONOMICS, Reviewed, YearAfter
+from reviewed_worlds import ECONOMICS, RATES_FROM_MINOR, Reviewed, YearAfter
 from tallystick.operations.judging import judge_lines
 from tallystick.risk.learned_response import Belief, LearnedResponse, learn_response
 from tallystick.scoring.boosted import Boosted, BoostedSettings, fit_boosted
 from tallystick.scoring.calibration import Calibration, fit_calibration, pd_ppm
 from tallystick.scoring.crossfit import out_of_fold
 from tallystick.scoring.model import ModelFeature
+from tallystick.scoring.two_part import TwoPart, TwoPartSettings, fit_two_part
 from tallystick.strategy.choices import Choices, LimitRules, highest_increase
 from tallystick.strategy.columns import ColumnType
-from tallystick.strategy.learned_menu import menu_slopes
+from tallystick.strategy.learned_menu import learned_menu, menu_by_loss_rates, menu_slopes
 from tallystick.strategy.limits import Menu, PortfolioCap, menu_of, plan_limits
 from tallystick.strategy.lines import Lines
 from tallystick.strategy.optimizer import Cap, Infeasible, optimize
@@ -53,12 +54,14 @@ GRADES: Final = ECONOMICS.grade_names()
 _SCORE: Final = BoostedSettings(
     rounds_max=200, stopping_rounds=0, learning_rate=0.03, leaves_max=6, leaf_rows_min=60, ensemble_seeds=2, folds=4
 )
+_LOSS_RATE: Final = TwoPartSettings(
+    chance=_SCORE, size=replace(_SCORE, rounds_max=60, leaves_max=4, leaf_rows_min=20), link="logit"
+)
 _TREES: Final = {
-    "objective": "regression", "num_leaves": 6, "min_data_in_leaf": 200, "learning_rate": 0.03, "lambda_l2": 10.0,
-    "feature_fraction": 0.5, "bagging_fraction": 0.7, "bagging_freq": 1, "seed": 7, "deterministic": True,
-    "num_threads": 1, "verbosity": -1,
+    "num_leaves": 6, "learning_rate": 0.03, "lambda_l2": 10.0, "feature_fraction": 0.5, "bagging_fraction": 0.7,
+    "bagging_freq": 1, "seed": 7, "deterministic": True, "num_threads": 1, "verbosity": -1,
 }  # fmt: skip
-_ROUNDS: Final = 120
+_EARN_ROUNDS, _LOSS_ROUNDS = 300, 150
 
 
 # ---------------------------------------------------------------- the score, and what it makes of a book
@@ -205,7 +208,7 @@ def planned(case: Case, menu: Menu, *, no_more_loss_than: Integers) -> Integers:
 class Segments:
     """How lines are put together for what is learned: by grade and by use of the limit."""
 
-    use_from: tuple[float, ...] = (0.0, 0.15, 0.45)
+    use_from: tuple[float, ...] = (0.0, 0.05, 0.15, 0.30, 0.45, 0.60, 0.80)
 
     @property
     def count(self) -> int:
@@ -219,49 +222,93 @@ class Segments:
 
 
 SEGMENTS: Final = Segments()
-# How far published responses may be off, all together and one segment beside the others at most; per unit of limit, or
-# in log odds per doubling. Assumptions: as far as the published slopes of grades lie apart.
-_PRIOR_SD: Final = {"drawn": 0.15, "default": 0.3, "expected_loss": 0.02, "profit": 0.02}
+# How far what is believed may be off, all segments together and one beside the others at most; assumptions. Of default
+# log odds per doubling, of all else shares of what is believed of a segment.
+_COMMON_SD, _OWN_SD_MOST = 0.5, 0.5
+_DEFAULT_SD: Final = 0.3
 
 
-def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> LearnedResponse:
-    """What a lender learns of steps that it drew by chance: of lines that may rise each gets one of three limits."""
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What a lender learned of its own lines: what they lose of a unit of limit, and how they answer to more of it."""
+
+    loss_rate: TwoPart
+    response: LearnedResponse
+
+    def menu(self, case: Case) -> Menu:
+        """Every line's levels with what is expected of them now."""
+        lost = menu_by_loss_rates(published_menu(case), loss_rates(self.loss_rate, case.features))
+        return learned_menu(lost, self.response, segment=SEGMENTS.of(case))
+
+
+def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> Taught:
+    """What a lender learns of steps that it drew by chance: of lines that may rise each gets one of three limits.
+
+    What is believed of a line's loss before its step is told by a model of the other half of the book.
+    """
     chance = np.random.default_rng(seed)
     takes_part = np.flatnonzero(case.step > 0)
-    drawn = chance.integers(0, len(SHARES), len(takes_part))
-    pd = case.lines.pd_ppm / PPM
-    followed = {
-        "drawn_minor": [year.drawn_minor for year in years],
-        "is_bad": [year.is_bad for year in years],
-        "lost_minor": [year.lost_minor for year in years],
-        "profit_minor": [year.profit_minor(pd) for year in years],
-    }
-    outcome = {name: np.stack(told, axis=1)[takes_part, drawn] for name, told in followed.items()}
-    menu, segment = published_menu(case), SEGMENTS.of(case)
-    levels = case.levels[takes_part]
+    drawn = np.zeros(len(case.step), dtype=np.int64)
+    drawn[takes_part] = chance.integers(0, len(SHARES), len(takes_part))
+    rows, pd = np.arange(len(drawn)), case.lines.pd_ppm / PPM
+    given = case.levels[rows, drawn]
+
+    def followed(figure: Callable[[YearAfter], Floats]) -> Floats:
+        return np.stack([figure(year) for year in years], axis=1)[rows, drawn]
+
+    lost = followed(lambda year: year.lost_minor)
+    rate = np.zeros(len(drawn))
+    for half in (rows % 2 == 0, rows % 2 == 1):
+        rate[~half] = loss_rates(_fit_loss_rate(case.features, lost / given, half, seed), case.features)[~half]
+    menu, segment = menu_by_loss_rates(published_menu(case), rate), SEGMENTS.of(case)
     steps = pa.table({
-        "segment": segment[takes_part],
-        "limit_minor": levels[:, 0],
-        "given_minor": levels[np.arange(len(levels)), drawn],
-        "mean_given_minor": levels.mean(axis=1),
-        "mean_doublings": np.log2(levels / levels[:, :1]).mean(axis=1),
-        "pd_ppm": case.lines.pd_ppm[takes_part],
-        "drawn_before_minor": case.features["drawn_mean_6m"][takes_part],
-        **outcome,
-    })  # fmt: skip
+        "segment": segment,
+        "limit_minor": case.levels[:, 0],
+        "given_minor": given,
+        "mean_given_minor": case.levels.mean(axis=1),
+        "mean_doublings": np.log2(case.levels / case.levels[:, :1]).mean(axis=1),
+        "pd_ppm": case.lines.pd_ppm,
+        "drawn_expected_minor": case.features["drawn_mean_6m"],
+        "earned_expected_minor": _earned_before(case),
+        "lost_expected_minor": rate * case.levels[:, 0],
+        "drawn_minor": followed(lambda year: year.drawn_minor),
+        "is_bad": followed(lambda year: year.is_bad),
+        "lost_minor": lost,
+        "earned_minor": followed(lambda year: year.earned_minor(pd)),
+    }).take(takes_part)  # fmt: skip
 
     def belief(figure: str) -> Belief:
         prior = menu_slopes(menu, figure, segment=segment, segments=SEGMENTS.count)
-        return Belief(prior, common_sd=_PRIOR_SD[figure], own_sd_most=_PRIOR_SD[figure])
+        return Belief(prior, common_sd=_COMMON_SD, own_sd_most=_OWN_SD_MOST, scale=prior)
 
     rise = np.full(SEGMENTS.count, np.log1p(ECONOMICS.pd_rise_per_doubling_ppm / PPM))
-    return learn_response(
+    response = learn_response(
         steps,
         drawn=belief("drawn"),
-        default=Belief(rise, common_sd=_PRIOR_SD["default"], own_sd_most=_PRIOR_SD["default"]),
+        default=Belief(rise, common_sd=_DEFAULT_SD, own_sd_most=_DEFAULT_SD),
         lost=belief("expected_loss"),
-        profit=belief("profit"),
+        earned=belief("earned"),
     )
+    return Taught(_fit_loss_rate(case.features, lost / given, np.ones(len(rate), dtype=np.bool_), seed), response)
+
+
+def _earned_before(case: Case) -> Floats:
+    """What a line earned in the half-year before, less costs, as of a year."""
+    known = case.features
+    rates = known["interest_rate_6m"] + known["fee_rate_6m"] + known["merchant_rate_6m"]
+    costs = (ECONOMICS.funds_rate_ppm + ECONOMICS.operations_cost_ppm) / PPM * known["drawn_mean_6m"]
+    return np.asarray(rates * np.maximum(known["drawn_mean_6m"], RATES_FROM_MINOR) - costs)
+
+
+def _fit_loss_rate(features: Mapping[str, Floats], rate: Floats, rows: Flags, seed: int) -> TwoPart:
+    table = pa.table(dict(features)).filter(pa.array(rows))
+    read = [ModelFeature(name, "numeric") for name in features]
+    return fit_two_part(table, np.clip(rate[rows], 0.0, 1.0), read, _LOSS_RATE, seed)
+
+
+def loss_rates(model: TwoPart, features: Mapping[str, Floats]) -> Floats:
+    """What each line is expected to lose in a year, as a share of its limit."""
+    return model.score(pa.table(dict(features))).expected
 
 
 # ---------------------------------------------------------------- (f), (g) optima that have seen every limit lived
@@ -269,60 +316,67 @@ def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> LearnedRespon
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """What a unit of limit earns and loses beyond what is published, of worlds whose lines lived at every level."""
+    """What a unit of limit earns and loses, of worlds whose lines lived at every level and under several lucks.
+
+    Nearly every line shows what a step earns, so that is fitted to the differences of levels. Few lose anything: what
+    is fitted is the loss of a year over the limit, of all levels, and one factor makes all together lose what steps do.
+    """
 
     names: tuple[str, ...]
     earns: lightgbm.Booster
     loses: lightgbm.Booster
+    loss_factor: float
 
     def levels(self, case: Case, known: Mapping[str, Floats], *, no_more_loss_than: Integers) -> Integers:
         """The levels that earn most and are expected to lose no more than these."""
-        published = published_menu(case)
-        rows = [_known_rows(known, self.names, case, level) for level in range(len(SHARES))]
+        rows = _known_rows(known, self.names, case)
         more = (case.levels - case.levels[:, :1]).astype(np.float64)
-        profit, loss = (
-            figures + np.stack([np.asarray(model.predict(each)) for each in rows], axis=1) * more
-            for figures, model in (
-                (published.profit, self.earns),
-                (published.measures["expected_loss"], self.loses),
-            )
-        )
+        loss = self.loss_factor * np.asarray(self.loses.predict(rows))[:, None] * more
+        profit = np.asarray(self.earns.predict(rows))[:, None] * more - loss
         bound = loss[np.arange(len(loss)), no_more_loss_than].sum()
+        allowed = (more > 0) | (np.arange(len(SHARES)) == 0)
         plan = optimize(
-            profit=profit, measures={"loss": loss}, allowed=published.choices.allowed,
-            caps=[Cap("loss", "loss", float(bound))], tolerance=_TOLERANCE,
+            profit=profit, measures={"loss": loss}, allowed=allowed, caps=[Cap("loss", "loss", float(bound))],
+            tolerance=_TOLERANCE,
         )  # fmt: skip
         assert not isinstance(plan, Infeasible), "the levels that made the bound keep it"
         return np.asarray(plan.choice, dtype=np.int64)
 
 
 def fit_optimum(case: Case, known: Mapping[str, Floats], years: Sequence[YearAfter]) -> Optimum:
-    """Fitted to the difference that each higher limit made to the same line, with the same luck.
+    """Fitted to what the same lines did at each limit, with the same luck at all of them."""
+    names, pd, raised = tuple(known), case.lines.pd_ppm / PPM, case.step > 0
+    rows = _known_rows(known, names, case)
+    earned, lost = [year.earned_minor(pd) for year in years], [year.lost_minor for year in years]
+    steps = [(case.levels[:, level] - case.levels[:, 0])[raised] for level in range(1, len(SHARES))]
+    earns = _fit_trees(
+        {"objective": "regression", "min_data_in_leaf": 200},
+        rows[raised],
+        [(earned[level] - earned[0])[raised] / step for level, step in enumerate(steps, start=1)],
+        steps,
+        _EARN_ROUNDS,
+    )
+    limits = list(case.levels.T)
+    loses = _fit_trees(
+        {"objective": "tweedie", "tweedie_variance_power": 1.3, "min_data_in_leaf": 600},
+        rows,
+        [np.maximum(each, 0.0) / limit for each, limit in zip(lost, limits, strict=True)],
+        limits,
+        _LOSS_ROUNDS,
+    )
+    told = float((np.asarray(loses.predict(rows))[raised] * steps[-1]).sum())
+    return Optimum(names, earns, loses, loss_factor=float((lost[-1] - lost[0])[raised].sum()) / told)
 
-    What is fitted is how far it lies from what is published: where a world tells little, that stands.
-    """
-    names, pd, published = tuple(known), case.lines.pd_ppm / PPM, published_menu(case)
-    raised = case.step > 0
-    rows, earned, lost, weight = [], [], [], []
-    for level in range(1, len(SHARES)):
-        step = np.maximum(case.levels[:, level] - case.levels[:, 0], 1)[raised]
 
-        def beyond(lived: Floats, figures: Floats, level: int = level, step: Floats = step) -> Floats:
-            return np.asarray((lived - (figures[:, level] - figures[:, 0]))[raised] / step)
-
-        rows.append(_known_rows(known, names, case, level)[raised])
-        earned.append(beyond(years[level].profit_minor(pd) - years[0].profit_minor(pd), published.profit))
-        lost.append(beyond(years[level].lost_minor - years[0].lost_minor, published.measures["expected_loss"]))
-        weight.append(step / step.mean())
-    matrix, weights = np.concatenate(rows), np.concatenate(weight)
-
-    def fit(target: Sequence[Floats]) -> lightgbm.Booster:
-        return lightgbm.train(_TREES, lightgbm.Dataset(matrix, np.concatenate(target), weight=weights), _ROUNDS)
-
-    return Optimum(names, earns=fit(earned), loses=fit(lost))
+def _fit_trees(
+    settings: Mapping[str, Any], rows: Floats, targets: Sequence[Floats], weights: Sequence[Integers], rounds: int
+) -> lightgbm.Booster:
+    weight = np.concatenate(weights).astype(np.float64)
+    taught = lightgbm.Dataset(
+        np.concatenate([rows] * len(targets)), np.concatenate(targets), weight=weight / weight.mean()
+    )  # fmt: skip
+    return lightgbm.train({**_TREES, **settings}, taught, rounds)
 
 
-def _known_rows(known: Mapping[str, Floats], names: Sequence[str], case: Case, level: int) -> Floats:
-    more = (case.levels[:, level] - case.levels[:, 0]) / case.levels[:, 0]
-    pd = case.lines.pd_ppm.astype(np.float64)
-    return np.column_stack([*(known[name] for name in names), pd, more])
+def _known_rows(known: Mapping[str, Floats], names: Sequence[str], case: Case) -> Floats:
+    return np.column_stack([*(known[name] for name in names), case.lines.pd_ppm.astype(np.float64)])

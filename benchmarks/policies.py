@@ -1,22 +1,23 @@
 """Policies of limits judged by the truth: what each earns and loses in a year, on worlds that no policy has seen.
 
-    python benchmarks/policies.py [--json] [--worlds 32] [--borrowers 1500] [--processes 2] [--lives FOLDER]
-    python benchmarks/policies.py --tune-matrix --worlds 12
+    python benchmarks/policies.py [--json] [--worlds 24] [--learn 24] [--lucks 3] [--borrowers 1500] [--lives FOLDER]
+    python benchmarks/policies.py --tune-matrix
 
 A world lives a year under first limits of at most 30,000, then all limits are reviewed once with a cap of 50,000, and
 it lives another year (`reviewed_worlds.py`). The policies of that review (`limit_policies.py`):
 
 a  everybody gets 30,000        b  everybody gets 50,000
-c  a matrix of grade and use, tuned by grid on seeds of its own and kept in policies_matrix.toml (`--tune-matrix`)
+c  a matrix of grade and use, tuned by grid on the learning worlds and kept in policies_matrix.toml (`--tune-matrix`)
 d  Tallystick's optimizer with published responses
-e  the same with responses learned from limits that were drawn by chance in the learning worlds
-f  an optimum by all that the lender can know, fitted to worlds in which every line has lived every limit
+e  the same with what a lender learned of the learning worlds: losses of its book, responses to limits drawn by chance
+f  an optimum by all that the lender can know, fitted to the learning worlds, whose lines lived every limit
 g  the same that also sees every trait of the borrowers, but no luck to come
 
 d to g are planned under one cap: expected loss, as each of them expects it, of at most what it expects of c. The grades
-of c to f come of one behavior score. Every world is judged once, by policies that learned on the other half of the
-worlds; the matrix is tuned on seeds apart from both. In a lender in memory lines do not touch one another and chance
-has no state, so what a policy brings is read from lives at each level, line by line, everybody with the same luck.
+of c to f come of one behavior score. Worlds that teach and worlds that are judged have seeds of their own. In a lender
+in memory lines do not touch one another and chance has no state, so what a policy brings is read from lives at each
+level, line by line, everybody with the same luck. The year after the review is lived under several lucks, which are
+averaged; a lender that learns (the score, e) saw the first of them alone.
 
 Profit is interest, fees and merchants' fees less funds, operations, losses and the return on capital, by the lender's
 books (`YearAfter`); `ours.*` are yuan a line and year. What is told beside c is paired: the same people and luck.
@@ -49,6 +50,7 @@ from limit_policies import (
     Matrix,
     Optimum,
     Score,
+    Taught,
     case_of,
     fit_optimum,
     fit_score,
@@ -61,20 +63,18 @@ from limit_policies import (
 from report_line import emit
 from reviewed_worlds import Reviewed, YearAfter, live_to_review, live_year_after, reviewed, true_traits
 from tallystick.risk.learned_response import LearnedResponse
-from tallystick.strategy.learned_menu import learned_menu
 from tallystick.units.rates import PPM
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-SEED: Final = 1_000
-TUNE_SEED: Final = 9_000
+JUDGED_SEED: Final = 1_000
+LEARNING_SEED: Final = 9_000
 FLAT_MINOR: Final = {"flat_30000": 3_000_000, "flat_50000": 5_000_000}
 STEPS: Final = ("present", "half_way", "most")  # at `SHARES` of the way
 LEVELS: Final = (*STEPS, *FLAT_MINOR)
 NAMES: Final = "abcdefg"
 STAYS: Final = "stays"  # beside the seven: nobody's limit is changed
-_LEAST_WORLDS: Final = 2
 _YUAN: Final = 100
 _NORMAL_95: Final = 1.959964
 _DRAWS: Final = 2_000
@@ -107,23 +107,22 @@ class Lived:
 
 def main() -> None:
     options = _options()
-    first = TUNE_SEED if options.tune_matrix else SEED
-    lived = live_worlds(range(first, first + options.worlds), options)
+    learning = live_worlds(range(LEARNING_SEED, LEARNING_SEED + options.learn), STEPS, options)
     if options.tune_matrix:
-        _, pd = fit_score(lived.book.features, lived.seen()[0].is_bad > 0, seed=first)
-        _write_matrix(_tuned(lived, case_of(lived.book, pd)))
+        _, pd = fit_score(learning.book.features, learning.seen()[0].is_bad > 0, seed=LEARNING_SEED)
+        _write_matrix(_tuned(learning, case_of(learning.book, pd)))
         return
-    halves = [list(range(first + half, first + options.worlds, 2)) for half in range(2)]
-    policies = [Policies.learned_from(lived.of_worlds(half)) for half in halves]
-    judged = [_judged(each, lived.of_worlds(half)) for each, half in zip(policies, reversed(halves), strict=True)]
-    _report(Verdict.of(judged), policies[0], as_json=options.json)
+    policies = Policies.learned_from(learning)
+    judged = live_worlds(range(JUDGED_SEED, JUDGED_SEED + options.worlds), LEVELS, options)
+    _report(Verdict.of(_judged(policies, judged)), policies, as_json=options.json)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--borrowers", type=int, default=1_500, help="people of each world; about half have a line")
-    parser.add_argument("--worlds", type=int, default=24, help="each is judged once, by what the other half taught")
+    parser.add_argument("--worlds", type=int, default=24, help="that are judged")
+    parser.add_argument("--learn", type=int, default=24, help="worlds that policies learn from")
     parser.add_argument("--lucks", type=int, default=3, help="how often the year after the review is lived")
     parser.add_argument(
         "--lives", type=Path, help="folder that keeps what worlds lived, and is read; empty it after changes"
@@ -131,17 +130,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2, help="worlds that live at the same time")
     parser.add_argument("--tune-matrix", action="store_true", help="write policies_matrix.toml anew, and judge nothing")
     options = parser.parse_args()
-    if options.worlds < _LEAST_WORLDS and not options.tune_matrix:
-        parser.error(f"--worlds is {options.worlds}: give {_LEAST_WORLDS} or more, one half learns for the other")
+    few = [name for name in ("worlds", "learn", "lucks") if getattr(options, name) < 1]
+    if few:
+        parser.error(f"{', '.join(f'--{name}' for name in few)}: give 1 or more")
     return options
 
 
 # ---------------------------------------------------------------- worlds at every level
 
 
-def live_worlds(seeds: Sequence[int], options: argparse.Namespace) -> Lived:
+def live_worlds(seeds: Sequence[int], levels: Sequence[str], options: argparse.Namespace) -> Lived:
     """The lines of all these worlds; worlds live beside each other, each in a process."""
-    levels = STEPS if options.tune_matrix else LEVELS
     work = partial(
         _live_levels, borrowers=options.borrowers, levels=levels, lucks=options.lucks, folder=options.lives
     )  # fmt: skip
@@ -246,19 +245,19 @@ class Policies:
 
     score: Score
     matrix: Matrix
-    response: LearnedResponse
+    taught: Taught
     by_known: Optimum
     by_all: Optimum
 
     @classmethod
     def learned_from(cls, lived: Lived) -> "Policies":
         """Every learning line is graded by a score that did not see it."""
-        score, pd = fit_score(lived.book.features, lived.seen()[0].is_bad > 0, seed=SEED)
+        score, pd = fit_score(lived.book.features, lived.seen()[0].is_bad > 0, seed=LEARNING_SEED)
         case, years = case_of(lived.book, pd), lived.mean()
         return cls(
             score=score,
             matrix=read_matrix(),
-            response=learn(case, lived.seen(), seed=SEED),
+            taught=learn(case, lived.seen(), seed=LEARNING_SEED),
             by_known=fit_optimum(case, case.features, years),
             by_all=fit_optimum(case, {**case.features, **lived.traits}, years),
         )
@@ -266,12 +265,10 @@ class Policies:
     def levels(self, case: Case, traits: Mapping[str, Floats]) -> dict[str, Integers]:
         """The level that each policy but the flat ones gives each line of one book, (lines,)."""
         by_matrix = np.where(case.step > 0, self.matrix.levels(case), 0)
-        published = published_menu(case)
-        learned = learned_menu(published, self.response, segment=SEGMENTS.of(case))
         return {
             "c": by_matrix,
-            "d": planned(case, published, no_more_loss_than=by_matrix),
-            "e": planned(case, learned, no_more_loss_than=by_matrix),
+            "d": planned(case, published_menu(case), no_more_loss_than=by_matrix),
+            "e": planned(case, self.taught.menu(case), no_more_loss_than=by_matrix),
             "f": self.by_known.levels(case, case.features, no_more_loss_than=by_matrix),
             "g": self.by_all.levels(case, {**case.features, **traits}, no_more_loss_than=by_matrix),
             STAYS: np.zeros(len(by_matrix), dtype=np.int64),
@@ -344,9 +341,8 @@ class Verdict:
     world: Integers  # counted from 0
 
     @classmethod
-    def of(cls, parts: Sequence[Judged]) -> "Verdict":
+    def of(cls, brought: Judged) -> "Verdict":
         """Of all judged worlds."""
-        brought = _joined(parts)
         return cls(brought, np.unique(brought.world, return_inverse=True)[1])
 
     def paired(self, figures: Floats, one: str, other: str) -> Paired:
@@ -365,7 +361,7 @@ class Verdict:
         """
         base = self.brought.profit[:, _column("c")]
         apart = np.stack([self.brought.profit[:, _column(each)] - base for each in (name, "f")], axis=1)
-        chance, lines = np.random.default_rng(SEED), len(apart)
+        chance, lines = np.random.default_rng(JUDGED_SEED), len(apart)
         drawn = np.stack([apart[chance.integers(0, lines, lines)].mean(axis=0) for _ in range(_DRAWS)])
         low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
         closed, whole = apart.mean(axis=0)
@@ -405,24 +401,24 @@ def _report(verdict: Verdict, policies: Policies, *, as_json: bool) -> None:
                 }
     console = Console(stderr=as_json)
     console.print(table)
-    console.print(_learned_table(policies.response))
+    console.print(_learned_table(policies.taught.response))
     console.print(f"of the way from c to f, e goes {closed:.0%} (95 %: {low:.0%} to {high:.0%})")
     way = verdict.paired(verdict.brought.profit, "f", "c")
     if way.mean <= way.half_width:
-        console.print(f"f is not told apart from c ({way}): that share says nothing; give more --worlds")
+        console.print(f"f is not told apart from c ({way}): that share says little; give more --worlds")
     ratio = {"gap_closed_e": closed, "gap_closed_e_low_95": low, "gap_closed_e_high_95": high}
     emit("policies", ours, {}, ratio, as_json=as_json)
 
 
 def _learned_table(response: LearnedResponse) -> Table:
-    """What e learned, of segments that were randomized: published, learned, with 90 % intervals."""
-    table = Table(title="learned per yuan of limit offered (published -> learned, 90 %)")
-    for heading in ("segment", "lines", "debt", "profit"):
+    """What e learned, of segments that were randomized: believed, learned, with 90 % intervals."""
+    table = Table(title="learned per yuan of limit offered (believed -> learned, 90 %)")
+    for heading in ("segment", "lines", "debt", "earned", "lost"):
         table.add_column(heading, justify="left" if heading == "segment" else "right")
     for segment in np.flatnonzero(response.drawn.slopes.lines).tolist():
         grade, use = divmod(segment, len(SEGMENTS.use_from))
         cells = []
-        for learned in (response.drawn, response.profit):
+        for learned in (response.drawn, response.earned, response.lost):
             low, high = learned.interval()
             prior, mean = learned.prior[segment], learned.mean[segment]
             cells.append(f"{prior:.3f} -> {mean:.3f} ({low[segment]:.3f} to {high[segment]:.3f})")

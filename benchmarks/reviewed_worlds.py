@@ -36,6 +36,7 @@ BAD_DAYS: Final = 91
 _LEAST_MONTHS: Final = 2
 _HALF: Final = 6
 _YEAR_DAYS: Final = 365
+RATES_FROM_MINOR: Final = 100_000  # what a line earns is told as a rate of its mean balance, of one so high at least
 ECONOMICS: Final = read_economics(standard_strategy_files()["economics.toml"])
 
 
@@ -111,11 +112,15 @@ class YearAfter:
     lost_minor: Floats
     is_bad: Floats
 
-    def profit_minor(self, pd: Floats, *, economics: Economics = ECONOMICS) -> Floats:
-        """Revenue less funds, operations, losses and the return asked on the capital that a PD (lines,) ties."""
+    def profit_minor(self, pd: Floats) -> Floats:
+        """What was earned less losses, (lines,)."""
+        return self.earned_minor(pd) - self.lost_minor
+
+    def earned_minor(self, pd: Floats, *, economics: Economics = ECONOMICS) -> Floats:
+        """Revenue less funds, operations and the return asked on the capital that a PD (lines,) ties."""
         rate = (economics.funds_rate_ppm + economics.operations_cost_ppm) / PPM
         capital = capital_share(pd=pd, lgd=economics.lgd_ppm / PPM) * economics.capital_cost_ppm / PPM
-        return np.asarray(self.revenue_minor - self.lost_minor - self.drawn_minor * (rate + capital))
+        return np.asarray(self.revenue_minor - self.drawn_minor * (rate + capital))
 
     def at(self, places: Integers) -> "YearAfter":
         """Some lines of it."""
@@ -229,10 +234,10 @@ def _behavior(year: Sequence[dict[str, Integers]], place: Integers, *, months: I
         "use_max_12m": drawn.max(axis=1) / limit,
         "drawn_mean_6m": mean_drawn,
         "use_rise_3m": (drawn[:, -1] - drawn[:, -4]) / limit,
-        "plan_share": now["plan_left_minor"][place] / np.maximum(drawn[:, -1], 100_000.0),
-        "interest_rate_6m": half["interest_minor"] * yearly / np.maximum(mean_drawn, 100_000.0),
-        "fee_rate_6m": half["fee_minor"] * yearly / np.maximum(mean_drawn, 100_000.0),
-        "merchant_rate_6m": half["merchant_fee_minor"] * yearly / np.maximum(mean_drawn, 100_000.0),
+        "plan_share": now["plan_left_minor"][place] / np.maximum(drawn[:, -1], RATES_FROM_MINOR),
+        "interest_rate_6m": half["interest_minor"] * yearly / np.maximum(mean_drawn, RATES_FROM_MINOR),
+        "fee_rate_6m": half["fee_minor"] * yearly / np.maximum(mean_drawn, RATES_FROM_MINOR),
+        "merchant_rate_6m": half["merchant_fee_minor"] * yearly / np.maximum(mean_drawn, RATES_FROM_MINOR),
         "spend_over_limit": half["merchant_fee_minor"] * yearly / limit,
         "paid_over_limit": half["paid_minor"] * yearly / limit,
         "interest_months": (interest > 0).mean(axis=1),

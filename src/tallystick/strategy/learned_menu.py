@@ -1,4 +1,4 @@
-"""A menu of limits whose figures are moved from published responses to what the lender's own randomized steps show."""
+"""A menu of limits whose figures are moved from published responses to what the lender's own lines have shown."""
 
 from dataclasses import replace
 from typing import Final
@@ -9,7 +9,7 @@ from tallystick.risk.learned_response import Learned, LearnedResponse
 from tallystick.strategy.limits import Menu
 from tallystick.strategy.lines import Floats, Integers
 
-PROFIT: Final = "profit"
+EARNED: Final = "earned"
 
 
 def increase_of(menu: Menu) -> Floats:
@@ -22,10 +22,10 @@ def increase_of(menu: Menu) -> Floats:
 def menu_slopes(menu: Menu, figure: str, *, segment: Integers, segments: int) -> Floats:
     """What a menu says that one unit of increase adds to a figure, per segment: all allowed choices taken together.
 
-    `figure` is "profit" or one of the menu's measures. It is the prior that steps are held against. A segment
-    without an increase has a slope of 0. Shape (segments,).
+    `figure` is one of the menu's measures, or "earned": what is earned before losses. It is the prior that steps are
+    held against. A segment without an increase has a slope of 0. Shape (segments,).
     """
-    told = menu.profit if figure == PROFIT else menu.measures[figure]
+    told = menu.profit + menu.measures["expected_loss"] if figure == EARNED else menu.measures[figure]
     is_raise = menu.choices.allowed & (menu.choices.limit_minor > menu.choices.limit_minor[:, :1])
 
     def summed(values: Floats) -> Floats:
@@ -40,14 +40,38 @@ def _summed(values: Floats, segment: Integers, segments: int) -> Floats:
     return told
 
 
+def menu_by_loss_rates(menu: Menu, rate: Floats) -> Menu:
+    """The menu whose every unit of increase is expected to lose what a model of the lender's own losses tells.
+
+    `rate` (lines,) is the loss of a year over the limit, as a two-part model learns it (`scoring/two_part`). What a
+    line is expected to lose at its present limit, or at a lower one, stays; profit changes by what loss does.
+
+    A line that may go from 10,000 to 15,000 yuan is expected to lose 0.8 % of limit a year: 40 yuan more, where 50
+    were published, so it brings 10 more:
+
+    >>> from tallystick.strategy.choices import Choices
+    >>> limits = np.array([[1_000_000, 1_500_000]])
+    >>> menu = Menu(
+    ...     cap_minor=5_000_000, choices=Choices(limits, np.ones((1, 2), dtype=np.bool_)),
+    ...     profit=np.array([[0.0, 9_000.0]]),
+    ...     measures={"drawn": np.zeros((1, 2)), "expected_loss": np.array([[6_000.0, 11_000.0]])})
+    >>> told = menu_by_loss_rates(menu, np.array([0.008]))
+    >>> told.measures["expected_loss"].round(2).tolist(), told.profit.round(2).tolist()
+    ([[6000.0, 10000.0]], [[0.0, 10000.0]])
+    """
+    before, is_raise = menu.measures["expected_loss"], increase_of(menu) > 0
+    lost = np.where(is_raise, before[:, :1] + rate[:, None] * increase_of(menu), before)
+    return replace(menu, profit=menu.profit - (lost - before), measures={**menu.measures, "expected_loss": lost})
+
+
 def learned_menu(menu: Menu, response: LearnedResponse, *, segment: Integers) -> Menu:
     """The menu with profit, debt and loss of every increase moved by what was learned beyond the prior.
 
     `segment` (lines,) are those of `response`, whose priors came from such a menu (`menu_slopes`). What a segment's
     lines differ in, and how figures bend, stays as the menu had it; a segment without evidence keeps its figures.
 
-    A line at 10,000 yuan would earn 90 yuan more at 15,000 and 150 at 20,000, as published; in its segment steps have
-    shown 0.9 fen less per yuan of limit, which is 45 and 90 yuan less:
+    A line at 10,000 yuan would bring 90 yuan more at 15,000 and 150 at 20,000, as published; in its segment steps have
+    shown that it earns 0.1 fen more per yuan of limit and loses 1 fen more, which is 45 and 90 yuan less in all:
 
     >>> from tallystick.risk.learned_response import Slopes
     >>> from tallystick.strategy.choices import Choices
@@ -61,7 +85,7 @@ def learned_menu(menu: Menu, response: LearnedResponse, *, segment: Integers) ->
     ...     measures={"drawn": np.zeros((1, 3)), "expected_loss": np.zeros((1, 3))})
     >>> response = LearnedResponse(
     ...     drawn=learned(0.2, 0.2), default=learned(0.05, 0.05), lost=learned(0.01, 0.02),
-    ...     profit=learned(0.016, 0.007))
+    ...     earned=learned(0.026, 0.027))
     >>> told = learned_menu(menu, response, segment=np.array([0]))
     >>> told.profit.round(2).tolist(), told.measures["expected_loss"].round(2).tolist()
     ([[0.0, 4500.0, 6000.0]], [[0.0, 5000.0, 10000.0]])
@@ -76,4 +100,5 @@ def learned_menu(menu: Menu, response: LearnedResponse, *, segment: Integers) ->
         "drawn": moved(menu.measures["drawn"], response.drawn),
         "expected_loss": moved(menu.measures["expected_loss"], response.lost),
     }
-    return replace(menu, profit=moved(menu.profit, response.profit), measures=measures)
+    more_lost = measures["expected_loss"] - menu.measures["expected_loss"]
+    return replace(menu, profit=moved(menu.profit, response.earned) - more_lost, measures=measures)

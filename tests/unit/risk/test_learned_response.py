@@ -10,6 +10,7 @@ import pytest
 from tallystick.risk.learned_response import (
     Belief,
     Learned,
+    Slopes,
     StepFault,
     learn_response,
     randomized_slopes,
@@ -66,9 +67,10 @@ def table(lived: World) -> pa.Table:
     return pa.table({
         "segment": lived.segment, "limit_minor": lived.limit, "given_minor": lived.given,
         "mean_given_minor": lived.mean_given, "mean_doublings": lived.mean_doublings,
-        "pd_ppm": np.rint(PD[lived.segment] * 1e6), "drawn_before_minor": lived.drawn_before,
+        "pd_ppm": np.rint(PD[lived.segment] * 1e6), "drawn_expected_minor": lived.drawn_before,
+        "earned_expected_minor": 0.1 * lived.drawn_before, "lost_expected_minor": 0.2 * PD[lived.segment] * lived.limit,
         "drawn_minor": lived.drawn, "is_bad": lived.is_bad, "lost_minor": lived.lost,
-        "profit_minor": 0.1 * (lived.drawn - lived.drawn_before) - lived.lost,
+        "earned_minor": 0.1 * lived.drawn,
     })  # fmt: skip
 
 
@@ -78,7 +80,7 @@ def belief(prior: float, common_sd: float) -> Belief:
 
 
 BELIEFS = {"drawn": belief(0.2, 0.2), "default": belief(0.05, 0.3), "lost": belief(0.01, 0.05),
-           "profit": belief(0.01, 0.05)}  # fmt: skip
+           "earned": belief(0.01, 0.05)}  # fmt: skip
 
 
 def test_known_responses_are_found_again_though_the_strong_are_raised_more_often() -> None:
@@ -86,7 +88,7 @@ def test_known_responses_are_found_again_though_the_strong_are_raised_more_often
     assert response.drawn.mean == pytest.approx(PROPENSITY, abs=0.01)
     assert response.default.mean == pytest.approx(RISE, abs=0.12)
     assert response.lost.mean == pytest.approx(LOSS, abs=0.012)
-    assert response.profit.mean == pytest.approx(0.1 * PROPENSITY - LOSS, abs=0.012)
+    assert response.earned.mean == pytest.approx(0.1 * PROPENSITY, abs=0.002)
     assert response.drawn.segments_differ_by > 0.1
     naive = world(1, 80_000)
     strongest = naive.segment == 0
@@ -140,6 +142,38 @@ def test_the_less_a_segment_tells_the_more_the_prior_counts() -> None:
     assert pulled(little)[2] > 2 * pulled(much)[2] > 0
     assert little.standard_deviation[2] > 2 * much.standard_deviation[2]
     assert little.standard_deviation[3] == pytest.approx(much.standard_deviation[3], rel=0.05)
+
+
+def test_what_was_expected_before_takes_blur_away_and_nothing_else() -> None:
+    lived = world(7, 20_000)
+    steps = table(lived)
+    blind = steps.set_column(
+        steps.schema.get_field_index("earned_expected_minor"), "earned_expected_minor", [np.zeros(steps.num_rows)]
+    )
+    told, without = (learn_response(each, **BELIEFS).earned.slopes for each in (steps, blind))
+    assert (told.standard_error < 0.7 * without.standard_error).all()
+    assert (np.abs(told.estimate - without.estimate) < 4 * without.standard_error).all()
+
+
+def test_a_segment_in_which_nobody_happened_to_lose_does_not_tell_that_nobody_does() -> None:
+    lived = world(8, 4_000)
+    steps = table(lived)
+    for name in ("lost_minor", "is_bad"):
+        steps = steps.set_column(steps.schema.get_field_index(name), name, [np.zeros(steps.num_rows)])
+    response = learn_response(steps, **BELIEFS)
+    pd, chance = PD[lived.segment], lived.given - lived.mean_given
+    noise = np.bincount(lived.segment, weights=(chance * 0.2 * lived.limit) ** 2 * pd * (1 - pd))
+    moved = np.bincount(lived.segment, weights=chance * (lived.given - lived.limit))
+    assert response.lost.slopes.standard_error == pytest.approx(np.sqrt(noise) / moved, rel=0.1)
+    assert (response.default.slopes.standard_error > 0.1).all()
+
+
+def test_a_belief_in_shares_of_the_prior_moves_all_by_the_same_share() -> None:
+    prior = np.array([0.002, 0.01, 0.04])
+    seen = Slopes(np.array([0.0, 0.015, 0.0]), np.array([np.inf, 0.0001, np.inf]), np.array([0, 9_000, 0]))
+    learned = shrunk(seen, Belief(prior, common_sd=0.5, own_sd_most=0.0, scale=prior))
+    assert learned.mean / prior == pytest.approx([1.5, 1.5, 1.5], rel=0.01)
+    assert learned.standard_deviation[[0, 2]] / prior[[0, 2]] == pytest.approx([0.01, 0.01], abs=0.005)
 
 
 def test_what_cannot_be_read_is_named_with_a_way_out() -> None:

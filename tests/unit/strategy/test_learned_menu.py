@@ -9,7 +9,7 @@ import pytest
 from tallystick.risk.learned_response import Belief, Learned, LearnedResponse, Slopes, shrunk
 from tallystick.strategy.choices import LimitRules
 from tallystick.strategy.economics import Economics
-from tallystick.strategy.learned_menu import learned_menu, menu_slopes
+from tallystick.strategy.learned_menu import increase_of, learned_menu, menu_by_loss_rates, menu_slopes
 from tallystick.strategy.limits import Menu, limit_menu, plan_limits
 from tallystick.strategy.lines import Lines
 from tallystick.strategy.optimizer import Infeasible
@@ -35,26 +35,26 @@ def learned(prior: Floats, slope: Floats, standard_error: Floats) -> Learned:
     return shrunk(slopes, Belief(prior, common_sd=1.0, own_sd_most=10.0))
 
 
-def taught(menu: Menu, segment: npt.NDArray[np.int64], *, profit: list[float], error: list[float]) -> LearnedResponse:
-    """A response whose profit was seen so well; nothing was seen of the rest."""
+def taught(menu: Menu, segment: npt.NDArray[np.int64], *, earned: list[float], error: list[float]) -> LearnedResponse:
+    """A response of which it was seen so well what it earns; nothing was seen of the rest."""
     unseen = {
         name: learned(menu_slopes(menu, name, segment=segment, segments=SEGMENTS), np.zeros(2), np.full(2, np.inf))
-        for name in ("drawn", "expected_loss", "profit")
+        for name in ("drawn", "expected_loss", "earned")
     }
-    seen = learned(unseen["profit"].prior, np.asarray(profit), np.asarray(error))
+    seen = learned(unseen["earned"].prior, np.asarray(earned), np.asarray(error))
     return LearnedResponse(
-        drawn=unseen["drawn"], default=unseen["drawn"], lost=unseen["expected_loss"], profit=seen
+        drawn=unseen["drawn"], default=unseen["drawn"], lost=unseen["expected_loss"], earned=seen
     )  # fmt: skip
 
 
 def test_each_increase_is_moved_by_its_size_and_the_rest_stays(menu: Menu, many_lines: Lines) -> None:
     segment = (many_lines.grade >= 3).astype(np.int64)
-    response = taught(menu, segment, profit=[0.05, 0.0], error=[1e-6, np.inf])
+    response = taught(menu, segment, earned=[0.05, 0.0], error=[1e-6, np.inf])
     told = learned_menu(menu, response, segment=segment)
-    assert menu_slopes(told, "profit", segment=segment, segments=SEGMENTS)[0] == pytest.approx(0.05, abs=1e-4)
+    assert menu_slopes(told, "earned", segment=segment, segments=SEGMENTS)[0] == pytest.approx(0.05, abs=1e-4)
     more = np.maximum(menu.choices.limit_minor - menu.choices.limit_minor[:, :1], 0)
     strong = segment == 0
-    shift = 0.05 - response.profit.prior[0]
+    shift = 0.05 - response.earned.prior[0]
     moved = (told.profit - menu.profit)[strong]
     assert moved == pytest.approx(shift * more[strong], rel=1e-3, abs=1e-6)
     assert (moved[more[strong] == 0] == 0).all()
@@ -66,7 +66,7 @@ def test_limits_follow_what_was_learned(menu: Menu, many_lines: Lines) -> None:
     segment = (many_lines.grade >= 3).astype(np.int64)
 
     def raised(profit: float) -> npt.NDArray[np.bool_]:
-        response = taught(menu, segment, profit=[profit, profit], error=[1e-6, 1e-6])
+        response = taught(menu, segment, earned=[profit, profit], error=[1e-6, 1e-6])
         told = learned_menu(menu, response, segment=segment)
         plan = plan_limits(many_lines, told, caps=[], rules=RULES, tolerance=1e-6)
         assert not isinstance(plan, Infeasible)
@@ -84,3 +84,13 @@ def test_a_slope_is_that_of_all_increases_together(menu: Menu, many_lines: Lines
     added = (menu.measures["drawn"] - menu.measures["drawn"][:, :1])[rises].sum()
     slopes = menu_slopes(menu, "drawn", segment=everybody, segments=2)
     assert slopes.tolist() == pytest.approx([added / more, 0.0])
+
+
+def test_by_loss_rates_increases_lose_what_a_model_tells_and_earn_what_they_did(menu: Menu) -> None:
+    rate = np.linspace(0.0, 0.1, len(menu.profit))
+    told, more = menu_by_loss_rates(menu, rate), increase_of(menu)
+    lost, before = told.measures["expected_loss"], menu.measures["expected_loss"]
+    assert (lost - lost[:, :1])[more > 0] == pytest.approx((rate[:, None] * more)[more > 0])
+    assert lost[more == 0].tolist() == before[more == 0].tolist()
+    assert told.profit + lost == pytest.approx(menu.profit + before)
+    assert told.measures["drawn"] is menu.measures["drawn"]
