@@ -22,6 +22,8 @@ _FIGURES: Final = (
 )
 _GRADE_FIGURES: Final = ("pd_ppm", "propensity_ppm", "revolving_share_ppm")
 _GRADE_SOURCES: Final = ("source_pd", "source_propensity", "source_revolving_share")
+_BY_USE: Final = "propensity_by_use"
+_MOST_FACTOR_PPM: Final = 10 * PPM
 
 
 class StrategyFaults(ValueError):
@@ -43,6 +45,14 @@ class GradeEconomics:
 
 
 @dataclass(frozen=True, slots=True)
+class UseFactor:
+    """From this use of the limit on, a line's propensity is that of its grade times this factor; both in ppm."""
+
+    from_ppm: int
+    factor_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
 class Economics:
     """All parameters of earning and loss. Rates are ppm a year of drawn balance unless the name says otherwise."""
 
@@ -59,6 +69,7 @@ class Economics:
     stress_quantile_ppm: Mapping[str, int]
     grades: tuple[GradeEconomics, ...]
     sources: Mapping[str, str]
+    propensity_by_use: tuple[UseFactor, ...] = ()  # by rising use from 0; none: use does not count
 
     def grade_names(self) -> tuple[str, ...]:
         """Grades from the safest to the weakest, as the file lists them."""
@@ -72,18 +83,22 @@ def read_economics(text: str, *, file: str = "economics.toml") -> Economics:
     except tomllib.TOMLDecodeError as error:
         raise StrategyFaults([f"{file}: not TOML: {error}"]) from error
     faults: list[str] = []
-    known = {*_FIGURES, "stress_quantile_ppm", "grade"}
+    known = {*_FIGURES, "stress_quantile_ppm", "grade", _BY_USE}
     faults += [
         f"{file}: {name}: not a parameter; remove it or correct its name" for name in content if name not in known
     ]
     figures = {name: _figure(content, name=name, file=file, faults=faults) for name in _FIGURES}
     quantiles = _quantiles(content.get("stress_quantile_ppm"), file=file, faults=faults)
     grades = _grades(content.get("grade"), file=file, faults=faults)
+    by_use = _by_use(content[_BY_USE], file=file, faults=faults) if _BY_USE in content else ()
     if faults:
         raise StrategyFaults(faults)
     sources = {name: str(content[name]["source"]) for name in (*_FIGURES, "stress_quantile_ppm")}
     sources |= {name: str(content["grade"][name]) for name in _GRADE_SOURCES}
-    return Economics(**figures, stress_quantile_ppm=quantiles, grades=grades, sources=sources)
+    sources |= {_BY_USE: str(content[_BY_USE]["source"])} if by_use else {}
+    return Economics(
+        **figures, stress_quantile_ppm=quantiles, grades=grades, sources=sources, propensity_by_use=by_use
+    )  # fmt: skip
 
 
 def _figure(content: Mapping[str, Any], *, name: str, file: str, faults: list[str]) -> int:
@@ -147,3 +162,30 @@ def _grades(block: object, *, file: str, faults: list[str]) -> tuple[GradeEconom
     if not grades or pds != sorted(set(pds)) or pds[0] < 1:
         faults.append(f"{file}: grade: list at least one, safest first, with rising pd_ppm above zero")
     return tuple(grades)
+
+
+def _by_use(block: object, *, file: str, faults: list[str]) -> tuple[UseFactor, ...]:
+    """The two lists of the block, paired."""
+    place = f"{file}: {_BY_USE}"
+    if not isinstance(block, dict) or not str(block.get("source", "")).strip():
+        faults.append(f"{place}: has no source; give from_ppm, factor_ppm and source, or leave the block out")
+        return ()
+    faults += _unknown(block, known={"from_ppm", "factor_ppm", "source"}, place=place)
+    starts, factors = (block.get(name) for name in ("from_ppm", "factor_ppm"))
+    if not _are_whole(starts, most=PPM) or not _are_whole(factors, most=_MOST_FACTOR_PPM):
+        faults.append(
+            f"{place}: from_ppm and factor_ppm must be lists of whole ppm, at most {PPM} and {_MOST_FACTOR_PPM}"
+        )
+        return ()
+    assert isinstance(starts, list)
+    assert isinstance(factors, list)
+    if len(starts) != len(factors) or starts[:1] != [0] or starts != sorted(set(starts)):
+        faults.append(f"{place}: from_ppm must begin at 0 and rise, with one factor_ppm for each")
+        return ()
+    return tuple(UseFactor(start, factor) for start, factor in zip(starts, factors, strict=True))
+
+
+def _are_whole(values: object, *, most: int) -> bool:
+    return isinstance(values, list) and all(
+        isinstance(each, int) and not isinstance(each, bool) and 0 <= each <= most for each in values
+    )

@@ -88,8 +88,22 @@ class _GradeColumns:
         price = column([min(price.price_ppm, price.legal_cap_ppm) for price in prices])
         told = lines.present_rate_ppm[:, None] / PPM
         return cls(
-            propensity=column([grade.propensity_ppm for grade in economics.grades]),
+            propensity=_by_use(
+                lines, column([grade.propensity_ppm for grade in economics.grades]), economics=economics
+            ),
             revolving_share=column([grade.revolving_share_ppm for grade in economics.grades]),
             price=price,
             present_rate=np.where(np.isnan(told), price, told),
         )
+
+
+def _by_use(lines: Lines, propensity: Floats, *, economics: Economics) -> Floats:
+    """Who uses more of the limit is held back by it more; no unit of limit becomes more than one of debt."""
+    factors = economics.propensity_by_use
+    if not factors:
+        return propensity
+    starts = np.asarray([each.from_ppm for each in factors]) / PPM
+    use = lines.drawn_minor / np.maximum(lines.limit_minor, 1)
+    band = np.searchsorted(starts, np.maximum(use, 0.0), side="right") - 1
+    factor = np.asarray([each.factor_ppm for each in factors])[band] / PPM
+    return np.asarray(np.minimum(propensity * factor[:, None], 1.0))

@@ -36,6 +36,11 @@ def _faults(text: str) -> tuple[str, ...]:
         ("pd_ppm = 14_000", "pd_ppm = 5_000", "grade: list at least one, safest first, with rising pd_ppm"),
         ("pd_ppm = 5_000", "pd_ppm = 0", "grade: list at least one, safest first, with rising pd_ppm above zero"),
         ("propensity_ppm = 80_000\n", "", "grade.B.propensity_ppm: must be whole ppm"),
+        ("from_ppm = [0, ", "from_ppm = [1, ", "propensity_by_use: from_ppm must begin at 0 and rise"),
+        ("500_000, 900_000]", "900_000, 500_000]", "propensity_by_use: from_ppm must begin at 0 and rise"),
+        ("[0, 500_000, 900_000]", "[0, 500_000]", "propensity_by_use: from_ppm must begin at 0 and rise"),
+        ("[520_000, ", "[0.52, ", "propensity_by_use: from_ppm and factor_ppm must be lists of whole ppm"),
+        ("from_ppm = [0,", "uses_ppm = [0,", "propensity_by_use.uses_ppm: not a parameter"),
         ("source_pd =", "sauce_pd =", "grade.source_pd: missing"),
         ("source_pd =", "sauce_pd =", "grade.sauce_pd: must be a block"),
     ],
@@ -48,7 +53,7 @@ def test_each_fault_names_its_file_and_its_field(old: str, new: str, fault: str)
 
 def test_every_figure_that_loses_its_source_is_named() -> None:
     told = _faults(re.sub(r'(?m)^source = ".*"$', 'source = " "', TEXT))
-    assert len([line for line in told if "has no source" in line]) == 10
+    assert len([line for line in told if "has no source" in line]) == 11
     assert any("stress_quantile_ppm: missing, or without source" in line for line in told)
 
 
@@ -63,3 +68,11 @@ def test_grades_come_safest_first_and_every_parameter_keeps_its_source() -> None
     assert set(economics.sources) >= {"funds_rate_ppm", "stress_quantile_ppm", "source_pd"}
     assert all(economics.sources.values())
     assert dict(economics.stress_quantile_ppm) == {"base": 500_000, "adverse": 950_000, "severe": 999_000}
+
+
+def test_who_leaves_the_use_out_has_propensities_by_grade_alone() -> None:
+    block = re.search(r"(?ms)^\[propensity_by_use\]$.*?^source = .*?$", TEXT)
+    assert block is not None
+    economics = read_economics(TEXT.replace(block[0], ""))
+    assert economics.propensity_by_use == ()
+    assert "propensity_by_use" not in economics.sources

@@ -17,13 +17,15 @@ from tallystick.strategy.limit_targets import LimitTargets, NightPrices, answer_
 from tallystick.strategy.policy import CapRule, Strategy
 from tallystick.strategy.reviewed_lines import TARGET_REASON_TEXTS, ReviewedLines, TargetReason, reviewed_lines
 
-# Grade D: 24 of 100 of an increase become debt.
+# Grade D: 24 of 100 of an increase become debt, whatever is used.
 D = {"pd_ppm": 53_000, "income_month_minor": 2_000_000}
 FREE = NightPrices(caps=())
 
 
 def _strategy(*caps: CapRule, reserve_ppm: int = 0) -> Strategy:
-    return replace(standard_strategy(), caps=caps, request_reserve_ppm=reserve_ppm)
+    shipped = standard_strategy()
+    economics = replace(shipped.economics, propensity_by_use=())
+    return replace(shipped, economics=economics, caps=caps, request_reserve_ppm=reserve_ppm)
 
 
 def _drawn_at_most(bound: int) -> CapRule:

@@ -83,3 +83,14 @@ def test_a_line_alone_has_the_figures_it_has_among_many(many_lines: Lines, econo
     for place in (0, 77, 199):
         alone = _figures(many_lines.between(place, place + 1), [500_000, 3_000_000], economics)
         assert alone.profit[0].tolist() == together.profit[place].tolist()
+
+
+def test_who_is_near_the_limit_draws_more_of_an_increase(one_line: OneLine, economics: Economics) -> None:
+    def drawn_of_it(drawn: int, grade: int = 2) -> float:
+        figures = _figures(one_line(drawn=drawn, grade=grade), [1_000_000, 1_500_000], economics)
+        return float(figures.drawn[0, 1] - drawn) / 500_000
+
+    assert drawn_of_it(400_000) == pytest.approx(0.15 * 0.52)
+    assert drawn_of_it(500_000) == pytest.approx(0.15 * 1.21)
+    assert drawn_of_it(900_000) == pytest.approx(0.15 * 3.45)
+    assert drawn_of_it(950_000, grade=6) == 1.0  # never more than all of it

@@ -100,10 +100,11 @@ def test_profit_of_one_line_by_hand() -> None:
     capital = now.capital[0, 0]
     assert now.profit[0, 0] == pytest.approx(revenue - 400_000 * 0.055 - 0.053 * 0.7 * 636_000 - 0.12 * capital)
     more = limit_figures(lines, np.array([[2_000_000]]), economics=ECONOMICS, prices=PRICES)
-    assert more.drawn[0, 0] == pytest.approx(400_000 + 0.24 * 1_000_000)
+    propensity = 0.24 * 0.52  # less than half is used
+    assert more.drawn[0, 0] == pytest.approx(400_000 + propensity * 1_000_000)
     odds = 0.053 / 0.947 * 1.05
     assert more.pd[0, 0] == pytest.approx(odds / (1 + odds))
-    assert more.revenue[0, 0] - revenue == pytest.approx(0.24 * 1_000_000 * PRICES[GRADES["D"]].price_ppm / 1e6)
+    assert more.revenue[0, 0] - revenue == pytest.approx(propensity * 1_000_000 * PRICES[GRADES["D"]].price_ppm / 1e6)
 
 
 FEATURES = {name: ColumnType("number") for name in (
