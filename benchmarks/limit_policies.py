@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from reviewed_worlds import ECONOMICS, RATES_FROM_MINOR, Reviewed, YearAfter
+from reviewed_worlds import ECONOMICS, Reviewed, YearAfter
 from tallystick.operations.judging import judge_lines
 from tallystick.risk.learned_response import Belief, LearnedResponse, learn_response
 from tallystick.scoring.boosted import Boosted, BoostedSettings, fit_boosted
@@ -27,7 +28,7 @@ from tallystick.scoring.model import ModelFeature
 from tallystick.scoring.two_part import TwoPart, TwoPartSettings, fit_two_part
 from tallystick.strategy.choices import Choices, LimitRules, highest_increase
 from tallystick.strategy.columns import ColumnType
-from tallystick.strategy.learned_menu import learned_menu, menu_by_loss_rates, menu_slopes
+from tallystick.strategy.learned_menu import learned_menu, menu_by_earnings, menu_slopes
 from tallystick.strategy.limits import Menu, PortfolioCap, menu_of, plan_limits
 from tallystick.strategy.lines import Lines
 from tallystick.strategy.optimizer import Cap, Infeasible, optimize
@@ -54,9 +55,7 @@ GRADES: Final = ECONOMICS.grade_names()
 _SCORE: Final = BoostedSettings(
     rounds_max=200, stopping_rounds=0, learning_rate=0.03, leaves_max=6, leaf_rows_min=60, ensemble_seeds=2, folds=4
 )
-_LOSS_RATE: Final = TwoPartSettings(
-    chance=_SCORE, size=replace(_SCORE, rounds_max=60, leaves_max=4, leaf_rows_min=20), link="logit"
-)
+_EARNED: Final = TwoPartSettings(chance=_SCORE, size=_SCORE, link="log")
 _TREES: Final = {
     "num_leaves": 6, "learning_rate": 0.03, "lambda_l2": 10.0, "feature_fraction": 0.5, "bagging_fraction": 0.7,
     "bagging_freq": 1, "seed": 7, "deterministic": True, "num_threads": 1, "verbosity": -1,
@@ -223,28 +222,40 @@ class Segments:
 
 SEGMENTS: Final = Segments()
 # How far what is believed may be off, all segments together and one beside the others at most; assumptions. Of default
-# log odds per doubling, of all else shares of what is believed of a segment.
-_COMMON_SD, _OWN_SD_MOST = 0.5, 0.5
+# log odds per doubling, of all else shares of what is believed of a segment: what is published of debt and losses is
+# less off than the belief that a unit that is added earns as much as those that a line has.
+_SDS: Final = {"drawn": 0.3, "expected_loss": 0.3, "earned": 0.5}
 _DEFAULT_SD: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """What a lender learned of its own lines: what they lose of a unit of limit, and how they answer to more of it."""
+    """What a lender learned: what lines earn of a unit of limit before losses, and how they answer to more of it."""
 
-    loss_rate: TwoPart
+    earns: TwoPart
     response: LearnedResponse
 
     def menu(self, case: Case) -> Menu:
         """Every line's levels with what is expected of them now."""
-        lost = menu_by_loss_rates(published_menu(case), loss_rates(self.loss_rate, case.features))
-        return learned_menu(lost, self.response, segment=SEGMENTS.of(case))
+        earned = menu_by_earnings(published_menu(case), _rates(self.earns, case.features))
+        return learned_menu(earned, self.response, segment=SEGMENTS.of(case))
+
+
+def _fit_rates(features: Mapping[str, Floats], rate: Floats, rows: Flags, *, seed: int) -> TwoPart:
+    table = pa.table(dict(features)).filter(pa.array(rows))
+    return fit_two_part(
+        table, np.maximum(rate[rows], 0.0), [ModelFeature(name, "numeric") for name in features], _EARNED, seed
+    )
+
+
+def _rates(model: TwoPart, features: Mapping[str, Floats]) -> Floats:
+    return model.score(pa.table(dict(features))).expected
 
 
 def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> Taught:
     """What a lender learns of steps that it drew by chance: of lines that may rise each gets one of three limits.
 
-    What is believed of a line's loss before its step is told by a model of the other half of the book.
+    What a line was expected to earn before its step is told by a model of the other half of the book.
     """
     chance = np.random.default_rng(seed)
     takes_part = np.flatnonzero(case.step > 0)
@@ -256,11 +267,13 @@ def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> Taught:
     def followed(figure: Callable[[YearAfter], Floats]) -> Floats:
         return np.stack([figure(year) for year in years], axis=1)[rows, drawn]
 
-    lost = followed(lambda year: year.lost_minor)
+    earned = followed(lambda year: year.earned_minor(pd))
+    fit = partial(_fit_rates, case.features, earned / given, seed=seed)
     rate = np.zeros(len(drawn))
     for half in (rows % 2 == 0, rows % 2 == 1):
-        rate[~half] = loss_rates(_fit_loss_rate(case.features, lost / given, half, seed), case.features)[~half]
-    menu, segment = menu_by_loss_rates(published_menu(case), rate), SEGMENTS.of(case)
+        rate[~half] = _rates(fit(half), case.features)[~half]
+    published, segment = published_menu(case), SEGMENTS.of(case)
+    menu = menu_by_earnings(published, rate)
     steps = pa.table({
         "segment": segment,
         "limit_minor": case.levels[:, 0],
@@ -269,17 +282,17 @@ def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> Taught:
         "mean_doublings": np.log2(case.levels / case.levels[:, :1]).mean(axis=1),
         "pd_ppm": case.lines.pd_ppm,
         "drawn_expected_minor": case.features["drawn_mean_6m"],
-        "earned_expected_minor": _earned_before(case),
-        "lost_expected_minor": rate * case.levels[:, 0],
+        "earned_expected_minor": rate * case.levels[:, 0],
+        "lost_expected_minor": published.measures["expected_loss"][:, 0],
         "drawn_minor": followed(lambda year: year.drawn_minor),
         "is_bad": followed(lambda year: year.is_bad),
-        "lost_minor": lost,
-        "earned_minor": followed(lambda year: year.earned_minor(pd)),
+        "lost_minor": followed(lambda year: year.lost_minor),
+        "earned_minor": earned,
     }).take(takes_part)  # fmt: skip
 
     def belief(figure: str) -> Belief:
-        prior = menu_slopes(menu, figure, segment=segment, segments=SEGMENTS.count)
-        return Belief(prior, common_sd=_COMMON_SD, own_sd_most=_OWN_SD_MOST, scale=prior)
+        prior, sd = menu_slopes(menu, figure, segment=segment, segments=SEGMENTS.count), _SDS[figure]
+        return Belief(prior, common_sd=sd, own_sd_most=sd, scale=prior)
 
     rise = np.full(SEGMENTS.count, np.log1p(ECONOMICS.pd_rise_per_doubling_ppm / PPM))
     response = learn_response(
@@ -289,26 +302,7 @@ def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> Taught:
         lost=belief("expected_loss"),
         earned=belief("earned"),
     )
-    return Taught(_fit_loss_rate(case.features, lost / given, np.ones(len(rate), dtype=np.bool_), seed), response)
-
-
-def _earned_before(case: Case) -> Floats:
-    """What a line earned in the half-year before, less costs, as of a year."""
-    known = case.features
-    rates = known["interest_rate_6m"] + known["fee_rate_6m"] + known["merchant_rate_6m"]
-    costs = (ECONOMICS.funds_rate_ppm + ECONOMICS.operations_cost_ppm) / PPM * known["drawn_mean_6m"]
-    return np.asarray(rates * np.maximum(known["drawn_mean_6m"], RATES_FROM_MINOR) - costs)
-
-
-def _fit_loss_rate(features: Mapping[str, Floats], rate: Floats, rows: Flags, seed: int) -> TwoPart:
-    table = pa.table(dict(features)).filter(pa.array(rows))
-    read = [ModelFeature(name, "numeric") for name in features]
-    return fit_two_part(table, np.clip(rate[rows], 0.0, 1.0), read, _LOSS_RATE, seed)
-
-
-def loss_rates(model: TwoPart, features: Mapping[str, Floats]) -> Floats:
-    """What each line is expected to lose in a year, as a share of its limit."""
-    return model.score(pa.table(dict(features))).expected
+    return Taught(fit(np.ones(len(rows), dtype=np.bool_)), response)
 
 
 # ---------------------------------------------------------------- (f), (g) optima that have seen every limit lived
@@ -352,7 +346,7 @@ def fit_optimum(case: Case, known: Mapping[str, Floats], years: Sequence[YearAft
     earns = _fit_trees(
         {"objective": "regression", "min_data_in_leaf": 200},
         rows[raised],
-        [(earned[level] - earned[0])[raised] / step for level, step in enumerate(steps, start=1)],
+        [(earned[level] - earned[0])[raised] / np.maximum(step, 1) for level, step in enumerate(steps, start=1)],
         steps,
         _EARN_ROUNDS,
     )

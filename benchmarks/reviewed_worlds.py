@@ -36,7 +36,7 @@ BAD_DAYS: Final = 91
 _LEAST_MONTHS: Final = 2
 _HALF: Final = 6
 _YEAR_DAYS: Final = 365
-RATES_FROM_MINOR: Final = 100_000  # what a line earns is told as a rate of its mean balance, of one so high at least
+_RATES_FROM_MINOR: Final = 100_000  # what a line earns is told as a rate of its mean balance, of one so high at least
 ECONOMICS: Final = read_economics(standard_strategy_files()["economics.toml"])
 
 
@@ -234,10 +234,10 @@ def _behavior(year: Sequence[dict[str, Integers]], place: Integers, *, months: I
         "use_max_12m": drawn.max(axis=1) / limit,
         "drawn_mean_6m": mean_drawn,
         "use_rise_3m": (drawn[:, -1] - drawn[:, -4]) / limit,
-        "plan_share": now["plan_left_minor"][place] / np.maximum(drawn[:, -1], RATES_FROM_MINOR),
-        "interest_rate_6m": half["interest_minor"] * yearly / np.maximum(mean_drawn, RATES_FROM_MINOR),
-        "fee_rate_6m": half["fee_minor"] * yearly / np.maximum(mean_drawn, RATES_FROM_MINOR),
-        "merchant_rate_6m": half["merchant_fee_minor"] * yearly / np.maximum(mean_drawn, RATES_FROM_MINOR),
+        "plan_share": now["plan_left_minor"][place] / np.maximum(drawn[:, -1], _RATES_FROM_MINOR),
+        "interest_rate_6m": half["interest_minor"] * yearly / np.maximum(mean_drawn, _RATES_FROM_MINOR),
+        "fee_rate_6m": half["fee_minor"] * yearly / np.maximum(mean_drawn, _RATES_FROM_MINOR),
+        "merchant_rate_6m": half["merchant_fee_minor"] * yearly / np.maximum(mean_drawn, _RATES_FROM_MINOR),
         "spend_over_limit": half["merchant_fee_minor"] * yearly / limit,
         "paid_over_limit": half["paid_minor"] * yearly / limit,
         "interest_months": (interest > 0).mean(axis=1),

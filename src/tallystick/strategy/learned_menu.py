@@ -40,28 +40,28 @@ def _summed(values: Floats, segment: Integers, segments: int) -> Floats:
     return told
 
 
-def menu_by_loss_rates(menu: Menu, rate: Floats) -> Menu:
-    """The menu whose every unit of increase is expected to lose what a model of the lender's own losses tells.
+def menu_by_earnings(menu: Menu, rate: Floats) -> Menu:
+    """The menu whose every unit of increase is expected to earn what a model of the lender's book tells of its line.
 
-    `rate` (lines,) is the loss of a year over the limit, as a two-part model learns it (`scoring/two_part`). What a
-    line is expected to lose at its present limit, or at a lower one, stays; profit changes by what loss does.
+    `rate` (lines,) is what a line earns before losses in a year over its limit, as a two-part model learns it
+    (`scoring/two_part`). A unit that is added brings less than those that a line has: how much less, steps by chance
+    tell. Losses, and what a line is expected to earn at its present limit or at a lower one, stay.
 
-    A line that may go from 10,000 to 15,000 yuan is expected to lose 0.8 % of limit a year: 40 yuan more, where 50
-    were published, so it brings 10 more:
+    A line that may go from 10,000 to 15,000 yuan earns 2 % of its limit in a year, so the step 100 before losses of 50:
 
     >>> from tallystick.strategy.choices import Choices
     >>> limits = np.array([[1_000_000, 1_500_000]])
     >>> menu = Menu(
     ...     cap_minor=5_000_000, choices=Choices(limits, np.ones((1, 2), dtype=np.bool_)),
-    ...     profit=np.array([[0.0, 9_000.0]]),
+    ...     profit=np.array([[8_000.0, 9_000.0]]),
     ...     measures={"drawn": np.zeros((1, 2)), "expected_loss": np.array([[6_000.0, 11_000.0]])})
-    >>> told = menu_by_loss_rates(menu, np.array([0.008]))
-    >>> told.measures["expected_loss"].round(2).tolist(), told.profit.round(2).tolist()
-    ([[6000.0, 10000.0]], [[0.0, 10000.0]])
+    >>> menu_by_earnings(menu, np.array([0.02])).profit.round(2).tolist()
+    [[8000.0, 13000.0]]
     """
-    before, is_raise = menu.measures["expected_loss"], increase_of(menu) > 0
-    lost = np.where(is_raise, before[:, :1] + rate[:, None] * increase_of(menu), before)
-    return replace(menu, profit=menu.profit - (lost - before), measures={**menu.measures, "expected_loss": lost})
+    more, loss = increase_of(menu), menu.measures["expected_loss"]
+    earned = menu.profit + loss
+    told = np.where(more > 0, earned[:, :1] + rate[:, None] * more, earned)
+    return replace(menu, profit=told - loss)
 
 
 def learned_menu(menu: Menu, response: LearnedResponse, *, segment: Integers) -> Menu:

@@ -9,7 +9,7 @@ import pytest
 from tallystick.risk.learned_response import Belief, Learned, LearnedResponse, Slopes, shrunk
 from tallystick.strategy.choices import LimitRules
 from tallystick.strategy.economics import Economics
-from tallystick.strategy.learned_menu import increase_of, learned_menu, menu_by_loss_rates, menu_slopes
+from tallystick.strategy.learned_menu import increase_of, learned_menu, menu_by_earnings, menu_slopes
 from tallystick.strategy.limits import Menu, limit_menu, plan_limits
 from tallystick.strategy.lines import Lines
 from tallystick.strategy.optimizer import Infeasible
@@ -86,11 +86,10 @@ def test_a_slope_is_that_of_all_increases_together(menu: Menu, many_lines: Lines
     assert slopes.tolist() == pytest.approx([added / more, 0.0])
 
 
-def test_by_loss_rates_increases_lose_what_a_model_tells_and_earn_what_they_did(menu: Menu) -> None:
-    rate = np.linspace(0.0, 0.1, len(menu.profit))
-    told, more = menu_by_loss_rates(menu, rate), increase_of(menu)
-    lost, before = told.measures["expected_loss"], menu.measures["expected_loss"]
-    assert (lost - lost[:, :1])[more > 0] == pytest.approx((rate[:, None] * more)[more > 0])
-    assert lost[more == 0].tolist() == before[more == 0].tolist()
-    assert told.profit + lost == pytest.approx(menu.profit + before)
-    assert told.measures["drawn"] is menu.measures["drawn"]
+def test_by_earnings_increases_earn_what_a_model_tells_and_all_else_stays(menu: Menu) -> None:
+    rate = np.linspace(0.2, 0.0, len(menu.profit))
+    told, more = menu_by_earnings(menu, rate), increase_of(menu)
+    earned = told.profit + menu.measures["expected_loss"]
+    assert (earned - earned[:, :1])[more > 0] == pytest.approx((rate[:, None] * more)[more > 0])
+    assert told.profit[more == 0] == pytest.approx(menu.profit[more == 0])
+    assert told.measures is menu.measures
