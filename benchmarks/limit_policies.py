@@ -28,7 +28,7 @@ from tallystick.scoring.model import ModelFeature
 from tallystick.scoring.two_part import TwoPart, TwoPartSettings, fit_two_part
 from tallystick.strategy.choices import Choices, LimitRules, highest_increase
 from tallystick.strategy.columns import ColumnType
-from tallystick.strategy.learned_menu import learned_menu, menu_by_earnings, menu_slopes
+from tallystick.strategy.learned_menu import learned_menu, menu_by_rates, menu_slopes
 from tallystick.strategy.limits import Menu, PortfolioCap, menu_of, plan_limits
 from tallystick.strategy.lines import Lines
 from tallystick.strategy.optimizer import Cap, Infeasible, optimize
@@ -56,6 +56,9 @@ _SCORE: Final = BoostedSettings(
     rounds_max=200, stopping_rounds=0, learning_rate=0.03, leaves_max=6, leaf_rows_min=60, ensemble_seeds=2, folds=4
 )
 _EARNED: Final = TwoPartSettings(chance=_SCORE, size=_SCORE, link="log")
+_LOST: Final = TwoPartSettings(
+    chance=_SCORE, size=replace(_SCORE, rounds_max=60, leaves_max=4, leaf_rows_min=20), link="logit"
+)
 _TREES: Final = {
     "num_leaves": 6, "learning_rate": 0.03, "lambda_l2": 10.0, "feature_fraction": 0.5, "bagging_fraction": 0.7,
     "bagging_freq": 1, "seed": 7, "deterministic": True, "num_threads": 1, "verbosity": -1,
@@ -205,19 +208,32 @@ def planned(case: Case, menu: Menu, *, no_more_loss_than: Integers) -> Integers:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """How lines are put together for what is learned: by grade and by use of the limit."""
+    """How lines are put together for what is learned: by limit over a month's income and by use of the limit.
 
-    use_from: tuple[float, ...] = (0.0, 0.05, 0.15, 0.30, 0.45, 0.60, 0.80)
+    Who has little limit for the income, or uses most of it, is held back by it. An income that nobody told is a band.
+    """
+
+    incomes_from: tuple[float, ...] = (0.0, 0.45, 0.85, 1.25, 1.65)
+    use_from: tuple[float, ...] = (0.0, 0.15, 0.45, 0.70)
 
     @property
     def count(self) -> int:
         """How many there are."""
-        return len(GRADES) * len(self.use_from)
+        return (len(self.incomes_from) + 1) * len(self.use_from)
 
     def of(self, case: Case) -> Integers:
         """The segment of each line."""
         use = np.searchsorted(np.asarray(self.use_from), case.features["use_mean_6m"], side="right") - 1
-        return np.asarray(case.lines.grade * len(self.use_from) + np.maximum(use, 0), dtype=np.int64)
+        incomes = case.features["limit_over_income"]
+        band = np.searchsorted(np.asarray(self.incomes_from), incomes, side="right") - 1
+        band = np.where(np.isnan(incomes), len(self.incomes_from), band)
+        return np.asarray(band * len(self.use_from) + np.maximum(use, 0), dtype=np.int64)
+
+    def name(self, segment: int) -> str:
+        """As a person reads it."""
+        band, use = divmod(segment, len(self.use_from))
+        income = f"from {self.incomes_from[band]:.2f}" if band < len(self.incomes_from) else "no"
+        return f"{income} incomes, use from {self.use_from[use]:.0%}"
 
 
 SEGMENTS: Final = Segments()
@@ -229,33 +245,50 @@ _DEFAULT_SD: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
-    """What a lender learned: what lines earn of a unit of limit before losses, and how they answer to more of it."""
+class Rates:
+    """Models of what a line earns before losses, and loses, in a year as shares of its limit."""
 
-    earns: TwoPart
+    earned: TwoPart
+    lost: TwoPart
+
+    def of(self, features: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+        """What each line earns and loses, (lines,)."""
+        table = pa.table(dict(features))
+        return self.earned.score(table).expected, self.lost.score(table).expected
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What a lender learned: what lines bring of a unit of limit, and how they answer to more of it.
+
+    `added_loses`: what a unit that is added loses over what those lose that a line has, of all lines together.
+    """
+
+    rates: Rates
+    added_loses: float
     response: LearnedResponse
 
     def menu(self, case: Case) -> Menu:
         """Every line's levels with what is expected of them now."""
-        earned = menu_by_earnings(published_menu(case), _rates(self.earns, case.features))
-        return learned_menu(earned, self.response, segment=SEGMENTS.of(case))
+        earned, lost = self.rates.of(case.features)
+        believed = menu_by_rates(published_menu(case), earned=earned, lost=self.added_loses * lost)
+        return learned_menu(believed, self.response, segment=SEGMENTS.of(case))
 
 
-def _fit_rates(features: Mapping[str, Floats], rate: Floats, rows: Flags, *, seed: int) -> TwoPart:
+def _fit_rates(features: Mapping[str, Floats], earned: Floats, lost: Floats, rows: Flags, *, seed: int) -> Rates:
     table = pa.table(dict(features)).filter(pa.array(rows))
-    return fit_two_part(
-        table, np.maximum(rate[rows], 0.0), [ModelFeature(name, "numeric") for name in features], _EARNED, seed
+    read = [ModelFeature(name, "numeric") for name in features]
+    return Rates(
+        earned=fit_two_part(table, np.maximum(earned[rows], 0.0), read, _EARNED, seed),
+        lost=fit_two_part(table, np.clip(lost[rows], 0.0, 1.0), read, _LOST, seed),
     )
-
-
-def _rates(model: TwoPart, features: Mapping[str, Floats]) -> Floats:
-    return model.score(pa.table(dict(features))).expected
 
 
 def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> Taught:
     """What a lender learns of steps that it drew by chance: of lines that may rise each gets one of three limits.
 
-    What a line was expected to earn before its step is told by a model of the other half of the book.
+    What a line was expected to bring before its step is told by models of the other half of the book. Which lines lose
+    is told by the book, and how much all together lose of a unit that is added by what is published, until steps tell.
     """
     chance = np.random.default_rng(seed)
     takes_part = np.flatnonzero(case.step > 0)
@@ -267,13 +300,16 @@ def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> Taught:
     def followed(figure: Callable[[YearAfter], Floats]) -> Floats:
         return np.stack([figure(year) for year in years], axis=1)[rows, drawn]
 
-    earned = followed(lambda year: year.earned_minor(pd))
-    fit = partial(_fit_rates, case.features, earned / given, seed=seed)
-    rate = np.zeros(len(drawn))
+    earned, lost = followed(lambda year: year.earned_minor(pd)), followed(lambda year: year.lost_minor)
+    fit = partial(_fit_rates, case.features, earned / given, lost / given, seed=seed)
+    earned_rate, lost_rate = np.zeros(len(drawn)), np.zeros(len(drawn))
     for half in (rows % 2 == 0, rows % 2 == 1):
-        rate[~half] = _rates(fit(half), case.features)[~half]
+        for rate, told in zip((earned_rate, lost_rate), fit(half).of(case.features), strict=True):
+            rate[~half] = told[~half]
     published, segment = published_menu(case), SEGMENTS.of(case)
-    menu = menu_by_earnings(published, rate)
+    expected = published.measures["expected_loss"]
+    added_loses = float((expected[:, -1] - expected[:, 0]).sum() / (lost_rate * case.step).sum())
+    menu = menu_by_rates(published, earned=earned_rate, lost=added_loses * lost_rate)
     steps = pa.table({
         "segment": segment,
         "limit_minor": case.levels[:, 0],
@@ -282,11 +318,11 @@ def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> Taught:
         "mean_doublings": np.log2(case.levels / case.levels[:, :1]).mean(axis=1),
         "pd_ppm": case.lines.pd_ppm,
         "drawn_expected_minor": case.features["drawn_mean_6m"],
-        "earned_expected_minor": rate * case.levels[:, 0],
-        "lost_expected_minor": published.measures["expected_loss"][:, 0],
+        "earned_expected_minor": earned_rate * case.levels[:, 0],
+        "lost_expected_minor": lost_rate * case.levels[:, 0],
         "drawn_minor": followed(lambda year: year.drawn_minor),
         "is_bad": followed(lambda year: year.is_bad),
-        "lost_minor": followed(lambda year: year.lost_minor),
+        "lost_minor": lost,
         "earned_minor": earned,
     }).take(takes_part)  # fmt: skip
 
@@ -302,7 +338,7 @@ def learn(case: Case, years: Sequence[YearAfter], *, seed: int) -> Taught:
         lost=belief("expected_loss"),
         earned=belief("earned"),
     )
-    return Taught(fit(np.ones(len(rows), dtype=np.bool_)), response)
+    return Taught(fit(np.ones(len(rows), dtype=np.bool_)), added_loses, response)
 
 
 # ---------------------------------------------------------------- (f), (g) optima that have seen every limit lived

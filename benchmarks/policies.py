@@ -17,7 +17,7 @@ d to g are planned under one cap: expected loss, as each of them expects it, of 
 of c to f come of one behavior score. Worlds that teach and worlds that are judged have seeds of their own. In a lender
 in memory lines do not touch one another and chance has no state, so what a policy brings is read from lives at each
 level, line by line, everybody with the same luck. The year after the review is lived under several lucks, which are
-averaged; a lender that learns (the score, e) saw the first of them alone.
+averaged; to who learns each is another year of a book of the same lines.
 
 Profit is interest, fees and merchants' fees less funds, operations, losses and the return on capital, by the lender's
 books (`YearAfter`); `ours.*` are yuan a line and year. What is told beside c is paired: the same people and luck.
@@ -42,7 +42,6 @@ from rich.table import Table
 from scipy.stats import t
 
 from limit_policies import (
-    GRADES,
     MATRIX_FILE,
     SEGMENTS,
     SHARES,
@@ -90,15 +89,22 @@ class Lived:
     world: Integers  # the seed of each line's world
     book: Reviewed
     traits: Mapping[str, Floats]
-    years: Mapping[str, Sequence[YearAfter]]  # by luck, the first the one that the lender has
+    years: Mapping[str, Sequence[YearAfter]]  # by luck
 
     def of_worlds(self, seeds: Sequence[int]) -> "Lived":
         """The lines of some worlds."""
         return _from_table(_as_table(self).filter(pa.array(np.isin(self.world, seeds))))
 
-    def seen(self) -> list[YearAfter]:
-        """The years that a lender would have seen at the levels between which policies choose."""
-        return [self.years[name][0] for name in STEPS]
+    def by_luck(self) -> "Lived":
+        """As many lines more as there were lucks: each luck is another year of a book of the same lines."""
+        lucks = next(len(each) for each in self.years.values())
+        told = _as_table(self)
+        parts = []
+        for luck in range(lucks):
+            others = [name for name in told.column_names if "/" in name and f"/{luck}." not in name]
+            part = told.drop_columns(others)
+            parts.append(part.rename_columns([name.replace(f"/{luck}.", "/0.") for name in part.column_names]))
+        return _from_table(pa.concat_tables(parts))
 
     def mean(self) -> list[YearAfter]:
         """The years at these levels, on average over all lucks."""
@@ -109,8 +115,9 @@ def main() -> None:
     options = _options()
     learning = live_worlds(range(LEARNING_SEED, LEARNING_SEED + options.learn), STEPS, options)
     if options.tune_matrix:
-        _, pd = fit_score(learning.book.features, learning.seen()[0].is_bad > 0, seed=LEARNING_SEED)
-        _write_matrix(_tuned(learning, case_of(learning.book, pd)))
+        seen = learning.by_luck()
+        _, pd = fit_score(seen.book.features, seen.mean()[0].is_bad > 0, seed=LEARNING_SEED)
+        _write_matrix(_tuned(seen, case_of(seen.book, pd)))
         return
     policies = Policies.learned_from(learning)
     judged = live_worlds(range(JUDGED_SEED, JUDGED_SEED + options.worlds), LEVELS, options)
@@ -252,14 +259,15 @@ class Policies:
     @classmethod
     def learned_from(cls, lived: Lived) -> "Policies":
         """Every learning line is graded by a score that did not see it."""
-        score, pd = fit_score(lived.book.features, lived.seen()[0].is_bad > 0, seed=LEARNING_SEED)
-        case, years = case_of(lived.book, pd), lived.mean()
+        seen = lived.by_luck()
+        score, pd = fit_score(seen.book.features, seen.mean()[0].is_bad > 0, seed=LEARNING_SEED)
+        case, years = case_of(seen.book, pd), seen.mean()
         return cls(
             score=score,
             matrix=read_matrix(),
-            taught=learn(case, lived.seen(), seed=LEARNING_SEED),
+            taught=learn(case, years, seed=LEARNING_SEED),
             by_known=fit_optimum(case, case.features, years),
-            by_all=fit_optimum(case, {**case.features, **lived.traits}, years),
+            by_all=fit_optimum(case, {**case.features, **seen.traits}, years),
         )
 
     def levels(self, case: Case, traits: Mapping[str, Floats]) -> dict[str, Integers]:
@@ -416,14 +424,12 @@ def _learned_table(response: LearnedResponse) -> Table:
     for heading in ("segment", "lines", "debt", "earned", "lost"):
         table.add_column(heading, justify="left" if heading == "segment" else "right")
     for segment in np.flatnonzero(response.drawn.slopes.lines).tolist():
-        grade, use = divmod(segment, len(SEGMENTS.use_from))
         cells = []
         for learned in (response.drawn, response.earned, response.lost):
             low, high = learned.interval()
             prior, mean = learned.prior[segment], learned.mean[segment]
             cells.append(f"{prior:.3f} -> {mean:.3f} ({low[segment]:.3f} to {high[segment]:.3f})")
-        told = f"{GRADES[grade]}, use from {SEGMENTS.use_from[use]:.0%}"
-        table.add_row(told, f"{response.drawn.slopes.lines[segment]:,}", *cells)
+        table.add_row(SEGMENTS.name(segment), f"{response.drawn.slopes.lines[segment]:,}", *cells)
     return table
 
 

@@ -40,14 +40,15 @@ def _summed(values: Floats, segment: Integers, segments: int) -> Floats:
     return told
 
 
-def menu_by_earnings(menu: Menu, rate: Floats) -> Menu:
-    """The menu whose every unit of increase is expected to earn what a model of the lender's book tells of its line.
+def menu_by_rates(menu: Menu, *, earned: Floats, lost: Floats) -> Menu:
+    """The menu whose every unit of increase is expected to earn and to lose what models of the lender's book tell.
 
-    `rate` (lines,) is what a line earns before losses in a year over its limit, as a two-part model learns it
+    Both (lines,): what a line earns before losses, and loses, in a year over its limit, as two-part models learn it
     (`scoring/two_part`). A unit that is added brings less than those that a line has: how much less, steps by chance
-    tell. Losses, and what a line is expected to earn at its present limit or at a lower one, stay.
+    tell. What a line is expected to bring at its present limit, or at a lower one, stays.
 
-    A line that may go from 10,000 to 15,000 yuan earns 2 % of its limit in a year, so the step 100 before losses of 50:
+    A line may go from 10,000 to 15,000 yuan. Of its limit it is expected to earn 2 % and to lose 0.8 % in a year, so
+    the step brings 100 less 40:
 
     >>> from tallystick.strategy.choices import Choices
     >>> limits = np.array([[1_000_000, 1_500_000]])
@@ -55,13 +56,18 @@ def menu_by_earnings(menu: Menu, rate: Floats) -> Menu:
     ...     cap_minor=5_000_000, choices=Choices(limits, np.ones((1, 2), dtype=np.bool_)),
     ...     profit=np.array([[8_000.0, 9_000.0]]),
     ...     measures={"drawn": np.zeros((1, 2)), "expected_loss": np.array([[6_000.0, 11_000.0]])})
-    >>> menu_by_earnings(menu, np.array([0.02])).profit.round(2).tolist()
-    [[8000.0, 13000.0]]
+    >>> told = menu_by_rates(menu, earned=np.array([0.02]), lost=np.array([0.008]))
+    >>> told.measures["expected_loss"].round(2).tolist(), told.profit.round(2).tolist()
+    ([[6000.0, 10000.0]], [[8000.0, 14000.0]])
     """
-    more, loss = increase_of(menu), menu.measures["expected_loss"]
-    earned = menu.profit + loss
-    told = np.where(more > 0, earned[:, :1] + rate[:, None] * more, earned)
-    return replace(menu, profit=told - loss)
+    more, before = increase_of(menu), menu.measures["expected_loss"]
+
+    def moved(figures: Floats, rate: Floats) -> Floats:
+        return np.asarray(np.where(more > 0, figures[:, :1] + rate[:, None] * more, figures))
+
+    loss = moved(before, lost)
+    profit = moved(menu.profit + before, earned) - loss
+    return replace(menu, profit=profit, measures={**menu.measures, "expected_loss": loss})
 
 
 def learned_menu(menu: Menu, response: LearnedResponse, *, segment: Integers) -> Menu:

@@ -9,7 +9,7 @@ import pytest
 from tallystick.risk.learned_response import Belief, Learned, LearnedResponse, Slopes, shrunk
 from tallystick.strategy.choices import LimitRules
 from tallystick.strategy.economics import Economics
-from tallystick.strategy.learned_menu import increase_of, learned_menu, menu_by_earnings, menu_slopes
+from tallystick.strategy.learned_menu import increase_of, learned_menu, menu_by_rates, menu_slopes
 from tallystick.strategy.limits import Menu, limit_menu, plan_limits
 from tallystick.strategy.lines import Lines
 from tallystick.strategy.optimizer import Infeasible
@@ -86,10 +86,15 @@ def test_a_slope_is_that_of_all_increases_together(menu: Menu, many_lines: Lines
     assert slopes.tolist() == pytest.approx([added / more, 0.0])
 
 
-def test_by_earnings_increases_earn_what_a_model_tells_and_all_else_stays(menu: Menu) -> None:
-    rate = np.linspace(0.2, 0.0, len(menu.profit))
-    told, more = menu_by_earnings(menu, rate), increase_of(menu)
-    earned = told.profit + menu.measures["expected_loss"]
-    assert (earned - earned[:, :1])[more > 0] == pytest.approx((rate[:, None] * more)[more > 0])
-    assert told.profit[more == 0] == pytest.approx(menu.profit[more == 0])
-    assert told.measures is menu.measures
+def test_by_rates_increases_bring_what_models_tell_and_all_else_stays(menu: Menu) -> None:
+    lost, earned = np.linspace(0.0, 0.1, len(menu.profit)), np.linspace(0.2, 0.0, len(menu.profit))
+    told, more = menu_by_rates(menu, earned=earned, lost=lost), increase_of(menu)
+    is_raise = more > 0
+    for figures, rate in (
+        (told.measures["expected_loss"], lost),
+        (told.profit + told.measures["expected_loss"], earned),
+    ):
+        assert (figures - figures[:, :1])[is_raise] == pytest.approx((rate[:, None] * more)[is_raise])
+    assert told.profit[~is_raise] == pytest.approx(menu.profit[~is_raise])
+    assert told.measures["expected_loss"][~is_raise].tolist() == menu.measures["expected_loss"][~is_raise].tolist()
+    assert told.measures["drawn"] is menu.measures["drawn"]
