@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, ndtri
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
 from tallystick.scoring.folds import Flags, checked_outcome, derived_seed
 from tallystick.scoring.model import Floats
@@ -103,27 +103,37 @@ def auc(outcome: npt.ArrayLike, scores: Floats) -> float:
 def auc_interval(outcome: npt.ArrayLike, scores: Floats, *, confidence: float = CONFIDENCE) -> Interval:
     """AUC and its interval by DeLong's variance on the logit scale, in O(n log n).
 
-    Source: DeLong et al., Biometrics 44, 1988; ranks: Sun and Xu, IEEE SPL 21, 2014; logit: Pepe, 2003. With fewer
-    than two goods or bads, or a perfect ranking, the variance is unknown or zero, and the interval says no more
-    than DeLong does: [0, 1], or the value itself.
+    Source: DeLong et al., Biometrics 44, 1988; ranks: Sun and Xu, IEEE SPL 21, 2014; logit: Pepe, 2003; Student's
+    quantile, which a handful of bads needs, by the degrees of freedom of Brunner and Munzel, Biometrical Journal 42,
+    2000. With fewer than two goods or bads, or a perfect ranking, the variance is unknown or zero, and the interval
+    says no more than DeLong does: [0, 1], or the value itself.
     """
-    value, error = auc_with_error(outcome, scores)
-    if error is None:
+    value, parts = _delong(outcome, scores)
+    if not parts:
         return Interval(value, 0.0, 1.0)
-    if not 0.0 < value < 1.0:
+    variance = sum(each for each, _ in parts)
+    if not 0.0 < value < 1.0 or not variance:
         return Interval(value, value, value)
-    reach = _quantile(confidence) * error / (value * (1 - value))
+    freedom = variance**2 / sum(each**2 / (count - 1) for each, count in parts)
+    quantile = float(t.ppf((1.0 + confidence) / 2.0, freedom))
+    reach = quantile * math.sqrt(variance) / (value * (1 - value))
     return Interval(value, float(expit(logit(value) - reach)), float(expit(logit(value) + reach)))
 
 
 def auc_with_error(outcome: npt.ArrayLike, scores: Floats) -> tuple[float, float | None]:
     """AUC and its standard error by DeLong's variance, which needs two goods and two bads to be known."""
+    value, parts = _delong(outcome, scores)
+    return value, math.sqrt(sum(each for each, _ in parts)) if parts else None
+
+
+def _delong(outcome: npt.ArrayLike, scores: Floats) -> tuple[float, list[tuple[float, int]]]:
+    """AUC, and of bads and of goods what they add to its variance and how many they are; nothing of fewer than two."""
     is_bad = _with_both(outcome, scores)
-    bad_part, good_part = _placements(is_bad, scores)
-    value = float(bad_part.mean())
-    if min(len(bad_part), len(good_part)) < 2:
-        return value, None
-    return value, math.sqrt(bad_part.var(ddof=1) / len(bad_part) + good_part.var(ddof=1) / len(good_part))
+    placed = _placements(is_bad, scores)
+    value = float(placed[0].mean())
+    if min(map(len, placed)) < 2:
+        return value, []
+    return value, [(float(part.var(ddof=1)) / len(part), len(part)) for part in placed]
 
 
 def auc_influence(outcome: npt.ArrayLike, scores: Floats) -> tuple[float, Floats]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import expit
+from scipy.stats import norm, t
 
 from tallystick.scoring.model import ColumnFault, Floats
 from tallystick.scoring.validation import (
@@ -37,12 +38,30 @@ def test_delong_variance_is_that_of_all_pairs() -> None:
     outcome, pd = book(300, seed=2)
     bad, good = pd[outcome == 1][:, None], pd[outcome == 0][None]
     wins = (bad > good) + 0.5 * (bad == good)
-    error = np.sqrt(wins.mean(axis=1).var(ddof=1) / len(bad) + wins.mean(axis=0).var(ddof=1) / good.shape[1])
+    of_bads, of_goods = wins.mean(axis=1).var(ddof=1) / len(bad), wins.mean(axis=0).var(ddof=1) / good.shape[1]
+    error = np.sqrt(of_bads + of_goods)
     interval = auc_interval(outcome, pd)
-    reach = 1.959964 * error / (interval.value * (1 - interval.value))
+    # Degrees of freedom of Welch and Satterthwaite, as Brunner and Munzel (2000) take them.
+    freedom = error**4 / (of_bads**2 / (len(bad) - 1) + of_goods**2 / (good.shape[1] - 1))
+    reach = t.ppf(0.975, freedom) * error / (interval.value * (1 - interval.value))
     logits = np.log(np.array([interval.low, interval.value, interval.high]))
     logits -= np.log1p(-np.array([interval.low, interval.value, interval.high]))
     assert np.diff(logits) == pytest.approx([reach, reach], rel=1e-6)
+
+
+def test_with_a_handful_of_bads_intervals_hold_as_often_as_they_say() -> None:
+    draws, held = np.random.default_rng(9), 0
+    outcome = np.repeat([1, 0], [8, 120])
+    for _ in range(1_000):
+        scores = draws.normal(np.where(outcome == 1, 1.0, 0.0), 1.0)
+        interval = auc_interval(outcome, scores, confidence=0.9)
+        held += interval.low <= norm.cdf(1.0 / np.sqrt(2.0)) <= interval.high
+    assert 0.875 < held / 1_000 < 0.93  # three standard deviations are 2.8 points; with the normal quantile 0.86 hold
+
+
+def test_equal_scores_for_everybody_are_a_coin_without_doubt() -> None:
+    told = auc_interval(np.array([1, 1, 0, 0, 0]), np.zeros(5))
+    assert (told.low, told.value, told.high) == (0.5, 0.5, 0.5)
 
 
 def test_paired_difference_sees_what_single_intervals_hide() -> None:
