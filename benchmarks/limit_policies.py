@@ -375,18 +375,18 @@ class Optimum:
 
 def fit_optimum(case: Case, known: Mapping[str, Floats], years: Sequence[YearAfter]) -> Optimum:
     """Fitted to what the same lines did at each limit, with the same luck at all of them."""
-    names, pd, raised = tuple(known), case.lines.pd_ppm / PPM, case.step > 0
-    rows = _known_rows(known, names, case)
-    earned, lost = [year.earned_minor(pd) for year in years], [year.lost_minor for year in years]
-    steps = [(case.levels[:, level] - case.levels[:, 0])[raised] for level in range(1, len(SHARES))]
+    names, pd, raised = tuple(known), case.lines.pd_ppm / PPM, case.step > 0  # all others stay at one level
+    rows, limits = _known_rows(known, names, case)[raised], list(case.levels[raised].T)
+    earned = [year.earned_minor(pd)[raised] for year in years]
+    lost = [year.lost_minor[raised] for year in years]
+    steps = [limit - limits[0] for limit in limits[1:]]
     earns = _fit_trees(
         {"objective": "regression", "min_data_in_leaf": 200},
-        rows[raised],
-        [(earned[level] - earned[0])[raised] / np.maximum(step, 1) for level, step in enumerate(steps, start=1)],
+        rows,
+        [(more - earned[0]) / np.maximum(step, 1) for more, step in zip(earned[1:], steps, strict=True)],
         steps,
         _EARN_ROUNDS,
     )
-    limits = list(case.levels.T)
     loses = _fit_trees(
         {"objective": "tweedie", "tweedie_variance_power": 1.3, "min_data_in_leaf": 600},
         rows,
@@ -394,8 +394,8 @@ def fit_optimum(case: Case, known: Mapping[str, Floats], years: Sequence[YearAft
         limits,
         _LOSS_ROUNDS,
     )
-    told = float((np.asarray(loses.predict(rows))[raised] * steps[-1]).sum())
-    return Optimum(names, earns, loses, loss_factor=float((lost[-1] - lost[0])[raised].sum()) / told)
+    told = float((np.asarray(loses.predict(rows)) * steps[-1]).sum())
+    return Optimum(names, earns, loses, loss_factor=float((lost[-1] - lost[0]).sum()) / told)
 
 
 def _fit_trees(
