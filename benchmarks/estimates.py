@@ -347,7 +347,10 @@ def as_table(judged: Mapping[str, Judged], *, most: float) -> Table:
     for name, each in judged.items():
         share, low, high = each.coverage
         verdict = "beside" if name in BESIDE else f"{each.p_value:.2g}{' no' * (each.p_value < most)}"
-        figures = (f"{figure:,.3g}" for figure in (each.truth, each.value, each.width))
+        figures = (
+            f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
+            for figure in (each.truth, each.value, each.width)
+        )
         table.add_row(name, *figures, f"{each.held}/{each.seeds}", f"{share:.2f} [{low:.2f}, {high:.2f}]", verdict)
     return table
 
