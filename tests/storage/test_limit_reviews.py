@@ -348,7 +348,7 @@ LATE = (13, 14, 15)
 def with_late(lender: Reviewer, *, room: Sequence[float] = (1e9, 1e9, 1e9)) -> Night:
     """Three good lines more, whose borrowers tell their income when the night is over; so much is left of each cap."""
     for line_id in LATE:
-        lender.opened(line_id, score=780, drawn_minor=40_000, income_minor=None)
+        lender.opened(line_id, score=780, drawn_minor=600_000, income_minor=None)
     night = roomy(lender, room=room)
     lender.now += timedelta(hours=9)
     for line_id in LATE:
@@ -498,7 +498,7 @@ def test_large_payments_of_the_books_are_wishes_once(twelve: Reviewer) -> None:
 
 
 def test_an_income_that_is_proven_counts_from_then_on(lender: Reviewer) -> None:
-    lender.opened(1, income_minor=None)
+    lender.opened(1, drawn_minor=600_000, income_minor=None)
     lender.opened(2)
     roomy(lender, room=[1e9, 1e9, 1e9])
     assert lender.asked(1, LIMIT + 100_000).reason == "KEPT_BY_RULES"
