@@ -374,9 +374,9 @@ def chart(base: Statements, recession: Statements, *, data: Path) -> str:
     points = {
         name: [(float(x), float(y)) for x, y in zip(when[first:], told[first:], strict=True)]
         for name, when, told, first in (
-            ("simulated, base", since, past_due_balance(base), 6),
-            ("simulated, recession", since, past_due_balance(recession), 6),
-            ("US cards, from 2008", years[shown], rate[shown], 0),
+            ("base", since, past_due_balance(base), 6),
+            ("recession", since, past_due_balance(recession), 6),
+            ("US, from 2008", years[shown], rate[shown], 0),
         )
     }
     drawn: str = side_by_side(
