@@ -26,7 +26,7 @@ books (`YearAfter`); `ours.*` are yuan a line and year. What is told beside c is
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -97,14 +97,9 @@ class Lived:
 
     def by_luck(self) -> "Lived":
         """As many lines more as there were lucks: each luck is another year of a book of the same lines."""
-        lucks = next(len(each) for each in self.years.values())
-        told = _as_table(self)
-        parts = []
-        for luck in range(lucks):
-            others = [name for name in told.column_names if "/" in name and f"/{luck}." not in name]
-            part = told.drop_columns(others)
-            parts.append(part.rename_columns([name.replace(f"/{luck}.", "/0.") for name in part.column_names]))
-        return _from_table(pa.concat_tables(parts))
+        lucks = range(min(map(len, self.years.values())))
+        alone = ({name: [each[luck]] for name, each in self.years.items()} for luck in lucks)
+        return _from_table(pa.concat_tables([_as_table(replace(self, years=years)) for years in alone]))
 
     def mean(self) -> list[YearAfter]:
         """The years at these levels, on average over all lucks."""
