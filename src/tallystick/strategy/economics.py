@@ -171,21 +171,21 @@ def _by_use(block: object, *, file: str, faults: list[str]) -> tuple[UseFactor, 
         faults.append(f"{place}: has no source; give from_ppm, factor_ppm and source, or leave the block out")
         return ()
     faults += _unknown(block, known={"from_ppm", "factor_ppm", "source"}, place=place)
-    starts, factors = (block.get(name) for name in ("from_ppm", "factor_ppm"))
-    if not _are_whole(starts, most=PPM) or not _are_whole(factors, most=_MOST_FACTOR_PPM):
+    starts = _whole_list(block.get("from_ppm"), most=PPM)
+    factors = _whole_list(block.get("factor_ppm"), most=_MOST_FACTOR_PPM)
+    if starts is None or factors is None:
         faults.append(
             f"{place}: from_ppm and factor_ppm must be lists of whole ppm, at most {PPM} and {_MOST_FACTOR_PPM}"
         )
         return ()
-    assert isinstance(starts, list)
-    assert isinstance(factors, list)
     if len(starts) != len(factors) or starts[:1] != [0] or starts != sorted(set(starts)):
         faults.append(f"{place}: from_ppm must begin at 0 and rise, with one factor_ppm for each")
         return ()
     return tuple(UseFactor(start, factor) for start, factor in zip(starts, factors, strict=True))
 
 
-def _are_whole(values: object, *, most: int) -> bool:
-    return isinstance(values, list) and all(
-        isinstance(each, int) and not isinstance(each, bool) and 0 <= each <= most for each in values
-    )
+def _whole_list(values: object, *, most: int) -> list[int] | None:
+    if not isinstance(values, list):
+        return None
+    whole = [each for each in values if isinstance(each, int) and not isinstance(each, bool) and 0 <= each <= most]
+    return whole if len(whole) == len(values) else None

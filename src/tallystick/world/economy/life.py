@@ -417,9 +417,7 @@ class Life:
         self._shipped.clear()
         days = self._information.reviews.written_after_days
         on = known_on + (self.chances.uniform("review/after", number) * days).astype(np.int64)
-        told = review_texts(
-            self.chances, number, category=category, fate=fate, parameters=self._information.reviews
-        )  # fmt: skip
+        told = review_texts(self.chances, number, category=category, fate=fate, parameters=self._information.reviews)
         writes = np.isin(number, told.order)
         self.diary.reviews(on[writes], person[writes], told)
 
