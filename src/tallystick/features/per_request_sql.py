@@ -5,6 +5,7 @@ window. Here an aggregate looks at the rows of one key and sums up what falls in
 features are the same text of the catalog, and the parity suite holds both renderings to the same answers.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -62,21 +63,46 @@ def per_given_request_sql(features: tuple[AsOfFeature, ...]) -> str:
 
 def _query(features: tuple[AsOfFeature, ...], parts: list[str]) -> str:
     aggregates = {one.name: one for feature in features for one in feature.aggregates}
-    groups: dict[tuple[str, str], list[Aggregate]] = {}
-    for aggregate in aggregates.values():
-        groups.setdefault((aggregate.source, aggregate.entity), []).append(aggregate)
+    groups: dict[tuple[type[_Read], str, str, str], list[Aggregate]] = {}
+    for one in aggregates.values():
+        kind = _kind_of_read(one)
+        apart = f"_{value_sql(one)}" if kind is _LastRead else ""
+        groups.setdefault((kind, one.source, one.entity, apart), []).append(one)
     reads = [
-        (_TiledRead if is_tiled(source, entity) else _Read)(source, entity, tuple(group))
-        for (source, entity), group in groups.items()
+        kind(f"{source}_{entity}_{number}", tuple(group))
+        for number, ((kind, source, entity, _), group) in enumerate(groups.items())
     ]
-    places = {one.name: read.name for read in reads for one in read.aggregates}
-    told = [*(f"s.{name}" for name in SEEN_COLUMNS), "r.request_id", *(column_of(one, places) for one in features)]
-    joins = "".join(f"\n{read.joined()}" for read in reads)
-    text = f"SELECT {', '.join(told)}\nFROM seen AS s LEFT JOIN request AS r ON TRUE{joins}\nORDER BY r.request_id"
-    query = _escaped(text)
     stored = [_stored(source) for source in REQUEST_KINDS if any(source == read.source for read in reads)]
-    shared = [read.shared() for read in reads if isinstance(read, _TiledRead)]
-    return f"WITH {', '.join([*parts, _SEEN, *stored, *shared])} {query}"
+    told = [*(f"s.{name}" for name in SEEN_COLUMNS), "r.request_id", *(column_of(one, _TOLD) for one in features)]
+    known = "".join(f", {column}" for read in reads for column in read.told())
+    joins = "".join(f" LEFT JOIN {read.name} ON {read.matches()}" for read in reads)
+    asked = f"SELECT r.*{known} FROM request AS r{joins}"
+    text = f"SELECT {', '.join(told)} FROM seen AS s LEFT JOIN ({asked}) AS r ON TRUE ORDER BY r.request_id"
+    listed = [*parts, _SEEN, _APART, *stored, *(part for read in reads for part in read.parts())]
+    return f"WITH {', '.join(listed)} {_escaped(text)}"
+
+
+def _kind_of_read(one: Aggregate) -> "type[_Read]":
+    if is_tiled(one.source, one.entity):
+        return _TiledRead
+    is_last_row = one.kind is Kind.LAST and one.source not in REQUEST_KINDS and not one.within and not one.ago
+    return _LastRead if is_last_row else _Read
+
+
+class _Told(dict[str, str]):
+    """All aggregates stand beside the request."""
+
+    def __missing__(self, name: str) -> str:
+        return "r"
+
+
+_TOLD: Final = _Told()
+# Whether any request of the batch comes before another one: if not, none sees one.
+_APART: Final = "apart AS MATERIALIZED (SELECT MIN(tick) < MAX(tick) AS is_so FROM request)"
+
+
+def _part(name: str, text: str) -> str:
+    return f"{name} AS MATERIALIZED ({_escaped(text)})"
 
 
 def _escaped(text: str) -> str:
@@ -109,61 +135,72 @@ def _stream(source: str) -> str:
 class _Read:
     """One stream and entity: the rows that any window may want, and the aggregates made of them."""
 
-    def __init__(self, source: str, entity: str, aggregates: tuple[Aggregate, ...]) -> None:
-        self.source, self.entity, self.aggregates = source, entity, aggregates
-        self.name = f"{source}_{entity}"
-        self.key = ENTITIES[entity].key
-        self._values: dict[str, str] = {}
-        for aggregate in aggregates:
-            self._values.setdefault(value_sql(aggregate), f"v{len(self._values)}")
-        self._within = tuple(dict.fromkeys(name for one in aggregates for name in one.within))
+    def __init__(self, name: str, aggregates: tuple[Aggregate, ...]) -> None:
+        self.name, self.aggregates = name, aggregates
+        self.source, self.entity = aggregates[0].source, aggregates[0].entity
+        self.key = ENTITIES[self.entity].key
         self._longest = max(one.window_ticks + one.ago_ticks for one in aggregates)
 
-    def joined(self) -> str:
-        """The join that adds this to the request."""
-        return f"CROSS JOIN LATERAL ({self._aggregated()}) AS {self.name}"
+    def matches(self) -> str:
+        """Which row of the part is the request's."""
+        return f"{self.name}.request_id = r.request_id"
 
-    def _aggregated(self) -> str:
-        """One row of aggregates for the request `r`."""
-        sums = ", ".join(f"{self._told(one)} AS {one.name}" for one in self.aggregates)
-        return f"SELECT {sums} FROM ({self._rows()}) AS h"
+    def told(self) -> list[str]:
+        """The aggregates of a request, null where a key is not known, and a count of nothing 0."""
+        return [
+            f"CASE WHEN {' AND '.join(f'NOT r.{name} IS NULL' for name in (self.key, *one.within))} "
+            f"THEN {self._of_part(one)} END AS {one.name}"
+            for one in self.aggregates
+        ]
 
-    def _rows(self) -> str:
+    def _of_part(self, one: Aggregate) -> str:
+        column = f"{self.name}.{one.name}"
+        return f"COALESCE({column}, 0)" if one.kind in (Kind.COUNT, Kind.DISTINCT, Kind.STREAK) else column
+
+    def parts(self) -> list[str]:
+        """What the query reads before: a row of aggregates for each request that anything is known of."""
+        values: dict[str, str] = {}
+        for aggregate in self.aggregates:
+            values.setdefault(value_sql(aggregate), f"v{len(values)}")
+        within = tuple(dict.fromkeys(name for one in self.aggregates for name in one.within))
+        told = ["r.request_id", "r.tick AS asked_tick", *(f"r.{name} AS asked_{name}" for name in within)]
+        seen = ["e.tick", "e.event_id", *(f"e.{name}" for name in within), *(f"{text} AS {name}" for text, name in values.items())]
         bounds = f"e.tick > r.tick - {self._longest} AND e.tick < r.tick"
-        values = [f"{text} AS {name}" for text, name in self._values.items()]
-        shown = ", ".join(["e.tick", "e.event_id", *(f"e.{name}" for name in self._within), *values])
-        events = (
-            f"SELECT {shown} FROM {_stream(self.source)} AS e WHERE e.{self.key} = r.{self.key} AND {bounds} "
-            f"AND {visible_sql('e', 's')}"
+        rows = (
+            f"SELECT {', '.join(told)}, h.* FROM request AS r CROSS JOIN seen AS s CROSS JOIN LATERAL ("
+            f"SELECT {', '.join(seen)} FROM {_stream(self.source)} AS e WHERE e.{self.key} = r.{self.key} AND {bounds} "
+            f"AND {visible_sql('e', 's')}{self._others()}{self._most()}) AS h"
         )
-        if self.source not in REQUEST_KINDS:
-            return events
-        asked = [f"{_of_batch(asked_value(self.source, text))} AS {name}" for text, name in self._values.items()]
-        shown = ", ".join(["e.tick", "e.request_id AS event_id", *(f"e.{name}" for name in self._within), *asked])
-        return (
-            f"{events} AND NOT e.event_id IN (SELECT request_id FROM request) UNION ALL "
-            f"SELECT {shown} FROM request AS e WHERE e.kind = '{self.source}' "
-            f"AND e.{self.key} = r.{self.key} AND {bounds}"
-        )
+        if self.source in REQUEST_KINDS:
+            asked = [f"{_of_batch(asked_value(self.source, text))} AS {name}" for text, name in values.items()]
+            shown = ", ".join(["e.tick", "e.request_id AS event_id", *(f"e.{name}" for name in within), *asked])
+            rows += (
+                f" UNION ALL SELECT {', '.join(told)}, {shown} FROM request AS r JOIN request AS e "
+                f"ON e.{self.key} = r.{self.key} AND {bounds} WHERE e.kind = '{self.source}' AND (SELECT is_so FROM apart)"
+            )
+        sums = ", ".join(f"{self._sum(one, f'h.{values[value_sql(one)]}')} AS {one.name}" for one in self.aggregates)
+        return [_part(self.name, f"SELECT h.request_id, {sums} FROM ({rows}) AS h GROUP BY h.request_id")]
 
-    def _told(self, one: Aggregate) -> str:
-        """The aggregate, null where a key is not known."""
-        known = " AND ".join(f"r.{name} IS NOT NULL" for name in (self.key, *one.within))
-        return f"CASE WHEN {known} THEN {self._sum(one)} END"
+    def _most(self) -> str:
+        """OFFSET 0: a view is read for each request by its key; joined as a table, all of it would be."""
+        return "" if self.source in REQUEST_KINDS else " OFFSET 0"
+
+    def _others(self) -> str:
+        """Rows that stand for requests of the batch are read as those."""
+        return " AND NOT e.event_id IN (SELECT request_id FROM request)" if self.source in REQUEST_KINDS else ""
 
     def _inside(self, one: Aggregate) -> list[str]:
         """What rows of the window have that the other rows do not."""
         since = one.window_ticks + one.ago_ticks
-        inside = [f"h.{name} = r.{name}" for name in one.within]
-        inside += [] if since == self._longest else [f"h.tick > r.tick - {since}"]
-        return [*inside, f"h.tick <= r.tick - {one.ago_ticks}"] if one.ago else inside
+        inside = [f"h.{name} = h.asked_{name}" for name in one.within]
+        inside += [] if since == self._longest else [f"h.tick > h.asked_tick - {since}"]
+        return [*inside, f"h.tick <= h.asked_tick - {one.ago_ticks}"] if one.ago else inside
 
     def _among(self, one: Aggregate) -> str:
         inside = self._inside(one)
         return f" FILTER(WHERE {' AND '.join(inside)})" if inside else ""
 
-    def _sum(self, one: Aggregate) -> str:
-        value = f"h.{self._values[value_sql(one)]}"
+    def _sum(self, one: Aggregate, value: str) -> str:
         among = self._among(one)
         match one.kind:
             case Kind.COUNT:
@@ -184,163 +221,136 @@ class _Read:
                 return f"CAST(COALESCE(ARRAY_POSITION({latest_first}, FALSE) - 1, COUNT(*){among}) AS BIGINT)"
 
 
+class _LastRead(_Read):
+    """Aggregates that all tell one value of the latest row: no other row is read, however long the history is."""
+
+    def _most(self) -> str:
+        is_known = f"NOT ({value_sql(self.aggregates[0])}) IS NULL"
+        return f" AND {is_known} ORDER BY e.tick DESC FETCH FIRST 1 ROWS WITH TIES"
+
+
 class _TiledRead(_Read):
     """The same where busy keys have tiles: days, hours of the days and rows of the hours in which a window begins.
 
     A window begins inside an hour, and that hour is read raw; so a tile lies wholly inside or outside of each window.
     An hour is read raw as well where a request of the batch is a row already, and stands for it; and where a batch is
-    computed again, if a transaction that was not over by then recorded something in it. What came after the last tile
-    is of every window; what of it the requests of one key have in common is added up once for all of them.
+    computed again, if a transaction that was not over by then recorded something in it. All is read once for a key and
+    a tick, whoever asks, and added up as it is read.
     """
 
-    @property
-    def _first(self) -> str:
-        return f"(r.tick - {self._longest} + 1)"
+    def matches(self) -> str:
+        """Which row of the part is the request's."""
+        return f"{self.name}.key = r.{self.key} AND {self.name}.tick = r.tick"
 
-    def joined(self) -> str:
-        """The join, with the key's own state before it: `until_tick` is null for a key that is not rolled up."""
-        tiled, opened, shared = f"tiled_{self.name}", f"opened_{self.name}", f"shared_{self.name}"
+    def parts(self) -> list[str]:
+        """The keys that are asked for, what of the past of the busy ones is read raw, and the aggregates."""
+        combined = ", ".join(f"CAST({_combined(one.kind)}(p.{one.name}) AS BIGINT) AS {one.name}" for one in self.aggregates)
+        text = f"SELECT p.key, p.tick, {combined} FROM ({self._added()}) AS p GROUP BY p.key, p.tick"
+        return [
+            _part(f"asked_{self.name}", self._asked()),
+            _part(f"busy_{self.name}", self._busy()),
+            _part(self.name, text),
+        ]
+
+    def _asked(self) -> str:
+        """Each key and tick that is asked for; `tail_tick`, from where on nothing is rolled up, is null for most."""
         return (
-            f"{self._tiled_keys('LEFT JOIN', tiled)} LEFT JOIN {shared} ON {shared}.key = r.{self.key} "
-            f"CROSS JOIN LATERAL ({self._opened(tiled)}) AS {opened} {super().joined()}"
+            f"SELECT k.key, k.tick, k.tick - {self._longest} + 1 AS first_tick, CASE WHEN t.until_tick <= k.tick "
+            f"THEN t.until_tick WHEN NOT t.until_tick IS NULL THEN k.tick - MOD(k.tick, {HOUR_TICKS}) END AS tail_tick "
+            f"FROM (SELECT DISTINCT r.{self.key} AS key, r.tick FROM request AS r WHERE NOT r.{self.key} IS NULL) AS k "
+            f"LEFT JOIN tiled_keys AS t ON t.stream = '{self.source}' AND t.entity = '{self.entity}' "
+            "AND t.key = CAST(k.key AS TEXT)"
         )
 
-    def _tiled_keys(self, join: str, tiled: str) -> str:
-        return (
-            f"{join} tiled_keys AS {tiled} ON {tiled}.stream = '{self.source}' AND {tiled}.entity = '{self.entity}' "
-            f"AND {tiled}.key = CAST(r.{self.key} AS TEXT)"
-        )
-
-    def shared(self) -> str:
-        """A row for each key that is rolled up: what its rows from `from_tick` until before `to_tick` come to.
-
-        From the first on all windows of all of its requests reach, and the second is not after any of them.
-        """
-        begins = f"GREATEST({self._first}, {self._tail('k')}, {self._within_all_sql()})"
-        of_request = f"SELECT r.{self.key} AS key, r.tick, {begins} AS from_tick FROM request AS r"
-        text = (
-            "SELECT g.key, g.from_tick, g.to_tick, p.* FROM (SELECT b.key, MAX(b.from_tick) AS from_tick, "
-            "GREATEST(MAX(b.from_tick), MIN(b.tick)) AS to_tick "
-            f"FROM ({of_request} {self._tiled_keys('JOIN', 'k')}) AS b GROUP BY b.key) AS g CROSS JOIN seen AS s "
-            f"CROSS JOIN LATERAL (SELECT {self._added()} FROM {STREAM_PREFIX}{self.source} AS e "
-            f"WHERE e.{self.key} = g.key AND {visible_sql('e', 's')} AND e.tick >= g.from_tick AND e.tick < g.to_tick"
-            f"{self._others()}) AS p"
-        )
-        return f"shared_{self.name} AS MATERIALIZED ({_escaped(text)})"
-
-    def _tail(self, tiled: str) -> str:
-        """From where on nothing is rolled up."""
-        return f"LEAST({tiled}.until_tick, r.tick - MOD(r.tick, {HOUR_TICKS}))"
-
-    def _measures(self) -> tuple[Measure, ...]:
-        used = [measure_of(one) for one in self.aggregates]
-        return tuple({measure.column: measure for measure in used}.values())
-
-    def _added(self) -> str:
-        return ", ".join(f"{measure.of_rows()} AS {measure.column}" for measure in self._measures())
-
-    def _others(self) -> str:
-        """Rows that stand for requests of the batch are read as those."""
-        return " AND NOT e.event_id IN (SELECT request_id FROM request)" if self.source in REQUEST_KINDS else ""
-
-    def _opened(self, tiled: str) -> str:
-        """From where on all is raw, and the hours and days before it that are not taken as a whole."""
+    def _busy(self) -> str:
+        """Those that are rolled up, with the hours and days that are not taken as a whole."""
         offsets = {one.window_ticks + one.ago_ticks for one in self.aggregates}
         offsets |= {one.ago_ticks for one in self.aggregates if one.ago}
-        begins = ", ".join(f"(r.tick - {offset} + 1)" for offset in sorted(offsets, reverse=True))
+        begins = ", ".join(f"(k.tick - {offset} + 1)" for offset in sorted(offsets, reverse=True))
+        key = "k.key, k.tick, k.first_tick, k.tail_tick"
         again = (
-            f" UNION ALL SELECT s.tick FROM stored_{self.source} AS s WHERE s.{self.key} = r.{self.key}"
+            f" UNION ALL SELECT {key}, e.tick FROM asked_{self.name} AS k "
+            f"JOIN stored_{self.source} AS e ON e.{self.key} = k.key WHERE NOT k.tail_tick IS NULL"
             if self.source in REQUEST_KINDS
             else ""
         )
-        tail = f"CASE WHEN NOT {tiled}.until_tick IS NULL THEN {self._tail(tiled)} END"
+        opened = (
+            f"SELECT {key}, b.tick AS opened_tick FROM asked_{self.name} AS k CROSS JOIN LATERAL (VALUES {begins}, "
+            f"(k.tail_tick)) AS b(tick) WHERE NOT k.tail_tick IS NULL{again} UNION ALL {self._not_seen(key)}"
+        )
         return (
-            f"SELECT {tail} AS tail_tick, ARRAY_AGG(DISTINCT o.tick - MOD(o.tick, {HOUR_TICKS})) AS hours, "
-            f"ARRAY_AGG(DISTINCT o.tick - MOD(o.tick, {DAY_TICKS})) AS days FROM ("
-            f"SELECT b.tick FROM (VALUES {begins}) AS b(tick){again} "
-            f"UNION ALL {self._not_seen()} UNION ALL SELECT {tail}"
-            f") AS o WHERE NOT {tiled}.until_tick IS NULL"
+            f"SELECT {key}, COALESCE(ARRAY_AGG(DISTINCT k.opened_tick - MOD(k.opened_tick, {HOUR_TICKS})) "
+            "FILTER(WHERE k.opened_tick < k.tail_tick), CAST(ARRAY[] AS BIGINT[])) AS hours, "
+            f"ARRAY_AGG(DISTINCT k.opened_tick - MOD(k.opened_tick, {DAY_TICKS})) AS days "
+            f"FROM ({opened}) AS k GROUP BY {key}"
         )
 
-    def _not_seen(self) -> str:
+    def _not_seen(self, key: str) -> str:
         """Hours of which a tile tells what was not visible; none where all that is committed may be seen."""
         return (
-            f"SELECT t.from_tick FROM {TILE_PREFIX}{self.source} AS t WHERE NOT s.from_xid IS NULL "
-            f"AND t.entity = '{self.entity}' AND t.key = CAST(r.{self.key} AS TEXT) AND t.hours = 1 "
-            f"AND t.from_tick > r.tick - {self._longest + HOUR_TICKS} AND t.from_tick < r.tick "
-            "AND NOT (t.last_generation < s.generation OR (t.last_generation = s.generation "
-            "AND t.last_xid < s.from_xid))"
+            f"SELECT {key}, t.from_tick FROM seen AS s CROSS JOIN asked_{self.name} AS k "
+            f"JOIN {TILE_PREFIX}{self.source} AS t ON t.entity = '{self.entity}' AND t.key = CAST(k.key AS TEXT) "
+            f"AND t.hours = 1 AND t.from_tick > k.first_tick - {HOUR_TICKS} AND t.from_tick < k.tick "
+            "WHERE NOT s.from_xid IS NULL AND NOT k.tail_tick IS NULL AND NOT (t.last_generation < s.generation OR "
+            "(t.last_generation = s.generation AND t.last_xid < s.from_xid))"
         )
 
-    def _rows(self) -> str:
-        opened, shared, first = f"opened_{self.name}", f"shared_{self.name}", self._first
-        measures = self._measures()
-        raw = ", ".join(f"{measure.row_value()} AS {measure.column}" for measure in measures)
-        rolled = ", ".join(f"t.{measure.column}" for measure in measures)
-        events = (
-            f"SELECT e.tick, {raw} FROM {STREAM_PREFIX}{self.source} AS e WHERE e.{self.key} = r.{self.key} "
-            f"AND {visible_sql('e', 's')}"
+    def _added(self) -> str:
+        """Sums of each key over its rows since the tail, those of opened hours, tiles, and requests of the batch."""
+        raw = self._sums("e.tick", lambda measure: measure.row_value())
+        rolled = self._sums("t.from_tick", lambda measure: f"t.{measure.column}")
+        rows = (
+            f"SELECT {raw} FROM {STREAM_PREFIX}{self.source} AS e WHERE e.{self.key} = k.key "
+            f"AND {visible_sql('e', 's')}{self._others()}"
         )
-        others = self._others()
         tiles = (
-            f"SELECT t.from_tick AS tick, {rolled} FROM {TILE_PREFIX}{self.source} AS t "
-            f"WHERE t.entity = '{self.entity}' AND t.key = CAST(r.{self.key} AS TEXT)"
+            f"SELECT {rolled} FROM {TILE_PREFIX}{self.source} AS t WHERE t.entity = '{self.entity}' "
+            "AND t.key = CAST(k.key AS TEXT)"
         )
-        tail = f"{opened}.tail_tick"
-        within_all = self._within_all_sql()
-        fresh = f"GREATEST({first}, {tail})"
-        of_all = ", ".join(f"{shared}.{measure.column}" for measure in measures)
-        # OFFSET 0: each hour and day is a look-up of its own; joined as a table, all rows of the key would be read.
-        branches = [
-            f"{events} AND e.tick >= {first} AND e.tick < r.tick{others} AND {tail} IS NULL",
-            f"{events} AND e.tick >= {fresh} AND e.tick < {within_all}{others} AND NOT {tail} IS NULL",
-            f"SELECT r.tick - 1 AS tick, {of_all} WHERE NOT {shared}.key IS NULL",
-            self._own(f"GREATEST({fresh}, {within_all})", f"LEAST({shared}.from_tick, r.tick)"),
-            self._own(f"{shared}.to_tick", "r.tick"),
-            f"SELECT p.* FROM UNNEST({opened}.hours) AS o(tick) CROSS JOIN LATERAL ({events} AND e.tick >= "
-            f"GREATEST({first}, o.tick) AND e.tick < LEAST(o.tick + {HOUR_TICKS}, r.tick){others} OFFSET 0) AS p "
-            f"WHERE o.tick < {tail}",
-            f"SELECT p.* FROM UNNEST({opened}.days) AS o(tick) CROSS JOIN LATERAL ({tiles} AND t.hours = 1 AND "
-            f"t.from_tick >= GREATEST({first}, o.tick) AND t.from_tick < LEAST(o.tick + {DAY_TICKS}, {tail}) "
-            f"AND t.from_tick <> ALL({opened}.hours) OFFSET 0) AS p",
-            f"{tiles} AND t.hours = {DAY_HOURS} AND t.from_tick >= {first} "
-            f"AND t.from_tick < {tail} - MOD({tail}, {DAY_TICKS}) AND t.from_tick <> ALL({opened}.days)",
+        busy = f"FROM busy_{self.name} AS k CROSS JOIN LATERAL"
+        added = [
+            f"SELECT k.key, k.tick, p.* FROM asked_{self.name} AS k CROSS JOIN seen AS s CROSS JOIN LATERAL ({rows} "
+            "AND e.tick >= GREATEST(k.first_tick, k.tail_tick) AND e.tick < k.tick) AS p",
+            f"SELECT k.key, k.tick, p.* {busy} UNNEST(k.hours) AS o(tick) CROSS JOIN seen AS s CROSS JOIN LATERAL "
+            f"({rows} AND e.tick >= GREATEST(k.first_tick, o.tick) AND e.tick < LEAST(o.tick + {HOUR_TICKS}, "
+            "k.tail_tick)) AS p",
+            f"SELECT k.key, k.tick, p.* {busy} UNNEST(k.days) AS o(tick) CROSS JOIN LATERAL ({tiles} AND t.hours = 1 "
+            f"AND t.from_tick >= GREATEST(k.first_tick, o.tick) AND t.from_tick < LEAST(o.tick + {DAY_TICKS}, "
+            "k.tail_tick) AND t.from_tick <> ALL(k.hours)) AS p",
+            f"SELECT k.key, k.tick, p.* {busy} ({tiles} AND t.hours = {DAY_HOURS} AND t.from_tick >= k.first_tick "
+            f"AND t.from_tick < k.tail_tick - MOD(k.tail_tick, {DAY_TICKS}) AND t.from_tick <> ALL(k.days)) AS p",
         ]
         if self.source in REQUEST_KINDS:
-            asked = ", ".join(f"{_asked_measure(measure)} AS {measure.column}" for measure in measures)
-            branches.append(
-                f"SELECT e.tick, {asked} FROM request AS e WHERE e.kind = '{self.source}' "
-                f"AND e.{self.key} = r.{self.key} AND e.tick >= {first} AND e.tick < r.tick"
+            asked = self._sums("e.tick", _asked_measure)
+            added.append(
+                f"SELECT k.key, k.tick, {asked} FROM asked_{self.name} AS k JOIN request AS e ON e.{self.key} = k.key "
+                f"AND e.tick >= k.first_tick AND e.tick < k.tick WHERE e.kind = '{self.source}' "
+                "AND (SELECT is_so FROM apart) GROUP BY k.key, k.tick"
             )
-        return " UNION ALL ".join(branches)
+        return " UNION ALL ".join(added)
 
-    def _own(self, since: str, until: str) -> str:
-        """Rows of the request's own, beside those that all of its key share; mostly none, which asks no index."""
-        return (
-            f"SELECT r.tick - 1 AS tick, {self._added()} FROM {STREAM_PREFIX}{self.source} AS e "
-            f"WHERE e.{self.key} = r.{self.key} AND {visible_sql('e', 's')} "
-            f"AND e.tick >= {since} AND e.tick < {until}{self._others()} "
-            f"AND {since} < {until} AND NOT shared_{self.name}.key IS NULL"
-        )
+    def _sums(self, tick: str, value: Callable[[Measure], str]) -> str:
+        """The aggregates over rows or tiles that have a tick, each within its window."""
+        sums = []
+        for one in self.aggregates:
+            since = one.window_ticks + one.ago_ticks
+            inside = [] if since == self._longest else [f"{tick} > k.tick - {since}"]
+            inside += [f"{tick} <= k.tick - {one.ago_ticks}"] if one.ago else []
+            among = f" FILTER(WHERE {' AND '.join(inside)})" if inside else ""
+            text = f"{_combined(one.kind)}({value(measure_of(one))}){among}"
+            sums.append(f"CAST({text} AS BIGINT) AS {one.name}")
+        return ", ".join(sums)
 
-    def _within_all_sql(self) -> str:
-        """From which tick on every window has every row, so that the rows of now are added up as they are read."""
-        if any(one.ago for one in self.aggregates):
-            return "r.tick"
-        return f"(r.tick - {min(one.window_ticks for one in self.aggregates)} + 1)"
 
-    def _sum(self, one: Aggregate) -> str:
-        measure = measure_of(one)
-        among = self._among(one)
-        match one.kind:
-            case Kind.COUNT:
-                return f"CAST(COALESCE(SUM(h.{measure.column}){among}, 0) AS BIGINT)"
-            case Kind.SUM:
-                return f"CAST(SUM(h.{measure.column}){among} AS BIGINT)"
-            case Kind.MAXIMUM | Kind.LAST_TICK:
-                return f"MAX(h.{measure.column}){among}"
-            case _:
-                return f"MIN(h.{measure.column}){among}"
+def _combined(kind: Kind) -> str:
+    """What parts of a window come to together."""
+    match kind:
+        case Kind.COUNT | Kind.SUM:
+            return "SUM"
+        case Kind.MAXIMUM | Kind.LAST_TICK:
+            return "MAX"
+        case _:
+            return "MIN"
 
 
 def _asked_measure(measure: Measure) -> str:

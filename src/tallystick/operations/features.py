@@ -170,17 +170,17 @@ def _rows(path: Path) -> ds.Dataset:
 
 
 def roll_up_tiles(connection: Connection, *, until_tick: int) -> Iterator[RolledUp]:
-    """Roll up busy keys until the hour of that tick; gives each piece as it commits.
+    """Roll up busy keys until the second of that tick; gives each piece as it commits.
 
     It ends early for a stream that another one rolls up, or while a transaction runs that began before: the next call
     goes on. `connection` must be in autocommit: the announcement has to be seen before the roll-up begins. What a
-    server does every minute, and `tallystick features roll-up` by hand.
+    server does every few seconds, and `tallystick features roll-up` by hand.
     """
     assert connection.autocommit, "each piece commits by itself"
-    announce_roll_up(connection, until_tick=until_tick)
     while True:
         with connection.transaction():
             rolled = roll_up(connection)
-        if rolled is None:
+        if rolled is not None:
+            yield rolled
+        elif not announce_roll_up(connection, until_tick=until_tick):
             return
-        yield rolled

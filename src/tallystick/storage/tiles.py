@@ -1,4 +1,4 @@
-"""Rolling up busy keys into time tiles, from committed rows of hours that are over."""
+"""Rolling up busy keys into time tiles, from committed rows: days, hours, and of the hour that runs what is over of it."""
 
 from functools import cache
 from typing import Final
@@ -12,20 +12,24 @@ from tallystick.features.tiles import DAY_HOURS, MEASURES, TILE_PREFIX, TILED
 
 # A key with more rows than this within the longest window is rolled up: below it, reading the rows is as fast.
 BUSY_ROWS: Final = 500
+SECOND_TICKS: Final = 1_000_000
 
 
-def announce_roll_up(connection: Connection, *, until_tick: int) -> None:
-    """Say in a transaction of its own that hours until this tick are to be rolled up.
+def announce_roll_up(connection: Connection, *, until_tick: int) -> bool:
+    """Say in a transaction of its own that what came before this tick, to the second, is to be rolled up.
 
-    From its commit on, whoever writes a row of an earlier tick reopens what was rolled up of its keys.
+    From its commit on, whoever writes a row of an earlier tick reopens what was rolled up of its keys. Streams of which
+    something announced is left are passed over: a later announcement would have to be waited for anew. False where
+    nothing was announced.
     """
-    connection.execute(
+    announced = connection.execute(
         """
         UPDATE tile_marks SET announced_tick = %s, announced_xid = pg_current_xact_id()::text::bigint
-        WHERE announced_tick < %s
+        WHERE announced_tick < %s AND rolled_tick = announced_tick
         """,
-        [until_tick - until_tick % HOUR_TICKS] * 2,
+        [until_tick - until_tick % SECOND_TICKS] * 2,
     )
+    return announced.rowcount > 0
 
 
 class RolledUp(Struct, frozen=True):
@@ -57,8 +61,10 @@ def roll_up(connection: Connection, *, busy_rows: int = BUSY_ROWS, most_ticks: i
     stream, announced_tick, rolled_tick = mark
     since_tick = rolled_tick or _first_tick(connection, stream) or announced_tick
     until_tick = min(announced_tick, max(rolled_tick, since_tick - since_tick % HOUR_TICKS + most_ticks))
+    hour_is_over = until_tick // HOUR_TICKS > rolled_tick // HOUR_TICKS
     for entity in TILED[stream]:
-        _find_busy(connection, stream, entity, until_tick=until_tick, busy_rows=busy_rows)
+        if hour_is_over:
+            _find_busy(connection, stream, entity, until_tick=until_tick, busy_rows=busy_rows)
         _roll_up_hours(connection, stream, entity, until_tick=until_tick)
         _roll_up_days(connection, stream, entity, until_tick=until_tick)
     connection.execute(
@@ -89,7 +95,8 @@ def longest_window_ticks(stream: str, entity: str) -> int:
 
 
 def _find_busy(connection: Connection, stream: str, entity: str, *, until_tick: int, busy_rows: int) -> None:
-    """Keys that came since the last roll-up, were not busy so far, and are now."""
+    """Keys that came in hours that are over since this was last asked, were not busy so far, and are now."""
+    until_tick -= until_tick % HOUR_TICKS
     since_tick = until_tick - longest_window_ticks(stream, entity)
     connection.execute(
         _filled(
@@ -97,8 +104,8 @@ def _find_busy(connection: Connection, stream: str, entity: str, *, until_tick: 
             INSERT INTO tiled_keys (stream, entity, key, until_tick)
             SELECT %(stream)s, %(entity)s, came.key::text, 0 FROM (
                 SELECT DISTINCT {key} AS key FROM {events}
-                WHERE tick >= (SELECT rolled_tick FROM tile_marks WHERE stream = %(stream)s) AND tick < %(until_tick)s
-                  AND {key} IS NOT NULL
+                WHERE tick >= (SELECT rolled_tick - rolled_tick %% %(hour)s FROM tile_marks WHERE stream = %(stream)s)
+                  AND tick < %(until_tick)s AND {key} IS NOT NULL
             ) AS came
             WHERE %(busy_rows)s < (
                 SELECT count(*) FROM (
@@ -112,28 +119,34 @@ def _find_busy(connection: Connection, stream: str, entity: str, *, until_tick: 
             entity,
         ),
         {"stream": stream, "entity": entity, "until_tick": until_tick, "since_tick": since_tick,
-         "busy_rows": busy_rows},
+         "busy_rows": busy_rows, "hour": HOUR_TICKS},
     )  # fmt: skip
 
 
 def _roll_up_hours(connection: Connection, stream: str, entity: str, *, until_tick: int) -> None:
-    """The hours that a key is not whole in; what was written for them before is written anew."""
-    at = {"stream": stream, "entity": entity, "until_tick": until_tick, "hours": 1, "ticks": HOUR_TICKS}
-    _forget(connection, stream, at)
-    columns, sums = _columns(stream, of_tiles=False)
+    """The hours that a key is not whole in: what came since is added to the tile of the hour that ran."""
+    at = {"stream": stream, "entity": entity, "until_tick": until_tick, "hour": HOUR_TICKS}
+    _forget(connection, stream, at | {"hours": 1, "ticks": 1})
     connection.execute(
         _filled(
             """
             INSERT INTO {tiles} (entity, key, hours, from_tick, {columns})
-            SELECT %(entity)s, open.key, 1, e.tick - e.tick %% %(ticks)s, {sums}
-            FROM tiled_keys AS open JOIN {events} AS e ON e.{key} = open.key{cast} AND e.tick >= open.until_tick
-            WHERE open.stream = %(stream)s AND open.entity = %(entity)s AND e.tick < %(until_tick)s
-            GROUP BY open.key, e.tick - e.tick %% %(ticks)s
+            SELECT %(entity)s, t.key, 1, t.from_tick, {of_tiles} FROM (
+                SELECT open.key, e.tick - e.tick %% %(hour)s, {of_rows}
+                FROM tiled_keys AS open JOIN {events} AS e ON e.{key} = open.key{cast} AND e.tick >= open.until_tick
+                WHERE open.stream = %(stream)s AND open.entity = %(entity)s AND e.tick < %(until_tick)s
+                GROUP BY open.key, e.tick - e.tick %% %(hour)s
+                UNION ALL
+                SELECT t.key, t.from_tick, {columns}
+                FROM tiled_keys AS open JOIN {tiles} AS t ON t.entity = %(entity)s AND t.key = open.key AND t.hours = 1
+                 AND t.from_tick = open.until_tick - open.until_tick %% %(hour)s
+                WHERE open.stream = %(stream)s AND open.entity = %(entity)s AND open.until_tick < %(until_tick)s
+            ) AS t (key, from_tick, {columns})
+            GROUP BY t.key, t.from_tick
+            ON CONFLICT (entity, key, hours, from_tick) DO UPDATE SET ({columns}) = ROW ({fresh})
             """,
             stream,
             entity,
-            columns=columns,
-            sums=sums,
         ),
         at,
     )
@@ -144,21 +157,19 @@ def _roll_up_days(connection: Connection, stream: str, entity: str, *, until_tic
     at = {"stream": stream, "entity": entity, "until_tick": until_tick - until_tick % DAY_TICKS,
           "hours": DAY_HOURS, "ticks": DAY_TICKS}  # fmt: skip
     _forget(connection, stream, at)
-    columns, sums = _columns(stream, of_tiles=True)
     connection.execute(
         _filled(
             """
             INSERT INTO {tiles} (entity, key, hours, from_tick, {columns})
-            SELECT %(entity)s, open.key, %(hours)s, t.from_tick - t.from_tick %% %(ticks)s, {sums}
+            SELECT %(entity)s, open.key, %(hours)s, t.from_tick - t.from_tick %% %(ticks)s, {of_tiles}
             FROM tiled_keys AS open JOIN {tiles} AS t ON t.entity = %(entity)s AND t.key = open.key AND t.hours = 1
              AND t.from_tick >= open.until_tick - open.until_tick %% %(ticks)s
             WHERE open.stream = %(stream)s AND open.entity = %(entity)s AND t.from_tick < %(until_tick)s
+              AND open.until_tick < %(until_tick)s
             GROUP BY open.key, t.from_tick - t.from_tick %% %(ticks)s
             """,
             stream,
             entity,
-            columns=columns,
-            sums=sums,
         ),
         at,
     )
@@ -179,19 +190,19 @@ def _forget(connection: Connection, stream: str, at: dict[str, object]) -> None:
 
 
 @cache
-def _columns(stream: str, *, of_tiles: bool) -> tuple[sql.Composable, sql.Composable]:
+def _texts(stream: str) -> dict[str, sql.Composable]:
+    """The columns of a stream's tiles, and what they are of rows, of tiles, and of what came in conflict."""
     measures = MEASURES[stream]
-    sums = [measure.of_tiles() if of_tiles else measure.of_rows() for measure in measures]
-    last = ("t.last_generation", "t.last_xid") if of_tiles else ("e.recorded_generation", "e.recorded_xid")
-    sums += [f"max({column})" for column in last]
-    columns = [*(measure.column for measure in measures), "last_generation", "last_xid"]
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    return names, sql.SQL(", ").join(sql.SQL(text) for text in sums)
+    names = [*(measure.column for measure in measures), "last_generation", "last_xid"]
+    of_rows = [*(measure.of_rows() for measure in measures), "max(e.recorded_generation)", "max(e.recorded_xid)"]
+    of_tiles = [*(measure.of_tiles() for measure in measures), "max(t.last_generation)", "max(t.last_xid)"]
+    texts = {"columns": names, "of_rows": of_rows, "of_tiles": of_tiles, "fresh": [f"excluded.{each}" for each in names]}
+    return {name: sql.SQL(", ".join(each)) for name, each in texts.items()}
 
 
-def _filled(text: str, stream: str, entity: str, **more: sql.Composable) -> sql.Composed:
+def _filled(text: str, stream: str, entity: str) -> sql.Composed:
     key = ENTITIES[entity].key
     return sql.SQL(text).format(
         events=sql.Identifier(STREAM_PREFIX + stream), tiles=sql.Identifier(TILE_PREFIX + stream),
-        key=sql.Identifier(key), cast=sql.SQL("" if key == "category" else "::bigint"), **more,
+        key=sql.Identifier(key), cast=sql.SQL("" if key == "category" else "::bigint"), **_texts(stream),
     )  # fmt: skip

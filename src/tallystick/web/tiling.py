@@ -1,4 +1,4 @@
-"""What keeps the features of busy keys fast while the server runs: hours that are over are rolled up, every minute."""
+"""What keeps the features of busy keys fast while the server runs: what came is rolled up, every few seconds."""
 
 from typing import Final
 
@@ -7,9 +7,9 @@ from tallystick.web.edge import Edge
 from tallystick.web.metrics import Metrics
 from tallystick.web.rounds import Rounds
 
-_EVERY_S: Final = 60.0
-# An hour is left alone for so long after its end: rows that are still on their way would only reopen it.
-_AFTER_TICKS: Final = 180 * 1_000_000
+_EVERY_S: Final = 5.0
+# What came is left alone for so long: rows that are still on their way would only reopen their hour.
+_AFTER_TICKS: Final = 5 * 1_000_000
 
 
 class Tiling:

@@ -1,0 +1,78 @@
+-- What purchases read while somebody waits: busy keys are rolled up within the hour that runs, and the last change of a
+-- line is found by its tick.
+
+-- A tile of the hour that runs holds its rows until `until_tick`, which need no longer be the end of an hour.
+ALTER TABLE tile_marks DROP CONSTRAINT tile_marks_announced_tick_check;
+ALTER TABLE tiled_keys DROP CONSTRAINT tiled_keys_until_tick_check;
+
+-- The rows of a line in the order of effective days are few, and found by the primary key as well.
+CREATE INDEX line_history_in_time ON line_history (line_id, tick_of(recorded_at));
+DROP INDEX line_history_as_of;
+
+-- The tiles of a key lie side by side in the index alone: in the table they stand where their hours were rolled up.
+ALTER TABLE tiles_purchase DROP CONSTRAINT tiles_purchase_pkey,
+    ADD PRIMARY KEY (entity, key, hours, from_tick)
+    INCLUDE (row_count, amount_count, amount_sum, amount_maximum, last_tick);
+ALTER TABLE tiles_purchase_outcome DROP CONSTRAINT tiles_purchase_outcome_pkey,
+    ADD PRIMARY KEY (entity, key, hours, from_tick) INCLUDE (told_count, declined_count);
+ALTER TABLE tiles_fraud_label DROP CONSTRAINT tiles_fraud_label_pkey,
+    ADD PRIMARY KEY (entity, key, hours, from_tick)
+    INCLUDE (told_count, fraud_count, fraud_minimum, fraud_maximum, first_fraud_tick, last_fraud_tick, last_good_tick);
+ALTER TABLE tiles_application DROP CONSTRAINT tiles_application_pkey,
+    ADD PRIMARY KEY (entity, key, hours, from_tick) INCLUDE (row_count);
+
+-- As before, but whose line it is is looked up only where that is asked for: every line of a history is there.
+CREATE OR REPLACE VIEW stream_statement_due AS
+SELECT statements.event_id, business_day_tick(statements.due_on + 1) AS tick, statements.line_id, lines.borrower_id,
+       statements.closing_minor, statements.minimum_due_minor, paid.paid_minor,
+       closed.recorded_generation, closed.recorded_xid, paid.recorded_payments
+FROM statements LEFT JOIN lines USING (line_id)
+JOIN events AS closed ON closed.line_id = statements.line_id AND closed.event_id = statements.event_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(payments.amount_minor), 0)::bigint AS paid_minor,
+           array_agg(ROW (payments.amount_minor, events.recorded_generation, events.recorded_xid)::recorded_payment
+                     ORDER BY payments.payment_id) AS recorded_payments
+    FROM payments JOIN events USING (line_id, event_id)
+    WHERE payments.line_id = statements.line_id
+      AND payments.effective_on > statements.closed_on AND payments.effective_on <= statements.due_on
+      AND tick_of(events.recorded_at) < business_day_tick(statements.due_on + 1)
+) AS paid;
+
+CREATE OR REPLACE VIEW stream_line_change AS
+SELECT told.revision::bigint AS event_id, tick_of(told.recorded_at) AS tick, told.line_id, lines.borrower_id,
+       told.limit_minor, told.drawn_minor, told.held_minor,
+       (told.oldest_unpaid_due_on - DATE '1970-01-01')::bigint AS oldest_unpaid_due_day,
+       (lines.opened_on - DATE '1970-01-01')::bigint AS opened_on_day,
+       EXISTS (
+           SELECT FROM line_history AS step
+           WHERE step.line_id = told.line_id AND step.revision = told.revision AND step.cause = 'limit_changed'
+       ) AS is_limit_change,
+       told.recorded_generation, told.recorded_xid
+FROM line_history AS told LEFT JOIN lines USING (line_id)
+WHERE NOT EXISTS (
+    SELECT FROM line_history AS later
+    WHERE later.line_id = told.line_id AND later.revision = told.revision AND later.step > told.step
+);
+
+CREATE OR REPLACE VIEW stream_past_due_spell AS
+SELECT spell.event_id, spell.tick, spell.line_id, lines.borrower_id, spell.days_past_due,
+       spell.recorded_generation, spell.recorded_xid
+FROM (
+    SELECT line_id,
+           max(revision) FILTER (WHERE oldest_unpaid_due_on IS NULL)::bigint AS event_id,
+           max(tick_of(recorded_at)) FILTER (WHERE oldest_unpaid_due_on IS NULL) AS tick,
+           (max(effective_on) FILTER (WHERE oldest_unpaid_due_on IS NULL)
+            - min(oldest_unpaid_due_on))::bigint AS days_past_due,
+           max(recorded_generation) FILTER (WHERE oldest_unpaid_due_on IS NULL) AS recorded_generation,
+           max(recorded_xid) FILTER (WHERE oldest_unpaid_due_on IS NULL) AS recorded_xid
+    FROM (
+        SELECT line_id, revision, effective_on, recorded_at, oldest_unpaid_due_on, recorded_generation, recorded_xid,
+               count(*) FILTER (WHERE oldest_unpaid_due_on IS NULL) OVER (
+                   PARTITION BY line_id ORDER BY revision, step
+                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+               ) AS ended_before
+        FROM line_history
+    ) AS told
+    GROUP BY line_id, ended_before
+) AS spell LEFT JOIN lines USING (line_id)
+WHERE spell.days_past_due > 0;
