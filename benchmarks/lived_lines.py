@@ -93,7 +93,8 @@ class _Lives:
         catch_line_up(self._connection, self._line_id, act=self._act_of(CLOSED_ON - timedelta(days=1)))
 
     def _act_of(self, today: date) -> Act:
-        return Act(actor="clerk", at=AT, today=today, event_ids=self._ids)
+        at = datetime(today.year, today.month, today.day, 4, tzinfo=UTC)
+        return Act(actor="clerk", at=at, today=today, event_ids=self._ids)
 
     def _act(self, fact: facts.AnyFact, on: date) -> Recorded:
         recorded = record(self._connection, self._line_id, fact, act=self._act_of(on))

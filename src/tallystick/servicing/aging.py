@@ -23,6 +23,8 @@ def roll(line: Line, *, to: date, journal: Journal) -> Line:
 
     Total and idempotent: rolling to a day twice, or by way of days between, gives the same line and posts nothing new.
     """
+    if to <= line.as_of:
+        return line
     while (day := next_change_on(line, terms=journal.terms(line))) is not None and day <= to:
         journal.turn_to(day=day, event_id=0)
         line = with_commitment(_begin_day(replace(line, as_of=day), journal=journal), journal=journal)

@@ -94,7 +94,7 @@ def ask_free_lines(connection: Connection, line_ids: Sequence[int]) -> Asked[dic
 
     A borrower stays locked where only the line was not free. Nobody is waited for, so no order can lock up.
     """
-    cursor = connection.execute(_FREE_LINES, [list(line_ids)], prepare=True)
+    cursor = connection.execute(_FREE_LINES, [list(line_ids)], prepare=True, binary=True)
     return Asked(cursor, lambda rows: dict(map(_free_line, rows)))
 
 
@@ -134,7 +134,7 @@ def lines_of(connection: Connection, borrower_id: int) -> list[Line]:
 
 def ask_lines_beside(connection: Connection, line_ids: Sequence[int]) -> Asked[dict[int, list[Line]]]:
     """All other lines of the persons who have these, but those that are closed, as they are recorded, by person."""
-    cursor = connection.execute(_LINES_BESIDE, [list(line_ids)] * 2, prepare=True)
+    cursor = connection.execute(_LINES_BESIDE, [list(line_ids)] * 2, prepare=True, binary=True)
     return Asked(cursor, _by_person)
 
 
