@@ -92,12 +92,17 @@ def main() -> None:
             for clients in CLIENTS:
                 tps[clients].append(_transactions_per_s(tpc_b_url, clients=clients, seconds=seconds))
             turns += workers.turn(seconds=seconds)
-            say(f"pgbench {max(each[-1] for each in tps.values()):,.0f} transactions/s, {_rate(turns[-options.workers:]):,.0f} decisions/s")
+            say(
+                f"pgbench {max(each[-1] for each in tps.values()):,.0f} transactions/s, {_rate(turns[-options.workers :]):,.0f} decisions/s"
+            )
         singles = workers.turn(seconds=min(options.seconds, 5), batch=1, alone=True)
     outcomes = sum((Counter(turn.outcomes) for turn in turns), Counter())
     batches = [each for turn in turns for each in turn.seconds]
     decided = _decided(turns)
-    per_s = sum(_rate(turns[start : start + options.workers]) for start in range(0, len(turns), options.workers)) / options.rounds
+    per_s = (
+        sum(_rate(turns[start : start + options.workers]) for start in range(0, len(turns), options.workers))
+        / options.rounds
+    )
     pgbench = {clients: sum(each) / options.rounds for clients, each in tps.items()}
     say(f"strategy {turns[0].strategy_id}: {turns[0].features} features, {turns[0].trees} trees; {dict(outcomes)}")
     emit(
@@ -297,9 +302,7 @@ def _decide(
 ) -> Sequence[object]:
     """One batch, committed."""
     act = Act("checkout", _now(asked.began), DAY, ids)
-    told = authorize(
-        connection, _purchases(world, batch=asked.batch, ids=ids), deciders=deciders, act=act, zone=ZONE
-    )
+    told = authorize(connection, _purchases(world, batch=asked.batch, ids=ids), deciders=deciders, act=act, zone=ZONE)
     connection.commit()
     return told
 

@@ -164,7 +164,12 @@ class _Read:
             values.setdefault(value_sql(aggregate), f"v{len(values)}")
         within = tuple(dict.fromkeys(name for one in self.aggregates for name in one.within))
         told = ["r.request_id", "r.tick AS asked_tick", *(f"r.{name} AS asked_{name}" for name in within)]
-        seen = ["e.tick", "e.event_id", *(f"e.{name}" for name in within), *(f"{text} AS {name}" for text, name in values.items())]
+        seen = [
+            "e.tick",
+            "e.event_id",
+            *(f"e.{name}" for name in within),
+            *(f"{text} AS {name}" for text, name in values.items()),
+        ]
         bounds = f"e.tick > r.tick - {self._longest} AND e.tick < r.tick"
         rows = (
             f"SELECT {', '.join(told)}, h.* FROM request AS r CROSS JOIN seen AS s CROSS JOIN LATERAL ("
@@ -244,7 +249,9 @@ class _TiledRead(_Read):
 
     def parts(self) -> list[str]:
         """The keys that are asked for, what of the past of the busy ones is read raw, and the aggregates."""
-        combined = ", ".join(f"CAST({_combined(one.kind)}(p.{one.name}) AS BIGINT) AS {one.name}" for one in self.aggregates)
+        combined = ", ".join(
+            f"CAST({_combined(one.kind)}(p.{one.name}) AS BIGINT) AS {one.name}" for one in self.aggregates
+        )
         text = f"SELECT p.key, p.tick, {combined} FROM ({self._added()}) AS p GROUP BY p.key, p.tick"
         return [
             _part(f"asked_{self.name}", self._asked()),

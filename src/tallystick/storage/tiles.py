@@ -11,7 +11,7 @@ from tallystick.features.event_tables import DAY_TICKS, ENTITIES, HOUR_TICKS, ST
 from tallystick.features.tiles import DAY_HOURS, MEASURES, TILE_PREFIX, TILED
 
 # A key with more rows than this within the longest window is rolled up: below it, reading the rows is as fast.
-BUSY_ROWS: Final = 500
+BUSY_ROWS: Final = 200
 SECOND_TICKS: Final = 1_000_000
 
 
@@ -196,7 +196,12 @@ def _texts(stream: str) -> dict[str, sql.Composable]:
     names = [*(measure.column for measure in measures), "last_generation", "last_xid"]
     of_rows = [*(measure.of_rows() for measure in measures), "max(e.recorded_generation)", "max(e.recorded_xid)"]
     of_tiles = [*(measure.of_tiles() for measure in measures), "max(t.last_generation)", "max(t.last_xid)"]
-    texts = {"columns": names, "of_rows": of_rows, "of_tiles": of_tiles, "fresh": [f"excluded.{each}" for each in names]}
+    texts = {
+        "columns": names,
+        "of_rows": of_rows,
+        "of_tiles": of_tiles,
+        "fresh": [f"excluded.{each}" for each in names],
+    }
     return {name: sql.SQL(", ".join(each)) for name, each in texts.items()}
 
 
