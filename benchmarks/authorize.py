@@ -7,8 +7,9 @@ Lines lived through two months (`lived_lines.py`), purchases of 90 days stand in
 merchant at 5 % (`features_online.py`), the standard strategy is in force with all of its features and models. Each
 worker is a process with one connection, as a server is: it asks for a batch of purchases on different lines, has it
 decided by `operations.authorizing.authorize`, which locks, reads, decides, holds and records, and commits. A decision
-counts once its transaction is committed. What was put off, because another worker had the line, does not. Time goes on
-from the instant of the books as it does outside, and busy keys are rolled up beside it, as a server does (`web/tiling`).
+counts once its transaction is committed. What was put off, because another worker had the line, does not. Time goes
+on from the instant of the books as it does outside, and busy keys are rolled up beside it, as a server does
+(`web/tiling`).
 
 PostgreSQL writes a page whole into its log when it is touched first after a checkpoint: right after one that is most of
 the work of a purchase, and a checkpoint comes every quarter of an hour. So both sides begin with a checkpoint and are
@@ -92,9 +93,8 @@ def main() -> None:
             for clients in CLIENTS:
                 tps[clients].append(_transactions_per_s(tpc_b_url, clients=clients, seconds=seconds))
             turns += workers.turn(seconds=seconds)
-            say(
-                f"pgbench {max(each[-1] for each in tps.values()):,.0f} transactions/s, {_rate(turns[-options.workers :]):,.0f} decisions/s"
-            )
+            best, ours = max(each[-1] for each in tps.values()), _rate(turns[-options.workers :])
+            say(f"pgbench {best:,.0f} transactions/s, {ours:,.0f} decisions/s")
         singles = workers.turn(seconds=min(options.seconds, 5), batch=1, alone=True)
     outcomes = sum((Counter(turn.outcomes) for turn in turns), Counter())
     batches = [each for turn in turns for each in turn.seconds]
@@ -251,7 +251,8 @@ def _share(begin: Barrier) -> None:
 
 def _now(began: float) -> datetime:
     """The instant of the books, which goes on from theirs as time does outside."""
-    return NOW + timedelta(seconds=time.time() - began)
+    later: datetime = NOW + timedelta(seconds=time.time() - began)
+    return later
 
 
 def _roll_up(url: str, began: float) -> None:

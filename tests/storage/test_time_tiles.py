@@ -154,6 +154,35 @@ def test_a_row_that_comes_late_reopens_its_key_and_no_other(books: psycopg.Conne
     assert asked(books, HOUR + 40 * HOUR_TICKS) == after
 
 
+def test_the_hour_that_runs_is_rolled_up_as_far_as_it_is_over(books: psycopg.Connection) -> None:
+    minute = HOUR_TICKS // 60
+    load_stream(books, "purchase", purchases(*(bought(n, HOUR + n * minute) for n in range(-30, 40))))
+    counts: list[object] = []
+    for until in (10, 25, 32):
+        rolled(books, HOUR + until * minute)
+        counts += books.execute(
+            "SELECT from_tick, row_count FROM tiles_purchase WHERE from_tick = %s", [HOUR]
+        ).fetchall()
+        assert asked(books, HOUR + 45 * minute) == [54, 70, 70 * 100 + sum(range(-30, 40))]
+        assert asked(books, HOUR + 12 * minute) == [42, 42, 42 * 100 + sum(range(-30, 12))]  # before the tile's end
+    assert counts == [(HOUR, 10), (HOUR, 25), (HOUR, 32)]
+    load_stream(books, "purchase", purchases(bought(60, HOUR + 5 * minute + 7)))
+    after = [55, 71, 71 * 100 + sum(range(-30, 40)) + 60]
+    assert asked(books, HOUR + 45 * minute) == after
+    rolled(books, HOUR + 50 * minute)
+    assert books.execute("SELECT until_tick FROM tiled_keys").fetchall() == [(HOUR + 50 * minute,)]
+    assert asked(books, HOUR + 52 * minute)[1:] == after[1:]
+    rolled(books, HOUR + 130 * minute)
+    assert books.execute("SELECT row_count FROM tiles_purchase WHERE from_tick = %s", [HOUR]).fetchall() == [(41,)]
+
+
+def test_an_announcement_waits_until_the_one_before_is_rolled_up(books: psycopg.Connection) -> None:
+    assert announce_roll_up(books, until_tick=HOUR)
+    assert not announce_roll_up(books, until_tick=HOUR + HOUR_TICKS)
+    rolled(books, HOUR)
+    assert announce_roll_up(books, until_tick=HOUR + HOUR_TICKS)
+
+
 def test_whoever_began_before_the_announcement_is_waited_for(books: psycopg.Connection, database_url: str) -> None:
     load_stream(books, "purchase", purchases(bought(1, HOUR + 1)))
     with psycopg.connect(database_url) as slow:
@@ -165,7 +194,7 @@ def test_whoever_began_before_the_announcement_is_waited_for(books: psycopg.Conn
     assert asked(books, HOUR + 3 * HOUR_TICKS) == [0, 2, 203]
 
 
-def test_the_operation_rolls_up_until_the_last_full_hour(books: psycopg.Connection) -> None:
+def test_the_operation_rolls_up_until_the_last_full_second(books: psycopg.Connection) -> None:
     load_stream(books, "purchase", purchases(*(bought(n, HOUR + n) for n in range(600))))
     load_stream(books, "purchase", purchases(bought(700, HOUR + HOUR_TICKS + 5)))
     pieces = list(roll_up_tiles(books, until_tick=HOUR + HOUR_TICKS + 10))

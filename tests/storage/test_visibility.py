@@ -139,6 +139,23 @@ def test_a_tile_of_what_was_not_visible_is_not_used(books: psycopg.Connection) -
     assert told(seen_by(books, request, names=names, seen=live.seen)) == [(40, 40)]
 
 
+def test_a_tile_of_the_running_hour_tells_nobody_what_came_into_it_later(books: psycopg.Connection) -> None:
+    minute = HOUR_TICKS // 60
+    request = asked((900, HOUR + 31 * minute))
+    names = ("merchant_purchase_count_1h", "merchant_purchase_count_90d")
+    for number in range(30):
+        bought(books, number, HOUR + number * minute)
+    rolled(books, HOUR + 10 * minute)
+    with another(books) as slow:
+        bought(slow, 100, HOUR + 20 * minute + 5)
+        live = seen_by(books, request, names=names)
+        slow.commit()
+    for until in (15, 30, 90):
+        rolled(books, HOUR + until * minute)
+        assert told(live) == told(seen_by(books, request, names=names, seen=live.seen)) == [(30, 30)]
+        assert told(seen_by(books, request, names=names)) == [(31, 31)]
+
+
 def test_a_tile_of_what_was_visible_is_used_again(books: psycopg.Connection) -> None:
     request = asked((900, HOUR + 60 * HOUR_TICKS))
     for number in range(40):

@@ -181,7 +181,8 @@ class _Read:
             shown = ", ".join(["e.tick", "e.request_id AS event_id", *(f"e.{name}" for name in within), *asked])
             rows += (
                 f" UNION ALL SELECT {', '.join(told)}, {shown} FROM request AS r JOIN request AS e "
-                f"ON e.{self.key} = r.{self.key} AND {bounds} WHERE e.kind = '{self.source}' AND (SELECT is_so FROM apart)"
+                f"ON e.{self.key} = r.{self.key} AND {bounds} "
+                f"WHERE e.kind = '{self.source}' AND (SELECT is_so FROM apart)"
             )
         sums = ", ".join(f"{self._sum(one, f'h.{values[value_sql(one)]}')} AS {one.name}" for one in self.aggregates)
         return [_part(self.name, f"SELECT h.request_id, {sums} FROM ({rows}) AS h GROUP BY h.request_id")]

@@ -6,15 +6,14 @@ Bytes go as they are: as text they are twice as long, and the server reads them 
 """
 
 import struct
-
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.abc import Buffer
-from psycopg.pq import Format
 from psycopg.adapt import Dumper
+from psycopg.pq import Format
 from psycopg.types.array import ListDumper
 
 

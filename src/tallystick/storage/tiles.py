@@ -1,4 +1,4 @@
-"""Rolling up busy keys into time tiles, from committed rows: days, hours, and of the hour that runs what is over of it."""
+"""Rolling up busy keys into time tiles, from committed rows: days, hours, and what is over of the hour that runs."""
 
 from functools import cache
 from typing import Final
@@ -13,21 +13,30 @@ from tallystick.features.tiles import DAY_HOURS, MEASURES, TILE_PREFIX, TILED
 # A key with more rows than this within the longest window is rolled up: below it, reading the rows is as fast.
 BUSY_ROWS: Final = 200
 SECOND_TICKS: Final = 1_000_000
+# Until an announcement is committed, nobody knows who wrote without having seen it.
+_NOBODY_KNOWS: Final = 2**63 - 1
 
 
 def announce_roll_up(connection: Connection, *, until_tick: int) -> bool:
-    """Say in a transaction of its own that what came before this tick, to the second, is to be rolled up.
+    """Say that what came before this tick, to the second, is to be rolled up; `connection` must be in autocommit.
 
-    From its commit on, whoever writes a row of an earlier tick reopens what was rolled up of its keys. Streams of which
-    something announced is left are passed over: a later announcement would have to be waited for anew. False where
-    nothing was announced.
+    From its commit on, whoever writes a row of an earlier tick reopens what was rolled up of its keys; whoever may have
+    looked before has an id by then, and is waited for. Streams of which something announced is left are passed over: a
+    later announcement would have to be waited for anew. False where nothing was announced.
     """
     announced = connection.execute(
         """
-        UPDATE tile_marks SET announced_tick = %s, announced_xid = pg_current_xact_id()::text::bigint
+        UPDATE tile_marks SET announced_tick = %s, announced_xid = %s
         WHERE announced_tick < %s AND rolled_tick = announced_tick
         """,
-        [until_tick - until_tick % SECOND_TICKS] * 2,
+        [until_tick - until_tick % SECOND_TICKS, _NOBODY_KNOWS, until_tick - until_tick % SECOND_TICKS],
+    )
+    connection.execute(
+        """
+        UPDATE tile_marks SET announced_xid = pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+        WHERE announced_xid = %s
+        """,
+        [_NOBODY_KNOWS],
     )
     return announced.rowcount > 0
 
@@ -48,7 +57,7 @@ def roll_up(connection: Connection, *, busy_rows: int = BUSY_ROWS, most_ticks: i
     mark = connection.execute(
         """
         SELECT stream, announced_tick, rolled_tick FROM tile_marks
-        WHERE announced_tick > 0 AND announced_xid < (SELECT settled_before()) AND (
+        WHERE announced_tick > 0 AND announced_xid <= (SELECT settled_before()) AND (
             rolled_tick < announced_tick
             OR EXISTS (SELECT FROM tiled_keys AS open
                        WHERE open.stream = tile_marks.stream AND open.until_tick < tile_marks.rolled_tick)
