@@ -300,13 +300,13 @@ class Limit:
 
 def _pieces(merchant: int, tick: int, *, until_tick: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The raw edges and the tiles between them, as few ranges as there can be."""
-    tail = min(until_tick, tick - tick % HOUR_TICKS)
+    tail = until_tick if until_tick <= tick else tick - tick % HOUR_TICKS
     begins = [tick - window + 1 for window in WINDOWS]
     open_hours = sorted({begin - begin % HOUR_TICKS for begin in begins if begin < tail})
     open_days = sorted({each - each % DAY_TICKS for each in (*open_hours, tail)})
     yield "merchant", (merchant, tail, tick, 0)
     for hour in open_hours:
-        yield "merchant", (merchant, max(hour, begins[-1]), hour + HOUR_TICKS, 0)
+        yield "merchant", (merchant, max(hour, begins[-1]), min(hour + HOUR_TICKS, tail), 0)
     for day in open_days:
         edges = [day - 1, *(hour for hour in open_hours if day <= hour < day + DAY_TICKS), min(day + DAY_TICKS, tail)]
         for after, before in pairwise(edges):

@@ -96,7 +96,8 @@ def test_what_windows_read_has_an_index_by_its_key_and_tick(connection: psycopg.
         for name, columns in connection.execute(
             """
             SELECT indrelid::regclass::text, (SELECT array_agg(attname::text ORDER BY place) FROM unnest(indkey)
-                WITH ORDINALITY AS key (number, place) JOIN pg_attribute ON attrelid = indrelid AND attnum = number)
+                WITH ORDINALITY AS key (number, place) JOIN pg_attribute ON attrelid = indrelid AND attnum = number
+                WHERE place <= indnkeyatts)
             FROM pg_index
             """
         )
