@@ -60,6 +60,7 @@ from tallystick.strategy.case_columns import CheckpointName
 
 CLIENTS: Final = (8, 32)
 EVERY_S: Final = 5.0
+AFTER_S: Final = 30.0
 MOST_MINOR: Final = 60_000  # an everyday purchase: most are approved, and an approval writes the most
 say = Console(stderr=True).print
 
@@ -260,7 +261,7 @@ def _roll_up(url: str, began: float) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         while True:
             time.sleep(EVERY_S)
-            until = _now(began) - timedelta(seconds=EVERY_S)
+            until = _now(began) - timedelta(seconds=AFTER_S)
             for _ in roll_up_tiles(connection, until_tick=tick_of(until)):
                 pass
 

@@ -21,7 +21,7 @@ from tallystick.features.tiles import MEASURES, TILED, is_tiled, measure_of
 from tallystick.operations.features import roll_up_tiles
 from tallystick.storage.event_streams import load_stream
 from tallystick.storage.features import build_live_features, features_at
-from tallystick.storage.tiles import RolledUp, announce_roll_up, roll_up
+from tallystick.storage.tiles import RolledUp, announce_roll_up, count_announcements, roll_up, write_announcement
 
 ABOUT_TILED = tuple(
     feature
@@ -181,6 +181,34 @@ def test_an_announcement_waits_until_the_one_before_is_rolled_up(books: psycopg.
     assert not announce_roll_up(books, until_tick=HOUR + HOUR_TICKS)
     rolled(books, HOUR)
     assert announce_roll_up(books, until_tick=HOUR + HOUR_TICKS)
+
+
+def test_whoever_looked_before_the_announcement_was_committed_is_waited_for(
+    books: psycopg.Connection, database_url: str
+) -> None:
+    load_stream(books, "purchase", purchases(bought(1, HOUR + 1)))
+    with psycopg.connect(database_url) as announcing, psycopg.connect(database_url) as slow:
+        write_announcement(announcing, until_tick=HOUR + 2 * HOUR_TICKS)
+        load_stream(slow, "purchase", purchases(bought(2, HOUR + 2)))  # with a later id, and does not see it
+        announcing.commit()
+        count_announcements(books)
+        assert roll_up(books, busy_rows=0) is None
+        slow.commit()
+    rolled(books, HOUR + 2 * HOUR_TICKS)
+    assert asked(books, HOUR + 3 * HOUR_TICKS) == [0, 2, 203]
+
+
+def test_an_announcement_waits_for_nobody_who_writes_late(books: psycopg.Connection, database_url: str) -> None:
+    load_stream(books, "purchase", purchases(bought(1, HOUR + 1)))
+    rolled(books, HOUR + HOUR_TICKS)
+    with psycopg.connect(database_url) as late:
+        load_stream(late, "purchase", purchases(bought(2, HOUR + 2)))  # it holds the mark of its stream
+        assert announce_roll_up(books, until_tick=HOUR + 2 * HOUR_TICKS)
+        marks = books.execute("SELECT stream, announced_tick FROM tile_marks").fetchall()
+        assert dict(marks) == {name: HOUR + (1 if name == "purchase" else 2) * HOUR_TICKS for name in TILED}
+        late.commit()
+    rolled(books, HOUR + 2 * HOUR_TICKS)
+    assert asked(books, HOUR + 3 * HOUR_TICKS) == [0, 2, 203]
 
 
 def test_whoever_began_before_the_announcement_is_waited_for(books: psycopg.Connection, database_url: str) -> None:

@@ -366,7 +366,7 @@ def _asked_measure(measure: Measure) -> str:
     columns = {column.name for column in REQUEST}
     tree = sqlglot.parse_one(measure.row_value(), read="postgres")
     known = all(column.name in columns for column in tree.find_all(sqlglot.exp.Column))
-    return measure.row_value() if known else "NULL"
+    return measure.row_value() if known else "CAST(NULL AS BIGINT)"
 
 
 def _of_batch(asked: str) -> str:

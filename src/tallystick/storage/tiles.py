@@ -20,25 +20,41 @@ _NOBODY_KNOWS: Final = 2**63 - 1
 def announce_roll_up(connection: Connection, *, until_tick: int) -> bool:
     """Say that what came before this tick, to the second, is to be rolled up; `connection` must be in autocommit.
 
-    From its commit on, whoever writes a row of an earlier tick reopens what was rolled up of its keys; whoever may have
-    looked before has an id by then, and is waited for. Streams of which something announced is left are passed over: a
-    later announcement would have to be waited for anew. False where nothing was announced.
+    Streams of which something announced is left are passed over: a later announcement would have to be waited for anew.
+    So are those that somebody holds: nobody is waited for here. False where nothing was announced.
     """
+    announced = write_announcement(connection, until_tick=until_tick)
+    count_announcements(connection)
+    return announced
+
+
+def write_announcement(connection: Connection, *, until_tick: int) -> bool:
+    """The first half: from its commit on, whoever writes a row of an earlier tick reopens the tiles of its keys."""
+    second = until_tick - until_tick % SECOND_TICKS
     announced = connection.execute(
         """
-        UPDATE tile_marks SET announced_tick = %s, announced_xid = %s
-        WHERE announced_tick < %s AND rolled_tick = announced_tick
+        UPDATE tile_marks SET announced_tick = %s, waits_for_xids_before = %s
+        WHERE stream = ANY(ARRAY(
+            SELECT stream FROM tile_marks WHERE announced_tick < %s AND rolled_tick = announced_tick
+            FOR UPDATE SKIP LOCKED
+        ))
         """,
-        [until_tick - until_tick % SECOND_TICKS, _NOBODY_KNOWS, until_tick - until_tick % SECOND_TICKS],
+        [second, _NOBODY_KNOWS, second],
     )
+    return announced.rowcount > 0
+
+
+def count_announcements(connection: Connection) -> None:
+    """The second half, once the first is committed: whoever may have looked before has an id lower than this one's."""
     connection.execute(
         """
-        UPDATE tile_marks SET announced_xid = pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-        WHERE announced_xid = %s
+        UPDATE tile_marks SET waits_for_xids_before = pg_current_xact_id()::text::bigint
+        WHERE stream = ANY(ARRAY(
+            SELECT stream FROM tile_marks WHERE waits_for_xids_before = %s FOR UPDATE SKIP LOCKED
+        ))
         """,
         [_NOBODY_KNOWS],
     )
-    return announced.rowcount > 0
 
 
 class RolledUp(Struct, frozen=True):
@@ -57,7 +73,7 @@ def roll_up(connection: Connection, *, busy_rows: int = BUSY_ROWS, most_ticks: i
     mark = connection.execute(
         """
         SELECT stream, announced_tick, rolled_tick FROM tile_marks
-        WHERE announced_tick > 0 AND announced_xid <= (SELECT settled_before()) AND (
+        WHERE announced_tick > 0 AND waits_for_xids_before <= (SELECT settled_before()) AND (
             rolled_tick < announced_tick
             OR EXISTS (SELECT FROM tiled_keys AS open
                        WHERE open.stream = tile_marks.stream AND open.until_tick < tile_marks.rolled_tick)
@@ -139,18 +155,19 @@ def _roll_up_hours(connection: Connection, stream: str, entity: str, *, until_ti
     connection.execute(
         _filled(
             """
-            INSERT INTO {tiles} (entity, key, hours, from_tick, {columns})
-            SELECT %(entity)s, t.key, 1, t.from_tick, {of_tiles} FROM (
+            WITH came (key, from_tick, {columns}) AS (
                 SELECT open.key, e.tick - e.tick %% %(hour)s, {of_rows}
                 FROM tiled_keys AS open JOIN {events} AS e ON e.{key} = open.key{cast} AND e.tick >= open.until_tick
                 WHERE open.stream = %(stream)s AND open.entity = %(entity)s AND e.tick < %(until_tick)s
                 GROUP BY open.key, e.tick - e.tick %% %(hour)s
+            )
+            INSERT INTO {tiles} (entity, key, hours, from_tick, {columns})
+            SELECT %(entity)s, t.key, 1, t.from_tick, {of_tiles} FROM (
+                SELECT key, from_tick, {columns} FROM came
                 UNION ALL
-                SELECT t.key, t.from_tick, {columns}
-                FROM tiled_keys AS open JOIN {tiles} AS t ON t.entity = %(entity)s AND t.key = open.key AND t.hours = 1
-                 AND t.from_tick = open.until_tick - open.until_tick %% %(hour)s
-                WHERE open.stream = %(stream)s AND open.entity = %(entity)s AND open.until_tick < %(until_tick)s
-            ) AS t (key, from_tick, {columns})
+                SELECT ran.key, ran.from_tick, {ran} FROM came JOIN {tiles} AS ran
+                ON ran.entity = %(entity)s AND ran.key = came.key AND ran.hours = 1 AND ran.from_tick = came.from_tick
+            ) AS t
             GROUP BY t.key, t.from_tick
             ON CONFLICT (entity, key, hours, from_tick) DO UPDATE SET ({columns}) = ROW ({fresh})
             """,
@@ -205,11 +222,13 @@ def _texts(stream: str) -> dict[str, sql.Composable]:
     names = [*(measure.column for measure in measures), "last_generation", "last_xid"]
     of_rows = [*(measure.of_rows() for measure in measures), "max(e.recorded_generation)", "max(e.recorded_xid)"]
     of_tiles = [*(measure.of_tiles() for measure in measures), "max(t.last_generation)", "max(t.last_xid)"]
+    ran = [f"ran.{each}" for each in names]
     texts = {
         "columns": names,
         "of_rows": of_rows,
         "of_tiles": of_tiles,
         "fresh": [f"excluded.{each}" for each in names],
+        "ran": ran,
     }
     return {name: sql.SQL(", ".join(each)) for name, each in texts.items()}
 

@@ -8,8 +8,9 @@ from tallystick.web.metrics import Metrics
 from tallystick.web.rounds import Rounds
 
 _EVERY_S: Final = 5.0
-# What came is left alone for so long: rows that are still on their way would only reopen their hour.
-_AFTER_TICKS: Final = 5 * 1_000_000
+# What came is left alone for so long: rows that are on their way, or of a server whose clock is behind, would reopen
+# their hour.
+_AFTER_TICKS: Final = 30 * 1_000_000
 
 
 class Tiling:

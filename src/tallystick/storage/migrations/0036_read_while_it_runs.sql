@@ -4,6 +4,9 @@
 -- A tile of the hour that runs holds its rows until `until_tick`, which need no longer be the end of an hour.
 ALTER TABLE tile_marks DROP CONSTRAINT tile_marks_announced_tick_check;
 ALTER TABLE tiled_keys DROP CONSTRAINT tiled_keys_until_tick_check;
+-- An earlier version would take such a tile for an hour that it may write anew from `until_tick` on: without this column
+-- it rolls up nothing.
+ALTER TABLE tile_marks RENAME COLUMN announced_xid TO waits_for_xids_before;
 
 -- The rows of a line in the order of effective days are few, and found by the primary key as well.
 CREATE INDEX line_history_in_time ON line_history (line_id, tick_of(recorded_at));
