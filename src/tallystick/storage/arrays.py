@@ -31,6 +31,8 @@ _ELEMENTS: Final[dict[type, Callable[[Any], str]]] = {
     bool: lambda told: "t" if told else "f",
     type(None): lambda _: "NULL",
 }
+# Columns of these say the same again and again: each value is written once. (Numbers are as quick to write as to look up.)
+_REPEATED: Final = frozenset({str, date, type(None)})
 _BYTES: Final = frozenset({bytes, type(None)})
 _BYTEA: Final = 17
 _NULL: Final = struct.pack("!i", -1)
@@ -60,12 +62,13 @@ class FlatListDumper(ListDumper):
         b'{7,NULL,"a, b"}'
         """
         kinds = set(map(type, obj))
-        if len(kinds) == 1:
-            (kind,) = kinds
-            element = _ELEMENTS.get(kind)
-            return super().dump(obj) if element is None else _array(map(element, obj))
         if not kinds <= _ELEMENTS.keys():
             return super().dump(obj)
+        if kinds <= _REPEATED and 2 * len(distinct := set(obj)) < len(obj):
+            told = {each: _ELEMENTS[type(each)](each) for each in distinct}
+            return _array(map(told.__getitem__, obj))
+        if len(kinds) == 1:
+            return _array(map(_ELEMENTS[kinds.pop()], obj))
         return _array([_ELEMENTS[type(element)](element) for element in obj])
 
 
