@@ -1,8 +1,9 @@
-"""The same features for a few requests: each request reads its own rows, once per stream and entity.
+"""The same features for a few requests: the rows that they look back over are read by index, as one set per stream.
 
 Windows over one sorted list are the fastest way to a million requests; for a purchase that waits they cost a sort per
-window. Here an aggregate looks at the rows of one key and sums up what falls into its window. Values, conditions and
-features are the same text of the catalog, and the parity suite holds both renderings to the same answers.
+window. Here the rows of all keys that a batch asks about are grouped by request, and each aggregate sums up what falls
+into its window. Values, conditions and features are the same text of the catalog, and the parity suite holds both
+renderings to the same answers.
 """
 
 from collections.abc import Callable
