@@ -87,7 +87,8 @@ def test_busy_keys_are_rolled_up_while_servers_run(api: Api) -> None:
     assert both[0].round() == 0
     with api.edge.pool.connection() as connection:
         assert not connection.autocommit
-        assert connection.execute("SELECT DISTINCT rolled_tick FROM tile_marks").fetchall() == [(now_tick - 30_000_000,)]
+        rolled = connection.execute("SELECT DISTINCT rolled_tick FROM tile_marks").fetchall()
+        assert rolled == [(now_tick - 30_000_000,)]
     assert 'tallystick_tiles_rolled_until_timestamp_seconds{stream="purchase"}' in api.client.get("/metrics").text
 
 

@@ -31,7 +31,7 @@ _ELEMENTS: Final[dict[type, Callable[[Any], str]]] = {
     bool: lambda told: "t" if told else "f",
     type(None): lambda _: "NULL",
 }
-# Columns of these say the same again and again: each value is written once. (Numbers are as quick to write as to look up.)
+# Columns of these say the same again and again: each value is written once. Numbers are as quick to write as to find.
 _REPEATED: Final = frozenset({str, date, type(None)})
 _BYTES: Final = frozenset({bytes, type(None)})
 _BYTEA: Final = 17
