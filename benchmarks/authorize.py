@@ -57,10 +57,9 @@ from tallystick.storage.decisions import StoredDecision
 from tallystick.storage.embedded import embedded_server
 from tallystick.storage.place import client_programs, place
 from tallystick.strategy.case_columns import CheckpointName
+from tallystick.web.tiling import AFTER_S, EVERY_S
 
 CLIENTS: Final = (8, 32)
-EVERY_S: Final = 5.0
-AFTER_S: Final = 30.0
 MOST_MINOR: Final = 60_000  # an everyday purchase: most are approved, and an approval writes the most
 say = Console(stderr=True).print
 
@@ -88,22 +87,22 @@ def main() -> None:
     ):
         workers.turn(seconds=options.warm_up)
         turns: list[Turn] = []
+        rates: list[float] = []
         tps: dict[int, list[float]] = {clients: [] for clients in CLIENTS}
         seconds = options.seconds / options.rounds
         for _ in range(options.rounds):
             for clients in CLIENTS:
                 tps[clients].append(_transactions_per_s(tpc_b_url, clients=clients, seconds=seconds))
-            turns += workers.turn(seconds=seconds)
-            best, ours = max(each[-1] for each in tps.values()), _rate(turns[-options.workers :])
-            say(f"pgbench {best:,.0f} transactions/s, {ours:,.0f} decisions/s")
+            side_by_side = workers.turn(seconds=seconds)
+            turns += side_by_side
+            rates.append(_rate(side_by_side))
+            best = max(each[-1] for each in tps.values())
+            say(f"pgbench {best:,.0f} transactions/s, {rates[-1]:,.0f} decisions/s")
         singles = workers.turn(seconds=min(options.seconds, 5), batch=1, alone=True)
     outcomes = sum((Counter(turn.outcomes) for turn in turns), Counter())
     batches = [each for turn in turns for each in turn.seconds]
     decided = _decided(turns)
-    per_s = (
-        sum(_rate(turns[start : start + options.workers]) for start in range(0, len(turns), options.workers))
-        / options.rounds
-    )
+    per_s = sum(rates) / options.rounds
     pgbench = {clients: sum(each) / options.rounds for clients, each in tps.items()}
     say(f"strategy {turns[0].strategy_id}: {turns[0].features} features, {turns[0].trees} trees; {dict(outcomes)}")
     emit(

@@ -129,9 +129,10 @@ def export(*, out: Path) -> None:
 
 @app.command(name="roll-up")
 def roll_up() -> None:
-    """Roll up busy merchants, terminals, addresses and categories into hours and days, until the last full hour.
+    """Roll up busy merchants, terminals, addresses and categories into hours and days, until the last full second.
 
-    A server does it by itself every minute. Features are the same without it, and slower for the busy.
+    A server does it by itself every five seconds, but for the last thirty. Features are the same without it, and slower
+    for the busy.
     """
     from tallystick.bootstrap import now_tick, opened_books
     from tallystick.operations.features import roll_up_tiles

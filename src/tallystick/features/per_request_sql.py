@@ -23,7 +23,7 @@ from tallystick.features.event_tables import (
     REQUEST_KINDS,
     STREAM_PREFIX,
 )
-from tallystick.features.tiles import DAY_HOURS, TILE_PREFIX, Measure, is_tiled, measure_of
+from tallystick.features.tiles import DAY_HOURS, TILE_PREFIX, Measure, combining, is_tiled, measure_of
 from tallystick.features.visible_set import visible_sql
 
 # One array per column of the request, in this order, by position: $1, $2 and so on.
@@ -74,7 +74,8 @@ def _query(features: tuple[AsOfFeature, ...], parts: list[str]) -> str:
         for number, ((kind, source, entity, _), group) in enumerate(groups.items())
     ]
     stored = [_stored(source) for source in REQUEST_KINDS if any(source == read.source for read in reads)]
-    told = [*(f"s.{name}" for name in SEEN_COLUMNS), "r.request_id", *(column_of(one, _TOLD) for one in features)]
+    places = dict.fromkeys(aggregates, "r")
+    told = [*(f"s.{name}" for name in SEEN_COLUMNS), "r.request_id", *(column_of(one, places) for one in features)]
     known = "".join(f", {column}" for read in reads for column in read.told())
     joins = "".join(f" LEFT JOIN {read.name} ON {read.matches()}" for read in reads)
     asked = f"SELECT r.*{known} FROM request AS r{joins}"
@@ -90,14 +91,6 @@ def _kind_of_read(one: Aggregate) -> "type[_Read]":
     return _LastRead if is_last_row else _Read
 
 
-class _Told(dict[str, str]):
-    """All aggregates stand beside the request."""
-
-    def __missing__(self, name: str) -> str:
-        return "r"
-
-
-_TOLD: Final = _Told()
 # Whether any request of the batch comes before another one: if not, none sees one.
 _APART: Final = "apart AS MATERIALIZED (SELECT MIN(tick) < MAX(tick) AS is_so FROM request)"
 
@@ -196,19 +189,15 @@ class _Read:
         """Rows that stand for requests of the batch are read as those."""
         return " AND NOT e.event_id IN (SELECT request_id FROM request)" if self.source in REQUEST_KINDS else ""
 
-    def _inside(self, one: Aggregate) -> list[str]:
+    def _inside(self, one: Aggregate, *, tick: str = "h.tick", asked: str = "h.asked_tick") -> list[str]:
         """What rows of the window have that the other rows do not."""
         since = one.window_ticks + one.ago_ticks
         inside = [f"h.{name} = h.asked_{name}" for name in one.within]
-        inside += [] if since == self._longest else [f"h.tick > h.asked_tick - {since}"]
-        return [*inside, f"h.tick <= h.asked_tick - {one.ago_ticks}"] if one.ago else inside
-
-    def _among(self, one: Aggregate) -> str:
-        inside = self._inside(one)
-        return f" FILTER(WHERE {' AND '.join(inside)})" if inside else ""
+        inside += [] if since == self._longest else [f"{tick} > {asked} - {since}"]
+        return [*inside, f"{tick} <= {asked} - {one.ago_ticks}"] if one.ago else inside
 
     def _sum(self, one: Aggregate, value: str) -> str:
-        among = self._among(one)
+        among = _among(self._inside(one))
         match one.kind:
             case Kind.COUNT:
                 return f"COUNT({value}){among}"
@@ -252,7 +241,7 @@ class _TiledRead(_Read):
     def parts(self) -> list[str]:
         """The keys that are asked for, what of the past of the busy ones is read raw, and the aggregates."""
         combined = ", ".join(
-            f"CAST({_combined(one.kind)}(p.{one.name}) AS BIGINT) AS {one.name}" for one in self.aggregates
+            f"CAST({combining(one.kind)}(p.{one.name}) AS BIGINT) AS {one.name}" for one in self.aggregates
         )
         text = f"SELECT p.key, p.tick, {combined} FROM ({self._added()}) AS p GROUP BY p.key, p.tick"
         return [
@@ -342,24 +331,14 @@ class _TiledRead(_Read):
         """The aggregates over rows or tiles that have a tick, each within its window."""
         sums = []
         for one in self.aggregates:
-            since = one.window_ticks + one.ago_ticks
-            inside = [] if since == self._longest else [f"{tick} > k.tick - {since}"]
-            inside += [f"{tick} <= k.tick - {one.ago_ticks}"] if one.ago else []
-            among = f" FILTER(WHERE {' AND '.join(inside)})" if inside else ""
-            text = f"{_combined(one.kind)}({value(measure_of(one))}){among}"
+            among = _among(self._inside(one, tick=tick, asked="k.tick"))
+            text = f"{combining(one.kind)}({value(measure_of(one))}){among}"
             sums.append(f"CAST({text} AS BIGINT) AS {one.name}")
         return ", ".join(sums)
 
 
-def _combined(kind: Kind) -> str:
-    """What parts of a window come to together."""
-    match kind:
-        case Kind.COUNT | Kind.SUM:
-            return "SUM"
-        case Kind.MAXIMUM | Kind.LAST_TICK:
-            return "MAX"
-        case _:
-            return "MIN"
+def _among(inside: list[str]) -> str:
+    return f" FILTER(WHERE {' AND '.join(inside)})" if inside else ""
 
 
 def _asked_measure(measure: Measure) -> str:

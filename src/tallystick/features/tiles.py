@@ -28,12 +28,12 @@ class Measure:
 
     def of_rows(self) -> str:
         """What rows `e` of a stream come to."""
-        text = f"CAST({_combining(self.kind)}({self.row_value()}) AS BIGINT)"
+        text = f"CAST({combining(self.kind)}({self.row_value()}) AS BIGINT)"
         return f"COALESCE({text}, 0)" if self.kind is Kind.COUNT else text
 
     def of_tiles(self) -> str:
         """What tiles `t` come to."""
-        return f"CAST({_combining(self.kind)}(t.{self.column}) AS BIGINT)"
+        return f"CAST({combining(self.kind)}(t.{self.column}) AS BIGINT)"
 
     def row_value(self) -> str:
         """What one row `e` is as a tile of its own: null where it does not count."""
@@ -44,7 +44,8 @@ class Measure:
         return Aggregate(self.column, "", "", "", self.kind, self.value, self.where)
 
 
-def _combining(kind: Kind) -> str:
+def combining(kind: Kind) -> str:
+    """What adds up parts of a window."""
     match kind:
         case Kind.COUNT | Kind.SUM:
             return "SUM"

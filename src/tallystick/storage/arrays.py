@@ -50,10 +50,10 @@ class FlatListDumper(ListDumper):
 
     def upgrade(self, obj: Any, format: Any) -> Any:
         """Itself, for plain lists."""
-        kinds = set(map(type, obj))
-        if _ELEMENTS.keys() >= kinds:
+        key = self.get_key(obj, format)
+        if key is self.cls:
             return self
-        return BytesListDumper(self.cls) if kinds <= _BYTES else super().upgrade(obj, format)
+        return BytesListDumper(self.cls) if key == (self.cls, bytes) else super().upgrade(obj, format)
 
     def dump(self, obj: Any) -> Buffer | None:
         """The array's text.

@@ -151,6 +151,7 @@ def _find_busy(connection: Connection, stream: str, entity: str, *, until_tick: 
 def _roll_up_hours(connection: Connection, stream: str, entity: str, *, until_tick: int) -> None:
     """The hours that a key is not whole in: what came since is added to the tile of the hour that ran."""
     at = {"stream": stream, "entity": entity, "until_tick": until_tick, "hour": HOUR_TICKS}
+    # Only what begins at `until_tick` or later was reopened; the tile of the hour that ran begins before it.
     _forget(connection, stream, at | {"hours": 1, "ticks": 1})
     connection.execute(
         _filled(

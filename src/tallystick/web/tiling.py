@@ -7,10 +7,10 @@ from tallystick.web.edge import Edge
 from tallystick.web.metrics import Metrics
 from tallystick.web.rounds import Rounds
 
-_EVERY_S: Final = 5.0
+EVERY_S: Final = 5.0
 # What came is left alone for so long: rows that are on their way, or of a server whose clock is behind, would reopen
 # their hour.
-_AFTER_TICKS: Final = 30 * 1_000_000
+AFTER_S: Final = 30.0
 
 
 class Tiling:
@@ -36,7 +36,7 @@ class Tiling:
         with self._edge.pool.connection() as connection:
             connection.autocommit = True
             try:
-                for rolled in roll_up_tiles(connection, until_tick=now_tick - _AFTER_TICKS):
+                for rolled in roll_up_tiles(connection, until_tick=now_tick - int(AFTER_S * 1_000_000)):
                     pieces += 1
                     self._metrics.rolled_until.labels(rolled.stream).set(rolled.until_tick / 1_000_000)
                     if self._rounds.is_stopping:
@@ -47,4 +47,4 @@ class Tiling:
 
     def _round(self) -> float:
         self.round()
-        return _EVERY_S
+        return EVERY_S
