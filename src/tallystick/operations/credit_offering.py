@@ -15,6 +15,7 @@ from tallystick.operations.lines import Act
 from tallystick.servicing.refusals import Refusal
 from tallystick.storage import credit_offers
 from tallystick.storage.credit_offers import CreditOffer
+from tallystick.strategy.case_columns import NO_PRICE
 from tallystick.terms.disclosure import Disclosure, document_hash
 from tallystick.terms.offering import OfferFault
 
@@ -22,7 +23,10 @@ OFFER_VALID_DAYS: Final = 30
 
 
 class LineTerms(Struct, frozen=True, kw_only=True):
-    """What is offered: a line of a product, its limit, and the grade and the price by which it was found."""
+    """What is offered: a line of a product, its limit, the grade by which that was found, and the price it will have.
+
+    Where the product has several prices that a borrower pays, the line's contract sells this one alone.
+    """
 
     product_id: str
     limit_minor: int
@@ -51,7 +55,12 @@ def offered_line(
     Raises `NotSold` where no version of the product is sold today.
     """
     disclosure = offer_line(
-        connection, borrower_id=borrower_id, product_id=terms.product_id, limit_minor=terms.limit_minor, act=act
+        connection,
+        borrower_id=borrower_id,
+        product_id=terms.product_id,
+        limit_minor=terms.limit_minor,
+        price_code=None if terms.price_code == NO_PRICE else terms.price_code,
+        act=act,
     )
     if not isinstance(disclosure, Disclosure):
         return disclosure

@@ -20,7 +20,6 @@ from tallystick.strategy.case_columns import CheckpointName
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.checkpoint_reading import read_checkpoints
 from tallystick.strategy.policy import Strategy
-from tallystick.terms.catalog import shipped_products
 
 # Where somebody waits for the answer.
 _ASKED_LIVE: Final = (CheckpointName.AUTHORIZE, CheckpointName.APPLY, CheckpointName.REVIEW_LIMIT)
@@ -109,7 +108,7 @@ class Deciders:
             known = _COMPILED.get(strategy_id)
             if known is None:
                 files = stored.files_of(connection, strategy_id)
-                known = read_checkpoints(files, catalog=self.catalog, products=shipped_products())
+                known = read_checkpoints(files, catalog=self.catalog)
                 while len(_COMPILED) >= _MOST_KEPT:
                     _COMPILED.pop(next(iter(_COMPILED)))
                 _COMPILED[strategy_id] = known

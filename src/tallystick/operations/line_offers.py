@@ -24,6 +24,8 @@ from tallystick.terms.disclosing import LinePrices, disclose_line, prices_from
 from tallystick.terms.disclosure import Disclosure, document_hash
 from tallystick.terms.legality import Corner, installment_corners, limit_faults, price_faults, revolving_corners
 from tallystick.terms.offering import OfferFault
+from tallystick.terms.own_price import at_price
+from tallystick.terms.product import Product
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,14 @@ def quote_line(connection: Connection, *, product_id: str, limit_minor: int, act
 
     Raises `NotSold` where no version of the product is sold today.
     """
-    product = product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
+    return _quoted(_sold(connection, product_id=product_id, act=act), limit_minor=limit_minor, act=act)
+
+
+def _sold(connection: Connection, *, product_id: str, act: Act) -> Product:
+    return product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
+
+
+def _quoted(product: Product, *, limit_minor: int, act: Act) -> Disclosure | OfferFault:
     contract = freeze(product, on=act.today)
     unlawful = _unlawful(contract, limit_minor=limit_minor, on=act.today)
     return unlawful or _disclosed(contract, limit_minor=limit_minor, on=act.today)
@@ -95,24 +104,32 @@ def open_line(
 
     Raises `NotSold` where no version of the product is sold today.
     """
-    disclosure = quote_line(connection, product_id=product_id, limit_minor=limit_minor, act=act)
+    product = _sold(connection, product_id=product_id, act=act)
+    disclosure = _quoted(product, limit_minor=limit_minor, act=act)
     if isinstance(disclosure, OfferFault):
         return disclosure
-    _keep_contract(connection, disclosure, act=act)
+    contracts.add_contract(connection, product, frozen_at=act.at)
     return _open(connection, disclosure, borrower_id=borrower_id, accepted_hash=accepted_hash, act=act)
 
 
 def offer_line(
-    connection: Connection, *, borrower_id: int, product_id: str, limit_minor: int, act: Act
+    connection: Connection, *, borrower_id: int, product_id: str, limit_minor: int, price_code: str | None, act: Act
 ) -> Disclosure | Refusal | OfferFault:
     """The disclosure of a line that may be offered to a person today; its contract is kept, for as long as it is open.
 
-    What the books or the law would refuse is not offered. Raises `NotSold` where no version is sold today.
+    Its contract sells the price of its own that is named, alone (None: all that the product has). What the books or
+    the law would refuse is not offered. Raises `NotSold` where no version is sold today.
     """
-    disclosure = quote_line(connection, product_id=product_id, limit_minor=limit_minor, act=act)
+    product = _sold(connection, product_id=product_id, act=act)
+    if price_code is not None:
+        priced = at_price(product, price_code)
+        if isinstance(priced, OfferFault):
+            return priced
+        product = priced
+    disclosure = _quoted(product, limit_minor=limit_minor, act=act)
     if isinstance(disclosure, OfferFault):
         return disclosure
-    _keep_contract(connection, disclosure, act=act)
+    contracts.add_contract(connection, product, frozen_at=act.at)
     opening = _opening(disclosure, borrower_id=borrower_id, acceptance_id=None)
     return why_refused(connection, next(act.event_ids), opening, act=act) or disclosure
 
@@ -128,13 +145,6 @@ def open_offered_line(
     contract = freeze(contracts.Contracts(connection)[disclosure.terms_hash], on=act.today)
     unlawful = _unlawful(contract, limit_minor=disclosure.line.limit_minor, on=act.today)
     return unlawful or _open(connection, disclosure, borrower_id=borrower_id, accepted_hash=accepted_hash, act=act)
-
-
-def _keep_contract(connection: Connection, disclosure: Disclosure, *, act: Act) -> None:
-    product = product_in_force(
-        contracts.published_products(connection), product_id=disclosure.product_id, on=disclosure.offered_on
-    )
-    contracts.add_contract(connection, product, frozen_at=act.at)
 
 
 def _opening(disclosure: Disclosure, *, borrower_id: int, acceptance_id: int | None) -> facts.LineOpened:

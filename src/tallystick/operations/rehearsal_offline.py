@@ -37,7 +37,6 @@ from tallystick.strategy.case_record import CaseRecord, Figures, decide_cases
 from tallystick.strategy.checkpoint import Checkpoint
 from tallystick.strategy.checkpoint_reading import read_checkpoints
 from tallystick.strategy.policy import strategy_sha256
-from tallystick.terms.catalog import shipped_products
 from tallystick.units.periods import full_months
 
 _MINUTE_TICKS: Final = 60_000_000
@@ -214,7 +213,7 @@ def streams_of(rehearsal: Rehearsal) -> dict[str, pa.Table]:
 
 
 def _checkpoint(files: Mapping[str, bytes]) -> Checkpoint:
-    return read_checkpoints(files, catalog=load_as_of_catalog(), products=shipped_products())[CheckpointName.AUTHORIZE]
+    return read_checkpoints(files, catalog=load_as_of_catalog())[CheckpointName.AUTHORIZE]
 
 
 def _refuse_what_is_not_followed(columns: Figures) -> None:

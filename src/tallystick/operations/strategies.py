@@ -25,7 +25,6 @@ from tallystick.strategy.economics import StrategyFaults
 from tallystick.strategy.policy import STRATEGY_FILES, Strategy, read_strategy, standard_strategy_files
 from tallystick.strategy.reviewed_lines import UNGRADED
 from tallystick.strategy.tables import DecisionTable
-from tallystick.terms.catalog import shipped_products
 
 _CURRENCY: Final = "CNY"  # of amounts in a comparison of two folders, which need not hold together
 
@@ -67,7 +66,7 @@ def whole_strategy(files: Mapping[str, bytes], *, on: date) -> WholeStrategy:
     except StrategyFaults as refused:
         faults += refused.faults
     try:
-        checkpoints = read_checkpoints(files, catalog=load_as_of_catalog(), products=shipped_products())
+        checkpoints = read_checkpoints(files, catalog=load_as_of_catalog())
     except StrategyFaults as refused:
         faults += refused.faults
     if review is not None:
@@ -111,7 +110,7 @@ def read_checkpoint_folder(folder: Path | None, *, checkpoint: CheckpointName) -
         raise StrategyFaults(
             [f"{folder}: it decides nothing at {checkpoint}; it decides at {known or 'no checkpoint'}"]
         )
-    return read_checkpoints(files, catalog=load_as_of_catalog(), products=shipped_products())[checkpoint]
+    return read_checkpoints(files, catalog=load_as_of_catalog())[checkpoint]
 
 
 def strategy_files(folder: Path | None) -> dict[str, bytes]:

@@ -4,19 +4,26 @@ Each function is one transaction of the caller's. A strategy is named by its con
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
 from msgspec import Struct
 from psycopg import Connection
 
+from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.operations.decision_events import tell_rolled_back
 from tallystick.operations.lines import Act, is_same_person
 from tallystick.operations.strategies import whole_strategy
 from tallystick.storage import strategies as stored
+from tallystick.storage.contracts import published_products
 from tallystick.storage.strategies import Release, StoredStrategy
 from tallystick.strategy.assignment import Challenger
+from tallystick.strategy.checkpoint_reading import read_checkpoints
 from tallystick.strategy.damage_limits import DamageLimits, shipped_damage_limits
+from tallystick.strategy.economics import StrategyFaults
+from tallystick.strategy.products import strategy_products
+from tallystick.terms.contract import products_sold
 from tallystick.units.rates import PPM
 
 _LEAST_DIGITS: Final = 6
@@ -32,6 +39,7 @@ class StrategyReason(StrEnum):
     SECOND_PERSON_MISSING = "second_person_missing"
     ALREADY_APPROVED = "already_approved"
     NOT_APPROVED = "not_approved"
+    PRODUCT_DIFFERS = "product_differs"
     CHALLENGER_TWICE = "challenger_twice"
     SHARE_OUT_OF_RANGE = "share_out_of_range"
     NOTHING_CHANGES = "nothing_changes"
@@ -100,7 +108,7 @@ def promote(
     dealt = tuple(
         Challenger(strategy_id, each.share_ppm) for strategy_id, each in zip(chosen[1:], challengers, strict=True)
     )
-    refusal = _shares_fault(chosen, dealt)
+    refusal = _shares_fault(chosen, dealt) or _product_differs(connection, chosen, on=act.today)
     if refusal is not None:
         return refusal
     limits = shipped_damage_limits() if damage_limits is None else damage_limits
@@ -199,6 +207,24 @@ def _shares_fault(chosen: Sequence[str], challengers: Sequence[Challenger]) -> S
     if total > CHALLENGERS_MOST_PPM or any(each.share_ppm < 1 for each in challengers):
         figures = {"share_ppm": total, "most_ppm": CHALLENGERS_MOST_PPM}
         return StrategyRefusal(StrategyReason.SHARE_OUT_OF_RANGE, "challengers", figures)
+    return None
+
+
+def _product_differs(connection: Connection, strategy_ids: Sequence[str], *, on: date) -> StrategyRefusal | None:
+    """Why a strategy cannot decide on what is sold: its tables name prices or limits that the product has not.
+
+    A product that is not sold yet is asked for when something is offered of it.
+    """
+    sold = products_sold(published_products(connection), on=on)
+    for strategy_id in strategy_ids:
+        files = stored.files_of(connection, strategy_id)
+        if all(sold.get(name, known) == known for name, known in strategy_products(files).items()):
+            continue
+        try:
+            read_checkpoints(files, catalog=load_as_of_catalog(), sold=sold)
+        except StrategyFaults as refused:
+            figures = {"strategy": strategy_id, "faults": "; ".join(refused.faults)}
+            return StrategyRefusal(StrategyReason.PRODUCT_DIFFERS, "strategy", figures)
     return None
 
 

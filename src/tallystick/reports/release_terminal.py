@@ -17,7 +17,7 @@ DIGITS = 12  # of a hash, as people read and type it
 # What a step in a strategy's life says when it is done, and why it is refused.
 STEPS = (
     "submitted", "submitted_before", "approved", "strategy_unknown", "strategy_ambiguous", "second_person_missing",
-    "already_approved", "not_approved", "challenger_twice", "share_out_of_range", "nothing_changes",
+    "already_approved", "not_approved", "product_differs", "challenger_twice", "share_out_of_range", "nothing_changes",
     "nothing_to_roll_back", "released_meanwhile",
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +33,7 @@ from tallystick.strategy.checkpoint_form import (
 from tallystick.strategy.columns import ColumnType, SmallBatchReader, nearest
 from tallystick.strategy.economics import StrategyFaults
 from tallystick.strategy.policy import strategy_sha256
+from tallystick.strategy.products import PRODUCTS_FOLDER, products_not_named, strategy_products
 from tallystick.strategy.purchase_economics import ECONOMICS_FILE, PurchaseEconomics, read_purchase_economics
 from tallystick.strategy.tables import DecisionTable, TableDeclaration, TableFaults, compile_table
 from tallystick.terms.form import FormFaults, read_toml
@@ -55,15 +57,20 @@ def checkpoint_folders(files: Mapping[str, bytes]) -> tuple[CheckpointName, ...]
 
 
 def read_checkpoints(
-    files: Mapping[str, bytes], *, catalog: AsOfCatalog, products: Mapping[str, Product]
+    files: Mapping[str, bytes], *, catalog: AsOfCatalog, sold: Mapping[str, Product] = MappingProxyType({})
 ) -> dict[CheckpointName, Checkpoint]:
     """All checkpoints of a strategy that decide today. Raises `StrategyFaults` with every fault of every file.
 
     `files` are the strategy's, by their path inside it. Of a checkpoint whose content comes later only the titles are
-    read: it has its place, and decides nothing.
+    read: it has its place, and decides nothing. Prices and limits are those of the products that the strategy knows
+    (`strategy_products`), or of versions that are `sold` in their place.
     """
     faults = list(_strange_folders(files))
     read: dict[CheckpointName, Checkpoint] = {}
+    try:
+        products = {**strategy_products(files), **sold}
+    except StrategyFaults as refused:
+        raise StrategyFaults([*faults, *refused.faults]) from refused
     for name in checkpoint_folders(files):
         try:
             if name in CASE_COLUMNS:
@@ -72,13 +79,14 @@ def read_checkpoints(
                 _check_place(name, files)
         except StrategyFaults as refused:
             faults += refused.faults
+    faults = faults or products_not_named(files, {each.product for each in read.values()})
     if faults:
         raise StrategyFaults(faults)
     return read
 
 
 def _strange_folders(files: Mapping[str, bytes]) -> Iterator[str]:
-    known = (*CheckpointName, "models")
+    known = (*CheckpointName, "models", PRODUCTS_FOLDER)
     for folder in dict.fromkeys(path.split("/")[0] for path in files if "/" in path):
         if folder not in known:
             yield f"{folder}/: no checkpoint has this name{nearest(name=folder, among=known)}; use {', '.join(known)}"

@@ -33,11 +33,22 @@ def freeze(product: Product, *, on: date) -> ContractTerms:
 def product_in_force(versions: Iterable[Product], *, product_id: str, on: date) -> Product:
     """The version of a product that is sold on a day: the latest whose `sold_from` has come. Raises `NotSold`."""
     named = [product for product in versions if product.id == product_id]
-    sold = [product for product in named if product.sold_from <= on]
+    sold = products_sold(named, on=on)
     if not sold:
         starts = ", ".join(f"version {product.version} from {product.sold_from}" for product in named) or "none"
         raise NotSold(f"product_id: {product_id!r} is not sold on {on}; known: {starts}. Choose another day or product")
-    return max(sold, key=lambda product: (product.sold_from, product.version))
+    return sold[product_id]
+
+
+def products_sold(versions: Iterable[Product], *, on: date) -> dict[str, Product]:
+    """By id, the version of each product that is sold on a day; one that is not sold yet is left out.
+
+    >>> from tallystick.terms.catalog import shipped_products
+    >>> sorted(products_sold(shipped_products().values(), on=date(2026, 11, 29)))
+    ['baitiao', 'cash', 'scene-education']
+    """
+    begun = [product for product in versions if product.sold_from <= on]
+    return {product.id: product for product in sorted(begun, key=lambda each: (each.sold_from, each.version))}
 
 
 def version_faults(product: Product, *, published: Iterable[Product]) -> tuple[str, ...]:

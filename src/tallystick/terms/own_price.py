@@ -10,7 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from tallystick.terms.legality import worst_corner
-from tallystick.terms.offering import own_prices
+from tallystick.terms.offering import OfferFault, OfferReason, own_prices
 from tallystick.terms.plan_terms import Amortization
 from tallystick.terms.product import InstallmentPrice, OfferKind, Product
 from tallystick.units.rates import PPM
@@ -82,6 +82,27 @@ def with_own_price(product: Product, code: str) -> Product:
     assert code in own_price_codes(product), "a line has a price that its product sells"
     prices = tuple(price for price in sold.prices if price.merchant_subsidy_ppm or price.code == code)
     return replace(product, order_installments=replace(sold, prices=prices))
+
+
+def at_price(product: Product, code: str) -> Product | OfferFault:
+    """The product as a line is opened on it at a price, or why there is no such price.
+
+    A price that a merchant pays for is nobody's own: the product stays as it is.
+
+    >>> from tallystick.terms.catalog import shipped_products
+    >>> print(at_price(shipped_products()["baitiao"], "gold"))
+    price_code: price_unknown (price_code gold); choose one of merchant_free, standard
+    """
+    if code in own_price_codes(product):
+        return with_own_price(product, code)
+    sold = product.order_installments
+    codes = sorted({price.code for price in sold.prices}) if sold else []
+    if code in codes:
+        return product
+    way_out = f"choose one of {', '.join(codes)}" if codes else "name no price of order installments"
+    return OfferFault(
+        reason=OfferReason.PRICE_UNKNOWN, field="price_code", figures={"price_code": code}, way_out=way_out
+    )
 
 
 def pinned_price_code(contract: Product, *, whole: Product) -> str | None:

@@ -23,7 +23,6 @@ from tallystick.scoring.scorecard import ScorecardSettings, fit_scorecard
 from tallystick.strategy.case_columns import CASE_COLUMNS, CHECKPOINT_OUTPUTS, OUTCOME_TEXTS, CheckpointName
 from tallystick.strategy.checkpoint_reading import read_checkpoints
 from tallystick.strategy.economics import StrategyFaults
-from tallystick.terms.catalog import shipped_products
 
 AUTHORIZE, APPLY = CheckpointName.AUTHORIZE, CheckpointName.APPLY
 
@@ -221,13 +220,13 @@ def test_an_application_needs_a_bound_that_declines_and_limits_of_the_product() 
 
 def test_checkpoints_to_come_have_their_place_and_others_none() -> None:
     place = {"watch/checkpoint.toml": 'zh = "监测"\nen = "Watch"'.encode(), "watch/rules.csv": b"anything"}
-    read = read_checkpoints({**small_files(), **place}, catalog=load_as_of_catalog(), products=shipped_products())
+    read = read_checkpoints({**small_files(), **place}, catalog=load_as_of_catalog())
     assert list(read) == [AUTHORIZE]
     with pytest.raises(StrategyFaults) as refused:
         read_checkpoints(
             {"collect/checkpoint.toml": b'zh = "x"', "authorise/line.csv": b""},
-            catalog=load_as_of_catalog(), products=shipped_products(),
-        )  # fmt: skip
+            catalog=load_as_of_catalog(),
+        )
     told = "\n".join(refused.value.faults)
     assert "authorise/: no checkpoint has this name; the nearest is `authorize`" in told
     assert "collect/checkpoint.toml: en: missing" in told
