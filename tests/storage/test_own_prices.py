@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import count
+from pathlib import Path
 
 import psycopg
 import pytest
 from msgspec.structs import replace
 from tests.applying import REPORT, accept, applicant, applied, offer_of
 from tests.books import Books, ended
+from tests.commands import command
 from tests.deciding import Lender
 from tests.own_products import priced_files, product_of_prices, product_text
 
@@ -89,6 +91,18 @@ def test_a_price_that_is_sold_no_more_is_not_offered(lender: Lender) -> None:
     decision = read_decision(lender.books.connection, application.application_id)
     assert decision is not None
     assert (decision.refused_because, decision.refused_figures) == ("price_unknown", {"price_code": "prime"})
+
+
+def test_publishing_says_where_the_release_in_force_does_not_fit(
+    lender: Lender, database_url: str, tmp_path: Path
+) -> None:
+    publish(lender, product_text())
+    lender.release(files=priced_files())
+    file = tmp_path / "baitiao.toml"
+    file.write_text(product_text(version=3, sold_from=date(2026, 6, 1), prime="best"), encoding="utf-8")
+    told = command("products", "publish", str(file), url=database_url).told()
+    assert "2026-06-01" in told
+    assert "'prime' is none of baitiao; use best, merchant_free, standard" in told
 
 
 def test_a_product_of_one_price_is_the_contract_as_it_is() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from tallystick.bootstrap import act_of, database_place, terminal
+from tallystick.cli.strategies import refusal_text
 
 if TYPE_CHECKING:
     from tallystick.terms.product import Product
@@ -27,11 +28,15 @@ def publish(product: str, /) -> None:
     from tallystick.operations.database import ready_database
     from tallystick.operations.lending import publish_product
     from tallystick.operations.products import product_named
+    from tallystick.operations.strategy_life import release_unfit
 
     chosen = product_named(product)
     with ready_database(database_place()) as url, psycopg.connect(url) as connection:
         is_new = publish_product(connection, chosen, act=act_of("command line"))
+        unfit = release_unfit(connection, on=chosen.sold_from)
     terminal().print(f"{'✓' if is_new else '='} {chosen.id} {chosen.version}", markup=False)
+    if unfit is not None:
+        terminal().print(f"! {chosen.sold_from}: {refusal_text(unfit)}", style="yellow", markup=False, soft_wrap=True)
     _tell_unannounced(chosen)
 
 

@@ -317,9 +317,14 @@ def _tell(key: str, name: str, strategy_id: str) -> None:
 
 def refuse(refusal: "StrategyRefusal") -> NoReturn:
     """Say why not, with the way out, and end with status 2."""
+    told = f"{refusal.field}: {refusal_text(refusal)}"
+    error_terminal().print(told, style="red", markup=False, soft_wrap=True)
+    sys.exit(2)
+
+
+def refusal_text(refusal: "StrategyRefusal") -> str:
+    """Why not, in words, with the way out."""
     from tallystick.reports.release_terminal import step_text
 
     figures = {name: str(figure) for name, figure in refusal.figures.items()}
-    told = step_text(refusal.reason, language=settings().language, **figures)
-    error_terminal().print(f"{refusal.field}: {told}", style="red", markup=False, soft_wrap=True)
-    sys.exit(2)
+    return step_text(refusal.reason, language=settings().language, **figures)

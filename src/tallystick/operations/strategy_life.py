@@ -210,6 +210,15 @@ def _shares_fault(chosen: Sequence[str], challengers: Sequence[Challenger]) -> S
     return None
 
 
+def release_unfit(connection: Connection, *, on: date) -> StrategyRefusal | None:
+    """Why the release in force does not fit what is sold on a day, by its first strategy that does not."""
+    release = current_release(connection)
+    if release is None:
+        return None
+    named = [release.champion_id, *(each.name for each in release.challengers)]
+    return _product_differs(connection, named, on=on)
+
+
 def _product_differs(connection: Connection, strategy_ids: Sequence[str], *, on: date) -> StrategyRefusal | None:
     """Why a strategy cannot decide on what is sold: its tables name prices or limits that the product has not.
 
