@@ -17,7 +17,7 @@ import pytest
 
 from tallystick.operations.database import Where, discard_left_behind, revive
 from tallystick.storage.embedded import embedded_server, ensure_running, keeper_pid, stay_up, stop
-from tallystick.storage.keeper import shared_buffers_mb
+from tallystick.storage.keeper import most_wal_mb, shared_buffers_mb
 from tallystick.storage.place import EmbeddedFault, Place, place, prepare
 
 
@@ -62,6 +62,11 @@ def test_it_keeps_a_quarter_of_what_memory_there_is(tmp_path: Path) -> None:
         assert shared_buffers_mb((tmp_path / "absent", limit)) == meant
     limit.write_text("max")
     assert 128 <= shared_buffers_mb((limit,)) == shared_buffers_mb(()) <= 4_096
+
+
+def test_the_log_may_take_a_quarter_of_the_free_disk() -> None:
+    free_gb = (0, 2, 20, 500)
+    assert [most_wal_mb(free << 30) for free in free_gb] == [1_024, 1_024, 5_120, 16_384]
 
 
 def test_two_processes_at_once_share_one_server(at: Place, tmp_path: Path) -> None:

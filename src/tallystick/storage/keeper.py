@@ -24,7 +24,6 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "max_connections": "100",
-    "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
     "timezone": "UTC",
@@ -77,7 +76,11 @@ def _start(cluster: Path, *, programs: Path, socket_folder: Path, owner: str | N
         if prctl is not None:
             prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
-    settings = {**_SETTINGS, "shared_buffers": f"{shared_buffers_mb()}MB"}
+    settings = {
+        **_SETTINGS,
+        "shared_buffers": f"{shared_buffers_mb()}MB",
+        "max_wal_size": f"{most_wal_mb(_free_bytes(cluster))}MB",
+    }
     return subprocess.Popen(
         [
             programs / "bin" / "postgres",
@@ -102,6 +105,20 @@ def shared_buffers_mb(limits: tuple[Path, ...] = _CONTAINER_LIMITS) -> int:
         told = limit.read_text(encoding="ascii").strip() if limit.is_file() else "max"
         memory = min(memory, int(told)) if told.isdigit() else memory
     return min(max(memory // 4 // _MB, 128), 4_096)
+
+
+def most_wal_mb(free_bytes: int) -> int:
+    """A quarter of the free disk, from 1 to 16 GB: how long the log may become before a checkpoint comes out of turn.
+
+    After a checkpoint each page that is touched is written into the log as a whole. A line's pages are all over the
+    disk, so under load that is most of the log: one that is full every twenty seconds never has anything else in it.
+    """
+    return min(max(free_bytes // 4 // _MB, 1_024), 16_384)
+
+
+def _free_bytes(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _in_use(folder: Path) -> bool:
