@@ -164,7 +164,7 @@ def row_counts(name: str, schema: pa.Schema, *, repeats: bool = True) -> list[st
 
     It runs on any engine; `row_faults` reads the counts. Without `repeats` none does, and nobody has to count.
     """
-    never_null = _never_null(schema)
+    never_null = never_null_in(schema)
     repeated = f"COUNT({never_null[0]}) - COUNT(DISTINCT {_identity(name, never_null[0])})" if repeats else "0"
     nulls = [f"COUNT(CASE WHEN {column} IS NULL THEN 1 END)" for column in never_null]
     beyond = [f"COUNT(CASE WHEN {name} < {low} OR {name} > {high} THEN 1 END)" for name, low, high in bounds_of(schema)]
@@ -179,7 +179,7 @@ def _identity(name: str, column: str) -> str:
     return f"CASE WHEN NOT {column} IS NULL THEN CONCAT({told}) END"
 
 
-def _never_null(schema: pa.Schema) -> list[str]:
+def never_null_in(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if not field.nullable]
 
 
@@ -205,7 +205,7 @@ _BEYOND: Final = {
 
 def row_faults(name: str, schema: pa.Schema, counts: Sequence[int], *, odd_kind: str | None) -> list[str]:
     """What those counts say is wrong."""
-    never_null = _never_null(schema)
+    never_null = never_null_in(schema)
     repeated, nulls, beyond = counts[0], counts[1 : len(never_null) + 1], counts[len(never_null) + 1 :]
     faults = []
     if repeated:

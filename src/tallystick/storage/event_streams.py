@@ -10,10 +10,11 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.dataset as ds
+from msgspec import Struct
 from psycopg import Connection, sql
 from psycopg.errors import UniqueViolation
 
-from tallystick.features.as_of_build import StreamFaults, bounds_of, row_faults, table_faults
+from tallystick.features.as_of_build import StreamFaults, bounds_of, never_null_in, row_faults, table_faults
 from tallystick.features.event_tables import ARROW_TYPES, EVENT_TABLES, REQUEST, STREAM_PREFIX, Column, ColumnType
 from tallystick.storage.rows import over_rows
 
@@ -27,7 +28,6 @@ _INSERTS: Final = {
     ).for_many
     for name in WRITTEN
 }
-_SCHEMAS: Final = {name: EVENT_TABLES[name].schema() for name in WRITTEN}
 # What stands for a column's values in Python; None is a null of any.
 _KINDS: Final[dict[ColumnType, set[type]]] = {
     ColumnType.BIGINT: {int, type(None)},
@@ -35,6 +35,28 @@ _KINDS: Final[dict[ColumnType, set[type]]] = {
     ColumnType.TEXT: {str, type(None)},
     ColumnType.BOOLEAN: {bool, type(None)},
 }
+
+
+class _Checked(Struct, frozen=True):
+    """What rows of a stream are held to, found once: kinds by column, which may not be null, and bounds."""
+
+    schema: pa.Schema
+    kinds: Mapping[str, set[type]]
+    never_null: tuple[str, ...]
+    bounds: tuple[tuple[str, int, int], ...]
+
+
+def _checked(name: str) -> _Checked:
+    table, schema = EVENT_TABLES[name], EVENT_TABLES[name].schema()
+    return _Checked(
+        schema=schema,
+        kinds={column.name: _KINDS[column.type] for column in table.columns},
+        never_null=tuple(never_null_in(schema)),
+        bounds=tuple(bounds_of(schema)),
+    )
+
+
+_CHECKED: Final = {name: _checked(name) for name in WRITTEN}
 
 
 def write_stream(connection: Connection, name: str, rows: Mapping[str, Sequence[Any]]) -> None:
@@ -73,30 +95,37 @@ def read_events(connection: Connection, name: str, event_ids: Sequence[int]) -> 
 def _list_faults(name: str, rows: Mapping[str, Sequence[Any]]) -> list[str]:
     """What is wrong with the columns as they are."""
     faults = []
-    for column in EVENT_TABLES[name].columns:
-        wanted = ARROW_TYPES[column.type]
-        if column.name not in rows:
-            faults.append(f"{name}: {column.name}: no such column; give it as {wanted}, null where nobody knows")
-            continue
-        odd = sorted(kind.__name__ for kind in set(map(type, rows[column.name])) - _KINDS[column.type])
-        if odd:
-            faults.append(f"{name}: {column.name}: is {' and '.join(odd)}, must be {wanted}")
-    faults += [f"{name}: {each}: is not known; remove it" for each in rows if EVENT_TABLES[name].column(each) is None]
+    known = _CHECKED[name].kinds
+    for column, kinds in known.items():
+        odd = set(map(type, rows[column])) - kinds if column in rows else None
+        if odd is None:
+            faults.append(
+                f"{name}: {column}: no such column; give it as {_wanted(name, column)}, null where nobody knows"
+            )
+        elif odd:
+            told = " and ".join(sorted(kind.__name__ for kind in odd))
+            faults.append(f"{name}: {column}: is {told}, must be {_wanted(name, column)}")
+    faults += [f"{name}: {each}: is not known; remove it" for each in rows if each not in known]
     lengths = sorted({len(values) for values in rows.values()})
     if len(lengths) > 1:
         faults.append(f"{name}: columns have {' and '.join(map(str, lengths))} entries; give one per row in each")
     return faults
 
 
+def _wanted(name: str, column: str) -> pa.DataType:
+    return _CHECKED[name].schema.field(column).type
+
+
 def _row_faults(name: str, rows: Mapping[str, Sequence[Any]]) -> list[str]:
-    schema = _SCHEMAS[name]
+    checked = _CHECKED[name]
     ids = [told for told in rows["event_id"] if told is not None]
-    nulls = [sum(told is None for told in rows[field.name]) for field in schema if not field.nullable]
+    nulls = [list(rows[column]).count(None) for column in checked.never_null]
     beyond = [
-        sum(told is not None and not low <= told <= high for told in rows[column])
-        for column, low, high in bounds_of(schema)
+        sum([told is not None and not low <= told <= high for told in rows[column]])
+        for column, low, high in checked.bounds
     ]
-    return row_faults(name, schema, [len(ids) - len(set(ids)), *nulls, *beyond], odd_kind=None)
+    counts = [len(ids) - len(set(ids)), *nulls, *beyond]
+    return row_faults(name, checked.schema, counts, odd_kind=None) if any(counts) else []
 
 
 @contextmanager

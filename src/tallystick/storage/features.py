@@ -1,12 +1,15 @@
 """Features at an instant, computed in PostgreSQL: for a batch that waits, and for any number of requests."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count as numbered
 from operator import itemgetter
 from typing import Any, Final
 
 import pyarrow as pa
-from psycopg import Connection, sql
+from psycopg import Connection, RawCursor, sql
 
 from tallystick.features.as_of_catalog import AsOfFeature
 from tallystick.features.as_of_sql import as_of_sql
@@ -60,14 +63,22 @@ def feature_lists(
     arrays = [list(requests[column.name]) for column in REQUEST]
     with connection.pipeline():
         connection.execute(_PLANNED_ONCE)
-        cursor = connection.cursor(binary=True)
-        cursor.execute(per_request_sql(features), [*arrays, *_may_be_seen(seen)], prepare=True)
+        cursor = RawCursor(connection)
+        cursor.execute(_numbered(features), [*arrays, *_may_be_seen(seen)], prepare=True, binary=True)
     rows = cursor.fetchall()
     generation, snapshot, own_xid = rows[0][: len(SEEN_COLUMNS)]
     names = ("request_id", *(feature.name for feature in features))
     told = [row[len(SEEN_COLUMNS) :] for row in rows if row[len(SEEN_COLUMNS)] is not None]  # none without requests
     columns = map(list, zip(*told, strict=True)) if told else [[] for _ in names]
     return dict(zip(names, columns, strict=True)), seen or VisibleSet(generation, snapshot).without(own_xid)
+
+
+@lru_cache(maxsize=64)
+def _numbered(features: tuple[AsOfFeature, ...]) -> bytes:
+    """The query with its parameters numbered: psycopg would look for their places in all of it for every batch."""
+    numbers = numbered(1)
+    text = per_request_sql(features)
+    return re.sub("%[s%]", lambda found: "%" if found[0] == "%%" else f"${next(numbers)}", text).encode()
 
 
 def _may_be_seen(seen: VisibleSet | None) -> list[Any]:
