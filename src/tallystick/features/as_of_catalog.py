@@ -6,10 +6,10 @@ windows, streams, personal data) is read off its SQL, so that the catalog cannot
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from tallystick.features.catalog import CatalogFaults, parse
+from tallystick.features.catalog import CatalogFaults, parse, with_double_divisions
 from tallystick.features.event_tables import (
     DAY_TICKS,
     ENTITIES,
@@ -103,11 +103,17 @@ class Aggregate:
         names = {ENTITIES[self.entity].key, *self.within}
         for text in (self.value, self.where):
             if text is not None:
-                names |= {column.name for column in parse(text).find_all(exp.Column)}
+                names |= _columns_of(text)
         return tuple(column for column in table.columns if column.name in names)
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # the catalog has one of each: to compare their texts took a batch 0.3 ms
+@lru_cache(maxsize=1024)
+def _columns_of(text: str) -> frozenset[str]:
+    """The columns that an expression reads; the windows of an aggregate share one text."""
+    return frozenset(column.name for column in sqlglot.parse_one(text, read="postgres").find_all(exp.Column))
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # the catalog has one of each, and every batch asks for its query by them
 class AsOfFeature:
     """One feature at an instant, and what is known of it."""
 
@@ -278,12 +284,18 @@ def _aggregate_faults(aggregate: Aggregate) -> Iterable[str]:
             f"kind: {aggregate.entity} has a history without bound, served from tiles: only "
             f"{', '.join(sorted(TILED_KINDS))}, and nothing within"
         )
-    names = {column.name for column in table.columns}
     for key, text in (("value", aggregate.value), ("where", aggregate.where)):
         if text is not None:
-            yield from _sql_faults(key, text, {"e": names})
-            if not _has_fault(text) and any(parse(text).find_all(exp.Div)):
-                yield f"{key}: divide in the feature, once; what is summed is whole numbers"
+            yield from _value_faults(key, text, aggregate.source)
+
+
+@lru_cache(maxsize=1024)
+def _value_faults(key: str, text: str, source: str) -> tuple[str, ...]:
+    """What is wrong with a value or a condition, told once for all windows."""
+    tree, faults = _checked(key, text, {"e": {column.name for column in EVENT_TABLES[source].columns}})
+    if tree is not None and tree.find(exp.Div) is not None:
+        faults.append(f"{key}: divide in the feature, once; what is summed is whole numbers")
+    return tuple(faults)
 
 
 def _inlined(node: exp.Expression, above: Mapping[str, AsOfFeature]) -> exp.Expression:
@@ -314,15 +326,17 @@ def _feature(
         faults.append(f"{place}: credit_use: say true or false: may a credit decision read it?")
     if len(faults) > before:
         return None
-    tables = {"a": set(known), "r": set(_REQUEST_COLUMNS), "f": set(above)}
-    faults += [f"{place}: {fault}" for fault in _sql_faults("sql", str(entry["sql"]), tables)]
-    if len(faults) > before:
+    given = str(entry["sql"])
+    tree, found = _checked("sql", given, {"a": known, "r": _REQUEST_COLUMNS, "f": above})
+    faults += [f"{place}: {fault}" for fault in found]
+    if tree is None or len(faults) > before:
         return None
-    written = sqlglot.parse_one(str(entry["sql"]), read="postgres")
-    others = dict.fromkeys(column.name for column in written.find_all(exp.Column) if column.table == "f")
-    tree = written.transform(_inlined, above)
-    text = str(tree.sql(dialect="postgres"))
-    tree = parse(text)
+    others = dict.fromkeys(column.name for column in tree.find_all(exp.Column) if column.table == "f")
+    text = written = str(tree.sql(dialect="postgres"))
+    if others:
+        text = str(tree.transform(_inlined, above).sql(dialect="postgres"))
+    # Most texts stand in the catalog as they are rendered, and their tree is there already.
+    tree = with_double_divisions(tree) if text == given else parse(text)
     read = {(column.table, column.name) for column in tree.find_all(exp.Column)}
     feature = AsOfFeature(
         name=entry["name"],
@@ -334,7 +348,7 @@ def _feature(
         credit_use=entry["credit_use"],
         aggregates=tuple(one for name, one in known.items() if ("a", name) in read),
         request_columns=tuple(column for name, column in _REQUEST_COLUMNS.items() if ("r", name) in read),
-        written=str(written.sql(dialect="postgres")),
+        written=written,
         reads=tuple(others),
     )
     faults += [f"{place}: {fault}" for fault in _feature_faults(feature, tree)]
@@ -343,11 +357,12 @@ def _feature(
 
 def _feature_faults(feature: AsOfFeature, tree: exp.Expression) -> Iterable[str]:
     """Where engines would differ without a word: a cast that rounds, a division by zero; and what the law protects."""
+    divisions = list(tree.find_all(exp.Div))
     if feature.type is ColumnType.BIGINT and any(
-        division.find_ancestor(exp.Floor, exp.Ceil) is None for division in tree.find_all(exp.Div)
+        division.find_ancestor(exp.Floor, exp.Ceil) is None for division in divisions
     ):
         yield "sql: a whole number made of a division must say how it rounds: FLOOR(...) or CEIL(...)"
-    for division in tree.find_all(exp.Div):
+    for division in divisions:
         by = division.expression.this if isinstance(division.expression, exp.Cast) else division.expression
         by = by.unnest()
         if not (isinstance(by, exp.Nullif) or (isinstance(by, exp.Literal) and by.name.strip("0."))):
@@ -368,14 +383,6 @@ def _is_fraction(node: exp.Expression, *, within: exp.Expression) -> bool:
     return True
 
 
-def _has_fault(text: str) -> bool:
-    try:
-        parse(text)
-    except SqlglotError:
-        return True
-    return False
-
-
 # What all engines compute alike; anything else needs a kind of its own, with a rendering that is tested.
 _PORTABLE: Final = (
     exp.Abs, exp.Add, exp.And, exp.Between, exp.Boolean, exp.Case, exp.Cast, exp.Ceil, exp.Coalesce, exp.Column,
@@ -385,15 +392,21 @@ _PORTABLE: Final = (
 )  # fmt: skip
 
 
-def _sql_faults(key: str, text: str, tables: Mapping[str, set[str]]) -> Iterable[str]:
+def _checked(key: str, text: str, tables: Mapping[str, Container[str]]) -> tuple[exp.Expression | None, list[str]]:
+    """The tree of an expression, None where it is none, and what is wrong with it."""
     try:
-        tree = sqlglot.parse_one(text, read="postgres")
+        tree: exp.Expression = sqlglot.parse_one(text, read="postgres")
     except SqlglotError as error:
-        yield f"{key}: not an SQL expression: {error}"
-        return
-    for column in tree.find_all(exp.Column):
-        if column.name not in tables.get(column.table, set()):
-            yield f"{key}: {column.sql()} is no column; tables here are {', '.join(tables)}"
-    for node in tree.walk():
-        if not isinstance(node, _PORTABLE):
-            yield f"{key}: {node.sql()}: {type(node).__name__} is not in the subset that all engines compute alike"
+        return None, [f"{key}: not an SQL expression: {error}"]
+    nodes = list(tree.walk())
+    faults = [
+        f"{key}: {column.sql()} is no column; tables here are {', '.join(tables)}"
+        for column in nodes
+        if isinstance(column, exp.Column) and column.name not in tables.get(column.table, ())
+    ]
+    faults += [
+        f"{key}: {node.sql()}: {type(node).__name__} is not in the subset that all engines compute alike"
+        for node in nodes
+        if not isinstance(node, _PORTABLE)
+    ]
+    return tree, faults

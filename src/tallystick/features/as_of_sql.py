@@ -89,11 +89,16 @@ def _rendered(text: str, dialect: str) -> str:
 
 def column_of(feature: AsOfFeature, places: Mapping[str, str]) -> str:
     """The feature's own expression over the parts that hold its aggregates, cast to the type that the catalog says."""
+    return f"CAST({expression_of(feature, places)} AS {feature.type}) AS {feature.name}"
+
+
+def expression_of(feature: AsOfFeature, places: Mapping[str, str]) -> str:
+    """The same as it stands within the cast."""
     tree = parse(feature.sql)
     for column in tree.find_all(exp.Column):
         if column.table == "a":
             column.set("table", exp.to_identifier(places[column.name]))
-    return f"CAST({tree.sql(dialect='postgres')} AS {feature.type}) AS {feature.name}"
+    return str(tree.sql(dialect="postgres", copy=False))
 
 
 class _Reads:
@@ -324,6 +329,7 @@ class _NumberedHistory(_History):
         return f"request AS r JOIN asked_{self.entity} AS asked ON asked.k = r.{key}"
 
 
+@lru_cache(maxsize=1024)
 def asked_value(source: str, text: str) -> str:
     """What a request `r` adds to the stream of what it asks for; nothing where the stream tells what comes later."""
     tree = parse(text)
@@ -332,14 +338,18 @@ def asked_value(source: str, text: str) -> str:
         return "NULL"
     for column in read:
         column.set("table", exp.to_identifier("r"))
-    return f"CASE WHEN r.kind = '{source}' THEN {tree.sql(dialect='postgres')} END"
+    return f"CASE WHEN r.kind = '{source}' THEN {tree.sql(dialect='postgres', copy=False)} END"
 
 
 def value_sql(aggregate: Aggregate) -> str:
     """A row's value where the condition holds, null elsewhere: unknown is not true."""
     value = aggregate.value or _PLAIN_VALUES[aggregate.kind]
-    text = value if aggregate.where is None else f"CASE WHEN {aggregate.where} THEN {value} END"
-    return str(parse(text).sql(dialect="postgres"))
+    return _rendered_value(value if aggregate.where is None else f"CASE WHEN {aggregate.where} THEN {value} END")
+
+
+@lru_cache(maxsize=1024)
+def _rendered_value(text: str) -> str:
+    return str(parse(text).sql(dialect="postgres", copy=False))
 
 
 def _partition(within: Iterable[str]) -> str:

@@ -97,11 +97,15 @@ def parse(sql: str) -> exp.Expression:
     >>> parse("a.x / 2").sql(dialect="duckdb")
     'CAST(a.x AS DOUBLE) / CAST(2 AS DOUBLE)'
     """
-    tree: exp.Expression = sqlglot.parse_one(sql, read="postgres")
-    # Deepest first: a cast copies what it wraps, so a division must be done before the one around it.
-    for division in reversed(list(tree.find_all(exp.Div))):
+    return with_double_divisions(sqlglot.parse_one(sql, read="postgres"))
+
+
+def with_double_divisions(tree: exp.Expression) -> exp.Expression:
+    """The tree itself, with every division in it made one of doubles."""
+    for division in list(tree.find_all(exp.Div)):
         for side in ("this", "expression"):
-            division.set(side, exp.cast(division.args[side], "double"))
+            # Not a copy: a division inside of this one is still to be met. Nor a name of a type, which would be parsed.
+            division.set(side, exp.cast(division.args[side], exp.DataType.Type.DOUBLE, copy=False))
     return tree
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import sqlglot
 
 from tallystick.features.as_of_catalog import Aggregate, AsOfFeature, Kind
-from tallystick.features.as_of_sql import asked_value, column_of, value_sql
+from tallystick.features.as_of_sql import asked_value, expression_of, value_sql
 from tallystick.features.event_tables import (
     DAY_TICKS,
     ENTITIES,
@@ -75,7 +75,8 @@ def _query(features: tuple[AsOfFeature, ...], parts: list[str]) -> str:
     ]
     stored = [_stored(source) for source in REQUEST_KINDS if any(source == read.source for read in reads)]
     places = dict.fromkeys(aggregates, "r")
-    told = [*(f"s.{name}" for name in SEEN_COLUMNS), "r.request_id", *(column_of(one, places) for one in features)]
+    columns = [f"CAST({expression_of(one, places)} AS {one.type.sql.upper()}) AS {one.name}" for one in features]
+    told = [*(f"s.{name}" for name in SEEN_COLUMNS), "r.request_id", *columns]
     known = "".join(f", {column}" for read in reads for column in read.told())
     joins = "".join(f" LEFT JOIN {read.name} ON {read.matches()}" for read in reads)
     asked = f"SELECT r.*{known} FROM request AS r{joins}"
@@ -100,7 +101,8 @@ def _part(name: str, text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return str(sqlglot.parse_one(text, read="postgres").sql(dialect="postgres")).replace("%", "%%")
+    """For psycopg, where a text has parameters. What stands in the templates is PostgreSQL's already."""
+    return text.replace("%", "%%")
 
 
 def _stored(source: str) -> str:
@@ -254,7 +256,7 @@ class _TiledRead(_Read):
         """Each key and tick that is asked for; `tail_tick`, from where on nothing is rolled up, is null for most."""
         return (
             f"SELECT k.key, k.tick, k.tick - {self._longest} + 1 AS first_tick, CASE WHEN t.until_tick <= k.tick "
-            f"THEN t.until_tick WHEN NOT t.until_tick IS NULL THEN k.tick - MOD(k.tick, {HOUR_TICKS}) END AS tail_tick "
+            f"THEN t.until_tick WHEN NOT t.until_tick IS NULL THEN k.tick - k.tick % {HOUR_TICKS} END AS tail_tick "
             f"FROM (SELECT DISTINCT r.{self.key} AS key, r.tick FROM request AS r WHERE NOT r.{self.key} IS NULL) AS k "
             f"LEFT JOIN tiled_keys AS t ON t.stream = '{self.source}' AND t.entity = '{self.entity}' "
             "AND t.key = CAST(k.key AS TEXT)"
@@ -277,9 +279,9 @@ class _TiledRead(_Read):
             f"(k.tail_tick)) AS b(tick) WHERE NOT k.tail_tick IS NULL{again} UNION ALL {self._not_seen(key)}"
         )
         return (
-            f"SELECT {key}, COALESCE(ARRAY_AGG(DISTINCT k.opened_tick - MOD(k.opened_tick, {HOUR_TICKS})) "
+            f"SELECT {key}, COALESCE(ARRAY_AGG(DISTINCT k.opened_tick - k.opened_tick % {HOUR_TICKS}) "
             "FILTER(WHERE k.opened_tick < k.tail_tick), CAST(ARRAY[] AS BIGINT[])) AS hours, "
-            f"ARRAY_AGG(DISTINCT k.opened_tick - MOD(k.opened_tick, {DAY_TICKS})) AS days "
+            f"ARRAY_AGG(DISTINCT k.opened_tick - k.opened_tick % {DAY_TICKS}) AS days "
             f"FROM ({opened}) AS k GROUP BY {key}"
         )
 
@@ -316,7 +318,7 @@ class _TiledRead(_Read):
             f"AND t.from_tick >= GREATEST(k.first_tick, o.tick) AND t.from_tick < LEAST(o.tick + {DAY_TICKS}, "
             "k.tail_tick) AND t.from_tick <> ALL(k.hours)) AS p",
             f"SELECT k.key, k.tick, p.* {busy} ({tiles} AND t.hours = {DAY_HOURS} AND t.from_tick >= k.first_tick "
-            f"AND t.from_tick < k.tail_tick - MOD(k.tail_tick, {DAY_TICKS}) AND t.from_tick <> ALL(k.days)) AS p",
+            f"AND t.from_tick < k.tail_tick - k.tail_tick % {DAY_TICKS} AND t.from_tick <> ALL(k.days)) AS p",
         ]
         if self.source in REQUEST_KINDS:
             asked = self._sums("e.tick", _asked_measure)
@@ -354,4 +356,4 @@ def _of_batch(asked: str) -> str:
     tree = sqlglot.parse_one(asked, read="postgres")
     for column in tree.find_all(sqlglot.exp.Column):
         column.set("table", sqlglot.exp.to_identifier("e"))
-    return str(tree.sql(dialect="postgres"))
+    return str(tree.sql(dialect="postgres", copy=False))
