@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tallystick.scoring import lightgbm_text, xgboost_json
 from tallystick.scoring.folds import Flags, derived_seed, stratified_folds, two_outcomes
+from tallystick.scoring.lightgbm_library import CONTRIBUTIONS, RAW_SCORE, LoadedTrees
 from tallystick.scoring.matrix import CodedFeature, fit_coding, matrix_of
 from tallystick.scoring.model import ColumnFault, Columns, Floats, ModelFeature, MonotoneFault
 from tallystick.scoring.trees import Tree, refuse_broken_directions
@@ -107,7 +108,7 @@ class Boosted:
         if not len(matrix):
             return np.empty(0)
         if self.kind == "lightgbm":
-            return np.asarray(self._lightgbm_raw(matrix, pred_contrib=False), dtype=np.float64)
+            return self._lightgbm_raw(matrix, kind=RAW_SCORE)
         return np.asarray(self._booster.inplace_predict(matrix, predict_type="margin"), dtype=np.float64)
 
     def contributions(self, columns: Columns) -> Floats:
@@ -120,7 +121,7 @@ class Boosted:
         if not len(matrix):
             return np.empty((0, len(self.coded) + 1))
         if self.kind == "lightgbm":
-            return np.asarray(self._lightgbm_raw(matrix, pred_contrib=True), dtype=np.float64)
+            return self._lightgbm_raw(matrix, kind=CONTRIBUTIONS)
         return _xgboost_contributions(self._booster, matrix, self.coded)
 
     def weights(self) -> Mapping[str, bytes]:
@@ -134,9 +135,9 @@ class Boosted:
         )
         return {FEATURES_FILE: f"{coding}\n".encode(), TREES_FILE[self.kind]: self.trees}
 
-    def _lightgbm_raw(self, matrix: Floats, *, pred_contrib: bool) -> Any:
-        threads = {"num_threads": 1} if len(matrix) < _MANY_ROWS else {}
-        return self._booster.predict(matrix, raw_score=True, pred_contrib=pred_contrib, **threads)
+    def _lightgbm_raw(self, matrix: Floats, *, kind: int) -> Floats:
+        trees: LoadedTrees = self._booster
+        return trees.predict(matrix, kind=kind, parameters="num_threads=1" if len(matrix) < _MANY_ROWS else "")
 
 
 def fit_boosted(
@@ -233,9 +234,7 @@ def boosted_from_weights(files: Mapping[str, bytes]) -> Boosted:
 
 def _loaded(kind: BoostedKind, coded: tuple[CodedFeature, ...], trees: bytes) -> Boosted:
     if kind == "lightgbm":
-        import lightgbm
-
-        return Boosted(kind, coded, trees, lightgbm.Booster(model_str=trees.decode()))
+        return Boosted(kind, coded, trees, LoadedTrees(trees))
     import xgboost
 
     booster = xgboost.Booster()
