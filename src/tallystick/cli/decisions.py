@@ -175,9 +175,8 @@ def backtest(  # noqa: PLR0913 - one parameter per option of the command line
     from tallystick.operations.backtesting import Question, strategy_named
     from tallystick.operations.backtesting import backtest as run
     from tallystick.operations.deciding import Deciders
-    from tallystick.operations.outputs import write_bytes
     from tallystick.operations.strategy_life import StrategyRefusal
-    from tallystick.operations.whole_files import refuse_unwritable
+    from tallystick.operations.whole_files import refuse_unwritable, write_bytes
     from tallystick.strategy.case_columns import CheckpointName
     from tallystick.strategy.line_outcome import shipped_line_window
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from tallystick.features.as_of_catalog import AsOfFeature
 from tallystick.features.as_of_sql import as_of_sql
@@ -19,6 +17,10 @@ from tallystick.features.event_tables import (
     REQUEST_SCHEMA,
     identity_of,
 )
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow.dataset as ds
 
 Rows: TypeAlias = "pa.Table | ds.Dataset"
 
@@ -59,7 +61,7 @@ def check_given(requests: Rows, streams: Mapping[str, Rows], *, features: Sequen
 @contextmanager
 def _checked(
     requests: Rows, streams: Mapping[str, Rows], *, features: Sequence[AsOfFeature]
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> "Iterator[duckdb.DuckDBPyConnection]":
     """An engine that has requests and the streams that features read, each column of its own type."""
     tables: dict[str, tuple[Rows, pa.Schema]] = {"request": (requests, REQUEST_SCHEMA)}
     needed = [name for name in streams_of(features) if name in streams]
@@ -91,12 +93,14 @@ def table_faults(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> list[str]:
 
 
 @contextmanager
-def checked_tables(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> Iterator[duckdb.DuckDBPyConnection]:
+def checked_tables(tables: Mapping[str, tuple[Rows, pa.Schema]]) -> "Iterator[duckdb.DuckDBPyConnection]":
     """DuckDB with the tables as views under their names; raises `StreamFaults` for rows that may not be.
 
     The order of rows is not kept, which would cost queries time: say ORDER BY.
     """
     faults: list[str] = []
+    import duckdb  # which a server, whose streams are PostgreSQL's, need not wait for
+
     with duckdb.connect(":memory:", config={"preserve_insertion_order": "false"}) as engine:
         for name, (rows, schema) in tables.items():
             engine.register(f"given_{name}", rows)

@@ -7,9 +7,8 @@ Each of those gets what was visible of its keys under numbers of its own, so tha
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import duckdb
 import pyarrow as pa
 
 from tallystick.features.as_of_build import (
@@ -31,6 +30,9 @@ from tallystick.features.event_tables import (
     identity_of,
 )
 from tallystick.features.visible_set import VisibleSet, visible_sql
+
+if TYPE_CHECKING:
+    import duckdb
 
 # What a request carries besides, to be computed again: which batch it came in, and what that batch could see.
 BATCH_COLUMNS: Final = (("batch_id", pa.int64()), ("seen_generation", pa.int64()), ("seen_snapshot", pa.string()))
@@ -85,7 +87,7 @@ def _recorded(name: str) -> pa.Schema:
     return pa.schema([*EVENT_TABLES[name].schema(), *(pa.field(*each, nullable=False) for each in RECORDED_COLUMNS)])
 
 
-def _batches(engine: duckdb.DuckDBPyConnection) -> list[Batch]:
+def _batches(engine: "duckdb.DuckDBPyConnection") -> list[Batch]:
     rows = engine.sql(
         "SELECT DISTINCT batch_id, seen_generation, seen_snapshot FROM request ORDER BY batch_id, seen_snapshot"
     ).fetchall()
@@ -115,7 +117,7 @@ class _Build:
     """
 
     def __init__(
-        self, engine: duckdb.DuckDBPyConnection, features: Sequence[AsOfFeature], streams: Sequence[str]
+        self, engine: "duckdb.DuckDBPyConnection", features: Sequence[AsOfFeature], streams: Sequence[str]
     ) -> None:
         self._engine, self._features, self._streams = engine, tuple(features), streams
         self._batches = {batch.batch_id: batch for batch in _batches(engine)}

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from sqlglot import exp
@@ -50,6 +49,8 @@ def build_features(line: pa.Table, line_month: pa.Table, *, features: Sequence[F
     _check(line, LINE, name="line")
     _check(line_month, LINE_MONTH, name="line_month")
     _refuse_repeated(line, line_month)
+    import duckdb  # which only a portfolio's features need
+
     with duckdb.connect(":memory:") as engine:
         engine.register("line", line)
         engine.register("line_month", line_month)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet
 from psycopg import Connection
 
@@ -20,6 +20,9 @@ from tallystick.storage.event_streams import Rows, given_streams
 from tallystick.storage.features import build_features, build_features_as_seen, build_live_features
 from tallystick.storage.stream_export import hold_still, read_stream
 from tallystick.storage.tiles import RolledUp, announce_roll_up, roll_up
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 
 def chosen_features(names: Sequence[str], *, entity: str | None = None) -> tuple[AsOfFeature, ...]:
@@ -93,14 +96,14 @@ def build_file_in_database(
     return _written(built, out)
 
 
-def _built_live(connection: Connection, asked: ds.Dataset, *, features: Sequence[AsOfFeature]) -> pa.Table:
+def _built_live(connection: Connection, asked: "ds.Dataset", *, features: Sequence[AsOfFeature]) -> pa.Table:
     if not carry_batches(asked):
         return build_live_features(connection, asked, features=features)
     batches = batches_of(asked)
     return build_features_as_seen(connection, asked.to_table(), batches=batches, features=features)
 
 
-def refuse_batches(requests: ds.Dataset, *, engine: str) -> None:
+def refuse_batches(requests: "ds.Dataset", *, engine: str) -> None:
     """Raise `FileFault` for requests that carry their batch, where streams do not say who saw what."""
     if carry_batches(requests):
         raise FileFault(
@@ -128,7 +131,7 @@ def export_streams(connection: Connection, out: Path, *, progress: Progress) -> 
 
 def read_given(
     requests: Path, events: Path | None, *, features: Sequence[AsOfFeature], progress: Progress
-) -> tuple[ds.Dataset, dict[str, Rows]]:
+) -> "tuple[ds.Dataset, dict[str, Rows]]":
     progress.step({"zh": "读取请求与事件", "en": "reading requests and events"})
     asked = _rows(requests)
     if events is None:
@@ -160,7 +163,9 @@ def _stream_path(events: Path, name: str) -> Path | None:
     return None
 
 
-def _rows(path: Path) -> ds.Dataset:
+def _rows(path: Path) -> "ds.Dataset":
+    import pyarrow.dataset as ds  # with which pandas comes, where it is installed: no server waits for that
+
     try:
         return ds.dataset(path, format="parquet")
     except FileNotFoundError as error:

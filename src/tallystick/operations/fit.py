@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from tallystick.operations.loading import load_portfolio
 from tallystick.operations.model_folders import model_folder, replace_model
-from tallystick.operations.outputs import prepare_folder, write_files
 from tallystick.operations.progress import Progress
 from tallystick.operations.scoring import BOOSTED, FOLDS, SCORECARD, fit_model, outcome_definition, score_out_of_fold
 from tallystick.operations.validation import Segment, metrics_of, segments_of
+from tallystick.operations.whole_files import prepare_folder, write_files
 from tallystick.reports.summary import Metric
 from tallystick.scoring.calibration import fit_calibration
 from tallystick.scoring.manifest import Manifest, model_files, model_id, training_hash

@@ -5,8 +5,7 @@ from typing import Final
 
 import pyarrow.compute as pc
 
-from tallystick.operations.outputs import write_bytes
-from tallystick.operations.whole_files import OutputFault
+from tallystick.operations.whole_files import OutputFault, write_bytes
 from tallystick.sources.draft import draft_mapping
 from tallystick.sources.files import read_table
 from tallystick.sources.mapping import Fault, Mapping, MappingFaults, check_mapping, read_mapping

@@ -9,8 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Final
 
-from tallystick.operations.outputs import prepare_folder, write_files
-from tallystick.operations.whole_files import PARTIAL, OutputFault
+from tallystick.operations.whole_files import PARTIAL, OutputFault, prepare_folder, write_files
 from tallystick.scoring.manifest import MANIFEST_FILE
 
 EVIDENCE: Final = "evidence"

@@ -1,7 +1,6 @@
 """Writes what a review found: decisions, rejects, summary and report; a file is whole or absent, never half."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pyarrow.parquet
 
 from tallystick.operations.judging import CappedPlan, Judged
 from tallystick.operations.loading import LoadedPortfolio
-from tallystick.operations.whole_files import OutputFault, whole_file
+from tallystick.operations.whole_files import write_bytes
 from tallystick.portfolio.book import LineBook
 from tallystick.reports.summary import Summary
 from tallystick.strategy.limits import LimitReason
@@ -73,14 +72,6 @@ def _book_columns(name: str, book: LineBook) -> dict[str, npt.NDArray[np.int64]]
     }
 
 
-def prepare_folder(out: Path) -> None:
-    """Make the output folder before anything is computed; raises `OutputFault` where that cannot be."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputFault(f"{out}: cannot be made a folder ({error.strerror}); choose another with --out") from error
-
-
 def write_table(table: pa.Table, path: Path) -> None:
     """Parquet or CSV, by the name's ending."""
     sink = pa.BufferOutputStream()
@@ -89,18 +80,6 @@ def write_table(table: pa.Table, path: Path) -> None:
     else:
         pyarrow.parquet.write_table(table, sink, compression="zstd")
     write_bytes(sink.getvalue().to_pybytes(), path)
-
-
-def write_bytes(content: bytes, path: Path) -> None:
-    """One file, whole or absent."""
-    with whole_file(path) as file:
-        file.write(content)
-
-
-def write_files(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
-    """Several files into one folder."""
-    for name, content in files:
-        write_bytes(content, folder / name)
 
 
 def summary_json(summary: Summary) -> bytes:

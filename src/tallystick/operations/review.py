@@ -16,16 +16,15 @@ from tallystick.operations.judging import CappedPlan, Judged, judge_lines, plan_
 from tallystick.operations.loading import LoadedPortfolio, load_portfolio
 from tallystick.operations.outputs import (
     decisions_table,
-    prepare_folder,
     principal_reasons,
     summary_json,
-    write_bytes,
     write_table,
 )
 from tallystick.operations.progress import Progress
 from tallystick.operations.scoring import Scored, reason_columns, scored_by_itself, scored_by_model
 from tallystick.operations.strategies import read_strategy_folder
 from tallystick.operations.validation import calibration_of, metrics_of, segments_of
+from tallystick.operations.whole_files import prepare_folder, write_bytes
 from tallystick.reports.page import render_page
 from tallystick.reports.summary import Bilingual, Inputs, ModelSummary, RejectCount, Summary
 from tallystick.scoring.model import ModelKind

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.features.catalog import load_catalog
 from tallystick.operations.model_folders import EVIDENCE
-from tallystick.operations.outputs import prepare_folder, write_files
+from tallystick.operations.whole_files import prepare_folder, write_files
 from tallystick.reports.summary import Bilingual
 from tallystick.scoring.boosted import Boosted, trees_of
 from tallystick.strategy.case_columns import CASE_COLUMNS, CheckpointName

@@ -9,9 +9,9 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from tallystick.operations.loading import LoadedPortfolio, load_portfolio
-from tallystick.operations.outputs import prepare_folder, write_files
 from tallystick.operations.progress import Progress
 from tallystick.operations.scoring import BOOSTED, ScoringFault, read_model, score_out_of_fold
+from tallystick.operations.whole_files import prepare_folder, write_files
 from tallystick.scoring.columns import numeric_column
 from tallystick.scoring.manifest import FittedModel, training_hash
 from tallystick.scoring.model import ColumnFault, Floats, ModelFeature

@@ -71,3 +71,23 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         table.writerow(columns)
         table.writerows(rows)
         text.detach()  # which flushes; the file stays open, and so locked, until it is in its place
+
+
+def prepare_folder(out: Path) -> None:
+    """Make the output folder before anything is computed; raises `OutputFault` where that cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputFault(f"{out}: cannot be made a folder ({error.strerror}); choose another with --out") from error
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """One file, whole or absent."""
+    with whole_file(path) as file:
+        file.write(content)
+
+
+def write_files(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
+    """Several files into one folder."""
+    for name, content in files:
+        write_bytes(content, folder / name)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import rankdata
 
 from tallystick.scoring.columns import category_column, numeric_column, row_count
 from tallystick.scoring.folds import Flags
@@ -87,6 +86,8 @@ def _fit(table: pa.Table, feature: ModelFeature, is_bad: Flags) -> CodedFeature:
 def _direction(numbers: Floats, is_bad: Flags) -> Direction:
     if not len(numbers):
         return "none"
+    from scipy.stats import rankdata  # half a second to import, which reading a model need not wait for
+
     ranks = rankdata(numbers)
     moved = float(ranks[is_bad].sum() - is_bad.sum() * (len(numbers) + 1) / 2)
     return "up" if moved > 0 else "down" if moved < 0 else "none"

@@ -5,11 +5,10 @@ The live tables are written, or temporary ones that stand before them.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.dataset as ds
 from msgspec import Struct
 from psycopg import Connection, sql
 from psycopg.errors import UniqueViolation
@@ -17,6 +16,9 @@ from psycopg.errors import UniqueViolation
 from tallystick.features.as_of_build import StreamFaults, bounds_of, never_null_in, row_faults, table_faults
 from tallystick.features.event_tables import ARROW_TYPES, EVENT_TABLES, REQUEST, STREAM_PREFIX, Column, ColumnType
 from tallystick.storage.rows import over_rows
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 Rows: TypeAlias = "pa.Table | ds.Dataset"
 # Streams that nothing else keeps a record of; all others are read off the books.
@@ -186,6 +188,14 @@ def _temporary(connection: Connection, name: str, columns: Iterable[Column], *, 
     connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}{})").format(sql.Identifier(name), columns_sql, also))
 
 
+def _batches(rows: Rows, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns, as many rows at a time as a data set gives."""
+    if isinstance(rows, pa.Table):
+        yield from rows.select(names).to_batches(max_chunksize=131_072)
+    else:
+        yield from rows.to_batches(columns=names)
+
+
 def _copy(connection: Connection, name: str, columns: tuple[Column, ...], rows: Rows) -> None:
     """As CSV, in which Arrow quotes every text: what is not quoted and empty is a null."""
     names = [column.name for column in columns]
@@ -195,7 +205,7 @@ def _copy(connection: Connection, name: str, columns: tuple[Column, ...], rows: 
     schema = pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in columns])
     plain = pa.csv.WriteOptions(include_header=False)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for batch in (ds.dataset(rows) if isinstance(rows, pa.Table) else rows).to_batches(columns=names):
+        for batch in _batches(rows, names):
             text = pa.BufferOutputStream()
             pa.csv.write_csv(pa.Table.from_batches([batch]).cast(schema), text, plain)
             copy.write(memoryview(text.getvalue()))

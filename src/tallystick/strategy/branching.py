@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
+import scipy  # whose `optimize` is loaded when it is first used: a fifth of a second
 from scipy.sparse import coo_array, csr_array, hstack, identity, vstack
 
 from tallystick.strategy.knapsack import Floats, Positions, Problem
@@ -52,10 +52,10 @@ def nearest_plan(problem: Problem) -> Positions:
     misses = csr_array(identity(problem.caps))
     rows = hstack([cells.rows(problem), vstack([-misses, csr_array((problem.lines, problem.caps))])])
     integral = np.concatenate([np.ones(cells.line.size), np.zeros(problem.caps)])
-    answer = milp(
+    answer = scipy.optimize.milp(
         1.0 - integral,
         constraints=_limits(csr_array(rows), room=problem.bounds / cells.scale, lines=problem.lines),
-        bounds=Bounds(0, np.concatenate([np.ones(cells.line.size), np.full(problem.caps, np.inf)])),
+        bounds=scipy.optimize.Bounds(0, np.concatenate([np.ones(cells.line.size), np.full(problem.caps, np.inf)])),
         integrality=integral,
         options={"node_limit": _NODES},
     )
@@ -101,18 +101,18 @@ class _Cells:
         return np.asarray(same.argmax(axis=1), dtype=np.int64)
 
 
-def _solved(problem: Problem, cells: _Cells, *, cost: Floats, room: Floats) -> OptimizeResult:
-    return milp(
+def _solved(problem: Problem, cells: _Cells, *, cost: Floats, room: Floats) -> "scipy.optimize.OptimizeResult":
+    return scipy.optimize.milp(
         cost,
         constraints=_limits(cells.rows(problem), room=room / cells.scale, lines=problem.lines),
-        bounds=Bounds(0, 1),
+        bounds=scipy.optimize.Bounds(0, 1),
         integrality=np.ones(cost.size),
         options={"mip_rel_gap": 0.0, "node_limit": _NODES},
     )
 
 
-def _limits(rows: csr_array, *, room: Floats, lines: int) -> LinearConstraint:
-    return LinearConstraint(
+def _limits(rows: csr_array, *, room: Floats, lines: int) -> "scipy.optimize.LinearConstraint":
+    return scipy.optimize.LinearConstraint(
         rows,
         np.concatenate([np.full(room.size, -np.inf), np.ones(lines)]),
         np.concatenate([room, np.ones(lines)]),

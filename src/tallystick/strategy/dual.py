@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
+import scipy  # whose `optimize` is loaded when it is first used: a fifth of a second
 
 from tallystick.strategy.knapsack import Floats, Problem, exact_sum, over_chunks, priced_values
 
@@ -161,7 +161,7 @@ def _cheapest_promise(
     lowest = np.maximum((box.lowest - best.prices) / radius, -1.0)
     highest = np.minimum((box.highest - best.prices) / radius, 1.0)
     near = np.flatnonzero(offsets + steepest >= -2.0 * size)  # the rest cannot be the highest plane
-    answer = linprog(
+    answer = scipy.optimize.linprog(
         np.append(np.zeros(radius.size), 1.0),
         A_ub=np.column_stack([slopes[near] / size, -np.ones(near.size)]),
         b_ub=-offsets[near] / size,

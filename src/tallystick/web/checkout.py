@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
+import pyarrow as pa
 from msgspec import Struct
 from psycopg import Connection
 
@@ -29,6 +30,13 @@ from tallystick.web.undecided import bound_statements
 WORKERS: Final = 1
 _DRAIN_S: Final = 5.0
 _WARM_EVERY_S: Final = 1.0
+
+
+def _load_what_comes_late() -> None:
+    """What the first offer and the first explanation would wait for, loaded once decisions no longer do."""
+    import scipy.optimize  # noqa: F401  the equation of a rate
+
+    pa.array([])  # at its first conversion pyarrow looks for pandas
 
 
 class Waiting(Struct, frozen=True):
@@ -78,6 +86,7 @@ class Checkout:
     def _warm(self) -> float:
         with self._edge.pool.connection() as connection:
             self._edge.deciders.warm(connection)
+        _load_what_comes_late()
         return _WARM_EVERY_S
 
     @property

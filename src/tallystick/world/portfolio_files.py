@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pyarrow.parquet
 
-from tallystick.operations.outputs import prepare_folder
 from tallystick.operations.progress import Progress
+from tallystick.operations.whole_files import prepare_folder
 from tallystick.world.parameters import standard_parameters
 from tallystick.world.portfolio import simulate_portfolio
 

@@ -14,11 +14,10 @@ from msgspec.structs import replace
 from tallystick.operations.database import Where, discard_left_behind, ready_database
 from tallystick.operations.deciding import Deciders
 from tallystick.operations.learning import learn_from_streams
-from tallystick.operations.outputs import prepare_folder
 from tallystick.operations.products import product_named
 from tallystick.operations.progress import Progress
 from tallystick.operations.strategies import strategy_files, write_strategy
-from tallystick.operations.whole_files import OutputFault, whole_file
+from tallystick.operations.whole_files import OutputFault, prepare_folder, whole_file
 from tallystick.reports.demonstration_page import render_demonstration
 from tallystick.reports.demonstration_summary import DemonstrationSummary, YearFigures
 from tallystick.reports.learned_summary import LearnedModel
