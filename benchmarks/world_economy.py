@@ -39,9 +39,8 @@ from real_credit import (
     use_figures,
 )
 from report_line import emit
-from tallystick.world.economy.plan import WorldPlan
+from tallystick.world.economy.plan import Climate, WorldPlan
 from tallystick.world.economy.scenarios import recession_rise
-from tallystick.world.economy.seasons import Climate
 from world_in_memory import LivedWorld, StandardLimits, Statements, Watched, joined
 
 YEAR: Final = 12

@@ -12,8 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from tallystick.config import Language, Settings, read_settings
-from tallystick.operations.database import Where
-from tallystick.operations.lines import Act, named_actor
 from tallystick.reports.summary import Bilingual
 from tallystick.trust.master_key import MasterKey, master_key_file, parse_master_key
 from tallystick.units.ids import NODES, IdSource
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
+    from tallystick.operations.database import Where
+    from tallystick.operations.lines import Act
     from tallystick.web.edge import Edge
 
 Ended = TypeVar("Ended")
@@ -55,14 +55,18 @@ def start_of_day(day: date) -> datetime:
     return datetime.combine(day, datetime.min.time(), tzinfo=BUSINESS_ZONE)
 
 
-def database_place() -> Where:
+def database_place() -> "Where":
     """The database that the settings name."""
+    from tallystick.operations.database import Where
+
     stated = settings()
     return Where(url=stated.database_url, data_folder=stated.data_folder)
 
 
-def act_of(actor: str) -> Act:
+def act_of(actor: str) -> "Act":
     """An act of that actor, now: the only place where an instant comes from the wall. Raises `ActorFault`."""
+    from tallystick.operations.lines import Act, named_actor
+
     return Act(actor=named_actor(actor), at=datetime.now(UTC), today=business_date(), event_ids=id_source())
 
 

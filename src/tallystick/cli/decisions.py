@@ -177,7 +177,7 @@ def backtest(  # noqa: PLR0913 - one parameter per option of the command line
     from tallystick.operations.deciding import Deciders
     from tallystick.operations.strategy_life import StrategyRefusal
     from tallystick.operations.whole_files import refuse_unwritable, write_bytes
-    from tallystick.strategy.case_columns import CheckpointName
+    from tallystick.strategy.checkpoint_names import CheckpointName
     from tallystick.strategy.line_outcome import shipped_line_window
 
     if out is not None:

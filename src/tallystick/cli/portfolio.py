@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from tallystick.bootstrap import business_date, error_terminal, settings, shown_progress, terminal
 from tallystick.reports.summary import Summary
-from tallystick.scoring.model import ModelKind
+from tallystick.scoring.model_kind import ModelKind
 
 mapping_app = App(name="mapping", help="Tell Tallystick which of your columns is which field.")
 

@@ -4,13 +4,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
-from psycopg import Connection
 
 from tallystick.bootstrap import act_of, database_place, error_terminal, master_key, settings, terminal
 from tallystick.trust.scopes import Mode, Scope
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 keys_app = App(name="keys", help="API keys, and the master key that every secret of this installation depends on.")
 
@@ -68,7 +70,7 @@ def serve(
 
 
 @contextmanager
-def _database() -> Iterator[Connection]:
+def _database() -> "Iterator[Connection]":
     import psycopg
 
     from tallystick.operations.database import ready_database

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from cyclopts import App
 
 from tallystick.bootstrap import act_of, business_date, error_terminal, opened_books, settings, shown_progress, terminal
-from tallystick.strategy.case_columns import CheckpointName
+from tallystick.strategy.checkpoint_names import CheckpointName
 
 if TYPE_CHECKING:
     from tallystick.operations.strategy_life import StrategyRefusal

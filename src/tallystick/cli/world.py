@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import App, Parameter
 
 from tallystick.bootstrap import BUSINESS_ZONE, master_key, opened_books, settings, shown_progress, terminal
-from tallystick.world.economy.plan import REMINDER_DAYS, WorldPlan
-from tallystick.world.economy.seasons import Climate
+from tallystick.world.economy.plan import REMINDER_DAYS, Climate, WorldPlan
 
 if TYPE_CHECKING:
     from tallystick.terms.product import Product

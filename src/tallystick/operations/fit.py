@@ -15,7 +15,8 @@ from tallystick.operations.whole_files import prepare_folder, write_files
 from tallystick.reports.summary import Metric
 from tallystick.scoring.calibration import fit_calibration
 from tallystick.scoring.manifest import Manifest, model_files, model_id, training_hash
-from tallystick.scoring.model import Model, ModelKind
+from tallystick.scoring.model import Model
+from tallystick.scoring.model_kind import ModelKind
 from tallystick.scoring.scorecard import Scorecard
 
 _LIBRARIES: Final = {

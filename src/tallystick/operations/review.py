@@ -27,7 +27,7 @@ from tallystick.operations.validation import calibration_of, metrics_of, segment
 from tallystick.operations.whole_files import prepare_folder, write_bytes
 from tallystick.reports.page import render_page
 from tallystick.reports.summary import Bilingual, Inputs, ModelSummary, RejectCount, Summary
-from tallystick.scoring.model import ModelKind
+from tallystick.scoring.model_kind import ModelKind
 from tallystick.sources.portfolio import FieldCount
 from tallystick.sources.reasons import NOTE_TEXTS, REJECT_TEXTS
 from tallystick.strategy.limits import LIMIT_REASON_TEXTS

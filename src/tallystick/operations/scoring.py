@@ -17,7 +17,8 @@ from tallystick.scoring.boosted import BoostedSettings, fit_boosted
 from tallystick.scoring.calibration import fit_calibration, pd_ppm
 from tallystick.scoring.crossfit import OutOfFold, out_of_fold
 from tallystick.scoring.manifest import FittedModel, load_model
-from tallystick.scoring.model import Floats, Model, ModelFeature, ModelKind
+from tallystick.scoring.model import Floats, Model, ModelFeature
+from tallystick.scoring.model_kind import ModelKind
 from tallystick.scoring.reasons import NO_REASON, ScoreReasons, score_reasons
 from tallystick.scoring.scorecard import ScorecardSettings, fit_scorecard
 from tallystick.sources.declaration import OutcomeDefinition

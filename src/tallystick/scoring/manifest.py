@@ -14,7 +14,8 @@ from tallystick.scoring.boosted import boosted_from_weights
 from tallystick.scoring.calibration import Calibration, PdPpm, calibration_from_json, pd_ppm
 from tallystick.scoring.columns import category_column, numeric_column
 from tallystick.scoring.folds import checked_outcome
-from tallystick.scoring.model import Columns, Floats, Model, ModelFeature, ModelKind
+from tallystick.scoring.model import Columns, Floats, Model, ModelFeature
+from tallystick.scoring.model_kind import ModelKind
 from tallystick.scoring.scorecard import scorecard_from_weights
 
 FORMAT = 1

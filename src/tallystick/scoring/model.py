@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tallystick.scoring.model_kind import ModelKind
+
 Floats = npt.NDArray[np.float64]
 # What is scored and decided: arrays by name on the purchase path, Arrow tables everywhere else.
 Columns: TypeAlias = Mapping[str, npt.NDArray[Any]] | pa.Table
-ModelKind = Literal["scorecard", "lightgbm", "xgboost"]
 Direction = Literal["up", "down", "none", "auto"]
 
 

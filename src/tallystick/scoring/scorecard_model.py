@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from tallystick.scoring.binning import FeatureBins
 from tallystick.scoring.columns import row_count
-from tallystick.scoring.model import ColumnFault, Columns, Floats, ModelFeature, ModelKind
+from tallystick.scoring.model import ColumnFault, Columns, Floats, ModelFeature
+from tallystick.scoring.model_kind import ModelKind
 from tallystick.scoring.scorecard_sql import select_text
 from tallystick.scoring.scorecard_table import BinRow, bin_row, csv_text, toml_text
 

@@ -5,22 +5,25 @@ Amounts are minor units. What is never missing stands in the row of the line, or
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
+from tallystick.strategy.checkpoint_names import CheckpointName
 from tallystick.strategy.columns import ColumnType
 from tallystick.units.money import MOST_MINOR
 
-
-class CheckpointName(StrEnum):
-    """Where risk is judged: before the loan, during it and after it."""
-
-    APPLY = "apply"
-    AUTHORIZE = "authorize"
-    REVIEW_LIMIT = "review_limit"
-    REPRICE = "reprice"
-    WATCH = "watch"
-    COLLECT = "collect"
+__all__ = [
+    "CASE_COLUMNS",
+    "CHECKPOINT_OUTPUTS",
+    "CONTINUE",
+    "NO_ACTION",
+    "NO_PRICE",
+    "OUTCOME_TEXTS",
+    "TAKEN_BACK_TEXTS",
+    "TRIGGERS",
+    "CaseColumn",
+    "CheckpointName",
+    "CheckpointOutputs",
+]
 
 
 @dataclass(frozen=True, slots=True)

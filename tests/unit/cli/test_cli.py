@@ -129,8 +129,8 @@ def test_a_wrong_setting_names_the_variable() -> None:
     assert "TALLYSTICK_LANGUAGE is 'fr'" in " ".join(answer.stderr.split())
 
 
-def test_a_command_begins_without_what_only_training_needs() -> None:
-    heavy = ("duckdb", "lightgbm", "sklearn", "altair", "pandas")
+def test_a_command_begins_without_what_only_its_work_needs() -> None:
+    heavy = ("duckdb", "lightgbm", "sklearn", "altair", "pandas", "numpy", "pyarrow", "psycopg", "sqlglot")
     told = f"import sys, tallystick.cli.app; print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from tallystick.scoring.crossfit import out_of_fold
-from tallystick.scoring.model import ColumnFault, Floats, ModelFeature, ModelKind
+from tallystick.scoring.model import ColumnFault, Floats, ModelFeature
+from tallystick.scoring.model_kind import ModelKind
 from tallystick.scoring.scorecard import ScorecardSettings, fit_scorecard
 
 

@@ -17,9 +17,8 @@ from tallystick.world.economy.economy_parameters import standard_economy
 from tallystick.world.economy.in_memory import InMemory, SameForAll
 from tallystick.world.economy.life import Life
 from tallystick.world.economy.lives import Lives, day_number
-from tallystick.world.economy.plan import PlanFault, WorldPlan
+from tallystick.world.economy.plan import Climate, PlanFault, WorldPlan
 from tallystick.world.economy.running import OtherWorld, run_world
-from tallystick.world.economy.seasons import Climate
 
 ZONE = timezone(timedelta(hours=8))
 PLAN = WorldPlan(seed=11, borrowers=300, months=8)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tallystick.world.economy.living_parameters import standard_living
-from tallystick.world.economy.plan import PlanFault, WorldPlan
+from tallystick.world.economy.plan import Climate, PlanFault, WorldPlan
 from tallystick.world.economy.scenarios import ScenarioFault, recession_rise
-from tallystick.world.economy.seasons import Climate, unemployment
+from tallystick.world.economy.seasons import unemployment
 
 HEAD = "Scenario Name,Date,Unemployment rate,Prime rate"
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "macro_fed_scenarios"

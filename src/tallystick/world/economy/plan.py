@@ -1,11 +1,10 @@
 """What a world is made of: one seed and a few choices; the same plan and version live the same days."""
 
 from datetime import date, timedelta
+from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
-
-from tallystick.world.economy.seasons import Climate
 
 # The demonstration's lender opens at the new year, so that a year holds every festival once.
 BEGINS_ON: Final = date(2026, 1, 1)
@@ -17,6 +16,13 @@ REMINDED_WITHIN: Final = 28
 
 class PlanFault(ValueError):
     """A world cannot be as it is asked for; the message names each field and the way out."""
+
+
+class Climate(StrEnum):
+    """The path that the economy takes."""
+
+    BASE = "base"
+    RECESSION = "recession"
 
 
 class WorldPlan(Struct, frozen=True, kw_only=True):

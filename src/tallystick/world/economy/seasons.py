@@ -2,22 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import date
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 
 from tallystick.world.economy.living_parameters import SeasonsParameters
+from tallystick.world.economy.plan import Climate
 
 _SATURDAY: Final = 5
 _QUARTER_MONTHS: Final = 3
-
-
-class Climate(StrEnum):
-    """The path that the economy takes."""
-
-    BASE = "base"
-    RECESSION = "recession"
 
 
 def lift(day: date, seasons: SeasonsParameters) -> float:
