@@ -1,7 +1,7 @@
 """LightGBM's library called for predictions alone, by its C API.
 
-The package `lightgbm` loads scikit-learn and pandas besides: a second and 100 MB for each process that decides, which
-uses neither. Training takes the package, and both the same library.
+The package `lightgbm` loads scikit-learn besides, and pandas where it is: a second and 70 MB for each process that
+decides, which uses neither. Training takes the package, and both the same library.
 """
 
 import ctypes
