@@ -29,6 +29,7 @@ class Life:
     product: Product = field(default_factory=lambda: shipped_products()["baitiao"])
     joint_cap_minor: int = 20_000_000
     line: Line | None = None
+    stands: Snapshot | None = None
     events: list[Event] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     history: list[Snapshot] = field(default_factory=list)
@@ -110,7 +111,7 @@ class Life:
         )
 
     def _write(self, step: Step) -> None:
-        self.line = step.line
+        self.line, self.stands = step.line, step.stands
         self.events.extend(step.events)
         self.transfers.extend(step.transfers)
         self.history.extend(step.history)

@@ -40,7 +40,7 @@ from tallystick.servicing.admission import admit
 from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
 from tallystick.servicing.facts import AnyFact, Event
 from tallystick.servicing.line import Condition, Line
-from tallystick.servicing.owed import available_minor, days_past_due, drawn_minor, held_minor
+from tallystick.servicing.owed import days_past_due
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.servicing.steps import Step, caught_up, with_event
 from tallystick.storage import borrowers, decisions, freezes, reviews, strategies
@@ -442,17 +442,18 @@ def _retried(purchases: Iterable[Purchase]) -> dict[int, int]:
 
 def _figures_of(case: _Case, *, frozen: set[tuple[Subject, int]], day: date) -> Mapping[str, Any]:
     """The columns of a case at `authorize`, in the order of `case_columns`."""
-    purchase, line = case.purchase, case.step.line
+    purchase, line, stands = case.purchase, case.step.line, case.step.stands
     assert line is not None
+    assert stands is not None
     return {
         "amount_minor": purchase.amount_minor,
         "category": purchase.category,
         "has_device": purchase.device_id is not None,
         "step_up_passed": purchase.step_up_passed or purchase.step_up_of is not None,
         "limit_minor": line.limit_minor,
-        "drawn_minor": drawn_minor(line),
-        "held_minor": held_minor(line),
-        "available_minor": available_minor(line),
+        "drawn_minor": stands.drawn_minor,
+        "held_minor": stands.held_minor,
+        "available_minor": max(0, line.limit_minor - stands.drawn_minor - stands.held_minor),
         "condition": str(line.condition),
         "days_past_due": days_past_due(line, day=day),
         "months_on_book": full_months(since=line.opened_on, until=day),

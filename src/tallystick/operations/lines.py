@@ -291,9 +291,11 @@ def _write(connection: Connection, step: Step, *, revision: int, act: Act) -> No
 def line_write(connection: Connection, step: Step, *, revision: int, approved_by: str | None) -> LineWrite:
     """A step as it is written over a line that was read at that revision."""
     assert step.line is not None
+    assert step.stands is not None
     terms = Contracts(connection)[step.line.contract_hash]
     return LineWrite(
         line=step.line,
+        stands=step.stands,
         revision_before=revision,
         next_due_on=next_due_on(step.line, terms=terms),
         events=step.events,

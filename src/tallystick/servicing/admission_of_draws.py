@@ -7,7 +7,7 @@ from tallystick.servicing.admission_of_persons import may_not_be_lent_to, within
 from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.facts import DrawKind
 from tallystick.servicing.line import Hold, Line
-from tallystick.servicing.owed import available_minor, cash_drawn_minor
+from tallystick.servicing.owed import cash_drawn_minor, drawn_minor, held_minor
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.product import PurposeTerms
 from tallystick.terms.statement_days import closes_on
@@ -93,11 +93,11 @@ def _may_not_use_credit(line: Line, *, circumstances: Circumstances) -> Refusal 
 
 
 def _no_room(line: Line, *, amount_minor: int, circumstances: Circumstances) -> Refusal | None:
-    available = available_minor(line)
-    if amount_minor > available:
-        figures = {"available_minor": available}
+    exposure_minor = drawn_minor(line) + held_minor(line)
+    if amount_minor > line.limit_minor - exposure_minor:
+        figures = {"available_minor": max(0, line.limit_minor - exposure_minor)}
         return Refusal(RefusalReason.AVAILABLE_CREDIT_EXCEEDED, field="amount_minor", figures=figures)
-    return within_joint_exposure(line, amount_minor=amount_minor, circumstances=circumstances)
+    return within_joint_exposure(exposure_minor, amount_minor=amount_minor, circumstances=circumstances)
 
 
 def admit_plan(line: Line, fact: facts.PlanCreated, *, on: date) -> facts.PlanCreated | Refusal:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tallystick.servicing.circumstances import Circumstances
 from tallystick.servicing.line import Line
-from tallystick.servicing.owed import drawn_minor, held_minor, oldest_unpaid_due_on
+from tallystick.servicing.owed import oldest_unpaid_due_on
 from tallystick.servicing.refusals import Refusal, RefusalReason
 from tallystick.terms.product import Product
 
@@ -47,12 +47,12 @@ def within_person_cap(limit_minor: int, *, circumstances: Circumstances) -> Refu
     return Refusal(RefusalReason.JOINT_CAP_EXCEEDED, field="limit_minor", figures=figures)
 
 
-def within_joint_exposure(line: Line, *, amount_minor: int, circumstances: Circumstances) -> Refusal | None:
-    """All that a person has drawn and holds, on every line, stays within the cap with this amount."""
+def within_joint_exposure(exposure_minor: int, *, amount_minor: int, circumstances: Circumstances) -> Refusal | None:
+    """All that a person has drawn and holds, on this line and every other, stays within the cap with this amount."""
     person = circumstances.borrower
     if person.joint_cap_minor is None:
         return None
-    room_minor = person.joint_cap_minor - person.other_exposure_minor - drawn_minor(line) - held_minor(line)
+    room_minor = person.joint_cap_minor - person.other_exposure_minor - exposure_minor
     if amount_minor <= room_minor:
         return None
     figures = {"joint_available_minor": max(0, room_minor)}

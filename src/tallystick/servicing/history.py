@@ -56,6 +56,11 @@ def snapshot(line: Line, *, day: date, cause: str, event_id: int) -> Snapshot:
     )
 
 
+def standing(line: Line) -> Snapshot:
+    """How a line stands now: a row that nothing caused."""
+    return snapshot(line, day=line.as_of, cause="", event_id=0)
+
+
 def changes(rows: list[Snapshot]) -> tuple[Snapshot, ...]:
     """Only the rows whose figures differ from the row before."""
     kept: list[Snapshot] = []
@@ -65,9 +70,6 @@ def changes(rows: list[Snapshot]) -> tuple[Snapshot, ...]:
     return tuple(kept)
 
 
-def changes_after(line: Line | None, rows: list[Snapshot]) -> tuple[Snapshot, ...]:
+def changes_after(before: Snapshot | None, rows: list[Snapshot]) -> tuple[Snapshot, ...]:
     """The rows that change something on a line as it stood before; all changes where it did not stand yet."""
-    if line is None or not rows:
-        return changes(rows)
-    before = snapshot(line, day=line.as_of, cause="", event_id=0)
-    return changes([before, *rows])[1:]
+    return changes(rows) if before is None else changes([before, *rows])[1:]

@@ -28,12 +28,15 @@ class LineDue(Struct, frozen=True):
 
 def drawn_minor(line: Line) -> int:
     """Principal drawn and not paid back: what counts against the limit."""
-    return line.revolving.principal_minor + sum(plan.principal_left_minor for plan in line.plans)
+    left_minor = line.revolving.principal_minor
+    for plan in line.plans:
+        left_minor += plan.principal_left_minor
+    return left_minor
 
 
 def held_minor(line: Line) -> int:
     """What holds reserve."""
-    return sum(hold.left_minor for hold in line.holds)
+    return sum([hold.left_minor for hold in line.holds])
 
 
 def cash_drawn_minor(line: Line) -> int:
@@ -193,13 +196,16 @@ def coming_off_minor(line: Line, *, day: date) -> int:
 
 def owed_minor(line: Line, *, day: date) -> dict[Component, int]:
     """What stands in the books as receivable, by component: all principal, and what was billed of the rest."""
-    owed = dict.fromkeys(Component, 0)
-    owed[Component.PRINCIPAL] = drawn_minor(line)
-    owed[Component.INTEREST] = line.revolving.interest_due_minor
+    return {**billed_minor(line, day=day), Component.PRINCIPAL: drawn_minor(line)}
+
+
+def billed_minor(line: Line, *, day: date) -> dict[Component, int]:
+    """What was billed besides principal and stands in the books as receivable, by component."""
+    owed = {Component.PENALTY: 0, Component.FEE: 0, Component.INTEREST: line.revolving.interest_due_minor}
     for charge in line.charges:
         owed[charge.component] += charge.left_minor
     for plan in line.plans:
-        billed = billed_left_minor(plan, on=day)
-        owed[Component.INTEREST] += billed[Component.INTEREST]
-        owed[Component.FEE] += billed[Component.FEE]
+        interest_minor, fee_minor = billed_left_minor(plan, on=day)
+        owed[Component.INTEREST] += interest_minor
+        owed[Component.FEE] += fee_minor
     return owed

@@ -16,12 +16,14 @@ def charged_minor(plan: Plan, *, on: date) -> dict[Component, int]:
     return {Component.INTEREST: interest_minor, Component.FEE: fee_minor}
 
 
-def billed_left_minor(plan: Plan, *, on: date) -> dict[Component, int]:
+def billed_left_minor(plan: Plan, *, on: date) -> tuple[int, int]:
     """Interest and fees of installments due and not paid."""
-    due = [part for part in plan.installments if part.due_on <= on]
-    return {
-        component: sum(part.left_of(component) for part in due) for component in (Component.INTEREST, Component.FEE)
-    }
+    interest_minor = fee_minor = 0
+    for part in plan.installments:
+        if part.due_on <= on:
+            interest_minor += part.interest_minor - part.waived_interest_minor - part.paid_interest_minor
+            fee_minor += part.fee_minor - part.waived_fee_minor - part.paid_fee_minor
+    return interest_minor, fee_minor
 
 
 def left_minor(plan: Plan) -> int:

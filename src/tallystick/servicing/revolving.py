@@ -71,7 +71,7 @@ class Revolving(Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def principal_minor(self) -> int:
         """Principal left, billed or not."""
-        return sum(purchase.left_minor for purchase in self.purchases)
+        return sum([purchase.left_minor for purchase in self.purchases])
 
     @property
     def billed_principal_minor(self) -> int:
@@ -94,7 +94,7 @@ class Revolving(Struct, frozen=True, omit_defaults=True, gc=False):
 
     def oldest_unpaid_due_on(self) -> date | None:
         """The due date of the oldest bill whose minimum is not paid."""
-        return min((bill.due_on for bill in self.bills if bill.minimum_left_minor), default=None)
+        return min([bill.due_on for bill in self.bills if bill.minimum_left_minor], default=None)
 
 
 def add_purchase(revolving: Revolving, purchase: Purchase, *, day: date) -> Revolving:

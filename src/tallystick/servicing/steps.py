@@ -13,7 +13,7 @@ from tallystick.ledger.transfer import Transfer
 from tallystick.servicing.advance import advance
 from tallystick.servicing.facts import Event, undone_by
 from tallystick.servicing.fold import Checkpoint, Order, refold
-from tallystick.servicing.history import Snapshot, changes_after
+from tallystick.servicing.history import Snapshot, changes_after, standing
 from tallystick.servicing.journal import Journal
 from tallystick.servicing.keeping_up import catch_up
 from tallystick.servicing.line import Line
@@ -22,13 +22,15 @@ from tallystick.terms.product import Product
 
 
 class Step(Struct, frozen=True):
-    """A line after what was taken so far, and everything that is to be written for it.
+    """A line after what was taken so far, how it stands now, and everything that is to be written for it.
 
-    `forget_from` is the day from which older checkpoints no longer hold, because the past was corrected. `ended` are
-    the plans that the line let go of while it was caught up.
+    `stands` has the line's figures, added up once for whoever asks; its day and cause tell nothing. `forget_from` is
+    the day from which older checkpoints no longer hold, because the past was corrected. `ended` are the plans that the
+    line let go of while it was caught up.
     """
 
     line: Line | None
+    stands: Snapshot | None = None
     events: tuple[Event, ...] = ()
     transfers: tuple[Transfer, ...] = ()
     history: tuple[Snapshot, ...] = ()
@@ -54,11 +56,13 @@ def caught_up(
         return Step(line=None)
     journal = Journal(contracts=contracts)
     caught = catch_up(line, today=today, event_ids=event_ids, journal=journal)
+    before = standing(line)
     return Step(
         line=caught.line,
+        stands=journal.history[-1] if journal.history else before,
         events=caught.events,
         transfers=tuple(journal.transfers),
-        history=changes_after(line, journal.history),
+        history=changes_after(before, journal.history),
         checkpoints=caught.checkpoints,
         ended=tuple(journal.ended),
     )
@@ -84,9 +88,10 @@ def with_event(step: Step, event: Event, *, line_id: int, contracts: Mapping[str
     return replace(
         step,
         line=line,
+        stands=journal.history[-1],
         events=(*step.events, event),
         transfers=(*step.transfers, *journal.transfers),
-        history=(*step.history, *changes_after(step.line, journal.history)),
+        history=(*step.history, *changes_after(step.stands, journal.history)),
     )
 
 
@@ -118,6 +123,7 @@ def with_late_event(
     return replace(
         step,
         line=again.line,
+        stands=standing(again.line),
         events=(*step.events, event),
         transfers=(*step.transfers, *again.transfers),
         history=(*step.history, *again.history),

@@ -30,16 +30,20 @@ from tallystick.servicing.facts import (
 from tallystick.servicing.fold import Checkpoint
 from tallystick.servicing.history import Snapshot
 from tallystick.servicing.line import Condition, Line
-from tallystick.servicing.owed import drawn_minor, held_minor, oldest_unpaid_due_on, owed_minor
+from tallystick.servicing.owed import billed_minor
 from tallystick.storage import ledger
 from tallystick.storage.rows import execute_rows, over_rows
 from tallystick.terms.product import Component
 
 
 class LineWrite(Struct, frozen=True):
-    """Everything one step changed on one line; `forget_from` drops checkpoints that a refold made untrue."""
+    """Everything one step changed on one line, and its figures as it stands then.
+
+    `forget_from` drops checkpoints that a refold made untrue.
+    """
 
     line: Line
+    stands: Snapshot
     revision_before: int
     next_due_on: date | None
     events: tuple[Event, ...]
@@ -96,8 +100,8 @@ def send_lines(
 
 
 def _figures(write: LineWrite) -> tuple[Any, ...]:
-    line = write.line
-    owed = owed_minor(line, day=line.as_of)
+    line, stands = write.line, write.stands
+    billed = billed_minor(line, day=line.as_of)
     accrual = accrued(line)
     return (
         line.line_id,
@@ -110,16 +114,16 @@ def _figures(write: LineWrite) -> tuple[Any, ...]:
         line.frozen_because,
         line.as_of,
         line.limit_minor,
-        drawn_minor(line),
-        held_minor(line),
-        owed[Component.INTEREST],
-        owed[Component.FEE],
-        owed[Component.PENALTY],
+        stands.drawn_minor,
+        stands.held_minor,
+        billed[Component.INTEREST],
+        billed[Component.FEE],
+        billed[Component.PENALTY],
         line.credit_minor,
         line.charged_off_minor - line.recovered_minor,
         accrual.accrued_micro,
         accrual.daily_micro,
-        oldest_unpaid_due_on(line, day=line.as_of),
+        stands.oldest_unpaid_due_on,
         write.next_due_on,
         write.revision_before + 1,
         msgspec.msgpack.encode(line),
