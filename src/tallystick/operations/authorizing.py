@@ -42,7 +42,7 @@ from tallystick.servicing.facts import AnyFact, Event
 from tallystick.servicing.line import Condition, Line
 from tallystick.servicing.owed import days_past_due
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.servicing.steps import Step, caught_up, with_event
+from tallystick.servicing.steps import Step, caught_up_if_due, with_event
 from tallystick.storage import borrowers, decisions, freezes, reviews, strategies
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import Contracts
@@ -242,7 +242,9 @@ def _cases(
         if borrower.borrower_id in busy or first.setdefault(borrower.borrower_id, purchase) is not purchase:
             answers[purchase.decision_id] = PutOff()
             continue
-        step = caught_up(stored.line, today=act.today, event_ids=act.event_ids, contracts=terms)
+        step = caught_up_if_due(
+            stored.line, due_on=stored.next_due_on, today=act.today, event_ids=act.event_ids, contracts=terms
+        )
         others = found.beside.get(borrower.borrower_id, []) + [
             line
             for line in asked_for[borrower.borrower_id]
@@ -355,8 +357,7 @@ class _Batch:
         recording = Recording(actor=self._act.actor, recorded_at=self._act.at, booked_on=self._act.today)
         changed = [each for each in taken if not each.step.is_empty]
         writes = [
-            line_write(self._connection, each.step, revision=each.case.stored.revision, approved_by=None)
-            for each in changed
+            line_write(self._connection, each.step, stored=each.case.stored, approved_by=None) for each in changed
         ]
         transfers = [transfer for each in changed for transfer in each.step.transfers]
         return send_lines(self._connection, writes, transfers, recording=recording)

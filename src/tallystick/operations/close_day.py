@@ -153,7 +153,7 @@ def _move(connection: Connection, due: dict[int, StoredLine], *, closed_on: date
             event_ids=act.event_ids,
             contracts=contracts,
         )
-        writes.append(line_write(connection, step, revision=stored.revision, approved_by=None))
+        writes.append(line_write(connection, step, stored=stored, approved_by=None))
         transfers.extend(step.transfers)
     recording = Recording(actor=act.actor, recorded_at=act.at, booked_on=closed_on)
     write_lines(connection, writes, transfers, recording=recording)

@@ -21,10 +21,17 @@ from tallystick.servicing.admission import admit
 from tallystick.servicing.circumstances import BorrowerPosition, Circumstances
 from tallystick.servicing.facts import AnyFact, Event, kind_of, undone_by
 from tallystick.servicing.fold import has_dependents, plans_brought
-from tallystick.servicing.keeping_up import next_due_on
 from tallystick.servicing.line import Line
 from tallystick.servicing.refusals import Refusal, RefusalReason
-from tallystick.servicing.steps import Step, caught_up, changes_from, is_late, with_event, with_late_event
+from tallystick.servicing.steps import (
+    Step,
+    caught_up_if_due,
+    changes_from,
+    due_after,
+    is_late,
+    with_event,
+    with_late_event,
+)
 from tallystick.storage import borrowers, freezes, lines, money_rows, reviews
 from tallystick.storage.contracts import Contracts
 from tallystick.storage.freezes import Freeze, Subject
@@ -123,18 +130,19 @@ def _recorded(
     if isinstance(judged, Refusal):
         return judged
     if isinstance(judged.admitted, Refusal):
-        _write(connection, judged.step, revision=judged.revision, act=act)
+        _write(connection, judged.step, stored=judged.stored, act=act)
         return judged.admitted
     event = Event(next(act.event_ids), on or act.today, judged.admitted)
     after = _with_event(connection, line_id, judged.step, event, target=judged.target)
     assert after.line is not None
     if (judged.frozen_because is None) == (after.line.frozen_because is None):
-        _write(connection, after, revision=judged.revision, act=act)
+        _write(connection, after, stored=judged.stored, act=act)
     else:
         with connection.transaction():  # the database asks at its end whether both tell the same
-            _write(connection, after, revision=judged.revision, act=act)
+            _write(connection, after, stored=judged.stored, act=act)
             _keep_freeze(connection, after.line, event, act=act, decision_id=decision_id)
-    return Recorded(event=event, line=after.line, revision=judged.revision + 1, transfers=after.transfers)
+    revision = 1 if judged.stored is None else judged.stored.revision + 1
+    return Recorded(event=event, line=after.line, revision=revision, transfers=after.transfers)
 
 
 def _keep_freeze(connection: Connection, line: Line, event: Event, *, act: Act, decision_id: int | None) -> None:
@@ -210,16 +218,20 @@ def why_refused(connection: Connection, line_id: int, fact: AnyFact, *, act: Act
 
 
 class _Judged(Struct, frozen=True):
-    """A line caught up, and what became of a fact proposed to it; `target` is the event that the fact takes back.
+    """A line as it was stored and caught up, and what became of a fact proposed to it.
 
-    `frozen_because` is what the line was frozen by before.
+    `target` is the event that the fact takes back.
     """
 
+    stored: StoredLine | None
     step: Step
-    revision: int
-    frozen_because: str | None
     admitted: AnyFact | Refusal
     target: Event | None
+
+    @property
+    def frozen_because(self) -> str | None:
+        """What the line was frozen by before."""
+        return None if self.stored is None else self.stored.line.frozen_because
 
 
 def _judged(connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on: date | None) -> _Judged | Refusal:
@@ -233,9 +245,8 @@ def _judged(connection: Connection, line_id: int, fact: AnyFact, *, act: Act, on
     step = _caught_up(connection, stored, act=act)
     circumstances = _circumstances(connection, line_id, fact, line=step.line, position=position, act=act)
     return _Judged(
+        stored=stored,
         step=step,
-        revision=stored.revision if stored else 0,
-        frozen_because=stored.line.frozen_because if stored else None,
         admitted=admit(step.line, fact, on=on or act.today, circumstances=circumstances),
         target=circumstances.target,
     )
@@ -247,13 +258,16 @@ def catch_line_up(connection: Connection, line_id: int, *, act: Act) -> Line | N
     if stored is None:
         return None
     step = _caught_up(connection, stored, act=act)
-    _write(connection, step, revision=stored.revision, act=act)
+    _write(connection, step, stored=stored, act=act)
     return step.line
 
 
 def _caught_up(connection: Connection, stored: StoredLine | None, *, act: Act) -> Step:
-    return caught_up(
-        stored.line if stored else None,
+    if stored is None:
+        return Step(line=None)
+    return caught_up_if_due(
+        stored.line,
+        due_on=stored.next_due_on,
         today=act.today,
         event_ids=act.event_ids,
         contracts=Contracts(connection),
@@ -279,25 +293,25 @@ def _with_event(connection: Connection, line_id: int, step: Step, event: Event, 
     )
 
 
-def _write(connection: Connection, step: Step, *, revision: int, act: Act) -> None:
+def _write(connection: Connection, step: Step, *, stored: StoredLine | None, act: Act) -> None:
     """Write the line, its events and its transfers; nothing where nothing happened."""
     if step.line is None or step.is_empty:
         return
     recording = Recording(actor=act.actor, recorded_at=act.at, booked_on=act.today)
-    write = line_write(connection, step, revision=revision, approved_by=act.approved_by)
+    write = line_write(connection, step, stored=stored, approved_by=act.approved_by)
     write_lines(connection, [write], step.transfers, recording=recording)
 
 
-def line_write(connection: Connection, step: Step, *, revision: int, approved_by: str | None) -> LineWrite:
-    """A step as it is written over a line that was read at that revision."""
+def line_write(connection: Connection, step: Step, *, stored: StoredLine | None, approved_by: str | None) -> LineWrite:
+    """A step as it is written over the line that it began with; None where it opens one."""
     assert step.line is not None
     assert step.stands is not None
     terms = Contracts(connection)[step.line.contract_hash]
     return LineWrite(
         line=step.line,
         stands=step.stands,
-        revision_before=revision,
-        next_due_on=next_due_on(step.line, terms=terms),
+        revision_before=stored.revision if stored else 0,
+        next_due_on=due_after(step, due_before=stored.next_due_on if stored else None, terms=terms),
         events=step.events,
         history=step.history,
         checkpoints=step.checkpoints,

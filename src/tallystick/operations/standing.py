@@ -26,7 +26,7 @@ from tallystick.servicing.owed import (
     excess_minor,
     held_minor,
 )
-from tallystick.servicing.steps import caught_up
+from tallystick.servicing.steps import caught_up_if_due
 from tallystick.storage import lines
 from tallystick.storage.contracts import Contracts
 from tallystick.terms.product import CareKind, Component, Contact, Product, Reporting
@@ -80,8 +80,9 @@ def line_today(connection: Connection, line_id: int, *, act: Act) -> Line | None
     stored = lines.read_line(connection, line_id)
     if stored is None:
         return None
-    step = caught_up(
+    step = caught_up_if_due(
         stored.line,
+        due_on=stored.next_due_on,
         today=act.today,
         event_ids=act.event_ids,
         contracts=Contracts(connection),

@@ -4,18 +4,18 @@ The same step serves a payment at the counter, the close of a day and a test; on
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.ledger.transfer import Transfer
 from tallystick.servicing.advance import advance
-from tallystick.servicing.facts import Event, undone_by
+from tallystick.servicing.facts import Event, HoldPlaced, LineFrozen, undone_by
 from tallystick.servicing.fold import Checkpoint, Order, refold
 from tallystick.servicing.history import Snapshot, changes_after, standing
 from tallystick.servicing.journal import Journal
-from tallystick.servicing.keeping_up import catch_up
+from tallystick.servicing.keeping_up import catch_up, next_due_on
 from tallystick.servicing.line import Line
 from tallystick.servicing.plan import Plan
 from tallystick.terms.product import Product
@@ -66,6 +66,41 @@ def caught_up(
         checkpoints=caught.checkpoints,
         ended=tuple(journal.ended),
     )
+
+
+def caught_up_if_due(
+    line: Line,
+    *,
+    due_on: date | None,
+    today: date,
+    event_ids: Iterator[int],
+    contracts: Mapping[str, Product],
+) -> Step:
+    """The same for a line whose `next_due_on` is known: until then only its day moves on, and nothing is looked for."""
+    if due_on is not None and due_on < today:
+        return caught_up(line, today=today, event_ids=event_ids, contracts=contracts)
+    if line.as_of < today:
+        line = replace(line, as_of=today)
+    return Step(line=line, stands=standing(line))
+
+
+def due_after(step: Step, *, due_before: date | None, terms: Product) -> date | None:
+    """`next_due_on` of the step's line; `due_before` is that of the line as it was before the step.
+
+    A hold brings the day of its end and moves no other one, and a freeze moves none: the line need not be looked
+    through where nothing else happened.
+    """
+    line = step.line
+    assert line is not None
+    was_due = due_before is not None and due_before < line.as_of
+    if was_due or step.forget_from or not all(isinstance(each.fact, HoldPlaced | LineFrozen) for each in step.events):
+        return next_due_on(line, terms=terms)
+    ends = [
+        max(each.fact.expires_on, line.as_of) - timedelta(days=1)
+        for each in step.events
+        if isinstance(each.fact, HoldPlaced)
+    ]
+    return min([*ends, due_before] if due_before is not None else ends, default=None)
 
 
 def is_late(step: Step, event: Event) -> bool:

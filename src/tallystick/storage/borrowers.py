@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from tallystick.servicing.line import Line
 from tallystick.storage.asking import Asked
-from tallystick.storage.lines import STATE, StoredLine
+from tallystick.storage.lines import STATE, StoredLine, stored_line
 
 
 class Borrower(Struct, frozen=True):
@@ -99,15 +99,15 @@ def ask_free_lines(connection: Connection, line_ids: Sequence[int]) -> Asked[dic
 
 
 _FREE_LINES: Final = f"""
-    SELECT line_id, revision, test_clock_id, state, {_SELECTED}
+    SELECT line_id, state, revision, next_due_on, test_clock_id, {_SELECTED}
     FROM lines JOIN borrowers USING (borrower_id) WHERE line_id = ANY(%s::bigint[])
     FOR UPDATE OF borrowers, lines SKIP LOCKED
 """
 
 
 def _free_line(row: tuple[Any, ...]) -> tuple[int, tuple[Borrower, StoredLine]]:
-    line_id, revision, test_clock_id, state, *person = row
-    return line_id, (_borrower(person), StoredLine(STATE.decode(state), revision, test_clock_id))
+    line_id, state, revision, next_due_on, test_clock_id, *person = row
+    return line_id, (_borrower(person), stored_line(state, revision, next_due_on, test_clock_id))
 
 
 def borrowers_of_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:

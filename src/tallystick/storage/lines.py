@@ -23,19 +23,28 @@ _FACT: Final = msgspec.json.Decoder(AnyFact)
 
 
 class StoredLine(Struct, frozen=True):
-    """A line as it was read under lock, with the revision that the next write must find."""
+    """A line as it was read, with the revision that the next write must find.
+
+    `next_due_on` is the day whose close brings the next change that time makes, None where nothing waits.
+    """
 
     line: Line
     revision: int
+    next_due_on: date | None
     test_clock_id: int | None
 
 
 def lock_line(connection: Connection, line_id: int) -> StoredLine | None:
     """Read a line and keep others from writing it until the transaction ends."""
     row = connection.execute(
-        "SELECT revision, test_clock_id, state FROM lines WHERE line_id = %s FOR UPDATE", [line_id]
+        "SELECT state, revision, next_due_on, test_clock_id FROM lines WHERE line_id = %s FOR UPDATE", [line_id]
     ).fetchone()
-    return None if row is None else StoredLine(STATE.decode(row[2]), row[0], row[1])
+    return None if row is None else stored_line(*row)
+
+
+def stored_line(state: bytes, revision: int, next_due_on: date | None, test_clock_id: int | None) -> StoredLine:
+    """A line from the columns of its row."""
+    return StoredLine(STATE.decode(state), revision, next_due_on, test_clock_id)
 
 
 def due_lines(connection: Connection, *, until: date, after_line_id: int, most: int) -> list[int]:
@@ -52,7 +61,7 @@ def due_lines(connection: Connection, *, until: date, after_line_id: int, most: 
 
 
 _DUE_LINES: Final = """
-    SELECT line_id, revision, test_clock_id, state FROM lines
+    SELECT line_id, state, revision, next_due_on, test_clock_id FROM lines
     WHERE line_id = ANY(%s::bigint[]) AND next_due_on <= %s AND test_clock_id IS NULL
     ORDER BY line_id FOR UPDATE
 """
@@ -76,15 +85,15 @@ def lock_due_lines(connection: Connection, line_ids: list[int], *, until: date) 
 
 def _due_lines(connection: Connection, statement: LiteralString, parameters: list[Any]) -> dict[int, StoredLine]:
     rows = connection.execute(statement, parameters)
-    return {line_id: StoredLine(STATE.decode(state), revision, clock) for line_id, revision, clock, state in rows}
+    return {line_id: stored_line(*told) for line_id, *told in rows}
 
 
 def read_line(connection: Connection, line_id: int) -> StoredLine | None:
     """A line as it is recorded, without a lock."""
     row = connection.execute(
-        "SELECT revision, test_clock_id, state FROM lines WHERE line_id = %s", [line_id]
+        "SELECT state, revision, next_due_on, test_clock_id FROM lines WHERE line_id = %s", [line_id]
     ).fetchone()
-    return None if row is None else StoredLine(STATE.decode(row[2]), row[0], row[1])
+    return None if row is None else stored_line(*row)
 
 
 def read_events(connection: Connection, line_id: int, *, after: tuple[date, int, int] | None = None) -> list[Event]:
