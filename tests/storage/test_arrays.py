@@ -1,6 +1,6 @@
 """A list that is written at once is read as it was."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tallystick.storage.arrays import dump_lists_at_once
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12) | st.sampled_from(
-    ["", "NULL", "null", '"', "\\", "{}", ",", " a ", 'a"b\\c,d{e}', "\\x00"]
+    ["", "NULL", "null", '"', "\\", "{}", ",", " a ", 'a"b\\c,d{e}', "\\x00", "\n", "\\\n", "\\n", "\x7f", "\u2028"]
 )
+SHANGHAI_1900 = timezone(timedelta(hours=8, minutes=5, seconds=43))
 COLUMNS = st.one_of(
     *(
         st.tuples(st.just(name), st.lists(st.none() | elements, max_size=5))
@@ -20,7 +21,7 @@ COLUMNS = st.one_of(
             ("bigint", st.integers(-(2**63), 2**63 - 1)),
             ("text", TEXT),
             ("date", st.dates()),
-            ("timestamptz", st.datetimes(timezones=st.just(UTC))),
+            ("timestamptz", st.datetimes(timezones=st.sampled_from([UTC, SHANGHAI_1900]))),
             ("bytea", st.binary(max_size=8)),
             ("boolean", st.booleans()),
         )

@@ -6,10 +6,11 @@ Bytes go as they are: as text they are twice as long, and the server reads them 
 """
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Final
 
+import msgspec
 from psycopg import Connection
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
@@ -31,8 +32,9 @@ _ELEMENTS: Final[dict[type, Callable[[Any], str]]] = {
     bool: lambda told: "t" if told else "f",
     type(None): lambda _: "NULL",
 }
-# Columns of these say the same again and again: each value is written once. Numbers are as quick to write as to find.
-_REPEATED: Final = frozenset({str, date, type(None)})
+_JSON: Final = msgspec.json.Encoder()
+# Instants are not among them: JSON rounds what a zone is ahead of UTC to minutes.
+_AS_JSON: Final = _ELEMENTS.keys() - {datetime}
 _BYTES: Final = frozenset({bytes, type(None)})
 _BYTEA: Final = 17
 _NULL: Final = struct.pack("!i", -1)
@@ -44,36 +46,44 @@ class FlatListDumper(ListDumper):
     def get_key(self, obj: Any, format: Any) -> Any:
         """One dumper for all plain lists, so that none is looked for, and one for lists of bytes."""
         kinds = set(map(type, obj))
-        if _ELEMENTS.keys() >= kinds:
-            return self.cls
-        return (self.cls, bytes) if kinds <= _BYTES else super().get_key(obj, format)
+        if kinds <= _AS_JSON:
+            return (self.cls, str)
+        if kinds <= _BYTES:
+            return (self.cls, bytes)
+        return self.cls if kinds <= _ELEMENTS.keys() else super().get_key(obj, format)
 
     def upgrade(self, obj: Any, format: Any) -> Any:
-        """Itself, for plain lists."""
+        """The dumper that the key stands for."""
         key = self.get_key(obj, format)
-        if key is self.cls:
-            return self
-        return BytesListDumper(self.cls) if key == (self.cls, bytes) else super().upgrade(obj, format)
+        if key == (self.cls, str):
+            return PlainListDumper(self.cls)
+        if key == (self.cls, bytes):
+            return BytesListDumper(self.cls)
+        return self if key is self.cls else super().upgrade(obj, format)
+
+    def dump(self, obj: Any) -> Buffer | None:
+        """The array's text, value by value where instants are among them."""
+        return _each_dumped(obj) if _ELEMENTS.keys() >= set(map(type, obj)) else super().dump(obj)
+
+
+def _each_dumped(elements: list[Any]) -> bytes:
+    return f"{{{','.join([_ELEMENTS[type(each)](each) for each in elements])}}}".encode()
+
+
+class PlainListDumper(Dumper):
+    """Dumps a flat list of plain values but instants: an array's text is JSON in braces, but for control characters."""
 
     def dump(self, obj: Any) -> Buffer | None:
         """The array's text.
 
-        >>> FlatListDumper(list).dump([7, None, "a, b"])
-        b'{7,NULL,"a, b"}'
+        >>> PlainListDumper(list).dump([7, None, "a, b"])
+        b'{7,null,"a, b"}'
         """
-        kinds = set(map(type, obj))
-        if not kinds <= _ELEMENTS.keys():
-            return super().dump(obj)
-        if kinds <= _REPEATED and 2 * len(distinct := set(obj)) < len(obj):
-            told = {each: _ELEMENTS[type(each)](each) for each in distinct}
-            return _array(map(told.__getitem__, obj))
-        if len(kinds) == 1:
-            return _array(map(_ELEMENTS[kinds.pop()], obj))
-        return _array([_ELEMENTS[type(element)](element) for element in obj])
-
-
-def _array(elements: Iterable[str]) -> bytes:
-    return f"{{{','.join(elements)}}}".encode()
+        text = _JSON.encode(obj)
+        # A backslash before anything but a quote or another one is how JSON names a control character: arrays do not.
+        if b"\\" in text.replace(b"\\\\", b"").replace(b'\\"', b""):
+            return _each_dumped(obj)
+        return b"{%b}" % text[1:-1]
 
 
 class BytesListDumper(Dumper):
