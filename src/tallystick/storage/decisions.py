@@ -52,9 +52,7 @@ class StoredDecision(Struct, frozen=True, kw_only=True):
 
 _COLUMNS: Final = (
     ("decision_id", "bigint"),
-    ("batch_id", "bigint"),
     ("place", "smallint"),
-    ("checkpoint", "text"),
     ("strategy_id", "text"),
     ("request_key", "text"),
     ("request_digest", "bytea"),
@@ -69,11 +67,14 @@ _COLUMNS: Final = (
     ("refused_because", "text"),
     ("refused_figures", "jsonb"),
     ("hold_id", "bigint"),
-    ("decided_at", "timestamptz"),
 )
+_OF_BATCH: Final = ("batch_id", "checkpoint", "decided_at")
+_NAMES: Final = (*_OF_BATCH, *(name for name, _ in _COLUMNS))
 _JSON: Final = frozenset({"reasons", "outputs", "refused_figures"})
-_SELECTED: Final = ", ".join(f"{name}::text" if name in _JSON else name for name, _ in _COLUMNS)
-_INSERT: Final = over_rows("INSERT INTO decisions ({names}) SELECT {names} FROM {fresh}", _COLUMNS)
+_SELECTED: Final = ", ".join(f"{name}::text" if name in _JSON else name for name in _NAMES)
+_INSERT: Final = over_rows(
+    f"INSERT INTO decisions ({', '.join(_OF_BATCH)}, {{names}}) SELECT %s, %s, %s, {{names}} FROM {{fresh}}", _COLUMNS
+)
 _BATCH_COLUMNS: Final = """
     batch_id, checkpoint, release_number, decided_at, business_day, cases, seen_generation, seen_snapshot,
     decided_by_version
@@ -101,19 +102,33 @@ def write_batch(connection: Connection, batch: Batch, decisions: Sequence[Stored
         ],
     )
     connection.execute("INSERT INTO decision_traces (batch_id, trace) VALUES (%b, %b)", [batch.batch_id, trace])
-    execute_rows(connection, _INSERT, [_row(decision) for decision in decisions])
+    stamp = [batch.batch_id, batch.checkpoint, batch.decided_at]
+    execute_rows(connection, _INSERT, [_row(decision) for decision in decisions], stamp=stamp)
 
 
 def _row(decision: StoredDecision) -> tuple[Any, ...]:
-    values = msgspec.structs.asdict(decision)
-    return tuple(
-        msgspec.json.encode(values[name]).decode() if name in _JSON and values[name] is not None else values[name]
-        for name, _ in _COLUMNS
+    return (
+        decision.decision_id,
+        decision.place,
+        decision.strategy_id,
+        decision.request_key,
+        decision.request_digest,
+        decision.borrower_id,
+        decision.line_id,
+        decision.amount_minor,
+        decision.outcome,
+        msgspec.json.encode(decision.reasons).decode(),
+        msgspec.json.encode(decision.outputs).decode(),
+        decision.probability_ppm,
+        decision.is_explored,
+        decision.refused_because,
+        None if decision.refused_figures is None else msgspec.json.encode(decision.refused_figures).decode(),
+        decision.hold_id,
     )
 
 
 def _decision(row: tuple[Any, ...]) -> StoredDecision:
-    values = {name: told for (name, _), told in zip(_COLUMNS, row, strict=True)}
+    values = dict(zip(_NAMES, row, strict=True))
     values["reasons"] = msgspec.json.decode(values["reasons"], type=tuple[str, ...])
     values["outputs"] = msgspec.json.decode(values["outputs"])
     if values["refused_figures"] is not None:

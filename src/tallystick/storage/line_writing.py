@@ -81,7 +81,8 @@ def send_lines(
     connection: Connection, writes: Sequence[LineWrite], transfers: Sequence[Transfer], *, recording: Recording
 ) -> Callable[[], None]:
     """The same among other statements of the caller's pipeline; what it returns, called after that, raises."""
-    execute_rows(connection, _INSERT_LINES, [_figures(write) for write in writes if write.revision_before == 0])
+    opened = [(*_figures(write), *_fixed(write.line)) for write in writes if write.revision_before == 0]
+    execute_rows(connection, _INSERT_LINES, opened)
     known = [_figures(write) for write in writes if write.revision_before > 0]
     updated = execute_rows(connection, _UPDATE_LINES, known)
     _write_events(connection, writes, recording)
@@ -105,11 +106,7 @@ def _figures(write: LineWrite) -> tuple[Any, ...]:
     accrual = accrued(line)
     return (
         line.line_id,
-        line.borrower_id,
-        line.product_id,
         line.contract_hash,
-        line.currency,
-        line.opened_on,
         str(line.condition),
         line.frozen_because,
         line.as_of,
@@ -130,13 +127,14 @@ def _figures(write: LineWrite) -> tuple[Any, ...]:
     )
 
 
+def _fixed(line: Line) -> tuple[Any, ...]:
+    """What is written when a line opens, and never changes."""
+    return line.borrower_id, line.product_id, line.currency, line.opened_on
+
+
 _LINE_COLUMNS: Final = (
     ("line_id", "bigint"),
-    ("borrower_id", "bigint"),
-    ("product_key", "bigint"),
     ("contract_hash", "text"),
-    ("currency", "text"),
-    ("opened_on", "date"),
     ("condition", "text"),
     ("frozen_because", "text"),
     ("as_of", "date"),
@@ -155,13 +153,18 @@ _LINE_COLUMNS: Final = (
     ("revision", "integer"),
     ("state", "bytea"),
 )
-_FIXED: Final = frozenset({"line_id", "borrower_id", "product_key", "currency", "opened_on"})
-
-
-_INSERT_LINES: Final = over_rows("INSERT INTO lines ({names}) SELECT {names} FROM {fresh}", _LINE_COLUMNS)
+_FIXED_COLUMNS: Final = (
+    ("borrower_id", "bigint"),
+    ("product_key", "bigint"),
+    ("currency", "text"),
+    ("opened_on", "date"),
+)
+_INSERT_LINES: Final = over_rows(
+    "INSERT INTO lines ({names}) SELECT {names} FROM {fresh}", (*_LINE_COLUMNS, *_FIXED_COLUMNS)
+)
 _UPDATE_LINES: Final = over_rows(
     f"""
-    UPDATE lines SET {", ".join(f"{name} = fresh.{name}" for name, _ in _LINE_COLUMNS if name not in _FIXED)}
+    UPDATE lines SET {", ".join(f"{name} = fresh.{name}" for name, _ in _LINE_COLUMNS if name != "line_id")}
     FROM {{fresh}}
     WHERE lines.line_id = fresh.line_id AND lines.revision = fresh.revision - 1
     """,
