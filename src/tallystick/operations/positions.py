@@ -22,10 +22,10 @@ def joint_cap_minor(borrower: Borrower, *, on: date) -> int | None:
     None where neither says anything.
     """
     law = person_cap_in_force(jurisdiction=borrower.jurisdiction, on=on)
-    caps = [borrower.joint_cap_minor]
-    if law is not None and law.currency == borrower.currency:
-        caps.append(law.bound)
-    return min((cap for cap in caps if cap is not None), default=None)
+    own_minor = borrower.joint_cap_minor
+    if law is None or law.currency != borrower.currency:
+        return own_minor
+    return law.bound if own_minor is None else min(law.bound, own_minor)
 
 
 def position_of(

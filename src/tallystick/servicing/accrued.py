@@ -17,12 +17,11 @@ def accrued(line: Line) -> Accrual:
     if line.condition is not Condition.OPEN:
         return Accrual(counted_to=line.as_of)
     day = line.as_of
-    parts = [line.revolving.interest, line.penalty, *(running_price(plan, day=day) for plan in line.plans)]
-    return Accrual(
-        counted_to=day,
-        accrued_micro=sum(part.on(day) for part in parts),
-        daily_micro=sum(part.daily_micro for part in parts),
-    )
+    accrued_micro = daily_micro = 0
+    for part in (line.revolving.interest, line.penalty, *[running_price(plan, day=day) for plan in line.plans]):
+        accrued_micro += part.on(day)
+        daily_micro += part.daily_micro
+    return Accrual(counted_to=day, accrued_micro=accrued_micro, daily_micro=daily_micro)
 
 
 def running_price(plan: Plan, *, day: date) -> Accrual:

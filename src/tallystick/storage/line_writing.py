@@ -29,7 +29,7 @@ from tallystick.servicing.facts import (
 )
 from tallystick.servicing.fold import Checkpoint
 from tallystick.servicing.history import Snapshot
-from tallystick.servicing.line import Condition, Line
+from tallystick.servicing.line import Line
 from tallystick.servicing.owed import billed_minor
 from tallystick.storage import ledger
 from tallystick.storage.rows import execute_rows, over_rows
@@ -235,7 +235,8 @@ def _write_history(connection: Connection, writes: Sequence[LineWrite], recordin
             row.effective_on,
             row.cause,
             row.event_id,
-            *(str(figure) if isinstance(figure, Condition) else figure for figure in row.figures),
+            str(row.condition),
+            *row.figures[1:],
         )
         for write in writes
         for step, row in enumerate(write.history)

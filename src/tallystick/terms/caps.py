@@ -55,6 +55,7 @@ def person_cap(*, jurisdiction: str, on: date) -> LegalCap:
     return _strictest(_person_caps(), jurisdiction=jurisdiction, on=on, what="cap per person")
 
 
+@cache
 def person_cap_in_force(*, jurisdiction: str, on: date) -> LegalCap | None:
     """The cap on one person's credit limit; `None` where no law says so, as in most countries."""
     return _strictest_known(_person_caps(), jurisdiction=jurisdiction, on=on)

@@ -233,22 +233,24 @@ set either it or nominal_rate to 0
 
 
 def _number_faults(terms: PlanTerms) -> list[str]:
-    bounds = {
-        "installments": (1, MOST_INSTALLMENTS, "give how many there are"),
-        "every": (1, 366, "give the units that one period has"),
-        "per_period_ppm": (0, PPM, "give ppm of the original principal"),
-        "merchant_subsidy_ppm": (0, PPM, "give ppm of the price"),
-        "early_settlement_fee_ppm": (0, PPM, "give ppm of the principal settled"),
-        "down_payment_ppm": (0, PPM - 1, "give ppm of the amount drawn"),
-        "grace_principal": (0, terms.installments - 1, "leave an installment to pay principal with"),
-        "grace_interest": (0, terms.installments - 1, "leave an installment to pay interest with"),
-        "interest_free": (0, terms.installments, "give a number of first installments"),
-        "installment_multiple_minor": (1, 10**9, "give minor units, 1 for none"),
-    }
+    number = terms.installments
+    bounds = (
+        ("installments", number, 1, MOST_INSTALLMENTS, "give how many there are"),
+        ("every", terms.every, 1, 366, "give the units that one period has"),
+        ("per_period_ppm", terms.per_period_ppm, 0, PPM, "give ppm of the original principal"),
+        ("merchant_subsidy_ppm", terms.merchant_subsidy_ppm, 0, PPM, "give ppm of the price"),
+        ("early_settlement_fee_ppm", terms.early_settlement_fee_ppm, 0, PPM, "give ppm of the principal settled"),
+        ("down_payment_ppm", terms.down_payment_ppm, 0, PPM - 1, "give ppm of the amount drawn"),
+        ("grace_principal", terms.grace_principal, 0, number - 1, "leave an installment to pay principal with"),
+        ("grace_interest", terms.grace_interest, 0, number - 1, "leave an installment to pay interest with"),
+        ("interest_free", terms.interest_free, 0, number, "give a number of first installments"),
+        ("installment_multiple_minor", terms.installment_multiple_minor, 1, 10**9, "give minor units, 1 for none"),
+    )
+    # A bound that hangs on a wrong number of installments may be below the least, which is right then.
     faults = [
-        f"{field}: {getattr(terms, field)} is not within {least} to {most}; {way_out}"
-        for field, (least, most, way_out) in bounds.items()
-        if not least <= getattr(terms, field) <= max(least, most)
+        f"{field}: {told} is not within {least} to {most}; {way_out}"
+        for field, told, least, most, way_out in bounds
+        if told != least and not least <= told <= most
     ]
     if not 0 <= terms.nominal_rate <= 20:
         faults.append(
