@@ -1,5 +1,6 @@
 """The API on a socket: told to stop, it first says so, then answers what it has begun, and only then ends."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -81,6 +82,7 @@ def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> 
     )
     parts = (Sending, Bookkeeping, Tiling, ReviewKeeping, LimitRounds, DamageWatch)
     beside = [part(edge, metrics=frame.metrics) for part in parts]
+    gc.freeze()  # what stands now stays until the end: looking through all of it stops whoever waits for a decision
     for work in (*beside, frame.checkout):
         work.start()
     try:
