@@ -7,13 +7,13 @@ from psycopg import Connection
 
 from tallystick.servicing.circumstances import BorrowerPosition
 from tallystick.servicing.line import Line
-from tallystick.servicing.owed import days_past_due, drawn_minor, held_minor
+from tallystick.servicing.owed import days_past_due
 from tallystick.servicing.steps import caught_up
 from tallystick.storage import borrowers
 from tallystick.storage.borrowers import Borrower
 from tallystick.storage.contracts import Contracts
 from tallystick.terms.caps import person_cap_in_force
-from tallystick.terms.product import Product
+from tallystick.terms.product import CareKind, Product
 
 
 def joint_cap_minor(borrower: Borrower, *, on: date) -> int | None:
@@ -45,15 +45,25 @@ def position_beside(
     contracts: Mapping[str, Product],
 ) -> BorrowerPosition:
     """The person over these lines, as they are recorded, each with all that time has made due by today."""
-    caught = [caught_up(line, today=today, event_ids=event_ids, contracts=contracts).line for line in stored]
-    others = [line for line in caught if line is not None]
+    limits_minor = exposure_minor = worst_days = claims_minor = 0
+    cares: dict[CareKind, None] = {}
+    for each in stored:
+        step = caught_up(each, today=today, event_ids=event_ids, contracts=contracts)
+        line, stands = step.line, step.stands
+        assert line is not None
+        assert stands is not None
+        limits_minor += line.limit_minor
+        exposure_minor += stands.drawn_minor + stands.held_minor
+        worst_days = max(worst_days, days_past_due(line, day=today))
+        claims_minor += line.charged_off_minor - line.recovered_minor
+        cares |= dict.fromkeys(line.cares)
     return BorrowerPosition(
         joint_cap_minor=joint_cap_minor(borrower, on=today),
         currency=borrower.currency,
-        other_limits_minor=sum(line.limit_minor for line in others),
-        other_exposure_minor=sum(drawn_minor(line) + held_minor(line) for line in others),
-        worst_days_past_due=max((days_past_due(line, day=today) for line in others), default=0),
-        claims_minor=sum(line.charged_off_minor - line.recovered_minor for line in others),
-        cares=tuple(dict.fromkeys(care for line in others for care in line.cares)),
+        other_limits_minor=limits_minor,
+        other_exposure_minor=exposure_minor,
+        worst_days_past_due=worst_days,
+        claims_minor=claims_minor,
+        cares=tuple(cares),
         blocked_because=borrower.blocked_because,
     )

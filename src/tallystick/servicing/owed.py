@@ -127,9 +127,10 @@ def _charge_dues(line: Line, day: date) -> Iterator[LineDue]:
 
 def oldest_unpaid_due_on(line: Line, *, day: date) -> date | None:
     """The oldest due date that was missed when `day` begins; a charge alone never makes a line past due."""
-    oldest = line.revolving.oldest_unpaid_due_on()
-    if oldest is None or oldest > day:
-        oldest = day
+    oldest = day
+    for bill in line.revolving.bills:
+        if bill.due_on < oldest and bill.minimum_left_minor:
+            oldest = bill.due_on
     for plan in line.plans:
         for part in plan.installments:
             if part.due_on < oldest and part.left_minor:

@@ -92,10 +92,6 @@ class Revolving(Struct, frozen=True, omit_defaults=True, gc=False):
         """What is missing of the minimums whose due date has passed when `day` begins."""
         return sum(bill.minimum_left_minor for bill in self.bills if bill.due_on < day)
 
-    def oldest_unpaid_due_on(self) -> date | None:
-        """The due date of the oldest bill whose minimum is not paid."""
-        return min([bill.due_on for bill in self.bills if bill.minimum_left_minor], default=None)
-
 
 def add_purchase(revolving: Revolving, purchase: Purchase, *, day: date) -> Revolving:
     """One more purchase, not billed yet, in the order of posting; one that is never free bears interest at once."""
