@@ -16,6 +16,7 @@ from tallystick.operations.ledger import keep_books
 from tallystick.operations.lines import Act, Recorded, catch_line_up, record
 from tallystick.servicing import facts
 from tallystick.storage import borrowers, contracts
+from tallystick.storage.line_states import line_in, packed
 from tallystick.terms.catalog import shipped_products
 from tallystick.terms.offering import OfferFault, plan_terms, price_for
 from tallystick.terms.product import OfferKind, Product
@@ -25,7 +26,7 @@ CLOSED_ON: Final = date(2026, 2, 19)  # statements of the second month
 AT: Final = datetime(2026, 1, 5, tzinfo=UTC)
 LIVES: Final = 400
 SEED: Final = 20_264
-# Ids of nine bytes in a stored state, so that a copy can put its own in their place.
+# Ids as large as live ones are.
 FIRST_LINE: Final = 1 << 40
 FIRST_BORROWER: Final = 1 << 41
 IDS_PER_COPY: Final = 1 << 24
@@ -163,13 +164,13 @@ _COPIED: Final[dict[str, dict[str, str]]] = {
     "lines": {
         "line_id": "line_id + shift",
         "borrower_id": "borrower_id + shift",
-        "state": "renamed(state, line_id, borrower_id, shift)",
+        "state": "copied",
     },
     "events": _LINE_IDS,
     "line_objects": {"object_id": "object_id + far", "line_id": "line_id + shift"},
     "payments": {"payment_id": "payment_id + far", "line_id": "line_id + shift"},
     "statements": _LINE_IDS,
-    "checkpoints": {"line_id": "line_id + shift", "state": f"renamed(state, line_id, line_id + {FIRST_LINE}, shift)"},
+    "checkpoints": {"line_id": "line_id + shift", "state": "copied"},
     "line_history": _LINE_IDS,
     "line_balances": _LINE_IDS,
     "transfers": {
@@ -178,18 +179,32 @@ _COPIED: Final[dict[str, dict[str, str]]] = {
         "line_id": "line_id + shift",
     },
 }
-# A stored state names its line and its person once each, as nine bytes of MessagePack: 0xcf and the number.
-_RENAMED: Final = """
-CREATE FUNCTION pg_temp.renamed(state bytea, line_id bigint, borrower_id bigint, shift bigint) RETURNS bytea
-LANGUAGE sql IMMUTABLE STRICT RETURN overlay(
-    overlay(state PLACING int8send(line_id + shift) FROM position(int8send(line_id) IN state))
-    PLACING int8send(borrower_id + shift) FROM position(int8send(borrower_id) IN state))
-"""
+# What stands in a table's states, each row by what it is known by.
+_WITH_STATES: Final = {"lines": "line_id", "checkpoints": "line_id, effective_on, rank, event_id"}
+
+
+def _copy_states(connection: psycopg.Connection, table: str, *, key: str, copies: int) -> None:
+    """States of the copies, in a table `states_of_...`: a state names its line and its person."""
+    rows = connection.execute(f"SELECT state FROM {table} ORDER BY {key}".encode()).fetchall()
+    lines = [line_in(state) for (state,) in rows]
+    name = sql.Identifier(f"states_of_{table}")
+    connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} (copy integer, place bigint, copied bytea)").format(name))
+    connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN copied SET STORAGE EXTERNAL").format(name))
+    statement = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(name)
+    with connection.cursor() as cursor, cursor.copy(statement) as copied:
+        copied.set_types(["int4", "int8", "bytea"])
+        for copy in range(1, copies):
+            shift = copy * LIVES
+            for place, line in enumerate(lines, 1):
+                ids = {"line_id": line.line_id + shift, "borrower_id": line.borrower_id + shift}
+                copied.write_row((copy, place, packed(replace(line, **ids))))
+    connection.execute(sql.SQL("ANALYZE {}").format(name))
 
 
 def copy_lines(connection: psycopg.Connection, *, copies: int) -> None:
     """So many times as many lines, the first among them, with their indexes and statistics."""
-    connection.execute(_RENAMED)
+    for table, key in _WITH_STATES.items():
+        _copy_states(connection, table, key=key, copies=copies)
     for table, changed in _COPIED.items():
         columns = [
             row[0]
@@ -204,14 +219,19 @@ def copy_lines(connection: psycopg.Connection, *, copies: int) -> None:
         ]
         told = ", ".join(changed.get(column, column) for column in columns)
         where = "WHERE line_id <> 0" if table == "transfers" else ""
+        life = f"SELECT * FROM {table} {where}"
+        states = ""
+        if table in _WITH_STATES:
+            life = f"SELECT *, row_number() OVER (ORDER BY {_WITH_STATES[table]}) AS place FROM {table}"
+            states = f"JOIN states_of_{table} AS states USING (place, copy)"
         connection.execute(
             sql.SQL(
                 f"""
                 INSERT INTO {table} ({", ".join(columns)})
-                SELECT {told.replace("renamed(", "pg_temp.renamed(")}
-                FROM (SELECT * FROM {table} {where}) AS life,
-                     (SELECT copy * {LIVES}::bigint AS shift, copy * {IDS_PER_COPY}::bigint AS far
-                      FROM generate_series(1, %s - 1) AS copy) AS copies
+                SELECT {told}
+                FROM ({life}) AS life CROSS JOIN
+                     (SELECT copy, copy * {LIVES}::bigint AS shift, copy * {IDS_PER_COPY}::bigint AS far
+                      FROM generate_series(1, %s - 1) AS copy) AS copies {states}
                 """
             ),
             [copies],

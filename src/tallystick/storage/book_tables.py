@@ -10,7 +10,7 @@ from psycopg import Connection
 from tallystick.servicing.line import Line
 from tallystick.servicing.owed import days_past_due, dues_asked_for
 from tallystick.storage.contracts import Contracts
-from tallystick.storage.lines import STATE
+from tallystick.storage.line_states import line_in
 from tallystick.terms.offering import own_prices
 from tallystick.terms.own_price import flat_rate_ppm
 from tallystick.terms.product import InstallmentOffer, Product
@@ -93,7 +93,7 @@ def standing_of_lines(connection: Connection, *, day: date) -> pa.Table:
     ).fetchall()
     told = []
     for *figures, owed_minor, is_open, is_frozen, is_charged_off, state in rows:
-        line = None if state is None else STATE.decode(state)
+        line = None if state is None else line_in(state)
         owed, due, late_days = (owed_minor, 0, 0) if line is None else _owed(line, owed_minor, day=day)
         told.append((*figures, owed, due, late_days, is_open, is_frozen, is_charged_off))
     return _table(told, _STANDING)

@@ -11,7 +11,8 @@ from psycopg.types.json import Jsonb
 
 from tallystick.servicing.line import Line
 from tallystick.storage.asking import Asked
-from tallystick.storage.lines import STATE, StoredLine, stored_line
+from tallystick.storage.line_states import line_in
+from tallystick.storage.lines import StoredLine, stored_line
 
 
 class Borrower(Struct, frozen=True):
@@ -129,7 +130,7 @@ def lines_of(connection: Connection, borrower_id: int) -> list[Line]:
     rows = connection.execute(
         "SELECT state FROM lines WHERE borrower_id = %s AND condition <> 'closed' ORDER BY line_id", [borrower_id]
     )
-    return [STATE.decode(state) for (state,) in rows]
+    return [line_in(state) for (state,) in rows]
 
 
 def ask_lines_beside(connection: Connection, line_ids: Sequence[int]) -> Asked[dict[int, list[Line]]]:
@@ -149,7 +150,7 @@ _LINES_BESIDE: Final = """
 def _by_person(rows: Iterable[tuple[int, bytes]]) -> dict[int, list[Line]]:
     found: dict[int, list[Line]] = {}
     for borrower_id, state in rows:
-        found.setdefault(borrower_id, []).append(STATE.decode(state))
+        found.setdefault(borrower_id, []).append(line_in(state))
     return found
 
 

@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from tallystick.servicing.direct_debit import LastTry
 from tallystick.servicing.line import Line
-from tallystick.storage.lines import STATE
+from tallystick.storage.line_states import line_in
 
 _LOCK: Final = 0x7A11_5713
 
@@ -161,7 +161,7 @@ def candidates(connection: Connection, *, run_on: date, after_line_id: int, most
     )
     return [
         Candidate(
-            line=STATE.decode(state),
+            line=line_in(state),
             mandate=Mandate(mandate_id, line_id, reference, pays, given_on),
             last=None if due_on is None else LastTry(due_on, attempt, is_answered, code),
         )

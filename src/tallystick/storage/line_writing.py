@@ -32,6 +32,7 @@ from tallystick.servicing.history import Snapshot
 from tallystick.servicing.line import Line
 from tallystick.servicing.owed import billed_minor
 from tallystick.storage import ledger
+from tallystick.storage.line_states import packed
 from tallystick.storage.rows import execute_rows, over_rows
 from tallystick.terms.product import Component
 
@@ -123,7 +124,7 @@ def _figures(write: LineWrite) -> tuple[Any, ...]:
         stands.oldest_unpaid_due_on,
         write.next_due_on,
         write.revision_before + 1,
-        msgspec.msgpack.encode(line),
+        packed(line),
     )
 
 
@@ -300,7 +301,7 @@ def _write_checkpoints(connection: Connection, writes: Sequence[LineWrite]) -> N
                 [write.line.line_id, write.forget_from],
             )
     rows = [
-        (write.line.line_id, *checkpoint.order, msgspec.msgpack.encode(checkpoint.line))
+        (write.line.line_id, *checkpoint.order, packed(checkpoint.line))
         for write in writes
         for checkpoint in write.checkpoints
     ]

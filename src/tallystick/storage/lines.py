@@ -17,8 +17,8 @@ from tallystick.servicing.facts import (
 )
 from tallystick.servicing.fold import Checkpoint
 from tallystick.servicing.line import Line
+from tallystick.storage.line_states import line_in
 
-STATE: Final = msgspec.msgpack.Decoder(Line)
 _FACT: Final = msgspec.json.Decoder(AnyFact)
 
 
@@ -44,7 +44,7 @@ def lock_line(connection: Connection, line_id: int) -> StoredLine | None:
 
 def stored_line(state: bytes, revision: int, next_due_on: date | None, test_clock_id: int | None) -> StoredLine:
     """A line from the columns of its row."""
-    return StoredLine(STATE.decode(state), revision, next_due_on, test_clock_id)
+    return StoredLine(line_in(state), revision, next_due_on, test_clock_id)
 
 
 def due_lines(connection: Connection, *, until: date, after_line_id: int, most: int) -> list[int]:
@@ -128,7 +128,7 @@ def checkpoint_before(connection: Connection, line_id: int, order: tuple[date, i
         """,
         [line_id, *order],
     ).fetchone()
-    return None if row is None else Checkpoint(order=(row[0], row[1], row[2]), line=STATE.decode(row[3]))
+    return None if row is None else Checkpoint(order=(row[0], row[1], row[2]), line=line_in(row[3]))
 
 
 def days_told(connection: Connection, line_id: int, *, since: date) -> list[date]:

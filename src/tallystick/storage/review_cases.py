@@ -9,6 +9,7 @@ from msgspec import Struct
 from psycopg import Connection
 
 from tallystick.servicing.line import Pause
+from tallystick.storage.line_states import unpacked
 
 # One row for each line that is not closed of the persons asked about: also those that are not reviewed, which count in
 # what the person has in all. A late event tells the line's past again, so of each change the last telling counts.
@@ -100,7 +101,7 @@ def lines_of_persons(connection: Connection, borrower_ids: Sequence[int], *, cur
     """All lines of these persons that are not closed, in a currency, with what a review asks of them on a day."""
     rows = connection.execute(_ROWS, [day, currency, list(borrower_ids)], prepare=True).fetchall()
     told = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in (*_NAMES, "state")]
-    states = [_OF_STATE.decode(state) for state in told.pop()]
+    states = [_OF_STATE.decode(unpacked(state)) for state in told.pop()]
     return LinesRead(
         dict(zip(_NAMES, told, strict=True)), [each.cares for each in states], [each.pauses for each in states]
     )
