@@ -47,8 +47,8 @@ def test_a_list_compared_with_a_column_has_the_column_s_type(connection: psycopg
 
 def test_lists_that_are_not_flat_are_written_as_ever(connection: psycopg.Connection) -> None:
     dump_lists_at_once(connection)
-    row = connection.execute("SELECT %s::int[]", [[[1, 2], [3, 4]]]).fetchone()
-    assert row == ([[1, 2], [3, 4]],)
+    row = connection.execute("SELECT %s::int[], %s::text[]", [[[1, 2], [3, 4]], [["a", "b"], ["c", "d"]]]).fetchone()
+    assert row == ([[1, 2], [3, 4]], [["a", "b"], ["c", "d"]])
 
 
 @pytest.mark.parametrize("told", [[], [None], [date(2026, 11, 24), None], [datetime(2026, 11, 24, tzinfo=UTC)]])

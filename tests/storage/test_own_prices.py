@@ -14,15 +14,17 @@ from tests.commands import command
 from tests.deciding import Lender
 from tests.own_products import priced_files, product_of_prices, product_text
 
+from tallystick.bootstrap import business_date
+from tallystick.operations.contract_changes import ChangeFault, announce
 from tallystick.operations.lines import Recorded
 from tallystick.operations.replaying import replay_since
 from tallystick.operations.strategy_life import StrategyReason, StrategyRefusal, promote
-from tallystick.storage import contracts, credit_offers
+from tallystick.storage import contracts, credit_offers, terms_changes
 from tallystick.storage.applications import ApplicationState
 from tallystick.storage.decisions import read_decision
 from tallystick.strategy.products import strategy_products
 from tallystick.terms.catalog import read_product
-from tallystick.terms.own_price import own_price_codes, pinned_price_code
+from tallystick.terms.own_price import own_price_codes, pinned_price_code, with_own_price
 
 GOOD = replace(REPORT, bureau_score=800)
 
@@ -101,8 +103,36 @@ def test_publishing_says_where_the_release_in_force_does_not_fit(
     file = tmp_path / "baitiao.toml"
     file.write_text(product_text(version=3, sold_from=date(2026, 6, 1), prime="best"), encoding="utf-8")
     told = command("products", "publish", str(file), url=database_url).told()
-    assert "2026-06-01" in told
-    assert "'prime' is none of baitiao; use best, merchant_free, standard" in told
+    assert f"! {business_date()}: " in told
+    assert "'prime' is none of baitiao; use best, standard" in told
+
+
+def test_what_is_published_for_later_is_told_when_a_strategy_is_promoted(lender: Lender, database_url: str) -> None:
+    publish(lender, product_text())
+    later = business_date() + timedelta(days=9)
+    publish(lender, product_text(version=3, sold_from=later, prime="best"))
+    champion = lender.keep(priced_files())
+    told = command("strategy", "promote", champion, "--by", "bo", "--because", "prices", url=database_url).told()
+    assert f"! {later}" in told
+    assert "'prime' is none of baitiao" in told
+
+
+def test_a_new_version_is_told_at_the_price_that_a_line_has(lender: Lender) -> None:
+    """One that was opened on the only price, and one whose price is sold no more."""
+    books = lender.books
+    books.add_borrower(1)
+    books.open_line(7, 1)
+    publish(lender, product_text())
+    list(announce(books.connection, product_id="baitiao", act=lender.act()))
+    notice = terms_changes.notices_of_line(books.connection, 7)[0]
+    assert own_price_codes(contracts.Contracts(books.connection)[notice.to_hash]) == ("standard",)
+    books.contract_hash = contracts.add_contract(
+        books.connection, with_own_price(product_of_prices(), "prime"), frozen_at=lender.now
+    )
+    books.open_line(8, 1)
+    publish(lender, product_text(version=3, sold_from=date(2026, 6, 1), prime="best"))
+    with pytest.raises(ChangeFault, match="lines have 'prime', which version 3 does not sell"):
+        list(announce(books.connection, product_id="baitiao", act=lender.act()))
 
 
 def test_a_product_of_one_price_is_the_contract_as_it_is() -> None:

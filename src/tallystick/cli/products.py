@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from tallystick.bootstrap import act_of, database_place, terminal
-from tallystick.cli.strategies import refusal_text
+from tallystick.cli.strategies import tell_unfit
 
 if TYPE_CHECKING:
     from tallystick.terms.product import Product
@@ -31,12 +31,13 @@ def publish(product: str, /) -> None:
     from tallystick.operations.strategy_life import release_unfit
 
     chosen = product_named(product)
+    act = act_of("command line")
     with ready_database(database_place()) as url, psycopg.connect(url) as connection:
-        is_new = publish_product(connection, chosen, act=act_of("command line"))
-        unfit = release_unfit(connection, on=chosen.sold_from)
+        is_new = publish_product(connection, chosen, act=act)
+        connection.commit()
+        unfit = list(release_unfit(connection, since=act.today))
     terminal().print(f"{'✓' if is_new else '='} {chosen.id} {chosen.version}", markup=False)
-    if unfit is not None:
-        terminal().print(f"! {chosen.sold_from}: {refusal_text(unfit)}", style="yellow", markup=False, soft_wrap=True)
+    tell_unfit(unfit)
     _tell_unannounced(chosen)
 
 

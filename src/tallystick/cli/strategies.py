@@ -12,6 +12,8 @@ from tallystick.bootstrap import act_of, business_date, error_terminal, opened_b
 from tallystick.strategy.checkpoint_names import CheckpointName
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
     from tallystick.operations.strategy_life import StrategyRefusal
     from tallystick.storage.strategies import Release
     from tallystick.strategy.assignment import Challenger
@@ -197,7 +199,9 @@ def promote(
     limits = None if damage_limits is None else read_damage_limits_file(damage_limits)
     with opened_books() as connection, connection.transaction():
         release = run(connection, strategy, challengers, because=because, act=act_of(by), damage_limits=limits)
+        unfit = _unfit(connection)
     _tell_releases(release)
+    tell_unfit(unfit)
 
 
 @app.command
@@ -215,7 +219,9 @@ def rollback(*, by: str, because: str) -> None:
 
     with opened_books() as connection, connection.transaction():
         release = roll_back(connection, because=because, act=act_of(by))
+        unfit = _unfit(connection)
     _tell_releases(release)
+    tell_unfit(unfit)
 
 
 @app.command
@@ -313,6 +319,18 @@ def _tell(key: str, name: str, strategy_id: str) -> None:
 
     told = step_text(key, language=settings().language, name=name, strategy=strategy_id)
     terminal().print(f"✓ {told}", markup=False, soft_wrap=True)
+
+
+def _unfit(connection: "Connection") -> "list[tuple[date, StrategyRefusal]]":
+    from tallystick.operations.strategy_life import release_unfit
+
+    return list(release_unfit(connection, since=business_date()))
+
+
+def tell_unfit(unfit: "Sequence[tuple[date, StrategyRefusal]]") -> None:
+    """Say from which days on what decides does not fit what is sold."""
+    for day, refusal in unfit:
+        terminal().print(f"! {day}: {refusal_text(refusal)}", style="yellow", markup=False, soft_wrap=True)
 
 
 def refuse(refusal: "StrategyRefusal") -> NoReturn:

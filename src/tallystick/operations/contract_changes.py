@@ -3,7 +3,7 @@
 Announcing and binding go in steps that commit by themselves: interrupted, they go on where they were.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 import msgspec
@@ -24,7 +24,7 @@ from tallystick.terms.disclosing import disclose_terms
 from tallystick.terms.disclosure import document_hash
 from tallystick.terms.late_fees import late_charges_rise
 from tallystick.terms.offering import OfferFault
-from tallystick.terms.own_price import lowers_own_price, own_price_codes, pinned_price_code, with_own_price
+from tallystick.terms.own_price import lowers_own_price, own_price_codes, with_own_price
 from tallystick.terms.product import ChangeScope, Product
 
 _LINES_PER_STEP = 1_000
@@ -53,8 +53,8 @@ def announce(connection: Connection, *, product_id: str, act: Act) -> Iterator[A
     product = product_in_force(contracts.published_products(connection), product_id=product_id, on=act.today)
     to_hash = contracts.add_contract(connection, product, frozen_at=act.at)
     to_tell = terms_changes.hashes_to_tell(connection, product_key=product.ledger_id, to_hash=to_hash)
-    published, known = contracts.published_products(connection), contracts.Contracts(connection)
-    present = {each: (known[each], _at_its_price(product, known[each], published=published)) for each in to_tell}
+    known = contracts.Contracts(connection)
+    present = {each: (known[each], _at_its_price(product, known[each])) for each in to_tell}
     present = {each: (old, new) for each, (old, new) in present.items() if content_hash(new) != each}
     for old, new in present.values():
         _must_be_allowed(old, new)
@@ -74,11 +74,20 @@ def announce(connection: Connection, *, product_id: str, act: Act) -> Iterator[A
                 yield Announced(change, told)
 
 
-def _at_its_price(product: Product, old: Product, *, published: Iterable[Product]) -> Product:
-    """What a line on `old` is told of: the product, at the line's own price where it has one and that is still sold."""
-    whole = next(each for each in published if (each.id, each.version) == (old.id, old.version))
-    code = pinned_price_code(old, whole=whole)
-    return with_own_price(product, code) if code in own_price_codes(product) else product
+def _at_its_price(product: Product, old: Product) -> Product:
+    """What a line on `old` is told of: the product at the line's own price, where it has one alone.
+
+    Raises `ChangeFault` where that is not sold any more: nobody said which of the others the line is to have.
+    """
+    had, sold = own_price_codes(old), own_price_codes(product)
+    if len(had) != 1 or len(sold) <= 1:
+        return product
+    if had[0] not in sold:
+        raise ChangeFault(
+            f"price_code: lines have {had[0]!r}, which version {product.version} does not sell; keep it in the "
+            f"version, or have `reprice` give them one of {', '.join(sold)} first"
+        )
+    return with_own_price(product, had[0])
 
 
 def change_price(connection: Connection, line_id: int, new: Product, *, act: Act) -> TermsNotice | Refusal | OfferFault:

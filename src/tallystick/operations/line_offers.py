@@ -24,7 +24,7 @@ from tallystick.terms.disclosing import LinePrices, disclose_line, prices_from
 from tallystick.terms.disclosure import Disclosure, document_hash
 from tallystick.terms.legality import Corner, installment_corners, limit_faults, price_faults, revolving_corners
 from tallystick.terms.offering import OfferFault
-from tallystick.terms.own_price import at_price
+from tallystick.terms.own_price import at_price, own_price_codes
 from tallystick.terms.product import Product
 
 
@@ -117,12 +117,13 @@ def offer_line(
 ) -> Disclosure | Refusal | OfferFault:
     """The disclosure of a line that may be offered to a person today; its contract is kept, for as long as it is open.
 
-    Its contract sells the price of its own that is named, alone (None: all that the product has). What the books or
-    the law would refuse is not offered. Raises `NotSold` where no version is sold today.
+    Of the product's prices for borrowers its contract sells the one that is named, alone; None may stand where there
+    are not several. What the books or the law would refuse is not offered. Raises `NotSold` where no version is sold
+    today.
     """
     product = _sold(connection, product_id=product_id, act=act)
-    if price_code is not None:
-        priced = at_price(product, price_code)
+    if price_code is not None or len(own_price_codes(product)) > 1:
+        priced = at_price(product, price_code or "none")
         if isinstance(priced, OfferFault):
             return priced
         product = priced

@@ -3,7 +3,7 @@
 Each function is one transaction of the caller's. A strategy is named by its content hash, or by the first digits of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final
@@ -210,13 +210,19 @@ def _shares_fault(chosen: Sequence[str], challengers: Sequence[Challenger]) -> S
     return None
 
 
-def release_unfit(connection: Connection, *, on: date) -> StrategyRefusal | None:
-    """Why the release in force does not fit what is sold on a day, by its first strategy that does not."""
+def release_unfit(connection: Connection, *, since: date) -> Iterator[tuple[date, StrategyRefusal]]:
+    """From which days on the release in force does not fit what is sold, and why its first strategy does not.
+
+    Looked at are a day, and those on which a version that is published already is sold.
+    """
     release = current_release(connection)
     if release is None:
-        return None
+        return
     named = [release.champion_id, *(each.name for each in release.challengers)]
-    return _product_differs(connection, named, on=on)
+    for day in sorted({since, *(each.sold_from for each in published_products(connection) if each.sold_from > since)}):
+        unfit = _product_differs(connection, named, on=day)
+        if unfit is not None:
+            yield day, unfit
 
 
 def _product_differs(connection: Connection, strategy_ids: Sequence[str], *, on: date) -> StrategyRefusal | None:
@@ -227,9 +233,9 @@ def _product_differs(connection: Connection, strategy_ids: Sequence[str], *, on:
     sold = products_sold(published_products(connection), on=on)
     for strategy_id in strategy_ids:
         files = stored.files_of(connection, strategy_id)
-        if all(sold.get(name, known) == known for name, known in strategy_products(files).items()):
-            continue
         try:
+            if all(sold.get(name, known) == known for name, known in strategy_products(files).items()):
+                continue
             read_checkpoints(files, catalog=load_as_of_catalog(), sold=sold)
         except StrategyFaults as refused:
             figures = {"strategy": strategy_id, "faults": "; ".join(refused.faults)}

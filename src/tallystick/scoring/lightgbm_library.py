@@ -79,4 +79,9 @@ def _library() -> ctypes.CDLL:
     ending = "dylib" if sys.platform == "darwin" else "so"
     library = ctypes.CDLL(f"{package.submodule_search_locations[0]}/lib/lib_lightgbm.{ending}")
     library.LGBM_GetLastError.restype = ctypes.c_char_p
+    library.LGBM_RegisterLogCallback(_SILENT)
     return library
+
+
+# What is wrong is raised; the library would print it as well.
+_SILENT: Final = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(lambda _: None)

@@ -47,17 +47,17 @@ class FlatListDumper(ListDumper):
         """One dumper for all plain lists, so that none is looked for, and one for lists of bytes."""
         kinds = set(map(type, obj))
         if kinds <= _AS_JSON:
-            return (self.cls, str)
+            return (self.cls, PlainListDumper)
         if kinds <= _BYTES:
-            return (self.cls, bytes)
+            return (self.cls, BytesListDumper)
         return self.cls if kinds <= _ELEMENTS.keys() else super().get_key(obj, format)
 
     def upgrade(self, obj: Any, format: Any) -> Any:
         """The dumper that the key stands for."""
         key = self.get_key(obj, format)
-        if key == (self.cls, str):
+        if key == (self.cls, PlainListDumper):
             return PlainListDumper(self.cls)
-        if key == (self.cls, bytes):
+        if key == (self.cls, BytesListDumper):
             return BytesListDumper(self.cls)
         return self if key is self.cls else super().upgrade(obj, format)
 

@@ -21,7 +21,7 @@ from tallystick.storage import keeper
 from tallystick.storage.leftovers import remove_leftovers
 from tallystick.storage.place import MAJOR_VERSION, EmbeddedFault, Place, prepare
 
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 600.0  # after a crash under load, gigabytes of log are gone through first
 _ORPHAN_SECONDS: Final = 5.0
 _NOBODY_LISTENS: Final = ("No such file or directory", "Connection refused")
 

@@ -11,6 +11,7 @@ from tallystick.strategy.columns import ColumnType
 from tallystick.strategy.coverage import missing_slips
 from tallystick.strategy.sheets import SheetRow
 from tallystick.terms.offering import OfferFault, own_prices, price_for
+from tallystick.terms.own_price import own_price_codes
 from tallystick.terms.product import OfferKind, Product
 
 _NO_ACTION: Final = "none"
@@ -191,12 +192,16 @@ def _of_prices(
             continue
         for row in step.table.rows:
             code, most = str(row.outputs["price_code"]), int(row.outputs.get("most_installments", 0))
-            if code == NO_PRICE and most == 0:
+            # Where there are several, a new line has one of them.
+            must = name is CheckpointName.APPLY and len(own_price_codes(products[form.product])) > 1
+            if code == NO_PRICE and most == 0 and not must:
                 continue
             if name is CheckpointName.AUTHORIZE:
                 fault = _plan_fault(products[form.product], code, most)
             else:
-                fault = _price_fault(products[form.product], code, own=name is CheckpointName.REPRICE)
+                fault = _price_fault(
+                    products[form.product], code, own=must or name is CheckpointName.REPRICE, must=must
+                )
             if fault:
                 yield f"step {step.name}, row {row.place}: {fault}"
 
@@ -209,12 +214,14 @@ def _of_limits(step: Step, product: Product) -> Iterator[str]:
                 yield f"step {step.name}, row {row.place}, {output}: {product.id} has limits from {least} to {most}"
 
 
-def _price_fault(product: Product, code: str, *, own: bool) -> str:
+def _price_fault(product: Product, code: str, *, own: bool, must: bool) -> str:
     """Why a line cannot have a price; one that is its `own` is paid by no merchant."""
     sold = product.order_installments
     prices = () if sold is None else own_prices(sold) if own else sold.prices
     codes = sorted({price.code for price in prices})
-    return "" if code in codes else f"price_code: {code!r} is none of {product.id}; use {', '.join(codes)} or none"
+    if code in codes:
+        return ""
+    return f"price_code: {code!r} is none of {product.id}; use {', '.join(codes)}{'' if must else ' or none'}"
 
 
 def _plan_fault(product: Product, code: str, most_installments: int) -> str:

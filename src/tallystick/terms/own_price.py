@@ -85,19 +85,19 @@ def with_own_price(product: Product, code: str) -> Product:
 
 
 def at_price(product: Product, code: str) -> Product | OfferFault:
-    """The product as a line is opened on it at a price, or why there is no such price.
+    """The product as a line is opened on it at a price of its own, or why there is no such price.
 
-    A price that a merchant pays for is nobody's own: the product stays as it is.
+    Of a product that sells no more than one to borrowers the line has that, whichever merchant's price is named.
 
     >>> from tallystick.terms.catalog import shipped_products
     >>> print(at_price(shipped_products()["baitiao"], "gold"))
     price_code: price_unknown (price_code gold); choose one of merchant_free, standard
     """
-    if code in own_price_codes(product):
+    own, sold = own_price_codes(product), product.order_installments
+    if code in own:
         return with_own_price(product, code)
-    sold = product.order_installments
-    codes = sorted({price.code for price in sold.prices}) if sold else []
-    if code in codes:
+    codes = sorted(own if len(own) > 1 else {price.code for price in sold.prices} if sold else ())
+    if len(own) <= 1 and code in codes:
         return product
     way_out = f"choose one of {', '.join(codes)}" if codes else "name no price of order installments"
     return OfferFault(

@@ -82,6 +82,7 @@ def serve(frame: Frame, *, edge: Edge, host: str, port: int, drain_s: float) -> 
     )
     parts = (Sending, Bookkeeping, Tiling, ReviewKeeping, LimitRounds, DamageWatch)
     beside = [part(edge, metrics=frame.metrics) for part in parts]
+    gc.collect()
     gc.freeze()  # what stands now stays until the end: looking through all of it stops whoever waits for a decision
     for work in (*beside, frame.checkout):
         work.start()

@@ -28,6 +28,13 @@ def test_tables_name_the_prices_of_the_product_that_the_strategy_brings() -> Non
     assert "step price, row 2: price_code: 'prime' is none of baitiao; use merchant_free, standard" in faults_of(files)
 
 
+@pytest.mark.parametrize("code", ["none", "merchant_free"])
+def test_a_new_line_has_one_of_several_prices(code: str) -> None:
+    files = dict(priced_files())
+    files["apply/price.csv"] = files["apply/price.csv"].replace(b"otherwise,standard,", f"otherwise,{code},".encode())
+    assert f"step price, row 3: price_code: '{code}' is none of baitiao; use prime, standard" in faults_of(files)
+
+
 def test_what_is_sold_in_its_place_is_asked_for_the_same_prices() -> None:
     shipped = strategy_products({})
     with pytest.raises(StrategyFaults, match="'prime' is none of baitiao"):

@@ -5,7 +5,8 @@ from datetime import date
 from msgspec.structs import replace
 
 from tallystick.terms.catalog import shipped_products
-from tallystick.terms.own_price import lowers_own_price, own_price_codes, pinned_price_code, with_own_price
+from tallystick.terms.offering import OfferFault
+from tallystick.terms.own_price import at_price, lowers_own_price, own_price_codes, pinned_price_code, with_own_price
 from tallystick.terms.product import Product
 
 DAY = date(2026, 11, 23)
@@ -27,6 +28,12 @@ def test_a_contract_gives_a_line_one_of_several_prices() -> None:
     dear = replace(cheap, code="dear", fee_per_period_ppm=7_000)
     whole = replace(whole, order_installments=replace(whole.order_installments, prices=(cheap, dear, *merchants)))
     assert own_price_codes(whole) == ("own", "dear")
+    assert at_price(whole, "dear") == with_own_price(whole, "dear")
+    for code in ("merchant_free", "none"):
+        fault = at_price(whole, code)
+        assert isinstance(fault, OfferFault)
+        assert (fault.figures, fault.way_out) == ({"price_code": code}, "choose one of dear, own")
+    assert at_price(sold(6_000), "merchant_free") == at_price(sold(6_000), "own") == sold(6_000)
     mine = with_own_price(whole, "own")
     assert mine == sold(6_000)
     assert [pinned_price_code(each, whole=whole) for each in (mine, whole)] == ["own", None]

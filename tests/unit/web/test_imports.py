@@ -10,9 +10,8 @@ import tallystick.web.server
 from tallystick.features.as_of_catalog import load_as_of_catalog
 from tallystick.operations.strategies import strategy_files
 from tallystick.strategy.checkpoint_reading import read_checkpoints
-from tallystick.terms.catalog import shipped_products
 
-read_checkpoints(strategy_files(None), catalog=load_as_of_catalog(), products=shipped_products())
+read_checkpoints(strategy_files(None), catalog=load_as_of_catalog())
 heavy = ("altair", "duckdb", "lightgbm", "pandas", "pyarrow.dataset", "scipy.optimize", "scipy.stats", "sklearn")
 print([name for name in heavy if name in sys.modules])
 """
