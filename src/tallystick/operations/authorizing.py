@@ -454,7 +454,7 @@ def _figures_of(case: _Case, *, frozen: set[tuple[Subject, int]], day: date) -> 
         "limit_minor": line.limit_minor,
         "drawn_minor": stands.drawn_minor,
         "held_minor": stands.held_minor,
-        "available_minor": max(0, line.limit_minor - stands.drawn_minor - stands.held_minor),
+        "available_minor": stands.available_minor,
         "condition": str(line.condition),
         "days_past_due": days_past_due(line, day=day),
         "months_on_book": full_months(since=line.opened_on, until=day),

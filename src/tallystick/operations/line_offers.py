@@ -24,7 +24,7 @@ from tallystick.terms.disclosing import LinePrices, disclose_line, prices_from
 from tallystick.terms.disclosure import Disclosure, document_hash
 from tallystick.terms.legality import Corner, installment_corners, limit_faults, price_faults, revolving_corners
 from tallystick.terms.offering import OfferFault
-from tallystick.terms.own_price import at_price, own_price_codes
+from tallystick.terms.own_price import at_price
 from tallystick.terms.product import Product
 
 
@@ -121,12 +121,9 @@ def offer_line(
     are not several. What the books or the law would refuse is not offered. Raises `NotSold` where no version is sold
     today.
     """
-    product = _sold(connection, product_id=product_id, act=act)
-    if price_code is not None or len(own_price_codes(product)) > 1:
-        priced = at_price(product, price_code or "none")
-        if isinstance(priced, OfferFault):
-            return priced
-        product = priced
+    product = at_price(_sold(connection, product_id=product_id, act=act), price_code)
+    if isinstance(product, OfferFault):
+        return product
     disclosure = _quoted(product, limit_minor=limit_minor, act=act)
     if isinstance(disclosure, OfferFault):
         return disclosure

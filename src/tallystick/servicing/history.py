@@ -24,6 +24,11 @@ class Snapshot(Struct, frozen=True, gc=False):
     statement_minimum_minor: int | None
 
     @property
+    def available_minor(self) -> int:
+        """What may still be held or drawn."""
+        return max(0, self.limit_minor - self.drawn_minor - self.held_minor)
+
+    @property
     def figures(self) -> tuple[object, ...]:
         """What a change is a change of."""
         return (

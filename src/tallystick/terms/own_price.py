@@ -84,10 +84,10 @@ def with_own_price(product: Product, code: str) -> Product:
     return replace(product, order_installments=replace(sold, prices=prices))
 
 
-def at_price(product: Product, code: str) -> Product | OfferFault:
+def at_price(product: Product, code: str | None) -> Product | OfferFault:
     """The product as a line is opened on it at a price of its own, or why there is no such price.
 
-    Of a product that sells no more than one to borrowers the line has that, whichever merchant's price is named.
+    Of a product that sells no more than one to borrowers the line has that, where a merchant's price or none is named.
 
     >>> from tallystick.terms.catalog import shipped_products
     >>> print(at_price(shipped_products()["baitiao"], "gold"))
@@ -97,7 +97,7 @@ def at_price(product: Product, code: str) -> Product | OfferFault:
     if code in own:
         return with_own_price(product, code)
     codes = sorted(own if len(own) > 1 else {price.code for price in sold.prices} if sold else ())
-    if len(own) <= 1 and code in codes:
+    if len(own) <= 1 and (code is None or code in codes):
         return product
     way_out = f"choose one of {', '.join(codes)}" if codes else "name no price of order installments"
     return OfferFault(

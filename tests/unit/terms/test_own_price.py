@@ -29,11 +29,16 @@ def test_a_contract_gives_a_line_one_of_several_prices() -> None:
     whole = replace(whole, order_installments=replace(whole.order_installments, prices=(cheap, dear, *merchants)))
     assert own_price_codes(whole) == ("own", "dear")
     assert at_price(whole, "dear") == with_own_price(whole, "dear")
-    for code in ("merchant_free", "none"):
+    for code in ("merchant_free", None):
         fault = at_price(whole, code)
         assert isinstance(fault, OfferFault)
         assert (fault.figures, fault.way_out) == ({"price_code": code}, "choose one of dear, own")
-    assert at_price(sold(6_000), "merchant_free") == at_price(sold(6_000), "own") == sold(6_000)
+    assert (
+        at_price(sold(6_000), None)
+        == at_price(sold(6_000), "merchant_free")
+        == at_price(sold(6_000), "own")
+        == sold(6_000)
+    )
     mine = with_own_price(whole, "own")
     assert mine == sold(6_000)
     assert [pinned_price_code(each, whole=whole) for each in (mine, whole)] == ["own", None]
