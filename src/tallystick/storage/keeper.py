@@ -111,7 +111,7 @@ def most_wal_mb(free_bytes: int) -> int:
     """A quarter of the free disk, from 1 to 16 GB: how long the log may become before a checkpoint comes out of turn.
 
     After a checkpoint each page that is touched is written into the log as a whole. A line's pages are all over the
-    disk, so under load that is most of the log: one that is full every twenty seconds never has anything else in it.
+    disk, so under load that is most of the log: one that is full within a minute has hardly anything else in it.
     """
     return min(max(free_bytes // 4 // _MB, 1_024), 16_384)
 
