@@ -1,6 +1,6 @@
 """LightGBM's library called for predictions alone, by its C API.
 
-The package `lightgbm` loads scikit-learn besides, and pandas where it is: a second and 70 MB for each process that
+The package `lightgbm` loads scikit-learn besides, and pandas where it is: 0.6 s and 70 MB for each process that
 decides, which uses neither. Training takes the package, and both the same library.
 """
 
